@@ -1,0 +1,1 @@
+"""The ground floor: errors, files and command options, used by every room."""

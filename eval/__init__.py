@@ -1,0 +1,1 @@
+"""Stage four, `score`: metrics, statistics and reports. Needs no torch."""

@@ -1,0 +1,1 @@
+"""Stage three, `infer`: load models, generate in batches, compare."""

@@ -1,0 +1,1 @@
+"""Stage one, `prepdata`: sources become records, splits and JSONL files."""

@@ -1,0 +1,115 @@
+"""The embedded sample: small made-up tasks, so that everything can be tried with no network.
+
+All rows are made here from word lists, always the same. One row:
+
+    {"instruction": "In which city does Amara live?",
+     "context": "Amara is a baker. She lives in Lisbon and has two cats.",
+     "response": "Amara lives in Lisbon."}
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from prepdata.records import Record, content_id
+from prepdata.sources.opening import Row
+
+ROWS = 1200
+SEED = 7
+
+NAMES = (
+    "Amara Bruno Chidi Daria Elena Farid Greta Hugo Ines Jonas Kemal Lucia Marta Nadia Omar Paula "
+    "Quentin Rosa Samir Teresa Ulla Viktor Wanda Xenia Yusuf Zoe"
+).split()
+CITIES = "Lisbon Oslo Prague Dublin Vienna Athens Madrid Warsaw Turin Bergen Porto Malaga".split()
+JOBS = "baker nurse teacher farmer painter driver lawyer tailor singer gardener".split()
+PETS = "cats dogs horses rabbits birds goats".split()
+NUMBERS = "two three four five six seven eight nine".split()
+GOODS = "apples pears bread cheese coffee tea honey rice salt sugar".split()
+LISTS = {
+    "colours": "red blue green yellow white black purple orange".split(),
+    "fruits": "apple pear plum cherry grape lemon peach melon".split(),
+    "animals": "horse sheep goat rabbit fox wolf bear deer".split(),
+    "tools": "hammer saw chisel drill file wrench ladder spade".split(),
+}
+OPPOSITES = {
+    "hot": "cold", "big": "small", "early": "late", "loud": "quiet", "dark": "light",
+    "heavy": "light", "open": "closed", "full": "empty", "fast": "slow", "old": "new",
+}  # fmt: skip
+
+Made = tuple[str, str, str]
+
+
+def rows() -> Iterator[Row]:
+    """Yield the sample's rows: distinct, in a fixed order."""
+    rng = random.Random(SEED)
+    makers: list[Callable[[random.Random], Made]] = [_city, _price, _greeting, _list, _opposite]
+    seen: set[tuple[str, str]] = set()
+    while len(seen) < ROWS:
+        instruction, context, response = rng.choice(makers)(rng)
+        if (instruction, context) not in seen:
+            seen.add((instruction, context))
+            values = {"instruction": instruction, "context": context, "response": response}
+            yield Row(values, f"sample row {len(seen)}", None)
+
+
+def record(row: Row) -> Record:
+    """Map one row."""
+    instruction, context = row.text("instruction"), row.text("context")
+    return Record(
+        id=content_id("sample", instruction, context),
+        task="sample",
+        instruction=instruction,
+        input=context,
+        output=row.text("response"),
+        group=context or instruction,
+    )
+
+
+def _city(rng: random.Random) -> Made:
+    name, city, job = rng.choice(NAMES), rng.choice(CITIES), rng.choice(JOBS)
+    context = (
+        f"{name} is a {job}. {name} lives in {city} and has "
+        f"{rng.choice(NUMBERS)} {rng.choice(PETS)}."
+    )
+    if rng.random() < 0.5:
+        return f"In which city does {name} live?", context, f"{name} lives in {city}."
+    return f"What is the job of {name}?", context, f"{name} is a {job}."
+
+
+def _price(rng: random.Random) -> Made:
+    goods = rng.sample(GOODS, 3)
+    prices = [rng.randint(2, 60) for _ in goods]
+    table = "\n".join(f"{good} | {price}" for good, price in zip(goods, prices, strict=True))
+    pick = rng.randrange(3)
+    return (
+        f"How much does the {goods[pick]} cost?",
+        f"item | price in dollars\n--- | ---\n{table}",
+        f"The {goods[pick]} costs {prices[pick]} dollars.",
+    )
+
+
+def _greeting(rng: random.Random) -> Made:
+    name, job, city = rng.choice(NAMES), rng.choice(JOBS), rng.choice(CITIES)
+    return (
+        f"Write a short greeting to {name}, a {job} from {city}.",
+        "",
+        f"Dear {name},\nwelcome! We are glad to have a {job} from {city} with us.",
+    )
+
+
+def _list(rng: random.Random) -> Made:
+    kind = rng.choice(list(LISTS))
+    without = rng.choice(LISTS[kind])
+    rest = [word for word in LISTS[kind] if word != without][:3]
+    return f"List three {kind}, but not {without}.", "", "\n".join(f"- {word}" for word in rest)
+
+
+def _opposite(rng: random.Random) -> Made:
+    word, name = rng.choice(list(OPPOSITES)), rng.choice(NAMES)
+    return (
+        f"{name} asks: what is the opposite of {word}?",
+        "",
+        f"The opposite of {word} is {OPPOSITES[word]}.",
+    )

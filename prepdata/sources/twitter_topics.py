@@ -1,0 +1,60 @@
+"""Twitter financial news: tweets with one of 20 topics.
+
+Hub: zeroshot/twitter-financial-news-topic, MIT. One upstream row:
+
+    {"text": "Buy Las Vegas Sands as travel to Singapore builds, Wells Fargo says", "label": 0}
+"""
+
+from __future__ import annotations
+
+import html
+
+from core.errors import InputError
+from prepdata.records import Record, content_id
+from prepdata.sources.opening import Row
+
+LABELS = (
+    "Analyst Update",
+    "Fed | Central Banks",
+    "Company | Product News",
+    "Treasuries | Corporate Debt",
+    "Dividend",
+    "Earnings",
+    "Energy | Oil",
+    "Financials",
+    "Currencies",
+    "General News | Opinion",
+    "Gold | Metals | Materials",
+    "IPO",
+    "Legal | Regulation",
+    "M&A | Investments",
+    "Macro",
+    "Markets",
+    "Politics",
+    "Personnel Change",
+    "Stock Commentary",
+    "Stock Movement",
+)
+INSTRUCTION = "What is the topic of this financial news tweet?"
+
+
+def record(row: Row) -> Record:
+    """Map one row; the label's number becomes its name."""
+    row.require("text", "label")
+    text = " ".join(html.unescape(row.text("text")).split())
+    label = row.text("label")
+    if label in LABELS:
+        topic = label
+    elif label.isdecimal() and int(label) < len(LABELS):
+        topic = LABELS[int(label)]
+    else:
+        raise InputError(f"{row.where}: label {label!r} is none of 0 to {len(LABELS) - 1}")
+    name = content_id("twitter-topics", text)
+    return Record(
+        id=name,
+        task="twitter-topics",
+        instruction=INSTRUCTION,
+        input=text,
+        output=topic,
+        group=name,
+    )

@@ -1,0 +1,1 @@
+"""The prompt templates, and the files of prompts that models are compared on."""

@@ -1,0 +1,1 @@
+"""The experiments as YAML, and the `recipe` command that runs all four stages."""
