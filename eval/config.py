@@ -1,0 +1,29 @@
+"""The settings of `score report`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """How sure a report has to be, and how it finds out."""
+
+    seed: int = 0
+    """Seed of the resampling; the same seed gives the same report."""
+    resamples: int = 10_000
+    """Bootstrap resamples of the items, behind every interval and p-value."""
+    confidence: float = 0.95
+    """Confidence of the intervals, and of the verdicts drawn from them."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot give an interval."""
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+        if self.resamples < 100:
+            raise ValueError(f"resamples must be 100 or more, got {self.resamples}")
+        if not 0.5 <= self.confidence < 1:
+            raise ValueError(
+                f"confidence must be at least 0.5 and below 1, got {self.confidence}; "
+                "type 0.95 for 95 %"
+            )

@@ -1,0 +1,65 @@
+"""The metrics as `evaluate.Metric` objects: built here, so that no script is fetched from a hub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import unknown
+from eval.metrics.registry import METRICS, Metric
+
+_PLURALS = {
+    "prediction": "predictions",
+    "reference": "references",
+    "prompt": "prompts",
+    "finish_reason": "finish_reasons",
+    "length": "lengths",
+}
+
+
+def load_metric(name: str, **settings: Any) -> Any:
+    """Return a metric of this project as an `evaluate.Metric`; it works without a network.
+
+    ``load_metric("rougeL").compute(predictions=[...], references=[...])`` returns
+    ``{"rougeL": mean}``. A metric takes the columns it needs, in the plural: `echo_rate` takes
+    `predictions` and `prompts`, `stop_rate` takes `finish_reasons`, `length` takes `lengths`.
+
+    Args:
+        name: A name in `METRICS`.
+        **settings: Passed to `evaluate.Metric`; the values are kept in memory unless it says
+            ``keep_in_memory=False``.
+
+    Raises:
+        InputError: There is no such metric.
+    """
+    if name not in METRICS:
+        raise unknown("metric", name, METRICS)
+    return _metric_class(name, METRICS[name])(**{"keep_in_memory": True, **settings})
+
+
+def _metric_class(name: str, metric: Metric) -> Any:
+    """Return a subclass of `evaluate.Metric` named after the metric."""
+    import datasets
+    import evaluate
+
+    kinds = {column: "int64" if column == "length" else "string" for column in metric.needs}
+    features = datasets.Features(
+        {_PLURALS[column]: datasets.Value(kind) for column, kind in kinds.items()}
+    )
+
+    def info(self: Any) -> Any:
+        return evaluate.MetricInfo(
+            description=metric.definition,
+            citation=metric.source,
+            inputs_description=f"Columns: {', '.join(features)}.",
+            features=features,
+        )
+
+    def compute(self: Any, **columns: list[Any]) -> dict[str, float]:
+        rows = zip(*(columns[_PLURALS[column]] for column in metric.needs), strict=True)
+        values = [value for row in rows if (value := metric.function(*row)) is not None]
+        if not values:
+            raise ValueError(f"{name}: none of the items can be scored; {metric.definition}")
+        return {name: sum(values) / len(values)}
+
+    body = {"_info": info, "_compute": compute, "__doc__": metric.definition}
+    return type(metric.title.title().replace(" ", "").replace("-", ""), (evaluate.Metric,), body)

@@ -1,0 +1,21 @@
+"""How an answer ends: whether the model stopped by itself, and after how much text."""
+
+from __future__ import annotations
+
+
+def stop_rate(finish_reason: str) -> float:
+    """Return 1 when the model ended its answer itself (``eos``), 0 when the limit cut it.
+
+    Range {0, 1}, higher is better. The text is not looked at: an empty answer that ended by itself
+    scores 1. Source: this project.
+    """
+    return float(finish_reason == "eos")
+
+
+def length(length: int) -> float:
+    """Return the length of the answer in tokens, or in words where tokens were not recorded.
+
+    Range [0, inf), no direction. Tokens are the model's own, without the end mark; words are runs
+    between white space. An empty answer scores 0. Source: this project.
+    """
+    return float(length)

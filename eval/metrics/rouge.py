@@ -1,0 +1,82 @@
+"""ROUGE: overlap of words, word pairs and the longest common subsequence with the reference.
+
+The tokens are those of Google's `rouge_score` (lower case, runs of a-z and 0-9, no stemmer) and so
+are the values, to the last bit; a test holds them together. Its `RougeScorer` is not called,
+because importing it loads nltk and scipy.stats (seconds) and its common subsequence is a table in
+pure Python; here whole rows of that table are the bits of one integer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+
+from eval.metrics.words import ngrams
+
+
+def rouge1(prediction: str, reference: str) -> float:
+    """Return the F1 of the words shared with the reference (ROUGE-1).
+
+    Range [0, 1], higher is better. Normalisation: lower case, only a-z and 0-9, no stemming.
+    An empty answer, or a reference without a letter or digit, scores 0. Source: Lin, 2004.
+    """
+    return _overlap_f1(prediction, reference, 1)
+
+
+def rouge2(prediction: str, reference: str) -> float:
+    """Return the F1 of the pairs of neighbouring words shared with the reference (ROUGE-2).
+
+    Range [0, 1], higher is better. Normalisation as in `rouge1`. An answer or a reference of fewer
+    than two words scores 0. Source: Lin, 2004.
+    """
+    return _overlap_f1(prediction, reference, 2)
+
+
+def rouge_l(prediction: str, reference: str) -> float:
+    """Return the F1 of the longest common subsequence of words (ROUGE-L).
+
+    Range [0, 1], higher is better. Normalisation as in `rouge1`. An empty answer scores 0.
+    Source: Lin, 2004.
+    """
+    answer, target = _tokenize(prediction), _tokenize(reference)
+    if not answer or not target:
+        return 0.0
+    common = longest_common_subsequence(target, answer)
+    return _f1(common / len(answer), common / len(target))
+
+
+def longest_common_subsequence(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """Return the length of the longest common subsequence (bit-parallel, Crochemore et al., 2001).
+
+    Bit i of `row` is 0 where the i-th token of `first` lengthens the common subsequence with what
+    has been read of `second`; one addition moves a whole row of the classical table.
+    """
+    places: dict[str, int] = {}
+    for index, token in enumerate(first):
+        places[token] = places.get(token, 0) | 1 << index
+    everywhere = (1 << len(first)) - 1
+    row = everywhere
+    for token in second:
+        matches = row & places.get(token, 0)
+        row = (row + matches | row - matches) & everywhere
+    return len(first) - row.bit_count()
+
+
+def _overlap_f1(prediction: str, reference: str, n: int) -> float:
+    answer = Counter(ngrams(_tokenize(prediction), n))
+    target = Counter(ngrams(_tokenize(reference), n))
+    shared = sum(min(count, answer[gram]) for gram, count in target.items())
+    return _f1(shared / max(answer.total(), 1), shared / max(target.total(), 1))
+
+
+def _f1(precision: float, recall: float) -> float:
+    if precision + recall > 0:
+        return 2 * precision * recall / (precision + recall)
+    return 0.0
+
+
+@lru_cache(maxsize=64)
+def _tokenize(text: str) -> tuple[str, ...]:
+    from rouge_score.tokenize import tokenize
+
+    return tuple(tokenize(text, None))

@@ -1,0 +1,131 @@
+"""The report as one HTML file that loads nothing and runs only its own script.
+
+Model output is text from outside. Jinja escapes what it writes, the embedded JSON cannot close its
+element, the script builds text nodes only, and the policy in the page admits no other script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eval import wording
+from eval.examples import telling_first
+from eval.metrics.registry import METRICS
+from eval.summary import unit_of
+
+if TYPE_CHECKING:
+    import jinja2
+
+FOLDER = Path(__file__).parent
+EMBEDDED_BYTES = 9_000_000
+"""Most bytes of items in one page; beyond it the most telling items are kept."""
+
+
+def render_page(
+    report: Mapping[str, Any],
+    rows: Sequence[dict[str, Any]],
+    images: Mapping[str, tuple[str, bytes]],
+    budget: int = EMBEDDED_BYTES,
+) -> str:
+    """Return the page, with at most `budget` bytes of items in it.
+
+    `report` is the content of report.json, `rows` comes from `examples.records`, `images` from
+    `plots.draw`.
+    """
+    style, script = (FOLDER / "report.css.j2").read_text(), (FOLDER / "report.js.j2").read_text()
+    kept = chosen_items(rows, budget)
+    data = {
+        "names": list(report["metrics"]),
+        "tuned": list(report["gains"]),
+        "tasks": list(report["tasks"]),
+        "lengthUnit": report["length_unit"],
+        "items": kept,
+    }
+    return (
+        environment(autoescape=True)
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+            data=embeddable_json(data),
+            kept=len(kept),
+            families=families(report),
+            images={
+                name: (description, "data:image/png;base64," + base64.b64encode(png).decode())
+                for name, (description, png) in images.items()
+            },
+            has_gains=any(gain is not None for row in kept for gain in row["gains"]),
+        )
+    )
+
+
+def chosen_items(rows: Sequence[dict[str, Any]], budget: int) -> list[dict[str, Any]]:
+    """Return the items that fit into the budget, the most telling first chosen, in file order."""
+    sizes = [len(embeddable_json(row)) for row in rows]
+    if sum(sizes) <= budget:
+        return list(rows)
+    kept, used = set(), 0
+    for index in telling_first(list(rows)):
+        if used + sizes[index] > budget:
+            break
+        used += sizes[index]
+        kept.add(index)
+    return [row for index, row in enumerate(rows) if index in kept]
+
+
+def embeddable_json(value: Any) -> str:
+    """Return JSON in ASCII that is safe inside a script element: no <, > or & at all."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def families(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the scored metrics in the two families the tables show."""
+    scored = [m for m in METRICS if any(m in cells for cells in report["metrics"].values())]
+    parts = {
+        "Against the reference": [m for m in scored if "reference" in METRICS[m].needs],
+        "Form of the answer": [m for m in scored if "reference" not in METRICS[m].needs],
+    }
+    return [(title, names) for title, names in parts.items() if names]
+
+
+@lru_cache(maxsize=2)
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Return the Jinja environment of the report templates, with the wording as filters."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=autoescape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    made.filters |= {
+        "amount": wording.amount,
+        "change": wording.change,
+        "counted": wording.counted,
+        "p_value": wording.p_value,
+    }
+    made.globals |= {"interval": wording.interval, "metrics": METRICS, "unit_of": unit_of}
+    return made
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a content security policy that admits this style and this script and data images."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    ]
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; "
+        f"script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
+    )

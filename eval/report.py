@@ -1,0 +1,119 @@
+"""From comparison files to a report: read, score, analyse, draw, write."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from core.files import atomic_write, fingerprint, write_json, write_text
+from eval.analysis import analyse
+from eval.comparison import Comparison
+from eval.config import ReportConfig
+from eval.examples import records
+from eval.markdown import render_markdown
+from eval.metrics.registry import METRICS
+from eval.page import render_page
+from eval.plots import draw
+from eval.reading import read_comparisons
+from eval.scoring import Scores, count_answers, group_numbers, score
+from eval.summary import certainty, summarise, unit_of
+
+SCHEMA = "tuneproof/report@1"
+PLOTS = ("gains", "metrics", "lengths", "item_gains")
+_PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
+
+
+def report(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, Any]:
+    """Score the comparison files and write report.html, report.md, report.json and the plots.
+
+    Args:
+        files: One or more comparison files of the same experiment.
+        out: Folder to write into; created when missing.
+        config: Settings of the statistics.
+
+    Returns:
+        What report.json holds.
+
+    Raises:
+        InputError: A file cannot be used; nothing is written then.
+    """
+    comparison = read_comparisons(files)
+    scores = score(comparison)
+    found = build(comparison, scores, config)
+    rows = records(comparison, scores)
+    images = draw(found, comparison, scores)
+    for name in PLOTS:
+        path = out / f"{name}.png"
+        if name in images:
+            with atomic_write(path, "wb") as handle:
+                handle.write(images[name][1])
+        else:
+            path.unlink(missing_ok=True)  # of an earlier report in the same folder
+    write_json(out / "report.json", found)
+    write_text(out / "report.md", render_markdown(found, rows, images))
+    write_text(out / "report.html", render_page(found, rows, images))
+    return found
+
+
+def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[str, Any]:
+    """Return the content of report.json."""
+    found = analyse(comparison, scores, config)
+    groups = group_numbers(comparison.items)
+    counts = count_answers(comparison)
+    counts["groups"] = 0 if groups is None else int(groups.max()) + 1
+    result = {
+        "schema": SCHEMA,
+        "base": comparison.base,
+        "variants": [
+            {"name": variant.name, **variant.details}
+            for name in comparison.names
+            for variant in comparison.variants
+            if variant.name == name
+        ],
+        "counts": counts,
+        "summary": summarise(found, comparison.base),
+        **found,
+        "not_available": scores.not_available,
+        "length_unit": scores.length_unit,
+        "sources": [{"file": str(p), "sha256": fingerprint(p)} for p in comparison.sources],
+        "decoding": comparison.decoding,
+        "template": comparison.template,
+        "settings": {
+            "seed": config.seed,
+            "resamples": config.resamples,
+            "confidence": config.confidence,
+        },
+        "definitions": definitions(scores.length_unit),
+        "versions": versions(),
+    }
+    return {**result, "certainty": certainty(result)}
+
+
+def definitions(length_unit: str) -> dict[str, dict[str, str]]:
+    """Return what a reader must know of every metric."""
+    return {
+        name: {
+            "title": spec.title,
+            "direction": spec.direction,
+            "unit": unit_of(name, length_unit),
+            "definition": spec.definition,
+            "empty": spec.empty,
+            "source": spec.source,
+            "weakness": spec.weakness,
+        }
+        for name, spec in METRICS.items()
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages the figures depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

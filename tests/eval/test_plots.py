@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eval.config import ReportConfig
+from eval.plots import draw
+from eval.reading import read_comparison
+from eval.report import build
+from eval.scoring import score
+
+Write = Callable[..., Path]
+PNG = b"\x89PNG\r\n"
+
+
+def drawn(path: Path) -> dict[str, tuple[str, bytes]]:
+    comparison = read_comparison(path)
+    scores = score(comparison)
+    return draw(build(comparison, scores, ReportConfig(resamples=100)), comparison, scores)
+
+
+def test_all_plots_are_drawn_and_described(document: dict[str, Any], write: Write) -> None:
+    images = drawn(write(document))
+    assert list(images) == ["gains", "metrics", "lengths", "item_gains"]
+    assert all(png.startswith(PNG) and text for text, png in images.values())
+
+
+def test_odd_names_are_drawn_without_a_warning(document: dict[str, Any], write: Write) -> None:
+    name = "$x_{1$ \N{SNOWMAN} \u4e2d\u6587 <b>"
+    document["variants"][1]["name"] = name
+    for item in document["items"]:
+        item["answers"][name] = item["answers"].pop("tuned")
+    assert len(drawn(write(document))) == 4
+
+
+def test_plots_with_nothing_to_show_are_left_out(write: Write) -> None:
+    images = drawn(write([{"prompt": "p", "fine_tuned": "", "regular": ""}]))
+    assert list(images) == ["gains", "metrics", "lengths"]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from eval.config import ReportConfig
+from eval.report import report
+
+Write = Callable[..., Path]
+CONFIG = ReportConfig(resamples=200)
+FILES = {
+    "report.json",
+    "report.md",
+    "report.html",
+    "gains.png",
+    "metrics.png",
+    "lengths.png",
+    "item_gains.png",
+}
+
+
+def test_all_files_are_written(document: dict[str, Any], write: Write, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "folder"
+    found = report([write(document)], out, CONFIG)
+    assert {path.name for path in out.iterdir()} == FILES
+    assert json.loads((out / "report.json").read_text(encoding="utf-8")) == found
+
+
+def test_report_json_has_the_agreed_names(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    path = write(document)
+    found = report([path], tmp_path / "out", CONFIG)
+    assert found["schema"] == "tuneproof/report@1"
+    assert set(found["metrics"]["tuned"]["rougeL"]) == {"value", "low", "high", "n"}
+    assert set(found["gains"]["tuned"]["rougeL"]) >= {"value", "low", "high", "p", "verdict"}
+    assert found["sources"][0]["file"] == str(path)
+    assert found["decoding"] == document["decoding"]
+    assert found["template"] == document["template"]
+    assert found["not_available"] == {"numeric_match": "no item has a number as its reference"}
+    assert found["counts"]["groups"] == 0
+
+
+def test_same_input_gives_the_same_bytes(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    path = write(document)
+    for name in ("one", "two"):
+        report([path], tmp_path / name, CONFIG)
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_markdown_holds_the_verdict_the_table_and_the_examples(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    document["items"][0]["answers"]["tuned"]["text"] = "red green blue\n```\n# !"
+    report([write(document)], tmp_path / "out", CONFIG)
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "**tuned is better than base on" in text
+    assert "| Exact match ↑ | 12 | 0.0 % (0.0 to 0.0) | 66.7 %" in text
+    assert "### Largest gains of tuned" in text
+    assert "None: no item lost in ROUGE-L." in text
+    assert "````text\nred green blue\n```\n# !\n````" in text
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.replace(r"\|", "").count("|") for line in table}) == 1
+
+
+def test_stale_plots_of_an_earlier_report_are_removed(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    report([write(document)], out, CONFIG)
+    report([write([{"prompt": "p", "fine_tuned": "a", "regular": "b"}])], out, CONFIG)
+    assert {path.name for path in out.iterdir()} == FILES - {"item_gains.png"}
+
+
+def test_nothing_is_written_when_the_input_is_bad(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        report([write([])], tmp_path / "out", CONFIG)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_references_no_answer_is_called_best(write: Write, tmp_path: Path) -> None:
+    rows = [{"prompt": "p", "fine_tuned": "a", "regular": "b"}]
+    report([write(rows)], tmp_path / "out", CONFIG)
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "without references none can be called best or worst" in text
+    assert "Largest gains" not in text
+    assert "The file does not record tokens: length is in words." in text
+
+
+def test_unicode_survives(document: dict[str, Any], write: Write, tmp_path: Path) -> None:
+    document["items"][0]["answers"]["tuned"]["text"] = (
+        "red green blue \u4e2d\u6587 \N{SNOWMAN} \ud83d \x00 \u202e"
+    )
+    report([write(document)], tmp_path / "out", CONFIG)
+    assert "\u4e2d\u6587" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
