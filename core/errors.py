@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from typing import Any
 
 import click
+
+UNUSABLE_PATH = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
+"""The faults of a path that the user named, or of the disk it is on."""
 
 
 class InputError(ValueError):
@@ -29,12 +42,29 @@ class Group(click.Group):
     """A click group whose commands report an InputError as one line with exit code 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the sub-command; only an InputError becomes a message, other faults keep theirs."""
+        """Run the sub-command; only what the user can mend becomes a message."""
         try:
             return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            error.ctx = None  # else its one line comes under three of usage
+            raise
         except InputError as error:
-            failure = click.ClickException(" ".join(str(error).split("\n")))
-            failure.exit_code = 2
-            raise failure from error
+            raise _Failure(str(error)) from error
+        except OSError as error:
+            if error.errno not in UNUSABLE_PATH or error.filename is None:
+                raise
+            raise _Failure(f"{error.filename}: {error.strerror}") from error
         except KeyboardInterrupt:
             raise click.Abort from None
+
+
+class _Failure(click.ClickException):
+    """One line on stderr, and the exit code of a usage error."""
+
+    exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        """Keep the message, on one line."""
+        super().__init__(" ".join(message.split("\n")))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,6 +50,27 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     return count
 
 
+@contextmanager
+def replacing(folder: Path, *names: str) -> Iterator[Path]:
+    """Yield an empty folder for files that replace those of `folder` when the block ends.
+
+    They are renamed in the order given, within a moment; an error before that leaves `folder` as it
+    was. So the last name should be that of the file that vouches for the others.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
+            yield Path(temporary)
+            for name in names:
+                (Path(temporary) / name).replace(folder / name)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # not empty: some of the files are in place
+                folder.rmdir()
+        raise
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document.
 
@@ -56,7 +78,7 @@ def read_json(path: Path) -> Any:
         InputError: The file is missing or is not JSON; the message names file and line.
     """
     try:
-        return json.loads(existing_file(path).read_text(encoding="utf-8"))
+        return json.loads(existing_file(path).read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
@@ -64,29 +86,36 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield ``(line number from 1, object)`` for every non-empty line.
+    """Yield ``(line number from 1, object)`` for every line that is not empty.
 
     Raises:
         InputError: The file is missing, or a line is not a JSON object; ``file:line`` is named.
     """
+    number = 0
     with existing_file(path).open(encoding="utf-8-sig") as handle:
-        reader = jsonlines.Reader(handle)
-        rows = reader.iter(type=dict, skip_empty=True)
-        number = 0
-        while True:
-            number += 1
-            try:
-                yield number, next(rows)
-            except StopIteration:
-                return
-            except jsonlines.InvalidLineError as error:
-                raise InputError(f"{path}:{error.lineno}: not a JSON object: {error}") from error
-            except UnicodeDecodeError as error:
-                raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+        def lines() -> Iterator[str]:  # the reader skips empty lines without counting them for us
+            nonlocal number
+            for number, line in enumerate(handle, 1):  # noqa: B007 - read outside
+                yield line
+
+        try:
+            for row in jsonlines.Reader(lines()).iter(type=dict, skip_empty=True):
+                yield number, row
+        except jsonlines.InvalidLineError as error:
+            raise InputError(f"{path}:{number}: {_fault(error)}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
+def _fault(error: jsonlines.InvalidLineError) -> str:
+    if isinstance(error.__cause__, json.JSONDecodeError):
+        return f"not valid JSON: {error.__cause__.msg} (column {error.__cause__.colno})"
+    return f"a JSON object is needed, found {str(error.line).strip()[:60]}"
 
 
 def existing_file(path: Path) -> Path:
-    """Return `path`, or raise InputError naming what lies nearby when no such file exists."""
+    """Return `path`, or raise InputError when it is no file."""
     if path.is_file():
         return path
     if path.is_dir():

@@ -9,15 +9,26 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from core.errors import InputError, unknown
+from core.files import existing_file
 
 Config = TypeVar("Config")
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+KINDS = {
+    bool: "true or false",
+    float: "a number",
+    int: "a whole number",
+    Path: "a path",
+    str: "text (in quotes where it looks like something else)",
+}
+"""What the types are called when a value is not of them."""
 
 
 def options_from(config: type[Any]) -> Callable[[Command], Command]:
@@ -35,9 +46,9 @@ def options_from(config: type[Any]) -> Callable[[Command], Command]:
             default = _shown_default(field)
             text = docs.get(field.name, "") + (f"  [default: {default}]" if default else "")
             settings = _option_type(hints[field.name])
-            names = [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]
+            names = _names(field)
             if settings.pop("flag", False):
-                names[0] += f"/--no-{field.name.replace('_', '-')}"
+                names[0] += f"/--no-{names[0].removeprefix('--')}"
             command = click.option(*names, field.name, default=None, help=text, **settings)(command)
         return command
 
@@ -52,38 +63,58 @@ def resolve(
     Raises:
         InputError: An unknown key in the file, a value of the wrong type, or one the class rejects.
     """
-    fields = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    if yaml_file is not None:
-        hints = typing.get_type_hints(config)
-        for key, value in read_yaml(yaml_file).items():
-            name = key.replace("-", "_")
-            if name not in fields:
-                raise InputError(f"{yaml_file}: {unknown('setting', key, fields)}")
-            values[name] = _checked(f"{yaml_file}: {name}", value, hints[name])
+    values = {} if yaml_file is None else _values(config, read_yaml(yaml_file), str(yaml_file))
     values |= {name: value for name, value in typed.items() if value is not None and value != ()}
+    return _made(config, values)
+
+
+def from_mapping(config: type[Config], mapping: Mapping[str, Any], where: str) -> Config:
+    """Build the settings from what a YAML mapping holds; errors begin with `where`.
+
+    Raises:
+        InputError: An unknown key, a value of the wrong type, or one the class rejects.
+    """
+    return _made(config, _values(config, mapping, where))
+
+
+def _values(config: type[Any], mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a mapping's values by field name, of the fields' types."""
+    hints = typing.get_type_hints(config)
+    fields = dataclasses.fields(config)
+    names = {_plain(name): field.name for field in fields for name in _names(field)}
+    values = {}
+    for key, value in mapping.items():
+        if _plain(key) not in names:
+            raise InputError(f"{where}: {unknown('setting', key, names)}")
+        name = names[_plain(key)]
+        values[name] = _checked(f"{where}: {name}", value, hints[name])
+    return values
+
+
+def _made(config: type[Config], values: Mapping[str, Any]) -> Config:
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        if field.name not in values and _is_required(field):
+            raise InputError(f"--{field.name.replace('_', '-')} is needed")
     try:
         return config(**values)
     except ValueError as error:
         raise InputError(str(error)) from error
-    except TypeError as error:
-        raise InputError(f"{config.__name__}: {error}") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds one mapping; InputError names file and line otherwise."""
     import yaml
 
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.safe_load(existing_file(path).read_text(encoding="utf-8-sig"))
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InputError(f"{path}{line}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML text: {str(error).splitlines()[0]}") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: a mapping (key: value) is needed, found {value!r}")
-    return value
+    return {str(key): item for key, item in value.items()}
 
 
 def field_docs(config: type[Any]) -> dict[str, str]:
@@ -98,8 +129,19 @@ def field_docs(config: type[Any]) -> dict[str, str]:
     return docs
 
 
+def _names(field: dataclasses.Field[Any]) -> list[str]:
+    """Return the option's name and its aliases (``field(metadata={"aliases": ("--other",)})``)."""
+    return [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_")
+
+
 def _shown_default(field: dataclasses.Field[Any]) -> str:
     value = None if field.default is dataclasses.MISSING else field.default
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
@@ -126,25 +168,29 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
 def _checked(where: str, value: Any, hint: Any) -> Any:
     """Return a YAML value as the field's type, or raise InputError."""
-    if value is None:
+    if value is None and _without_none(hint) is not hint:
         return None
     plain = _without_none(hint)
     origin = typing.get_origin(plain)
     if origin is tuple:
-        return tuple(value) if isinstance(value, list) else (value,)
+        items = value if isinstance(value, list) else [value]
+        return tuple(_checked(where, item, typing.get_args(plain)[0]) for item in items)
     if origin is typing.Literal:
         if value not in typing.get_args(plain):
-            raise InputError(f"{where}: {unknown('value', str(value), typing.get_args(plain))}")
+            known = map(str, typing.get_args(plain))
+            raise InputError(f"{where}: {unknown('value', str(value), known)}")
         return value
     if plain is float and isinstance(value, int | str) and not isinstance(value, bool):
-        try:
+        with suppress(ValueError):
             return float(value)  # YAML reads 5e-4 as text
-        except ValueError:
-            pass
     if plain is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        raise InputError(f"{where}: expected {plain.__name__}, found {value!r}")
+        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {value!r}")
     return value

@@ -90,9 +90,7 @@ def new_model() -> Any:
     return GPT2LMHeadModel(config)
 
 
-def batches(
-    documents: list[np.ndarray], rng: np.random.Generator, length: int
-) -> Iterator[Tensor]:
+def batches(documents: list[np.ndarray], rng: np.random.Generator, length: int) -> Iterator[Tensor]:
     """Yield int64 batches, shape (rows, length + 1), of shuffled documents laid end to end."""
     while True:
         order = rng.permutation(len(documents))
@@ -105,7 +103,7 @@ def batches(
             yield torch.from_numpy(windows.copy())
 
 
-class Objective(nn.Module):
+class Objective(nn.Module):  # type: ignore[misc]
     """Next-token cross-entropy in nats per token."""
 
     def __init__(self, model: Any) -> None:
@@ -139,7 +137,7 @@ def rate_factor(progress: float) -> float:
     return min(1.0, progress / WARM_UP) * min(1.0, (1 - progress) / 0.7)
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def bits_per_byte(model: Any, tokenizer: Any, texts: list[str]) -> float:
     """Return the held-out cross-entropy in bits per byte of UTF-8, EOS included in neither."""
     nats = size = 0.0

@@ -1,0 +1,27 @@
+"""Trying a run by hand: every line typed is answered by the base and by the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from inference.config import Decoding
+from inference.generate import Answer, answer_batch
+from inference.variants import Variants
+from prompts.fit import fit
+
+
+def replies(
+    variants: Variants, lines: Iterable[str], decoding: Decoding
+) -> Iterator[dict[str, Answer] | None]:
+    """Yield the answers to each line by variant; None where a line is too long to be asked.
+
+    Every line is asked alone: the runs were trained on single questions.
+    """
+    for number, line in enumerate(lines):
+        encoded = fit(
+            variants.template, variants.tokenizer, line, "", max_length=variants.max_length
+        )
+        if encoded is None:
+            yield None
+            continue
+        yield answer_batch(variants, [encoded.prompt_ids], decoding, decoding.seed + number)[0]

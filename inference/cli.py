@@ -1,0 +1,68 @@
+"""The `infer` command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import Group
+from core.options import options_from, resolve
+from inference.config import CompareConfig, Decoding
+
+
+@click.group(cls=Group)
+def main() -> None:
+    """Ask a base model and its tuned runs the same questions, in the same way."""
+
+
+@main.command()
+@click.argument("prompts", type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@options_from(CompareConfig)
+def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
+    """Answer PROMPTS (.json or .jsonl) by base and runs; write model_comparison.json."""
+    settings = resolve(CompareConfig, typed, config)
+    from inference.compare import compare as compare_file
+
+    value = compare_file(prompts, settings)
+    click.echo(f"{len(value['items'])} prompts x {len(value['variants'])} variants: {settings.out}")
+    if value["left_out"]:
+        click.echo(f"left out as too long: {', '.join(value['left_out'])}", err=True)
+    click.echo(f"next: score report {settings.out}")
+
+
+@main.command()
+@click.option("--run", required=True, help="The run to talk to.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@options_from(Decoding)
+def chat(run: str, runs: Path, **typed: Any) -> None:
+    """Type questions; see the answers of base and run under each other. End with Ctrl-D."""
+    decoding = resolve(Decoding, typed)
+    from inference.chat import replies
+    from inference.variants import load_variants
+
+    variants = load_variants(runs, [run])
+    for answers in replies(variants, _typed_lines(), decoding):
+        if answers is None:
+            click.echo("that is longer than anything the run was trained on", err=True)
+            continue
+        for name, answer in answers.items():
+            mark = "" if answer.finish_reason == "eos" else " (did not stop)"
+            click.secho(f"{name}{mark}", bold=True, nl=False)
+            click.echo(f"\n{answer.text}\n")
+
+
+def _typed_lines() -> Iterator[str]:
+    """Yield the lines typed, with a prompt where a person is typing."""
+    while True:
+        if sys.stdin.isatty():
+            click.echo("> ", nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()

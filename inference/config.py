@@ -1,0 +1,76 @@
+"""The settings of `infer compare` and `infer chat`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How answers are drawn; always the same for every variant."""
+
+    max_new_tokens: int = 200
+    """Longest answer in tokens."""
+    do_sample: bool = False
+    """Draw tokens at random; by default the most probable one is taken (greedy)."""
+    temperature: float = 1.0
+    """Flattens (above 1) or sharpens (below 1) the distribution that is sampled."""
+    top_p: float = 1.0
+    """Sample from the smallest set of tokens with this much probability."""
+    seed: int = 42
+    """For sampling."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be."""
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
+        if self.temperature <= 0:
+            raise ValueError(
+                f"temperature must be positive, got {self.temperature}; for greedy answers leave "
+                "--do-sample out"
+            )
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be over 0 and at most 1, got {self.top_p}")
+        if not self.do_sample and (self.temperature, self.top_p) != (1.0, 1.0):
+            raise ValueError("temperature and top_p need --do-sample")
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the settings that matter, as the comparison records them."""
+        if not self.do_sample:
+            return {"do_sample": False, "max_new_tokens": self.max_new_tokens}
+        names = ("do_sample", "max_new_tokens", "temperature", "top_p", "seed")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig(Decoding):
+    """What is compared, and how answers are drawn."""
+
+    run: tuple[str, ...] = ()
+    """A run of `tune run` to compare with its base; may be repeated."""
+    runs: Path = Path("runs")
+    """The folder that holds the runs."""
+    out: Path = Path("model_comparison.json")
+    """The file to write."""
+    limit: int | None = None
+    """Ask the first so many prompts only."""
+    batch_size: int = 16
+    """Prompts answered at once (each by every variant)."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = field(default="auto")
+    """Of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be."""
+        super().__post_init__()
+        if not self.run:
+            raise ValueError("no run given; name one with --run (see `tune list`)")
+        if len(set(self.run)) != len(self.run):
+            raise ValueError(f"a run is given twice: {', '.join(self.run)}")
+        if "base" in self.run:
+            raise ValueError("'base' is the name of the untuned model; rename the run's folder")
+        for name in ("limit", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")

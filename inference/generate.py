@@ -1,0 +1,105 @@
+"""Generating answers: every variant of every prompt, in one left-padded batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inference.config import Decoding
+from inference.variants import Variants
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a variant said."""
+
+    text: str
+    """The answer without special tokens, stripped."""
+    tokens: int
+    """Tokens generated, EOS counted."""
+    finish_reason: str
+    """``eos``: it stopped by itself; ``length``: it was stopped."""
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the answer as the comparison file holds it."""
+        return {"text": self.text, "tokens": self.tokens, "finish_reason": self.finish_reason}
+
+
+def answer_batch(
+    variants: Variants, prompts: Sequence[Sequence[int]], decoding: Decoding, seed: int
+) -> list[dict[str, Answer]]:
+    """Answer prompts by all variants at once.
+
+    Padding stands on the left, so that every row's last token is the prompt's last; transformers
+    derives the positions from the attention mask, so padding moves none.
+
+    Args:
+        variants: The loaded base and adapters.
+        prompts: Token ids of each prompt.
+        decoding: How tokens are chosen.
+        seed: For sampling; greedy decoding ignores it.
+
+    Returns:
+        For each prompt the answers by variant name.
+    """
+    import torch
+    from transformers import GenerationConfig
+
+    names = variants.names
+    rows = [list(prompt) for prompt in prompts for _ in names]
+    ids, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
+    sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+    stops = stop_ids(variants)
+    settings = GenerationConfig(
+        max_new_tokens=decoding.max_new_tokens,
+        do_sample=decoding.do_sample,
+        pad_token_id=variants.tokenizer.pad_token_id,
+        eos_token_id=sorted(stops),
+        **(sampling if decoding.do_sample else {}),
+    )
+    torch.manual_seed(seed)
+    with torch.inference_mode():
+        output = variants.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=settings,
+            adapter_names=variants.adapter_names(names * len(prompts)),
+        )
+    new = output[:, ids.shape[1] :].tolist()
+    answers = [_answer(row, stops, variants.tokenizer) for row in new]
+    width = len(names)
+    return [
+        dict(zip(names, answers[start : start + width], strict=True))
+        for start in range(0, len(answers), width)
+    ]
+
+
+def stop_ids(variants: Variants) -> set[int]:
+    """Return the tokens that end an answer: the tokenizer's EOS and those the model names."""
+    named = variants.model.generation_config.eos_token_id
+    listed = named if isinstance(named, list) else [named]
+    return {variants.tokenizer.eos_token_id, *(token for token in listed if token is not None)}
+
+
+def _left_padded(rows: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
+    """Return ids and mask, both of shape (rows, longest)."""
+    import torch
+
+    longest = max(map(len, rows))
+    ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=device)
+    mask = torch.tensor(
+        [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
+    )
+    return ids, mask
+
+
+def _answer(row: list[int], stops: set[int], tokenizer: Any) -> Answer:
+    """Cut a generated row at its first stop token; what follows is padding."""
+    end = next((place for place, token in enumerate(row) if token in stops), None)
+    kept = row if end is None else row[:end]
+    return Answer(
+        text=tokenizer.decode(kept, skip_special_tokens=True).strip(),
+        tokens=len(kept) + (end is not None),
+        finish_reason="length" if end is None else "eos",
+    )

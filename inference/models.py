@@ -1,0 +1,142 @@
+"""Finding and loading base models: the embedded one, a local folder, or the Hub.
+
+Weights are read from safetensors only and no code from a model's repository is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.errors import InputError
+from core.files import fingerprint
+
+if TYPE_CHECKING:
+    import torch
+
+TINY = Path(__file__).resolve().parent.parent / "tiny"
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def location(model: str) -> str:
+    """Return what transformers is to load: a folder's path or a Hub id.
+
+    Raises:
+        InputError: The model looks like a path, and there is no model in it.
+    """
+    if model == "tiny":
+        return str(TINY)
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise InputError(f"{path} holds no model: config.json is missing")
+        return str(path)
+    if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or path.is_file():
+        raise InputError(f"no such model folder: {model}")
+    return model
+
+
+def load_tokenizer(model: str) -> Any:
+    """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position)."""
+    from transformers import AutoTokenizer
+
+    with _one_clear_error(model, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(location(model), trust_remote_code=False)
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            f"the tokenizer of {model!r} has no EOS token; nothing could teach it to stop"
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(model: str, *, dtype: Dtype = "auto", device: str | None = None) -> Any:
+    """Return a causal language model on a device, ready for training or generation.
+
+    Args:
+        model: ``tiny``, a folder, or a Hub id.
+        dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+        device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+    """
+    from transformers import AutoModelForCausalLM
+
+    device = device or best_device()
+    with _one_clear_error(model, "model"):
+        loaded = AutoModelForCausalLM.from_pretrained(
+            location(model),
+            dtype=torch_dtype(dtype, device),
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    return loaded.to(device)
+
+
+def best_device() -> str:
+    """Return ``cuda``, ``mps`` or ``cpu``, the first that this machine has."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def torch_dtype(dtype: Dtype, device: str) -> torch.dtype:
+    """Return torch's dtype for a name; ``auto`` depends on the device."""
+    import torch
+
+    if dtype == "auto":
+        return torch.bfloat16 if device == "cuda" else torch.float32
+    value: torch.dtype = getattr(torch, dtype)
+    return value
+
+
+def context_length(model: Any) -> int | None:
+    """Return how many tokens the model can read at once, or None where it has no such limit."""
+    value = getattr(model.config, "max_position_embeddings", None)
+    return int(value) if value else None
+
+
+def weights_hash(model: str) -> str:
+    """Return one SHA-256 over the model's weight files, whatever dtype they are loaded in."""
+    digest = hashlib.sha256()
+    for file in _weight_files(location(model)):
+        digest.update(f"{file.name} {fingerprint(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _weight_files(place: str) -> list[Path]:
+    folder = Path(place)
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        folder = Path(
+            snapshot_download(place, allow_patterns="*.safetensors", local_files_only=True)
+        )
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise InputError(f"{place} holds no .safetensors weights")
+    return files
+
+
+@contextmanager
+def _one_clear_error(model: str, what: str) -> Iterator[None]:
+    """Turn the loaders' many errors into one line that says what to type instead."""
+    from core.hub import hub_or_cache
+    from core.quiet import quiet_libraries
+
+    quiet_libraries()
+    place = location(model)
+    try:
+        with nullcontext() if Path(place).is_dir() else hub_or_cache():
+            yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
+        raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

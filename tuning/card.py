@@ -1,0 +1,18 @@
+"""The model card of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.files import write_text
+from tuning.runs import Run
+
+
+def write_card(run: Run) -> None:
+    """Write the run's README.md from what run.json says."""
+    import jinja2
+
+    text = (Path(__file__).parent / "card.md.j2").read_text(encoding="utf-8")
+    template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    card = template.render(name=run.name, facts=run.facts, base=run.facts["base"]["model"])
+    write_text(run.folder / "README.md", card)

@@ -1,0 +1,66 @@
+"""The `tune` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import Group, InputError
+from core.options import options_from, resolve
+from tuning.config import TuneConfig
+from tuning.registry import METHODS
+
+
+@click.group(cls=Group)
+def main() -> None:
+    """Fine-tune a small language model on the records that `prepdata build` wrote."""
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@options_from(TuneConfig)
+def run(config: Path | None, **typed: Any) -> None:
+    """Train a run: runs/NAME gets the adapter, run.json, metrics, a plot and a card."""
+    settings = resolve(TuneConfig, typed, config)
+    from tuning.sft import finetune
+
+    done = finetune(settings, lambda line: click.echo(line, err=True))
+    click.echo(f"adapter: {done.adapter}")
+    click.echo(f"next: infer compare prompts/test.json --run {done.name}")
+
+
+@main.command(name="list")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+def list_runs(runs: Path) -> None:
+    """Show the runs as a table."""
+    from tuning.runs import all_runs, table
+
+    found = list(all_runs(runs))
+    if not found:
+        raise InputError(f"no run in {runs}; make one with `tune run`")
+    click.echo(table(found))
+
+
+@main.command()
+def methods() -> None:
+    """Show the training methods."""
+    for name, method in METHODS.items():
+        click.echo(f"{name:8} {method.summary}")
+
+
+@main.command()
+@click.argument("run")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; by default runs/RUN/merged.")
+def merge(run: str, runs: Path, out: Path | None) -> None:
+    """Write base and adapter as one full-precision model, after checking that they agree."""
+    from tuning.merge import merge_run
+    from tuning.runs import open_run
+
+    opened = open_run(runs / run)
+    folder = out or opened.folder / "merged"
+    difference = merge_run(opened, folder)
+    click.echo(f"merged model: {folder}")
+    click.echo(f"largest logit difference from base + adapter: {difference:.1e}")

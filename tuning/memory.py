@@ -1,0 +1,40 @@
+"""Estimating the memory of a training before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuning.config import TuneConfig
+
+LIBRARIES = 0.7 * 2**30
+"""What Python, torch, transformers, peft and trl take by themselves."""
+VALUES_PER_LAYER = 34
+"""Values kept for the backward pass per token, layer and unit of width (Korthikanti et al. 2022,
+https://arxiv.org/abs/2205.05198, counted in half-precision bytes, attention scores apart)."""
+
+
+def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float:
+    """Return the peak in bytes: libraries, weights, gradients, optimizer, one batch's activations.
+
+    It is rough: within a factor of two for GPT-2's shapes.
+
+    Args:
+        model: The loaded model with its adapter.
+        config: Batch size, longest example, checkpointing.
+        counts: `examples`, `tokens` and `trained_tokens` of the training records.
+    """
+    shape = model.config
+    width, layers = int(shape.hidden_size), int(shape.num_hidden_layers)
+    values = [
+        (value.numel(), value.element_size(), value.requires_grad) for value in model.parameters()
+    ]
+    weights = sum(count * size for count, size, _ in values)
+    trained = sum(count for count, _, is_trained in values if is_trained)
+    mean = counts["tokens"] / counts["examples"]
+    tokens = config.per_device_train_batch_size * min(config.max_length, 2 * mean)
+    per_layer = 2 if config.gradient_checkpointing else VALUES_PER_LAYER // 2
+    activations = 4 * tokens * width * layers * per_layer
+    share = counts["trained_tokens"] / counts["tokens"]
+    logits = 3 * 4 * tokens * share * int(shape.vocab_size)
+    return float(LIBRARIES + weights + 3 * 4 * trained + activations + logits)

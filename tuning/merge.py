@@ -1,0 +1,75 @@
+"""Merging an adapter into its base, and proving that nothing changed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from inference import models
+from tuning.runs import Run
+
+TOLERANCE = 1e-3
+"""Largest logit difference in float32 that rounding explains."""
+PROBES = (
+    "The quick brown fox jumps over the lazy dog.",
+    "### Instruction:\nName three colours.\n\n### Response:\n",
+    "Revenue was 12.4% higher than in 2009, at $ 1,203 million.",
+)
+
+
+def merge_run(run: Run, out: Path) -> float:
+    """Write the merged model in float32 with its tokenizer, whole or not at all.
+
+    Args:
+        run: A finished run.
+        out: The folder to write; it must not exist or be empty.
+
+    Returns:
+        The largest absolute difference between the logits of the merged file, loaded again, and
+        of base + adapter, over a few probe texts.
+
+    Raises:
+        InputError: The run has no adapter, the folder is not empty, or the difference is more
+            than rounding explains.
+    """
+    from peft import PeftModel
+
+    if not run.adapter.is_dir():
+        raise InputError(f"{run.folder} has no adapter (state: {run.facts['state']})")
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise InputError(f"{out} is not empty; choose another --out")
+    base = run.facts["base"]["model"]
+    tokenizer = models.load_tokenizer(base)
+    model = models.load_model(base, dtype="float32", device="cpu")
+    adapted = PeftModel.from_pretrained(model, str(run.adapter)).eval()
+    before = _logits(adapted, tokenizer)
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    adapted.merge_and_unload().save_pretrained(str(partial))
+    tokenizer.save_pretrained(str(partial))
+    after = _logits(models.load_model(str(partial), dtype="float32", device="cpu"), tokenizer)
+    difference = max(
+        float((one - other).abs().max()) for one, other in zip(before, after, strict=True)
+    )
+    if not difference <= TOLERANCE:
+        shutil.rmtree(partial)
+        raise InputError(
+            f"the merged model's logits differ from base + adapter by {difference:.2g} "
+            f"(more than {TOLERANCE:.0e}); nothing was written"
+        )
+    if out.exists():
+        out.rmdir()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial.rename(out)
+    return difference
+
+
+def _logits(model: Any, tokenizer: Any) -> list[Any]:
+    """Return the logits on every probe, each of shape (1, tokens, vocabulary)."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return [model(**tokenizer(text, return_tensors="pt")).logits for text in PROBES]
