@@ -76,14 +76,14 @@ def length_unit(comparison: Comparison) -> str:
 
 
 def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
-    """Number the items' groups from 0, or return None when no item names one.
+    """Number the items' groups from 0, or return None when every item stands for itself.
 
     An item without a group stands for itself. Equal names in different tasks are different groups.
     """
-    if all(item.group is None for item in items):
-        return None
     numbers: dict[tuple[str, ...], int] = {}
     keys = [("item", i.id) if i.group is None else ("group", i.task, i.group) for i in items]
+    if len(set(keys)) == len(keys):
+        return None
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
