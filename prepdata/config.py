@@ -11,7 +11,8 @@ class BuildConfig:
     """What to build, and how to split it."""
 
     source: tuple[str, ...] = ("dolly", "finqa")
-    """A source, or NAME=PATH to read it from a local file or folder; may be repeated."""
+    """A source, or NAME=PATH to read it from a local file or folder; may be repeated. See `prepdata
+    sources`."""
     out: Path = Path("data")
     """The folder to write."""
     limit: int | None = None
@@ -23,6 +24,24 @@ class BuildConfig:
     """Share of the rows that becomes test where the source has no split at all."""
     seed: int = 42
     """Decides the order of the records and what --limit draws; never the split."""
+    instruction_field: str = "instruction"
+    """Sources csv and jsonl: the field that asks."""
+    input_field: str = "input"
+    """Sources csv and jsonl: the field with the context it is asked about."""
+    output_field: str = "output"
+    """Sources csv and jsonl: the field with the right answer."""
+    text_field: str | None = None
+    """Sources csv and jsonl, for classification: the field with the text."""
+    label_field: str | None = None
+    """Sources csv and jsonl, for classification: the field with the label."""
+    instruction: str | None = None
+    """What is asked about every text of a classification; by default "What is the LABEL-FIELD of
+    this text?"."""
+    group_field: str = "group"
+    """Sources csv and jsonl: rows with the same value here stay in one split. Without such a field
+    the rows with the same input of 200 characters or more stay together."""
+    id_field: str = "id"
+    """Sources csv and jsonl: the field with the row's id; without it the content makes the id."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -36,3 +55,20 @@ class BuildConfig:
             raise ValueError("val_fraction and test_fraction leave nothing to train on")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit must be at least 1, got {self.limit}")
+        if (self.text_field is None) != (self.label_field is None):
+            raise ValueError("text_field and label_field go together; only one was given")
+        if self.instruction is not None and self.label_field is None:
+            raise ValueError(
+                "instruction is for classification; it needs text_field and label_field"
+            )
+        if self.instruction is not None and not self.instruction.strip():
+            raise ValueError("instruction is empty")
+
+    @property
+    def has_own_fields(self) -> bool:
+        """Whether any of the settings for the sources csv and jsonl was changed."""
+        names = ("instruction", "text_field", "label_field", *OWN_FIELDS)
+        return any(getattr(self, name) != getattr(type(self), name) for name in names)
+
+
+OWN_FIELDS = ("instruction_field", "input_field", "output_field", "group_field", "id_field")

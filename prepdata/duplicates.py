@@ -2,17 +2,19 @@
 
 Two records are exact duplicates when instruction and input are the same words. They are
 near-duplicates when both their instructions and their inputs share at least `THRESHOLD` of their
-five-character shingles (Jaccard), and their instructions name the same numbers: "the change from
-2009 to 2010" is another question than "from 2010 to 2011". Candidates come from MinHash with
-locality-sensitive hashing (the `rensa` library); each is then compared in full, so that a
-near-duplicate is a fact and not an estimate. What LSH misses stays: 64 permutations in 16 bands
-find a pair at Jaccard 0.8 with probability 1 - (1 - 0.8^4)^16 = 99.98 %.
+five-character shingles (Jaccard). In either case their instructions must name the same figures:
+"the change from 2009 to 2010" is another question than "from 2010 to 2011", and "3 + 4" than
+"3 - 4". Candidates come from MinHash with locality-sensitive hashing (the `rensa` library); each is
+then compared in full, so that a near-duplicate is a fact and not an estimate. What LSH misses
+stays: 64 permutations in 16 bands find a pair at Jaccard 0.8 with probability
+1 - (1 - 0.8^4)^16 = 99.98 %.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Set
 from functools import lru_cache
 
 import rensa
@@ -24,6 +26,10 @@ SHINGLE = 5
 PERMUTATIONS = 64
 BANDS = 16
 SEED = 1
+COMMON = 16
+"""An input that so many records share tells nothing; their instructions are sketched instead."""
+FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
+"""Numbers, and what is done with them."""
 
 Texts = tuple[str, str]
 """A record's instruction and input."""
@@ -40,14 +46,20 @@ class DuplicateIndex:
         """Start empty."""
         self._texts_of = texts_of
         self._exact: dict[bytes, int] = {}
-        self._near = rensa.RMinHashLSH(THRESHOLD, PERMUTATIONS, BANDS)
+        self._by_context = rensa.RMinHashLSH(THRESHOLD, PERMUTATIONS, BANDS)
+        self._by_instruction = rensa.RMinHashLSH(THRESHOLD, PERMUTATIONS, BANDS)
+        self._sharing: Counter[int] = Counter()
+        self._has_common_inputs = False
 
     def find(self, texts: Texts) -> tuple[str, int] | None:
         """Return ("duplicate" or "near-duplicate", number of what is repeated), or None."""
         number = self._exact.get(_key(texts))
         if number is not None:
             return "duplicate", number
-        for number in sorted(self._near.query(_signature(texts))):
+        candidates = set(self._by_context.query(_sketch(_context(texts))))
+        if self._has_common_inputs:
+            candidates.update(self._by_instruction.query(_sketch(texts[0])))
+        for number in sorted(candidates):
             if are_near(texts, self._texts_of(number)):
                 return "near-duplicate", number
         return None
@@ -55,40 +67,65 @@ class DuplicateIndex:
     def add(self, number: int, texts: Texts) -> None:
         """Remember a record under a number; of exact duplicates the first is kept."""
         self._exact.setdefault(_key(texts), number)
-        self._near.insert(number, _signature(texts))
+        context = hash(_words(texts[1]))
+        if texts[1] and self._sharing[context] >= COMMON:
+            self._has_common_inputs = True
+            self._by_instruction.insert(number, _sketch(texts[0]))
+        else:
+            self._sharing[context] += 1
+            self._by_context.insert(number, _sketch(_context(texts)))
 
 
 def are_near(one: Texts, other: Texts) -> bool:
     """Return whether two records are near-duplicates as defined at the head of this module."""
-    if re.findall(r"\d+", one[0]) != re.findall(r"\d+", other[0]):
+    if _figures(one[0]) != _figures(other[0]):
         return False
     return all(jaccard(a, b) >= THRESHOLD for a, b in zip(one, other, strict=True))
 
 
 def jaccard(one: str, other: str) -> float:
     """Return the share of five-character shingles two texts have in common, in [0, 1]."""
+    if one == other:
+        return 1.0
     a, b = shingles(one), shingles(other)
-    return len(a & b) / len(a | b) if a | b else 1.0
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared) if a or b else 1.0
 
 
-def shingles(text: str) -> set[str]:
+@lru_cache(maxsize=4)  # one text is compared with several candidates
+def shingles(text: str) -> Set[str]:
     """Return the five-character shingles of the normalised text; a shorter text is one shingle."""
-    words = normalised(text)
+    words = _words(text)
     if len(words) <= SHINGLE:
         return {words} if words else set()
     return {words[start : start + SHINGLE] for start in range(len(words) - SHINGLE + 1)}
 
 
-def _key(texts: Texts) -> bytes:
-    return bytes.fromhex(digest(*map(normalised, texts)))[:16]
+def _context(texts: Texts) -> str:
+    """Return the input, or the instruction where there is no input.
 
-
-@lru_cache(maxsize=1)  # a record is looked up, then added
-def _signature(texts: Texts) -> rensa.RMinHash:
-    """Return the sketch of the input, or of the instruction where there is no input.
-
-    Not of both: an instruction that all rows share would make all of them look alike.
+    Not both: an instruction that all rows share would make all of them look alike.
     """
+    return texts[1] or texts[0]
+
+
+def _figures(text: str) -> list[str]:
+    return [figure.strip() for figure in FIGURES.findall(text)]
+
+
+@lru_cache(maxsize=4)
+def _words(text: str) -> str:
+    """Return the normalised text, or the text itself where it holds no word at all (``?!``)."""
+    return normalised(text) or text.strip()
+
+
+@lru_cache(maxsize=2)  # a record is looked up, then added
+def _key(texts: Texts) -> bytes:
+    return bytes.fromhex(digest(*map(_words, texts), *_figures(texts[0])))[:16]
+
+
+@lru_cache(maxsize=2)
+def _sketch(text: str) -> rensa.RMinHash:
     sketch = rensa.RMinHash(PERMUTATIONS, SEED)
-    sketch.update(list(shingles(texts[1] or texts[0])))
+    sketch.update(list(shingles(text)))
     return sketch

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Mapping
+import platform
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,51 @@ from core.errors import InputError
 from core.files import fingerprint, read_json, write_json
 from prepdata import registry
 from prepdata.config import BuildConfig
-from prepdata.records import FILES
+from prepdata.records import FILES, Split
+from prepdata.sources.opening import local_files
 
 NAME = "manifest.json"
 SCHEMA = "tuneproof/data@1"
+PACKAGES = ("tuneproof", "datasets", "rensa")
+"""Their versions are noted: they decide what is read, and what counts as a near-duplicate."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many records there are."""
+
+    records: dict[Split, Counter[str]]
+    """By split and source."""
+    labels: dict[str, dict[str, Counter[Split]]]
+    """By source, label and split; classification tasks only."""
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[str, Split | None, str]]) -> Counts:
+        """Count records, each given as source, split and label (empty where it has none)."""
+        totals: dict[Split, Counter[str]] = {split: Counter() for split in FILES}
+        labels: dict[str, dict[str, Counter[Split]]] = defaultdict(lambda: defaultdict(Counter))
+        for source, split, label in records:
+            assert split is not None
+            totals[split][source] += 1
+            if label:
+                labels[source][label][split] += 1
+        return cls(records=totals, labels=labels)
+
+    def as_text(self, dropped: Mapping[str, Mapping[str, int]]) -> str:
+        """Return where each source's records are: ``dolly: 12 in test, 3 empty answer``."""
+        parts = []
+        for source, reasons in dropped.items():
+            held = [f"{c[source]:,} in {split}" for split, c in self.records.items() if c[source]]
+            parts.append(f"{source}: " + ", ".join([*held, *_listed(reasons)]))
+        return "; ".join(parts)
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InputError when the folder holds data files that no manifest speaks of."""
-    if folder.is_file():
+    """Raise InputError when a build would replace files that another program wrote."""
+    if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; --out names a folder")
-    strangers = [name for name in FILES.values() if (folder / name).exists()]
-    if strangers and not (folder / NAME).exists():
+    strangers = [name for name in (*FILES.values(), NAME) if (folder / name).exists()]
+    if strangers and not _is_ours(folder):
         raise InputError(
             f"{folder} holds {', '.join(strangers)} that `prepdata build` did not write; "
             "choose another folder with --out"
@@ -31,10 +66,10 @@ def check_folder(folder: Path) -> None:
 
 
 def write(
+    folder: Path,
     config: BuildConfig,
     sources: Mapping[str, Path | None],
-    counts: Mapping[str, Counter[str]],
-    labels: Mapping[str, list[str]],
+    counts: Counts,
     dropped: Mapping[str, Counter[str]],
 ) -> dict[str, Any]:
     """Write the manifest of a folder whose data files are already there; return it."""
@@ -47,21 +82,32 @@ def write(
                 "from": str(path) if path else registry.find(name).hub_id or "embedded",
                 "licence": registry.find(name).licence,
                 "files": _fingerprints(path),
-                "records": {split: counts[split][name] for split in counts},
+                "records": {split: counts.records[split][name] for split in FILES},
                 "dropped": dict(sorted(dropped[name].items())),
             }
             for name, path in sources.items()
         },
-        "labels": {task: labels[task] for task in sorted(labels)},
+        "labels": {
+            task: list(registry.find(task).labels or sorted(counts.labels[task]))
+            for task in sorted(counts.labels)
+        },
+        "label_counts": {
+            task: {
+                label: {split: by_split[split] for split in FILES}
+                for label, by_split in sorted(counts.labels[task].items())
+            }
+            for task in sorted(counts.labels)
+        },
         "files": {
             name: {
-                "records": counts[split].total(),
-                "sha256": fingerprint(config.out / name),
+                "records": counts.records[split].total(),
+                "sha256": fingerprint(folder / name),
             }
             for split, name in FILES.items()
         },
+        "versions": _versions(),
     }
-    write_json(config.out / NAME, value)
+    write_json(folder / NAME, value)
     return value
 
 
@@ -81,17 +127,39 @@ def read(folder: Path) -> dict[str, Any]:
     return value
 
 
-def drops_as_text(dropped: Mapping[str, Mapping[str, int]]) -> str:
-    """Return what was left out as text: ``dolly: 3 empty answer, 5 ...``."""
-    parts = [
-        f"{source}: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
-        for source, reasons in dropped.items()
-        if reasons
-    ]
-    return "; ".join(parts) or "no row was read"
+def data_fingerprint(built: Mapping[str, Any]) -> str:
+    """Return what identifies a build's data: the beginnings of its three files' hashes."""
+    return " ".join(built["files"][name]["sha256"][:16] for name in FILES.values())
+
+
+def drops_as_text(reasons: Mapping[str, int]) -> str:
+    """Return what was left out of one source as text: ``3 empty answer, 5 empty text``."""
+    return ", ".join(_listed(reasons)) or "it is empty"
+
+
+def _listed(reasons: Mapping[str, int]) -> list[str]:
+    return [f"{count:,} {reason}" for reason, count in sorted(reasons.items())]
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        read(folder)
+    except InputError:
+        return False
+    return True
 
 
 def _fingerprints(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
-    return {file.name: fingerprint(file) for file in registry.opening.local_files(path)}
+    return {file.name: fingerprint(file) for file in local_files(path)}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+            found[name] = "not installed"
+    return found

@@ -72,10 +72,14 @@ def record_from_row(row: Mapping[str, Any], where: str, *, default_id: str) -> R
     for name in ("instruction", "output"):
         if name not in row:
             raise InputError(f"{where}: missing field {name!r}; it has {', '.join(row) or 'none'}")
-    values = {name: row.get(name, "") for name in Record.__slots__}
-    for name, value in values.items():
+    values: dict[str, str] = {}
+    for name in Record.__slots__:
+        value = row.get(name, "")
+        if value is None and name not in ("instruction", "output"):
+            value = ""
         if not isinstance(value, str):
             raise InputError(f"{where}: field {name!r} must be text, found {value!r}")
+        values[name] = value
     values["id"] = values["id"] or default_id
     values["task"] = values["task"] or "jsonl"
     values["group"] = values["group"] or values["id"]

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from core.errors import InputError, unknown
+from prepdata.config import BuildConfig
 from prepdata.records import Record
-from prepdata.sources import complaints, dolly, finqa, imdb, opening, sample, twitter_topics
+from prepdata.sources import (
+    complaints,
+    dolly,
+    finqa,
+    imdb,
+    opening,
+    sample,
+    tabular,
+    twitter_topics,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,49 +34,67 @@ class Source:
     """How many rows upstream has."""
     hub_id: str | None
     """Where the Hub has it; None where only a local file makes sense."""
-    record: Callable[[opening.Row], Record | None]
-    """Maps a row; None for rows that are no example at all."""
+    record: Callable[..., Record | str]
+    """Maps an `opening.Row`; a row that is no example gives the reason as text."""
     labels: tuple[str, ...] | None = None
-    """The label set of a classification task in upstream's order; () where it is read off the data."""
+    """The label set of a classification task, in upstream's order; () to read it off the data."""
     generate: Callable[[], Iterator[opening.Row]] | None = None
     """Makes the rows, for the embedded source."""
+    is_own: bool = False
+    """Whether it is anybody's own file: `record` then takes the task and the settings as well."""
 
 
 SOURCES: dict[str, Source] = {
     "complaints": Source(
         summary="consumer complaints -> product",
         licence="public domain",
-        size="about 1.3 million rows",
+        size="about 1.3 million",
         hub_id="BEE-spoke-data/consumer-finance-complaints",
         record=complaints.record,
         labels=(),
     ),
+    "csv": Source(
+        summary="your own CSV, JSONL, JSON or Parquet file or folder",
+        licence="yours",
+        size="-",
+        hub_id=None,
+        record=tabular.record,
+        is_own=True,
+    ),
     "dolly": Source(
         summary="instructions of eight kinds, with answers",
         licence="CC BY-SA 3.0",
-        size="15,011 rows",
+        size="15,011",
         hub_id="databricks/databricks-dolly-15k",
         record=dolly.record,
     ),
     "finqa": Source(
         summary="questions on pages of company reports -> number",
         licence="MIT",
-        size="8,281 rows",
+        size="8,281",
         hub_id="PTPReasoning/finqa",
         record=finqa.record,
     ),
     "imdb": Source(
         summary="film reviews -> negative, positive",
         licence="none stated, for research",
-        size="50,000 rows",
+        size="50,000",
         hub_id="stanfordnlp/imdb",
         record=imdb.record,
         labels=imdb.LABELS,
     ),
+    "jsonl": Source(
+        summary="the same, under another name",
+        licence="yours",
+        size="-",
+        hub_id=None,
+        record=tabular.record,
+        is_own=True,
+    ),
     "sample": Source(
         summary="small made-up tasks, for trying things out",
         licence="this project's",
-        size=f"{sample.ROWS:,} rows",
+        size=f"{sample.ROWS:,}",
         hub_id=None,
         record=sample.record,
         generate=sample.rows,
@@ -73,7 +102,7 @@ SOURCES: dict[str, Source] = {
     "twitter-topics": Source(
         summary="financial tweets -> one of 20 topics",
         licence="MIT",
-        size="21,107 rows",
+        size="21,107",
         hub_id="zeroshot/twitter-financial-news-topic",
         record=twitter_topics.record,
         labels=twitter_topics.LABELS,
@@ -81,11 +110,15 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def find(name: str) -> Source:
-    """Return a source by name; InputError names the nearest match."""
+def find(name: str, config: BuildConfig | None = None) -> Source:
+    """Return a source by name, fitted to the settings; InputError names the nearest match."""
     if name not in SOURCES:
-        raise unknown("source", name, [*SOURCES, "csv", "jsonl"])
-    return SOURCES[name]
+        raise unknown("source", name, SOURCES)
+    source = SOURCES[name]
+    if not source.is_own or config is None:
+        return source
+    record = partial(source.record, task=name, config=config)
+    return replace(source, record=record, labels=() if config.label_field else None)
 
 
 def rows(name: str, source: Source, path: Path | None) -> Iterator[opening.Row]:
@@ -98,4 +131,4 @@ def rows(name: str, source: Source, path: Path | None) -> Iterator[opening.Row]:
     elif source.hub_id is not None:
         yield from opening.read_hub(source.hub_id, name)
     else:
-        raise InputError(f"source {name!r} needs a file: --source {name}=PATH")
+        raise InputError(f"source {name!r} needs a file or folder: --source {name}=PATH")

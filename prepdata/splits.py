@@ -31,7 +31,7 @@ def assign(
         test_fraction: Share of the rows that goes to test where the source names no split at all.
     """
     held_out = offered & {"validation", "test"}
-    if official in held_out:
+    if official is not None and official in held_out:
         return official if len(held_out) == 2 else "test"
     if not held_out:
         if place < test_fraction:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import InputError
 from prompts.templates import Template
 
 
@@ -29,7 +31,7 @@ def fit(
     max_length: int,
     output: str | None = None,
 ) -> Encoded | None:
-    """Render and tokenise one record so that prompt and completion hold at most `max_length` tokens.
+    """Render and tokenise one record so that prompt and completion fit into `max_length` tokens.
 
     Where they are longer, the end of `input` is left out, at a token's boundary and as little as
     is needed. The prompt and the completion are tokenised apart, so that the tokens a model was
@@ -55,24 +57,53 @@ def fit(
     bare = prompt_ids(template, tokenizer, instruction, "")
     if len(bare) > room:
         return None
-    if not input:
-        return None
     prompt = _shortened(template, tokenizer, instruction, input, room, len(prompt)) or bare
     return Encoded(prompt_ids=prompt, completion_ids=completion, is_shortened=True)
 
 
 def prompt_ids(template: Template, tokenizer: Any, instruction: str, input: str) -> list[int]:  # noqa: A002
     """Return the rendered prompt's token ids."""
-    ids: list[int] = tokenizer(template.render(instruction, input))["input_ids"]
-    if ids and ids[-1] == tokenizer.eos_token_id and len(ids) > 1:
-        ids = ids[:-1]  # some tokenizers close every text; a prompt goes on
-    return ids
+    ids: list[int] = tokenizer(template.render(instruction, input), verbose=False)["input_ids"]
+    return ids[:-1] if _is_closed(tokenizer, ids) else ids
 
 
 def completion_ids(tokenizer: Any, output: str) -> list[int]:
-    """Return the answer's token ids and EOS."""
-    ids: list[int] = tokenizer(output, add_special_tokens=False)["input_ids"]
-    return [*ids, tokenizer.eos_token_id]
+    """Return the answer's token ids and EOS; InputError where the tokenizer has no EOS."""
+    ids: list[int] = tokenizer(output, add_special_tokens=False, verbose=False)["input_ids"]
+    return [*ids, _eos(tokenizer)]
+
+
+def lengths(
+    template: Template, tokenizer: Any, examples: Sequence[tuple[str, str, str]]
+) -> list[int]:
+    """Return how many tokens prompt, answer and EOS hold together, where nothing is cut off.
+
+    Args:
+        template: Renders the prompts.
+        tokenizer: As for `fit`.
+        examples: Instruction, input and output of each record.
+    """
+    rendered = [template.render(asked, context) for asked, context, _ in examples]
+    prompts = tokenizer(rendered, verbose=False)["input_ids"]
+    outputs = [output for _, _, output in examples]
+    completions = tokenizer(outputs, add_special_tokens=False, verbose=False)["input_ids"]
+    return [
+        len(prompt) - _is_closed(tokenizer, prompt) + len(completion) + 1
+        for prompt, completion in zip(prompts, completions, strict=True)
+    ]
+
+
+def _eos(tokenizer: Any) -> int:
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            f"the tokenizer {tokenizer.name_or_path!r} has no EOS token to end answers"
+        )
+    return int(tokenizer.eos_token_id)
+
+
+def _is_closed(tokenizer: Any, ids: list[int]) -> bool:
+    """Return whether the tokenizer put an EOS behind the prompt, as some do; a prompt goes on."""
+    return len(ids) > 1 and ids[-1] == tokenizer.eos_token_id
 
 
 def _shortened(
@@ -83,14 +114,30 @@ def _shortened(
     room: int,
     length: int,
 ) -> list[int] | None:
-    """Return the prompt with the longest beginning of the input that fits, or None if none does."""
-    offsets = tokenizer(input, add_special_tokens=False, return_offsets_mapping=True)[
-        "offset_mapping"
-    ]
-    keep = len(offsets) - (length - room)
-    while keep > 0:  # the cut can change how its neighbours tokenise, by a token or two
-        prompt = prompt_ids(template, tokenizer, instruction, input[: offsets[keep - 1][1]].rstrip())
+    """Return the prompt with the longest beginning of the input that fits, or None if none does.
+
+    Args:
+        template: As for `fit`.
+        tokenizer: As for `fit`.
+        instruction: As for `fit`.
+        input: As for `fit`.
+        room: Most tokens of the prompt.
+        length: Tokens of the prompt with all of the input; more than `room`.
+    """
+    encoded = tokenizer(input, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    ends = [end for _, end in encoded["offset_mapping"]]
+
+    def prompt_with(keep: int) -> list[int]:
+        return prompt_ids(template, tokenizer, instruction, input[: ends[keep - 1]].rstrip())
+
+    keep = max(0, len(ends) - (length - room))
+    best = None
+    while keep > 0 and best is None:  # a cut can change how its neighbours tokenise
+        prompt = prompt_with(keep)
         if len(prompt) <= room:
-            return prompt
-        keep -= len(prompt) - room
-    return None
+            best = prompt
+        else:
+            keep -= len(prompt) - room
+    while keep < len(ends) and len(prompt := prompt_with(keep + 1)) <= room:
+        best, keep = prompt, keep + 1
+    return best

@@ -50,7 +50,9 @@ def read_prompts(path: Path) -> list[Prompt]:
     seen: dict[str, int] = {}
     for number, item in enumerate(items, 1):
         if seen.setdefault(item.id, number) != number:
-            raise InputError(f"{path}: items {seen[item.id]} and {number} have the same id {item.id!r}")
+            raise InputError(
+                f"{path}: items {seen[item.id]} and {number} have the same id {item.id!r}"
+            )
     return items
 
 
@@ -77,17 +79,25 @@ def _prompt(item: Any, where: str, index: int) -> Prompt:
     text = item.get("prompt", item.get("instruction"))
     if text is None:
         raise InputError(f"{where}: missing 'prompt'; it has {', '.join(item) or 'nothing'}")
-    reference = item.get("reference", item.get("output"))
     values = {
         "id": item.get("id", f"prompt-{index}"),
         "task": item.get("task", "prompts"),
         "prompt": text,
-        "input": item.get("input") or "",
+        "input": item.get("input"),
+        "reference": item.get("reference", item.get("output")),
+        "group": item.get("group"),
     }
-    values["group"] = item.get("group") or values["id"]
-    for name, value in {**values, "reference": reference or ""}.items():
-        if not isinstance(value, str):
+    for name, value in values.items():
+        if value is not None and not isinstance(value, str):
             raise InputError(f"{where}: {name!r} must be text, found {value!r}")
     if not text.strip():
         raise InputError(f"{where}: the prompt is empty")
-    return Prompt(**values, reference=reference)
+    values["id"] = values["id"] or f"prompt-{index}"
+    return Prompt(
+        id=values["id"],
+        task=values["task"] or "prompts",
+        prompt=text,
+        input=values["input"] or "",
+        reference=values["reference"] or None,
+        group=values["group"] or values["id"],
+    )

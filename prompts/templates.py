@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, unknown
+from core.files import existing_file
 
 if TYPE_CHECKING:
     import jinja2
@@ -31,22 +32,34 @@ class Template:
 
     def render(self, instruction: str, input: str = "") -> str:  # noqa: A002 - the record's name
         """Return the prompt, ending where the completion begins."""
-        return _compiled(self.text).render(instruction=instruction, input=input)
+        import jinja2
+
+        try:
+            return _compiled(self.text).render(instruction=instruction, input=input)
+        except jinja2.TemplateError as error:
+            raise InputError(f"template {self.name}: {error.message}") from error
 
 
 def load(name: str = DEFAULT) -> Template:
     """Load a template by name, or from a path that ends in ``.j2``.
 
     Raises:
-        InputError: There is no such template, or it does not use `instruction`.
+        InputError: There is no such template, or it leaves out `instruction` or `input`.
     """
-    path = Path(name) if name.endswith(".j2") else FOLDER / f"{name}.j2"
-    if not path.is_file():
+    if name.endswith(".j2"):
+        path = existing_file(Path(name))
+    elif name in names():
+        path = FOLDER / f"{name}.j2"
+    else:
         raise unknown("template", name, names())
     template = Template(name=name, text=path.read_text(encoding="utf-8"))
-    probe = "\N{REPLACEMENT CHARACTER}probe"
-    if probe not in template.render(probe):
-        raise InputError(f"{path}: the template does not use {{{{ instruction }}}}")
+    probes = {"instruction": "\N{REPLACEMENT CHARACTER}ask", "input": "\N{REPLACEMENT CHARACTER}on"}
+    rendered = template.render(**probes)
+    for field, probe in probes.items():
+        if probe not in rendered:
+            raise InputError(f"{path}: the template does not use {{{{ {field} }}}}")
+    if probes["instruction"] not in template.render(probes["instruction"]):
+        raise InputError(f"{path}: without an input the template leaves the instruction out")
     return template
 
 
@@ -58,8 +71,10 @@ def names() -> list[str]:
 @lru_cache(maxsize=16)
 def _compiled(text: str) -> jinja2.Template:
     import jinja2
+    import jinja2.sandbox
 
-    environment = jinja2.Environment(
+    # in a sandbox, since the template comes with the run, and a run may be a stranger's
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         autoescape=False,  # the result is read by a model, not a browser
         keep_trailing_newline=True,
         trim_blocks=True,

@@ -14,12 +14,12 @@ from prepdata.sources.opening import Row
 INSTRUCTION = "Which product is this consumer complaint about?"
 
 
-def record(row: Row) -> Record | None:
-    """Map one row; None where no narrative was published (most rows)."""
+def record(row: Row) -> Record | str:
+    """Map one row; most have no narrative, since the consumer did not agree to publish it."""
     row.require("Product", "Consumer complaint narrative", "Complaint ID")
     narrative = row.text("Consumer complaint narrative")
     if not narrative:
-        return None
+        return "no narrative"
     return Record(
         id=f"complaints-{row.text('Complaint ID')}",
         task="complaints",

@@ -3,14 +3,17 @@
 Hub: PTPReasoning/finqa, MIT. Upstream JSON nests the question, the Hub's form is flat:
 
     {"id": "V/2008/page_17.pdf-1", "filename": "V/2008/page_17.pdf",
-     "pre_text": ["the largest operators ..."], "table": [["company", "volume"], ["visa", "$ 2457"]],
+     "pre_text": ["the largest operators ..."],
+     "table": [["company", "volume"], ["visa", "$ 2457"]],
      "post_text": ["( 1 ) visa inc ."],
      "qa": {"question": "what is the average ...?", "answer": "127.40", "exe_ans": 127.4}}
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from core.errors import InputError
@@ -18,32 +21,35 @@ from prepdata.records import Record, content_id
 from prepdata.sources.opening import Row
 
 ANSWERS = ("answer", "final_result", "exe_ans", "exe_ans_computed")
+ECHO = re.compile(r"(\d[\d.,]*)(%?) \( \1 ?\2 \)")
+"""Upstream writes negative numbers and percentages twice: ``-162 ( 162 )``, ``4.8% ( 4.8 % )``."""
+STRAY_BREAK = re.compile(r"(\\+n)+$")
+"""Some upstream answers end in a backslash and an n."""
 
 
 def record(row: Row) -> Record:
     """Map one row; the questions of one page form a group."""
-    values: dict[str, Any] = {**row.values, **(row.values.get("qa") or {})}
-    if "question" not in values:
-        raise InputError(f"{row.where}: missing field 'question' (or 'qa' that holds one)")
-    if not any(name in values for name in ANSWERS):
+    row = _flat(row)
+    row.require("question")
+    if not any(name in row.values for name in ANSWERS):
         raise InputError(f"{row.where}: missing the answer; one of {', '.join(ANSWERS)} is needed")
-    question = str(values["question"]).strip()
-    page = input_text(values)
-    name = str(values.get("id") or content_id("finqa", question, page))
+    question = row.text("question")
+    page = input_text(row)
+    name = row.text("id") or content_id("finqa", question, page)
     return Record(
         id=name,
         task="finqa",
-        instruction=question,
-        input=page,
-        output=answer_text(values),
-        group=str(values.get("filename") or re.sub(r"-\d+$", "", name)),
+        instruction=ECHO.sub(r"\1\2", question),
+        input=ECHO.sub(r"\1\2", page),
+        output=answer_text(row),
+        group=row.text("filename") or re.sub(r"-\d+$", "", name),
     )
 
 
-def input_text(values: dict[str, Any]) -> str:
+def input_text(row: Row) -> str:
     """Return the page as text: the table first, since what is too long is cut from the end."""
-    parts = [table_text(values.get("table") or [])]
-    parts += [_joined(values.get(name)) for name in ("pre_text", "retrieved_context", "post_text")]
+    parts = [table_text(_list(row, "table"))]
+    parts += [_joined(_list(row, name)) for name in ("pre_text", "retrieved_context", "post_text")]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -55,19 +61,65 @@ def table_text(table: list[list[Any]]) -> str:
     return "\n".join(lines)
 
 
-def answer_text(values: dict[str, Any]) -> str:
-    """Return the first answer given that is not empty; numbers without needless digits."""
+def answer_text(row: Row) -> str:
+    """Return the first answer given that is not empty, as the annotators write answers.
+
+    Computed answers are numbers: they lose needless digits, and become a percentage where that is
+    asked for and the program divides.
+    """
     for name in ANSWERS:
-        value = values.get(name)
+        value = row.values.get(name)
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
-            return f"{value:.5g}" if abs(value) < 1e5 else f"{value:.2f}".rstrip("0").rstrip(".")
-        if value is not None and str(value).strip():
-            return str(value).strip()
+            return (
+                number_text(round(100 * value, 2)) + "%"
+                if _is_percentage(row)
+                else number_text(value)
+            )
+        text = STRAY_BREAK.sub("", row.text(name)).strip()
+        if text:
+            return text
     return ""
 
 
-def _joined(text: Any) -> str:
-    lines = [text] if isinstance(text, str) else text or []
-    return " ".join(line.strip() for line in lines if line.strip(" .")).strip()
+def number_text(value: float) -> str:
+    """Return a number with two decimals, or five digits where that is more; no trailing zeros."""
+    if not math.isfinite(value):
+        return ""
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    text = f"{value:.{max(2, 4 - magnitude)}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _is_percentage(row: Row) -> bool:
+    """Return whether a computed answer is a share asked for in percent.
+
+    Of upstream's answers of this kind 103 in 106 are written with a percent sign.
+    """
+    program = row.text("program")
+    divides = "divide(" in program and not re.search(r"const_100\b", program)
+    return divides and bool(re.search(r"percent|%", row.text("question")))
+
+
+def _flat(row: Row) -> Row:
+    """Return the row with the fields of `qa` beside the others."""
+    nested = row.values.get("qa") or {}
+    if not isinstance(nested, Mapping):
+        raise InputError(f"{row.where}: 'qa' must be an object, found {str(nested)[:60]!r}")
+    return Row({**row.values, **nested}, row.where, row.split)
+
+
+def _list(row: Row, name: str) -> list[Any]:
+    value = row.values.get(name)
+    if value is None:
+        return []
+    if isinstance(value, str) and name != "table":
+        return [value]
+    if not isinstance(value, list) or (name == "table" and not all(type(c) is list for c in value)):
+        raise InputError(f"{row.where}: {name!r} must be a list, found {str(value)[:60]!r}")
+    return value
+
+
+def _joined(lines: list[Any]) -> str:
+    return " ".join(str(line).strip() for line in lines if str(line).strip(" .")).strip()

@@ -17,12 +17,14 @@ LABELS = ("negative", "positive")
 INSTRUCTION = "Is this film review positive or negative?"
 
 
-def record(row: Row) -> Record:
+def record(row: Row) -> Record | str:
     """Map one row; HTML line breaks become line breaks."""
     row.require("text", "label")
     text = re.sub(r"\s*(<br\s*/?>\s*)+", "\n", row.text("text"))
     name = content_id("imdb", text)
     label = row.text("label")
+    if label == "-1":  # the Hub's split "unsupervised"
+        return "no label"
     if label not in ("0", "1", *LABELS):
         raise InputError(f"{row.where}: label {label!r} is none of 0 (negative), 1 (positive)")
     return Record(

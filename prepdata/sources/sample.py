@@ -3,7 +3,7 @@
 All rows are made here from word lists, always the same. One row:
 
     {"instruction": "In which city does Amara live?",
-     "context": "Amara is a baker. She lives in Lisbon and has two cats.",
+     "context": "Amara is a baker. Amara lives in Lisbon and has two cats.",
      "response": "Amara lives in Lisbon."}
 """
 
@@ -18,27 +18,32 @@ from prepdata.sources.opening import Row
 ROWS = 1200
 SEED = 7
 
-NAMES = (
+Made = tuple[str, str, str]
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+NAMES = _words(
     "Amara Bruno Chidi Daria Elena Farid Greta Hugo Ines Jonas Kemal Lucia Marta Nadia Omar Paula "
     "Quentin Rosa Samir Teresa Ulla Viktor Wanda Xenia Yusuf Zoe"
-).split()
-CITIES = "Lisbon Oslo Prague Dublin Vienna Athens Madrid Warsaw Turin Bergen Porto Malaga".split()
-JOBS = "baker nurse teacher farmer painter driver lawyer tailor singer gardener".split()
-PETS = "cats dogs horses rabbits birds goats".split()
-NUMBERS = "two three four five six seven eight nine".split()
-GOODS = "apples pears bread cheese coffee tea honey rice salt sugar".split()
+)
+CITIES = _words("Lisbon Oslo Prague Dublin Vienna Athens Madrid Warsaw Turin Bergen Porto Malaga")
+JOBS = _words("baker nurse teacher farmer painter driver lawyer tailor singer gardener")
+PETS = _words("cats dogs horses rabbits birds goats")
+NUMBERS = _words("two three four five six seven eight nine")
+GOODS = _words("butter flour bread cheese coffee tea honey rice salt sugar")
 LISTS = {
-    "colours": "red blue green yellow white black purple orange".split(),
-    "fruits": "apple pear plum cherry grape lemon peach melon".split(),
-    "animals": "horse sheep goat rabbit fox wolf bear deer".split(),
-    "tools": "hammer saw chisel drill file wrench ladder spade".split(),
+    "colours": _words("red blue green yellow white black purple orange"),
+    "fruits": _words("apple pear plum cherry grape lemon peach melon"),
+    "animals": _words("horse sheep goat rabbit fox wolf bear deer"),
+    "tools": _words("hammer saw chisel drill file wrench ladder spade"),
 }
 OPPOSITES = {
     "hot": "cold", "big": "small", "early": "late", "loud": "quiet", "dark": "light",
     "heavy": "light", "open": "closed", "full": "empty", "fast": "slow", "old": "new",
 }  # fmt: skip
-
-Made = tuple[str, str, str]
 
 
 def rows() -> Iterator[Row]:

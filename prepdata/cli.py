@@ -1,0 +1,65 @@
+"""The `prepdata` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import Group
+from core.options import options_from, resolve
+from prepdata.config import BuildConfig
+
+
+@click.group(cls=Group)
+def main() -> None:
+    """Turn sources into records, split so that nothing leaks, as JSONL files."""
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@options_from(BuildConfig)
+def build(config: Path | None, **typed: Any) -> None:
+    r"""Write train.jsonl, val.jsonl, test.jsonl and manifest.json.
+
+    \b
+    prepdata build                                       Dolly and FinQA from the Hub
+    prepdata build --source dolly=FILE --source finqa=FOLDER
+    prepdata build --source csv=FILE --text-field message --label-field topic
+    """
+    settings = resolve(BuildConfig, typed, config)
+    from prepdata.build import build as build_data
+    from prepdata.summary import build_summary
+
+    click.echo(build_summary(settings.out, build_data(settings)))
+
+
+@main.command()
+def sources() -> None:
+    """List the sources: licence, size, and where they come from."""
+    from prepdata.summary import sources_table
+
+    click.echo(sources_table())
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--tokenizer",
+    default="tiny",
+    show_default=True,
+    help="Counts the tokens: tiny (embedded), a folder, or a Hub id.",
+)
+@click.option(
+    "--records",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Show so many training records.",
+)
+def inspect(folder: Path, tokenizer: str, records: int) -> None:
+    """Show what DIR holds: counts, token lengths, labels, what was left out, a few records."""
+    from prepdata.inspection import inspect as report_on
+
+    click.echo(report_on(folder, tokenizer=tokenizer, records=records))

@@ -1,0 +1,101 @@
+"""Which records stay: none that repeats another or leaks into train, no more than --limit."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from tqdm import tqdm
+
+from prepdata.duplicates import DuplicateIndex
+from prepdata.records import Record, Split
+from prepdata.spool import Entry, Spool
+from prompts.prompt_files import TEST_PROMPTS, read_prompts
+
+Dropped = dict[str, Counter[str]]
+"""How many rows were left out, by source and reason."""
+
+
+def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> list[Entry]:
+    """Drop what stands in a more precious split too: test goes before validation before train.
+
+    The test split is left as it is. From train, repeats within train and prompts of the prompt
+    file that comes with the project are dropped as well.
+    """
+    index = DuplicateIndex(spool.texts)
+    origin: dict[int, str] = {}
+
+    def remember(offsets: Iterable[int], name: str) -> None:
+        for offset in offsets:
+            index.add(offset, spool.texts(offset))
+            origin[offset] = name
+
+    remember([spool.add(record) for record in _test_prompts()], TEST_PROMPTS.name)
+    kept = [entry for entry in entries if entry.split == "test"]
+    remember((entry.offset for entry in kept), "test")
+    for split in ("validation", "train"):
+        held_out = {(entry.source, entry.group) for entry in kept}
+        chosen: list[Entry] = []
+        candidates = [entry for entry in entries if entry.split == split]
+        for entry in tqdm(candidates, desc=f"comparing {split}", disable=None, file=sys.stderr):
+            texts = spool.texts(entry.offset)
+            repeated = index.find(texts)
+            if repeated is not None:
+                kind, offset = repeated
+                dropped[entry.source][f"{split}: {kind} of {origin.get(offset, split)}"] += 1
+            elif (entry.source, entry.group) in held_out:
+                dropped[entry.source][f"{split}: its group stands in a held-out split"] += 1
+            else:
+                chosen.append(entry)
+                if split == "train":
+                    index.add(entry.offset, texts)
+        if split == "validation":
+            remember((entry.offset for entry in chosen), "validation")
+        kept += chosen
+    return kept
+
+
+def drawn(entries: list[Entry], limit: int | None, dropped: Dropped) -> list[Entry]:
+    """Keep at most `limit` records per source and split, in equal numbers per label, by place."""
+    if limit is None:
+        return entries
+    pools: dict[tuple[str, Split | None], dict[str, list[Entry]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for entry in sorted(entries, key=lambda entry: entry.place):
+        pools[entry.source, entry.split][entry.label].append(entry)
+    chosen: list[Entry] = []
+    for (source, _), by_label in pools.items():
+        found = [entry for _, entry in zip(range(limit), _in_turn(by_label.values()), strict=False)]
+        left_out = sum(map(len, by_label.values())) - len(found)
+        if left_out:
+            dropped[source]["beyond --limit"] += left_out
+        chosen += found
+    return chosen
+
+
+def _test_prompts() -> Iterator[Record]:
+    """Yield the prompts that come with the project as records."""
+    for item in read_prompts(TEST_PROMPTS):
+        yield Record(
+            id=item.id,
+            task=item.task,
+            instruction=item.prompt,
+            input=item.input,
+            output=item.reference or "",
+            group=item.group,
+        )
+
+
+def _in_turn(queues: Iterable[list[Entry]]) -> Iterator[Entry]:
+    """Yield the first of every queue, then the second of every queue, until all are empty."""
+    waiting = [iter(queue) for queue in queues]
+    while waiting:
+        going = []
+        for queue in waiting:
+            entry = next(queue, None)
+            if entry is not None:
+                going.append(queue)
+                yield entry
+        waiting = going

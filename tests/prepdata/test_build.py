@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import files
+from core.errors import InputError
+from prepdata import build as building
+from prepdata import manifest
+from prepdata.build import build
+from prepdata.config import BuildConfig
+from prompts.prompt_files import TEST_PROMPTS, read_prompts
+
+Rows = list[dict[str, str]]
+Build = Callable[..., tuple[dict[str, Any], dict[str, Rows]]]
+
+
+def ids(rows: Rows) -> set[str]:
+    return {row["instruction"] for row in rows}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_every_row_lands_in_one_split_or_is_accounted_for(built: Build, rows: Rows) -> None:
+    rows += [rows[0], {"instruction": "", "output": "x"}, {"instruction": "y z", "output": ""}]
+    facts, found = built(rows)
+    total = sum(map(len, found.values()))
+    assert total + sum(facts["sources"]["jsonl"]["dropped"].values()) == len(rows)
+    assert facts["sources"]["jsonl"]["dropped"] == {
+        "empty answer": 1,
+        "empty instruction": 1,
+        "same id as an earlier row": 1,
+    }
+
+
+def test_records_have_exactly_the_documented_fields(built: Build, rows: Rows) -> None:
+    _, found = built(rows)
+    expected = {"id", "task", "instruction", "input", "output", "group"}
+    assert all(set(row) == expected for split in found.values() for row in split)
+
+
+def test_same_rows_and_seed_give_the_same_bytes_in_any_order(
+    built: Build, rows: Rows, tmp_path: Path
+) -> None:
+    built(rows)
+    first = {
+        name: (tmp_path / "data" / name).read_bytes() for name in ("train.jsonl", "test.jsonl")
+    }
+    built(rows[::-1])
+    again = {name: (tmp_path / "data" / name).read_bytes() for name in first}
+    assert first == again
+
+
+def test_seed_changes_the_order_and_never_the_split(built: Build, rows: Rows) -> None:
+    _, one = built(rows, seed=1)
+    _, two = built(rows, seed=2)
+    assert one["train"] != two["train"]
+    assert {name: ids(split) for name, split in one.items()} == {
+        name: ids(split) for name, split in two.items()
+    }
+
+
+def test_row_keeps_its_split_when_the_source_grows(built: Build, rows: Rows) -> None:
+    _, small = built(rows[:20], val_fraction=0.2, test_fraction=0.2)
+    _, large = built(rows, val_fraction=0.2, test_fraction=0.2)
+    for name in small:
+        assert ids(small[name]) <= ids(large[name])
+
+
+def test_groups_are_never_split(built: Build, rows: Rows) -> None:
+    grouped = [{**row, "group": f"page {number % 12}"} for number, row in enumerate(rows)]
+    _, found = built(grouped, val_fraction=0.3, test_fraction=0.3)
+    places: dict[str, set[str]] = {}
+    for name, split in found.items():
+        for row in split:
+            places.setdefault(row["group"], set()).add(name)
+    assert len(places) == 12
+    assert all(len(names) == 1 for names in places.values())
+    assert {next(iter(names)) for names in places.values()} == {"train", "val", "test"}
+
+
+def test_official_splits_are_kept_and_validation_is_taken_from_train(
+    built: Build, rows: Rows
+) -> None:
+    facts, found = built({"train.jsonl": rows[:30], "dev.jsonl": rows[30:]}, val_fraction=0.3)
+    assert ids(found["test"]) == ids(rows[30:])
+    assert ids(found["train"]) | ids(found["val"]) == ids(rows[:30])
+    assert found["val"]
+    assert facts["sources"]["jsonl"]["dropped"] == {}
+
+
+def test_same_numbering_of_two_official_files_is_no_leak(built: Build, rows: Rows) -> None:
+    numbered = [{**row, "id": str(number % 20)} for number, row in enumerate(rows)]
+    _, found = built({"train.jsonl": numbered[:20], "test.jsonl": numbered[20:]})
+    assert len(found["train"]) + len(found["val"]) == 20
+    assert len(found["test"]) == 20
+
+
+def test_repeat_of_a_test_row_is_dropped_from_train_as_a_duplicate(
+    built: Build, rows: Rows
+) -> None:
+    repeated = {**rows[30], "output": "other words"}
+    facts, found = built({"train.jsonl": [*rows[:30], repeated], "test.jsonl": rows[30:]})
+    assert not ids(found["train"] + found["val"]) & ids(found["test"])
+    assert facts["sources"]["jsonl"]["dropped"] in (
+        {"train: duplicate of test": 1},
+        {"validation: duplicate of test": 1},
+    )
+
+
+def test_group_of_a_held_out_row_is_dropped_from_train(built: Build, rows: Rows) -> None:
+    train = [{**row, "group": f"g{number}"} for number, row in enumerate(rows[:30])]
+    test = [{**row, "group": f"g{number}"} for number, row in enumerate(rows[30:])]
+    facts, found = built({"train.jsonl": train, "test.jsonl": test}, val_fraction=0.0)
+    assert len(found["train"]) == 20
+    assert len(found["test"]) == 10
+    reason = "train: its group stands in a held-out split"
+    assert facts["sources"]["jsonl"]["dropped"] == {reason: 10}
+
+
+def test_same_group_name_in_another_source_is_another_group(tmp_path: Path, rows: Rows) -> None:
+    for name, part in (("train.jsonl", rows[:20]), ("test.jsonl", rows[20:30])):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        lines = [json.dumps({**row, "group": "1"}) for row in part[:1]]
+        lines += [json.dumps({**row, "group": f"{name} {n}"}) for n, row in enumerate(part[1:])]
+        (tmp_path / "a" / name).write_text("\n".join(lines))
+    (tmp_path / "b").mkdir()
+    other = "\n".join(json.dumps({**row, "group": "1"}) for row in rows[30:])
+    (tmp_path / "b" / "train.jsonl").write_text(other)
+    source = (f"jsonl={tmp_path / 'a'}", f"csv={tmp_path / 'b'}")
+    facts = build(BuildConfig(source=source, out=tmp_path / "data"))
+    assert facts["sources"]["csv"]["dropped"] == {}
+
+
+def test_prompts_of_the_project_are_kept_out_of_train(built: Build, rows: Rows) -> None:
+    prompt = read_prompts(TEST_PROMPTS)[0]
+    leak = {"instruction": prompt.prompt.upper(), "input": prompt.input, "output": "x"}
+    facts, found = built([*rows, leak], val_fraction=0.0, test_fraction=0.0)
+    assert leak["instruction"] not in ids(found["train"] + found["val"])
+    assert facts["sources"]["jsonl"]["dropped"] == {"train: duplicate of test.json": 1}
+
+
+def test_limit_draws_equal_numbers_per_label(built: Build, rows: Rows) -> None:
+    labelled = [
+        {"text": row["instruction"], "label": "rare" if n % 5 == 0 else "common"}
+        for n, row in enumerate(rows)
+    ]
+    facts, found = built(
+        labelled,
+        limit=8,
+        val_fraction=0.0,
+        test_fraction=0.0,
+        text_field="text",
+        label_field="label",
+    )
+    assert sorted(row["output"] for row in found["train"]) == ["common"] * 4 + ["rare"] * 4
+    assert facts["sources"]["jsonl"]["dropped"] == {"beyond --limit": 32}
+
+
+def test_labels_read_off_the_data_are_fixed_in_alphabetical_order(built: Build, rows: Rows) -> None:
+    labelled = [{"text": row["instruction"], "label": "cab"[n % 3]} for n, row in enumerate(rows)]
+    facts, _ = built(labelled, text_field="text", label_field="label")
+    assert facts["labels"] == {"jsonl": ["a", "b", "c"]}
+    counted = facts["label_counts"]["jsonl"]
+    assert sum(sum(splits.values()) for splits in counted.values()) == len(rows)
+
+
+def test_manifest_vouches_for_the_files(built: Build, rows: Rows, tmp_path: Path) -> None:
+    facts, found = built(rows)
+    data = tmp_path / "data"
+    assert manifest.read(data) == json.loads(json.dumps(facts))
+    for name, stated in facts["files"].items():
+        assert stated["sha256"] == files.fingerprint(data / name)
+        assert stated["records"] == len(found[Path(name).stem])
+    source = facts["sources"]["jsonl"]["files"]
+    assert source == {"rows.jsonl": files.fingerprint(tmp_path / "source" / "rows.jsonl")}
+
+
+def test_interrupted_build_leaves_the_earlier_one_whole(
+    built: Build, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(rows)
+    before = contents(tmp_path / "data")
+    written: list[Path] = []
+
+    def interrupted(path: Path, lines: Iterator[Any]) -> int:
+        written.append(path)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        return files.write_jsonl(path, lines)
+
+    monkeypatch.setattr(building, "write_jsonl", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        built(rows[:30], seed=1)
+    assert len(written) == 3
+    assert contents(tmp_path / "data") == before
+
+
+def test_rows_with_halves_of_surrogate_pairs_are_written(built: Build, rows: Rows) -> None:
+    _, found = built([{**row, "output": "cut \ud83d"} for row in rows])
+    assert {row["output"] for row in found["train"]} == {"cut \N{REPLACEMENT CHARACTER}"}
+
+
+@pytest.mark.parametrize(
+    ("files_by_name", "fault"),
+    [
+        ({"a.jsonl": []}, "holds no usable row: it is empty"),
+        ({"a.jsonl": [{"instruction": "a", "output": ""}]}, "no usable row: 1 empty answer"),
+        ({"test.jsonl": [{"instruction": "a", "output": "b"}]}, "train on: jsonl: 1 in test"),
+        ({"a.jsonl": [{"instruction": "a"}]}, r"a\.jsonl:1: no field 'output'; it has instruction"),
+    ],
+)
+def test_unusable_rows_are_one_error_and_leave_no_folder(
+    built: Build, tmp_path: Path, files_by_name: dict[str, Rows], fault: str
+) -> None:
+    with pytest.raises(InputError, match=fault):
+        built(files_by_name)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        (("doly",), r"unknown source 'doly'. Did you mean 'dolly'\?"),
+        (("sample", "sample"), "source 'sample' is given twice"),
+        (("csv",), "source 'csv' needs a file or folder: --source csv=PATH"),
+        (("sample", "csv=nowhere.csv"), r"no such file or folder: nowhere\.csv"),
+    ],
+)
+def test_wrong_source_is_one_error(tmp_path: Path, source: tuple[str, ...], fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        build(BuildConfig(source=source, out=tmp_path / "data"))
+
+
+def test_field_options_without_a_source_that_takes_them_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="for the sources csv and jsonl only"):
+        build(BuildConfig(source=("sample",), id_field="number", out=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "manifest.json"])
+def test_folder_that_belongs_to_something_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=f"holds {name} that `prepdata build` did not write"):
+        build(BuildConfig(source=("sample",), out=tmp_path))
+    assert contents(tmp_path) == {name: b"{}"}
+
+
+def test_other_files_in_the_folder_stay(built: Build, rows: Rows, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "README.md").write_text("mine")
+    built(rows)
+    assert (tmp_path / "data" / "README.md").read_text() == "mine"
+    assert len(contents(tmp_path / "data")) == 5

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from core.errors import InputError
+from prepdata import registry
+from prepdata.config import BuildConfig
+from prepdata.records import Record
+from prepdata.sources.opening import Row
+
+
+def test_names_are_in_alphabetical_order() -> None:
+    assert list(registry.SOURCES) == sorted(registry.SOURCES)
+
+
+def test_own_source_is_fitted_to_the_settings() -> None:
+    config = BuildConfig(text_field="t", label_field="l")
+    source = registry.find("csv", config)
+    assert source.labels == ()
+    found = source.record(Row({"t": "a text", "l": "x"}, "here", None))
+    assert isinstance(found, Record)
+    assert (found.task, found.output) == ("csv", "x")
+    assert registry.find("csv", BuildConfig()).labels is None
+
+
+def test_settings_change_no_other_source() -> None:
+    assert registry.find("dolly", BuildConfig(id_field="x")) is registry.SOURCES["dolly"]
+
+
+def test_unknown_source_gives_the_nearest_match() -> None:
+    with pytest.raises(InputError, match=r"unknown source 'fin-qa'. Did you mean 'finqa'\?"):
+        registry.find("fin-qa")

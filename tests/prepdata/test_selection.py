@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prepdata.selection import drawn
+from prepdata.spool import Entry
+
+
+def entry(place: float, label: str = "", source: str = "a") -> Entry:
+    return Entry(offset=0, source=source, split="train", group=0.0, label=label, place=place)
+
+
+def test_no_limit_keeps_all_in_order() -> None:
+    entries = [entry(0.3), entry(0.1)]
+    assert drawn(entries, None, {}) is entries
+
+
+def test_limit_holds_per_source_and_counts_the_rest() -> None:
+    entries = [entry(n / 10, source=source) for n in range(5) for source in "ab"]
+    dropped = {"a": Counter[str](), "b": Counter[str]()}
+    kept = drawn(entries, 2, dropped)
+    assert Counter(found.source for found in kept) == {"a": 2, "b": 2}
+    assert dropped == {"a": {"beyond --limit": 3}, "b": {"beyond --limit": 3}}
+
+
+def test_smaller_limit_draws_a_part_of_what_a_larger_one_draws() -> None:
+    entries = [entry(n * 0.37 % 1, label="xyz"[n % 3]) for n in range(40)]
+    small = drawn(entries, 7, {"a": Counter()})
+    large = drawn(entries, 15, {"a": Counter()})
+    assert all(found in large for found in small)
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1), st.integers(min_value=1, max_value=30))
+def test_labels_are_drawn_in_numbers_as_equal_as_they_allow(labels: list[str], limit: int) -> None:
+    entries = [entry(n / len(labels), label=label) for n, label in enumerate(labels)]
+    kept = Counter(found.label for found in drawn(entries, limit, {"a": Counter()}))
+    assert kept.total() == min(limit, len(labels))
+    available = Counter(labels)
+    for label, count in kept.items():
+        for other, most in available.items():
+            assert kept[other] >= min(most, count - 1), label

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import tempfile
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prepdata.records import Record
+from prepdata.spool import Spool
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_records_are_read_back_by_offset_between_writes(texts: list[str]) -> None:
+    with tempfile.TemporaryFile() as handle:
+        spool = Spool(handle)
+        found: dict[int, Record] = {}
+        for number, text in enumerate(texts):
+            record = Record(
+                id=str(number), task="t", instruction=text, input="i", output="o", group="g"
+            )
+            found[spool.add(record)] = record
+            assert spool.texts(next(iter(found))) == (texts[0], "i")
+        assert {offset: spool.read(offset) for offset in found} == found
