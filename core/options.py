@@ -118,14 +118,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def field_docs(config: type[Any]) -> dict[str, str]:
-    """Return the text standing under each field of a dataclass, by field name."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
-    assert isinstance(body, ast.ClassDef)
+    """Return the text standing under each field of a dataclass and its parents, by field name."""
     docs: dict[str, str] = {}
-    for field, after in zip(body.body, body.body[1:], strict=False):
-        is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-            docs[field.target.id] = " ".join(str(after.value.value).split())  # type: ignore[attr-defined]
+    for part in filter(dataclasses.is_dataclass, reversed(config.__mro__)):
+        body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, after in zip(body.body, body.body[1:], strict=False):
+            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+                text = str(after.value.value)  # type: ignore[attr-defined]
+                docs[field.target.id] = " ".join(text.split())
     return docs
 
 

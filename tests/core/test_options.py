@@ -13,6 +13,18 @@ from core.options import field_docs, options_from, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parent:
+    first: int = 1
+    """Of the parent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child(Parent):
+    second: int = 2
+    """Of the child."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings with a field of every kind."""
 
@@ -152,3 +164,7 @@ def test_help_is_the_text_under_the_field_with_its_default() -> None:
 def test_field_docs_leave_out_fields_without_text() -> None:
     assert "kind" not in field_docs(Settings)
     assert field_docs(Settings)["rate"] == "The rate, in two lines."
+
+
+def test_inherited_fields_keep_their_help() -> None:
+    assert field_docs(Child) == {"first": "Of the parent.", "second": "Of the child."}
