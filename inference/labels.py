@@ -1,0 +1,135 @@
+"""The exact log-probability of every label as the answer, at little more than one label's price.
+
+The labels' tokens (EOS included) form a trie. A document is read once; then all inner nodes of the
+trie follow it in one forward pass over its KV cache, each node seeing the document and its own
+ancestors only. Where K labels cost K readings of the document elsewhere, here they cost one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trie:
+    """Token sequences that share their beginnings."""
+
+    tokens: list[int]
+    """The token of every inner node; a parent stands before its children."""
+    parents: list[int]
+    """The node before each node; -1 is the root, where the document ends."""
+    paths: list[list[tuple[int, int]]]
+    """For every sequence its steps: from which node (-1: the root) to which token."""
+
+    def depths(self) -> list[int]:
+        """Return how many tokens lead to each node; the root's children have 1."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(1 if parent < 0 else depths[parent] + 1)
+        return depths
+
+    def sees(self) -> torch.Tensor:
+        """Return which nodes each node sees (itself and its ancestors), bool (nodes, nodes)."""
+        matrix = torch.eye(len(self.tokens), dtype=torch.bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                matrix[node] |= matrix[parent]
+        return matrix
+
+
+def trie_of(sequences: Sequence[Sequence[int]]) -> Trie:
+    """Return the trie of token sequences; none may be empty.
+
+    The last token of a sequence is predicted but never read, so it is a step and not a node.
+    """
+    tokens: list[int] = []
+    parents: list[int] = []
+    paths: list[list[tuple[int, int]]] = []
+    nodes: dict[tuple[int, int], int] = {}
+    for sequence in sequences:
+        at = -1
+        path: list[tuple[int, int]] = []
+        for place, token in enumerate(sequence):
+            path.append((at, token))
+            if place == len(sequence) - 1:
+                break
+            if (at, token) not in nodes:
+                nodes[at, token] = len(tokens)
+                tokens.append(token)
+                parents.append(at)
+            at = nodes[at, token]
+        paths.append(path)
+    return Trie(tokens=tokens, parents=parents, paths=paths)
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]
+def label_log_probabilities(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    trie: Trie,
+    *,
+    pad_token_id: int,
+    forward: Mapping[str, Any] | None = None,
+) -> torch.Tensor:
+    """Return the log-probability of every sequence of the trie after every prompt, in nats.
+
+    Args:
+        model: A causal language model in eval mode.
+        prompts: Token ids of each document; none empty.
+        trie: Of the labels' token sequences.
+        pad_token_id: Fills the prompts on the left; it is masked.
+        forward: Further arguments of the model, such as PEFT's `adapter_names` per prompt.
+
+    Returns:
+        Shape (prompts, sequences), float32; not normalised over the sequences.
+    """
+    extra = dict(forward or {})
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[pad_token_id] * (longest - len(p)) + list(p) for p in prompts])
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+    ids, mask = ids.to(model.device), mask.to(model.device)
+    read = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        use_cache=True,
+        logits_to_keep=1,
+        **extra,
+    )
+    after = read.logits[:, -1:].float().log_softmax(-1)  # (prompts, 1, vocabulary): at the root
+    if trie.tokens:
+        nodes = _read_nodes(model, trie, mask, read.past_key_values, extra)
+        after = torch.cat([after, nodes], 1)  # the root stands first, so node i is row i + 1
+    columns = []
+    for path in trie.paths:
+        rows = torch.tensor([node + 1 for node, _ in path], device=ids.device)
+        targets = torch.tensor([token for _, token in path], device=ids.device)
+        columns.append(after[:, rows, targets].sum(1))
+    return torch.stack(columns, 1)
+
+
+def _read_nodes(
+    model: Any, trie: Trie, mask: torch.Tensor, cache: Any, extra: Mapping[str, Any]
+) -> torch.Tensor:
+    """Return the log-probabilities after every node, shape (prompts, nodes, vocabulary)."""
+    count, device = mask.shape[0], mask.device
+    tokens = torch.tensor(trie.tokens, device=device).expand(count, -1)
+    depths = torch.tensor(trie.depths(), device=device)
+    among = trie.sees().to(device).expand(count, -1, -1)  # (prompts, nodes, nodes)
+    document = mask.bool()[:, None, :].expand(-1, tokens.shape[1], -1)
+    visible = torch.cat([document, among], 2)[:, None]  # (prompts, 1, nodes, document + nodes)
+    blocked = torch.zeros(visible.shape, dtype=model.dtype, device=device)
+    blocked = blocked.masked_fill(~visible, torch.finfo(model.dtype).min)
+    output = model(
+        input_ids=tokens,
+        attention_mask=blocked,
+        position_ids=mask.sum(1, keepdim=True) - 1 + depths,
+        past_key_values=cache,
+        use_cache=True,
+        **extra,
+    )
+    return output.logits.float().log_softmax(-1)
