@@ -18,7 +18,7 @@ from prepdata import labels, manifest, registry
 from prepdata.config import BuildConfig
 from prepdata.records import FILES, Record, Split
 from prepdata.selection import Dropped, drawn, without_repeats
-from prepdata.sources.opening import Row, local_files
+from prepdata.sources.opening import Row, local_files, matching
 from prepdata.splits import assign, fraction_of
 from prepdata.spool import Entry, Spool
 
@@ -38,7 +38,7 @@ def build(config: BuildConfig) -> dict[str, Any]:
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
         entries = _read(sources, config, spool, dropped)
-        entries = drawn(without_repeats(entries, spool, dropped), config.limit, dropped)
+        entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
         entries.sort(key=lambda entry: entry.place)
         counts = manifest.Counts.of((entry.source, entry.split, entry.label) for entry in entries)
         if not counts.records["train"]:
@@ -77,7 +77,7 @@ def _read(
     fractions = {"val_fraction": config.val_fraction, "test_fraction": config.test_fraction}
     for name, path in sources.items():
         source = registry.find(name, config)
-        rows = registry.rows(name, source, path)
+        rows = matching(registry.rows(name, source, path), config.where, dropped[name])
         found = list(_entries(name, source, rows, config.seed, spool, dropped[name]))
         if not found:
             where = f"source {name!r}" + (f": {path}" if path else "")

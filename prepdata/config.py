@@ -18,6 +18,15 @@ class BuildConfig:
     limit: int | None = None
     """At most so many records per source and split, drawn with the seed (in equal numbers per
     label where the task has labels)."""
+    test_limit: int | None = None
+    """The same for validation and test, where they should hold fewer (or more) than train."""
+    balanced: bool = False
+    """Classification: draw the same number of every label, in every split."""
+    allow_fewer: bool = False
+    """With --balanced: go on where a label has fewer records than the limit asks for."""
+    where: tuple[str, ...] = ()
+    """FIELD=VALUE: keep the rows whose upstream field begins with the value, whatever its case;
+    may be repeated (for one field: any of the values; for several fields: all of them)."""
     val_fraction: float = 0.05
     """Share of the rows that becomes validation where the source has no such split."""
     test_fraction: float = 0.05
@@ -53,8 +62,16 @@ class BuildConfig:
                 raise ValueError(f"{name} must be at least 0 and under 1, got {value}")
         if self.val_fraction + self.test_fraction >= 1:
             raise ValueError("val_fraction and test_fraction leave nothing to train on")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit must be at least 1, got {self.limit}")
+        for name in ("limit", "test_limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for text in self.where:
+            field, _, value = text.partition("=")
+            if not field.strip() or not value.strip():
+                raise ValueError(f"where needs FIELD=VALUE, as in company=Acme, got {text!r}")
+        if self.allow_fewer and not self.balanced:
+            raise ValueError("allow_fewer is for balanced; give both")
         if (self.text_field is None) != (self.label_field is None):
             raise ValueError("text_field and label_field go together; only one was given")
         if self.instruction is not None and self.label_field is None:
@@ -63,6 +80,10 @@ class BuildConfig:
             )
         if self.instruction is not None and not self.instruction.strip():
             raise ValueError("instruction is empty")
+
+    def limit_of(self, split: str | None) -> int | None:
+        """Return the most records a source may have in a split."""
+        return self.limit if split == "train" else self.test_limit or self.limit
 
     @property
     def has_own_fields(self) -> bool:

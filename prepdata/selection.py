@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from tqdm import tqdm
 
+from core.errors import InputError
+from prepdata.config import BuildConfig
 from prepdata.duplicates import DuplicateIndex
 from prepdata.records import Record, Split
 from prepdata.spool import Entry, Spool
@@ -15,6 +17,9 @@ from prompts.prompt_files import TEST_PROMPTS, read_prompts
 
 Dropped = dict[str, Counter[str]]
 """How many rows were left out, by source and reason."""
+
+Pool = dict[str, list[Entry]]
+"""A source's records of one split, by label."""
 
 
 def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> list[Entry]:
@@ -56,23 +61,52 @@ def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> lis
     return kept
 
 
-def drawn(entries: list[Entry], limit: int | None, dropped: Dropped) -> list[Entry]:
-    """Keep at most `limit` records per source and split, in equal numbers per label, by place."""
-    if limit is None:
+def drawn(entries: list[Entry], config: BuildConfig, dropped: Dropped) -> list[Entry]:
+    """Keep no more per source and split than the settings allow, by place.
+
+    Labels are drawn in turn, so in numbers as equal as they allow; with `balanced` in equal ones.
+
+    Raises:
+        InputError: `balanced`, and a label has fewer records than the limit asks for.
+    """
+    if not (config.limit or config.test_limit or config.balanced):
         return entries
-    pools: dict[tuple[str, Split | None], dict[str, list[Entry]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    pools: dict[tuple[str, Split | None], Pool] = defaultdict(lambda: defaultdict(list))
+    labels: dict[str, set[str]] = defaultdict(set)
     for entry in sorted(entries, key=lambda entry: entry.place):
         pools[entry.source, entry.split][entry.label].append(entry)
+        labels[entry.source].add(entry.label)
     chosen: list[Entry] = []
-    for (source, _), by_label in pools.items():
-        found = [entry for _, entry in zip(range(limit), _in_turn(by_label.values()), strict=False)]
-        left_out = sum(map(len, by_label.values())) - len(found)
-        if left_out:
-            dropped[source]["beyond --limit"] += left_out
-        chosen += found
+    for (source, split), pool in pools.items():
+        before = sum(map(len, pool.values()))
+        if config.balanced and labels[source] != {""}:
+            _level(pool, labels[source], config, source, split)
+        left = sum(map(len, pool.values()))
+        limit = config.limit_of(split) or left
+        chosen += [entry for _, entry in zip(range(limit), _in_turn(pool.values()), strict=False)]
+        dropped[source].update(
+            {"to balance the labels": before - left, "beyond --limit": max(0, left - limit)}
+        )
+    for source in labels:
+        dropped[source] = +dropped[source]  # reasons that fit no row are none
     return chosen
+
+
+def _level(
+    pool: Pool, labels: set[str], config: BuildConfig, source: str, split: Split | None
+) -> None:
+    """Cut every label's records to the number that the smallest has, or the limit's share."""
+    smallest = min(sorted(labels), key=lambda label: len(pool[label]))
+    found = len(pool[smallest])
+    limit = config.limit_of(split)
+    wanted = limit // len(labels) if limit else found
+    if found < wanted and split != "validation" and not config.allow_fewer:
+        raise InputError(
+            f"{source}: {split} has {found} records of label {smallest!r}, and {wanted} of each are "
+            f"asked for; lower the limit, or give --allow-fewer to go on with {found} of each"
+        )
+    for label in labels:
+        del pool[label][min(found, wanted) :]
 
 
 def _test_prompts() -> Iterator[Record]:

@@ -9,7 +9,8 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,43 @@ class Row:
             return "true" if value else "false"
         return "" if value is None else str(value).strip()
 
+    def named(self, name: str) -> str:
+        """Return a field by its name in any case, in lower case itself; InputError if missing."""
+        for key in self.values:
+            if str(key).casefold() == name:
+                return self.text(key).casefold()
+        self.require(name)
+        return ""
+
     def require(self, *names: str) -> None:
         """Raise InputError when the row lacks one of the upstream fields."""
         for name in names:
             if name not in self.values:
                 found = ", ".join(map(str, self.values))
                 raise InputError(f"{self.where}: missing field {name!r}; it has {found}")
+
+
+def matching(rows: Iterator[Row], where: Sequence[str], left_out: Counter[str]) -> Iterator[Row]:
+    """Yield the rows that match all conditions, and count the others.
+
+    Args:
+        rows: Of one source.
+        where: ``FIELD=VALUE``: the field (whatever its case) begins with the value (likewise);
+            conditions on the same field are alternatives.
+        left_out: Gets the number of rows that do not match.
+
+    Raises:
+        InputError: A row has no such field; the message lists those it has.
+    """
+    wanted: dict[str, list[str]] = {}
+    for text in where:
+        name, _, value = text.partition("=")
+        wanted.setdefault(name.strip().casefold(), []).append(value.strip().casefold())
+    for row in rows:
+        if all(row.named(name).startswith(tuple(values)) for name, values in wanted.items()):
+            yield row
+        else:
+            left_out["not what --where asks for"] += 1
 
 
 def _whole(text: str) -> str:
