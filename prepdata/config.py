@@ -25,8 +25,8 @@ class BuildConfig:
     allow_fewer: bool = False
     """With --balanced: go on where a label has fewer records than the limit asks for."""
     where: tuple[str, ...] = ()
-    """FIELD=VALUE: keep the rows whose upstream field begins with the value, whatever its case;
-    may be repeated (for one field: any of the values; for several fields: all of them)."""
+    """FIELD=VALUE: keep the rows whose upstream field is the value, whatever its case; * stands for
+    any text. May be repeated: any of the values of one field, all of several fields."""
     val_fraction: float = 0.05
     """Share of the rows that becomes validation where the source has no such split."""
     test_fraction: float = 0.05

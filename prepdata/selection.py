@@ -102,8 +102,8 @@ def _level(
     wanted = limit // len(labels) if limit else found
     if found < wanted and split != "validation" and not config.allow_fewer:
         raise InputError(
-            f"{source}: {split} has {found} records of label {smallest!r}, and {wanted} of each are "
-            f"asked for; lower the limit, or give --allow-fewer to go on with {found} of each"
+            f"{source}: {split} has {found} records of label {smallest!r}, and {wanted} of each "
+            f"are asked for; lower the limit, or give --allow-fewer to go on with {found} of each"
         )
     for label in labels:
         del pool[label][min(found, wanted) :]

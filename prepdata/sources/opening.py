@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def matching(rows: Iterator[Row], where: Sequence[str], left_out: Counter[str]) 
 
     Args:
         rows: Of one source.
-        where: ``FIELD=VALUE``: the field (whatever its case) begins with the value (likewise);
-            conditions on the same field are alternatives.
+        where: ``FIELD=VALUE``, whatever the case of both; ``*`` in a value stands for any text.
+            Conditions on the same field are alternatives.
         left_out: Gets the number of rows that do not match.
 
     Raises:
@@ -78,7 +79,10 @@ def matching(rows: Iterator[Row], where: Sequence[str], left_out: Counter[str]) 
         name, _, value = text.partition("=")
         wanted.setdefault(name.strip().casefold(), []).append(value.strip().casefold())
     for row in rows:
-        if all(row.named(name).startswith(tuple(values)) for name, values in wanted.items()):
+        if all(
+            any(fnmatchcase(row.named(name), value) for value in values)
+            for name, values in wanted.items()
+        ):
             yield row
         else:
             left_out["not what --where asks for"] += 1

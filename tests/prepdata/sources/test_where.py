@@ -25,13 +25,18 @@ def test_no_condition_keeps_all() -> None:
     assert found() == ([0, 1, 2], {})
 
 
-def test_values_are_compared_from_the_beginning_whatever_their_case() -> None:
-    assert found("company=bank of america") == ([0, 1], {"not what --where asks for": 1})
+def test_values_are_compared_whole_whatever_their_case() -> None:
+    assert found("company=bank of america") == ([1], {"not what --where asks for": 2})
 
 
 def test_one_field_is_any_of_its_values_and_several_fields_are_all() -> None:
-    assert found("product=mortgage", "product=credit")[0] == [0, 1, 2]
-    assert found("product=mortgage", "company=bank")[0] == [0]
+    assert found("product=mortgage", "product=credit card")[0] == [0, 1, 2]
+    assert found("product=mortgage", "company=bank*")[0] == [0]
+
+
+def test_a_star_stands_for_any_text() -> None:
+    assert found("company=bank of america*")[0] == [0, 1]
+    assert found("company=*bank*")[0] == [0, 1, 2]
 
 
 def test_a_field_that_is_not_there_is_an_error_that_lists_those_that_are() -> None:
