@@ -2,7 +2,7 @@
 
     prepdata build --out corpus --source dolly=... --source finqa=... --source imdb=... \
         --source twitter-topics=... --source complaints=...
-    python -m tiny.train --data corpus --out tiny --max-seconds 7200
+    python -m tiny.train --data corpus --out tiny --max-seconds 5400
 
 GPT-2's architecture, a byte-level BPE of its own, Muon for the matrices and AdamW for the rest, one
 warm-up and a linear decay to nothing over the time allowed, a longer context for the last part. No
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.errors import InputError
 from core.files import write_json
 from prepdata.records import Record, read_records
+from tiny.card import write_card
 
 VOCABULARY = 8192
 CONTEXT = 1024
@@ -91,12 +94,18 @@ def new_model() -> Any:
 
 
 def batches(documents: list[np.ndarray], rng: np.random.Generator, length: int) -> Iterator[Tensor]:
-    """Yield int64 batches, shape (rows, length + 1), of shuffled documents laid end to end."""
+    """Yield int64 batches, shape (rows, length + 1), of shuffled documents laid end to end.
+
+    Raises:
+        InputError: All documents together are shorter than one sequence.
+    """
+    if sum(map(len, documents)) <= length:
+        raise InputError(f"the training text holds less than one sequence of {length} tokens")
     while True:
         order = rng.permutation(len(documents))
         stream = np.concatenate([documents[index] for index in order])
         count = (len(stream) - 1) // length
-        rows = max(1, BATCH_TOKENS // length)
+        rows = min(count, max(1, BATCH_TOKENS // length))
         for start in range(0, count - rows + 1, rows):
             piece = stream[start * length : (start + rows) * length + 1].astype(np.int64)
             windows = np.lib.stride_tricks.sliding_window_view(piece, length + 1)[::length]
@@ -169,10 +178,71 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
     tokenizer.save_pretrained(out)
 
 
+def train(
+    model: Any, feed: Callable[[int], Iterator[Tensor]], max_seconds: float, *, compiled: bool
+) -> Iterator[dict[str, Any]]:
+    """Train in place for so long, and yield how it goes about every minute, and at the end.
+
+    Args:
+        model: The untrained model.
+        feed: Returns endless batches of sequences of a length.
+        max_seconds: Of training; compiling and what the caller does between the yields is free.
+        compiled: Whether to use torch.compile.
+    """
+    objective = torch.compile(Objective(model)) if compiled else Objective(model)
+    steppers = optimizers(model)
+    rates = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
+    seen = step = length = 0
+    spent = reported = 0.0
+    while spent < max_seconds:
+        progress = spent / max_seconds
+        wanted = next(size for start, size in reversed(STAGES) if start <= progress)
+        if wanted != length:
+            length, ids_of = wanted, feed(wanted)
+        began = time.perf_counter()
+        ids = next(ids_of).to(model.device)
+        for stepper, base in zip(steppers, rates, strict=True):
+            for group, rate in zip(stepper.param_groups, base, strict=True):
+                group["lr"] = rate * rate_factor(progress)
+        loss = learn(model, objective, steppers, ids)
+        seen += ids[:, 1:].numel()
+        step += 1
+        spent += min(time.perf_counter() - began, 30.0)  # a step that compiles takes longer
+        if spent - reported > 60 or spent >= max_seconds:
+            reported = spent
+            yield {
+                "seconds": round(spent),
+                "steps": step,
+                "tokens_seen": seen,
+                "loss": round(loss, 4),
+            }
+
+
+def learn(model: Any, objective: Any, steppers: list[torch.optim.Optimizer], ids: Tensor) -> float:
+    """Take one optimizer step; return the loss before it."""
+    with torch.autocast(model.device.type, dtype=torch.bfloat16):
+        loss = objective(ids)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for stepper in steppers:
+        stepper.step()
+        stepper.zero_grad()
+    return float(loss.item())
+
+
+def documents_of(texts: list[str], tokenizer: Any) -> list[np.ndarray]:
+    """Return every text's token ids with EOS, each of shape (tokens,)."""
+    return [
+        np.array([*ids, tokenizer.eos_token_id], dtype=np.uint16)
+        for start in range(0, len(texts), 1000)
+        for ids in tokenizer(texts[start : start + 1000])["input_ids"]
+    ]
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of a build.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-@click.option("--max-seconds", default=7200.0, help="Training time, evaluation not counted.")
+@click.option("--max-seconds", default=5400.0, help="Training time, evaluation not counted.")
 @click.option("--seed", default=42, help="For initial weights and the order of documents.")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Use torch.compile.")
 def main(data: Path, out: Path, max_seconds: float, seed: int, compiled: bool) -> None:
@@ -181,57 +251,26 @@ def main(data: Path, out: Path, max_seconds: float, seed: int, compiled: bool) -
     rng = np.random.default_rng(seed)
     texts = [text_of(record) for record in read_records(data / "train.jsonl")]
     tokenizer = train_tokenizer(iter(texts))
-    end = [tokenizer.eos_token_id]
-    documents = [
-        np.array(ids + end, dtype=np.uint16)
-        for start in range(0, len(texts), 1000)
-        for ids in tokenizer(texts[start : start + 1000])["input_ids"]
-    ]
+    documents = documents_of(texts, tokenizer)
     total = sum(map(len, documents))
-    click.echo(f"{len(documents):,} documents, {total:,} tokens")
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = new_model().to(device)
-    click.echo(f"{sum(value.numel() for value in model.parameters()):,} parameters")
-    objective = torch.compile(Objective(model)) if compiled else Objective(model)
-    steppers = optimizers(model)
-    rates = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
+    model = new_model().to("cuda" if torch.cuda.is_available() else "cpu")
+    parameters = sum(value.numel() for value in model.parameters())
+    click.echo(f"{len(documents):,} documents, {total:,} tokens, {parameters:,} parameters")
     log: list[dict[str, Any]] = []
-    seen = step = 0
-    stage = -1
-    spent, reported = 0.0, 0.0
-    while spent < max_seconds:
-        progress = spent / max_seconds
-        current = max(index for index, (start, _) in enumerate(STAGES) if start <= progress)
-        if current != stage:
-            stage = current
-            feed = batches(documents, rng, STAGES[stage][1])
-        began = time.perf_counter()
-        ids = next(feed).to(device)
-        with torch.autocast(device, dtype=torch.bfloat16):
-            loss = objective(ids)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for stepper, base in zip(steppers, rates, strict=True):
-            for group, rate in zip(stepper.param_groups, base, strict=True):
-                group["lr"] = rate * rate_factor(progress)
-            stepper.step()
-            stepper.zero_grad()
-        seen += ids[:, 1:].numel()
-        step += 1
-        spent += min(time.perf_counter() - began, 30.0)  # compiling does not count as training
-        if spent - reported > 60 or spent >= max_seconds:
-            reported = spent
-            click.echo(f"{spent:6.0f} s  step {step}  {seen:,} tokens  loss {loss.item():.3f}")
-            if len(log) % 8 == 7:
-                save(model, tokenizer, out)
-                click.echo(str(held_out(model, tokenizer, data / "val.jsonl", 30)))
-            log.append({"tokens": seen, "loss": round(loss.item(), 4)})
+    feed = partial(batches, documents, rng)
+    for state in train(model, feed, max_seconds, compiled=compiled):
+        click.echo(", ".join(f"{name} {value:,}" for name, value in state.items()))
+        log.append(state)
+        if len(log) % 8 == 0:
+            save(model, tokenizer, out)
+            click.echo(f"bits per byte: {held_out(model, tokenizer, data / 'val.jsonl', 30)}")
     save(model, tokenizer, out)
     scores = held_out(model, tokenizer, data / "val.jsonl", HELD_OUT_RECORDS)
     click.echo(f"bits per byte on held-out text: {scores}")
-    facts = {"seed": seed, "steps": step, "tokens_seen": seen, "tokens_in_corpus": total}
-    write_json(out / "training.json", {**facts, "held_out_bits_per_byte": scores, "loss": log})
+    facts = {"seed": seed, "tokens_in_corpus": total, "held_out_bits_per_byte": scores}
+    last = {name: log[-1][name] for name in ("steps", "tokens_seen")}
+    write_json(out / "training.json", {**facts, **last, "log": log})
+    write_card(out, parameters)
 
 
 if __name__ == "__main__":
