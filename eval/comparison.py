@@ -12,12 +12,17 @@ from typing import Any
 class Answer:
     """What one variant said to one prompt."""
 
-    text: str
-    """The generated text, without the prompt and the end mark."""
+    text: str | None
+    """The generated text, without the prompt and the end mark; None where a variant only scores
+    labels, as a baseline or a classification head does."""
     tokens: int | None = None
     """Generated tokens; None where the file does not say."""
     finish_reason: str | None = None
     """``eos`` (the model stopped), ``length`` (the limit cut it) or None (not recorded)."""
+    label: str | None = None
+    """The label scored as most probable; None where labels were not scored."""
+    label_probabilities: Mapping[str, float] | None = None
+    """Probability of every label, in the order of the label set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,11 @@ class Variant:
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else the file says of it: model, adapter, ..."""
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is a classical baseline and no language model."""
+        return self.details.get("kind") == "baseline"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -55,12 +65,14 @@ class Comparison:
     items: tuple[Item, ...]
     decoding: Mapping[str, Any] | None = None
     template: str | None = None
+    labels: tuple[str, ...] | None = None
+    """The label set of a classification; then every reference is one of them."""
 
     @property
     def base(self) -> str:
-        """The variant the others are measured against: `base`, otherwise the first."""
+        """The variant the others are measured against: `base`, otherwise the first model."""
         names = self.names
-        return "base" if "base" in names else names[0]
+        return next((n for n in names if n == "base" or n not in self.baselines), names[0])
 
     @property
     def names(self) -> list[str]:
@@ -71,4 +83,9 @@ class Comparison:
     @property
     def tuned(self) -> list[str]:
         """The variants that are measured against the base."""
-        return [name for name in self.names if name != self.base]
+        return [name for name in self.names if name not in (self.base, *self.baselines)]
+
+    @property
+    def baselines(self) -> list[str]:
+        """The classical baselines that the tuned variants should beat."""
+        return [variant.name for variant in self.variants if variant.is_baseline]

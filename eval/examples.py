@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.classification import confidence_of
 from eval.comparison import Answer, Comparison
 from eval.metrics.registry import METRICS
 from eval.scoring import Scores
@@ -14,11 +15,13 @@ from eval.scoring import Scores
 CLIP_CHARACTERS = 6_000
 SHOWN_METRICS = ("rougeL", "numeric_match", "exact_match")
 """Metrics whose value is shown beside each answer."""
+SHOWN_LABELS = 3
+"""Most probable labels shown beside each answer."""
 
 
 def primary_metric(scores: Scores) -> str | None:
-    """Return the metric that ranks single items: ROUGE-L, or None without references."""
-    return "rougeL" if "rougeL" in scores.values else None
+    """Return the metric that ranks single items: ROUGE-L or accuracy, or None where neither is."""
+    return next((name for name in ("rougeL", "accuracy") if name in scores.values), None)
 
 
 def item_gains(comparison: Comparison, scores: Scores) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -48,6 +51,7 @@ def records(comparison: Comparison, scores: Scores) -> list[dict[str, Any]]:
             "gains": [_rounded(gain) for gain in gains[row]],
             "answers": [
                 _answer(item.answers[name], scores, row, column)
+                | _labelling(item.answers[name], scores, row, column)
                 for column, name in enumerate(comparison.names)
             ],
         }
@@ -75,6 +79,16 @@ def extremes(rows: list[dict[str, Any]], variant: int, count: int) -> tuple[list
     return best[:count], worst[:count]
 
 
+def confident_mistakes(rows: list[dict[str, Any]], variant: int, count: int) -> list[int]:
+    """Return the item numbers of the wrong labels a variant was surest of, surest first.
+
+    `variant` counts in the order of `Comparison.names`.
+    """
+    answers = [row["answers"][variant] for row in rows]
+    wrong = [i for i, answer in enumerate(answers) if answer.get("right") is False]
+    return sorted(wrong, key=lambda i: -answers[i]["confidence"])[:count]
+
+
 def clip(text: str, limit: int = CLIP_CHARACTERS) -> str:
     """Shorten a very long text, saying by how much."""
     if len(text) <= limit:
@@ -91,14 +105,28 @@ def _answer(answer: Answer, scores: Scores, row: int, column: int) -> dict[str, 
         "looping": value("loop_rate") == 1,
         "echoing": value("echo_rate") == 1,
         "unstopped": answer.finish_reason == "length",
-        "empty": not answer.text.strip(),
+        "empty": answer.text is not None and not answer.text.strip(),
     }
     shown = {METRICS[name].title: value(name) for name in SHOWN_METRICS}
     return {
-        "text": clip(answer.text),
+        "text": None if answer.text is None else clip(answer.text),
         "length": value("length"),
         "flags": [flag for flag, is_set in flags.items() if is_set],
         "scores": {title: found for title, found in shown.items() if found is not None},
+    }
+
+
+def _labelling(answer: Answer, scores: Scores, row: int, column: int) -> dict[str, Any]:
+    """Return the scored label, whether it is right, and the most probable labels; or nothing."""
+    if answer.label is None:
+        return {}
+    probabilities = answer.label_probabilities or {}
+    ranked = sorted(probabilities.items(), key=lambda pair: (pair[0] != answer.label, -pair[1]))
+    return {
+        "label": answer.label,
+        "right": bool(scores.values["accuracy"][row, column]),
+        "confidence": _rounded(confidence_of(answer)) or 0.0,
+        "top": [[label, _rounded(p)] for label, p in ranked[:SHOWN_LABELS]],
     }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from eval import wording
 from eval.examples import telling_first
 from eval.metrics.registry import METRICS
-from eval.summary import unit_of
+from eval.summary import nothing_to_compare, unit_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 EMBEDDED_BYTES = 9_000_000
 """Most bytes of items in one page; beyond it the most telling items are kept."""
+_FAMILIES: dict[str, set[str]] = {
+    "Scored label": {"label", "hits"},
+    "Probability of the label": {"label_probabilities", "gaps"},
+    "Generated label": {"labels"},
+    "Against the reference": {"reference"},
+    "Form of the answer": set(),
+}
+"""Family -> columns of which a metric in it reads one; the first that fits counts."""
 
 
 def render_page(
@@ -45,6 +53,7 @@ def render_page(
         "tuned": list(report["gains"]),
         "tasks": list(report["tasks"]),
         "lengthUnit": report["length_unit"],
+        "labels": report["labels"] is not None,
         "items": kept,
     }
     return (
@@ -62,6 +71,7 @@ def render_page(
                 name: (description, "data:image/png;base64," + base64.b64encode(png).decode())
                 for name, (description, png) in images.items()
             },
+            nothing_to_compare=nothing_to_compare(report),
             has_gains=any(gain is not None for row in kept for gain in row["gains"]),
         )
     )
@@ -88,12 +98,13 @@ def embeddable_json(value: Any) -> str:
 
 
 def families(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """Return the scored metrics in the two families the tables show."""
+    """Return the scored metrics in the families the tables show."""
     scored = [m for m in METRICS if any(m in cells for cells in report["metrics"].values())]
-    parts = {
-        "Against the reference": [m for m in scored if "reference" in METRICS[m].needs],
-        "Form of the answer": [m for m in scored if "reference" not in METRICS[m].needs],
-    }
+    parts: dict[str, list[str]] = {title: [] for title in _FAMILIES}
+    for metric in scored:
+        needs = set(METRICS[metric].needs)
+        title = next(title for title, marks in _FAMILIES.items() if not marks or needs & marks)
+        parts[title].append(metric)
     return [(title, names) for title, names in parts.items() if names]
 
 

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from eval import wording
 from eval.comparison import Comparison
 from eval.examples import item_gains
+from eval.label_plots import label_plots
 from eval.metrics.registry import METRICS
+from eval.plot_style import (
+    BETTER,
+    GRID,
+    INK,
+    MUTED,
+    NEUTRAL,
+    STYLE,
+    WORSE,
+    colour_of,
+    figure_of,
+    legend_below,
+    png_of,
+    short,
+)
 from eval.scoring import Scores
 
-INK, MUTED, GRID = "#1f2933", "#5d6b7a", "#e3e7ec"
-BETTER, WORSE, NEUTRAL = "#0072b2", "#d55e00", "#8a94a0"
 VERDICT_STYLE = {
     "better": (BETTER, "o"),
     "worse": (WORSE, "s"),
     "no measurable difference": (NEUTRAL, "D"),
     "different": (INK, "D"),
-}
-VARIANT_COLOURS = ("#9aa5b1", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-"""The base in grey, then the Okabe-Ito palette."""
-STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": INK,
-    "text.parse_math": False,  # names may hold a dollar sign
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": MUTED,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 14,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.axisbelow": True,
-    "xtick.color": MUTED,
-    "ytick.color": INK,
-    "ytick.left": False,
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "savefig.dpi": 180,
 }
 
 
@@ -78,13 +64,15 @@ def draw(
             lambda: item_gains_plot(comparison, scores),
         ),
     }
+    if comparison.labels is not None:
+        makers = {"gains": makers["gains"], "metrics": makers["metrics"], **label_plots(report)}
     images = {}
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         for name, (description, make) in makers.items():
             figure = make()
             if figure is not None:
-                images[name] = (description, _png(figure))
+                images[name] = (description, png_of(figure))
     return images
 
 
@@ -98,7 +86,7 @@ def gains_plot(report: Mapping[str, Any]) -> Figure | None:
     ]
     if not rows:
         return None
-    figure, axes = _figure(height=_panel_height(report, len(rows)))
+    figure, axes = figure_of(height=_panel_height(report, len(rows)))
     several = len(report["gains"]) > 1
     labels = []
     for row, (metric, variant, gain) in enumerate(rows):
@@ -106,19 +94,19 @@ def gains_plot(report: Mapping[str, Any]) -> Figure | None:
         if gain["low"] is not None:
             axes.plot([gain["low"], gain["high"]], [row, row], color=colour, linewidth=2.4)
         axes.plot([gain["value"]], [row], marker, color=colour, markersize=7)
-        labels.append(_axis_label(metric) + (f"  {_short(variant)}" if several else ""))
+        labels.append(_axis_label(metric) + (f"  {short(variant)}" if several else ""))
     axes.axvline(0, color=MUTED, linewidth=1)
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_title("What changed, and how sure that is")
     percent = f"{100 * report['settings']['confidence']:g} %"
-    axes.set_xlabel(f"difference from {_short(report['base'])} (0 to 1 scale), {percent} interval")
+    axes.set_xlabel(f"difference from {short(report['base'])} (0 to 1 scale), {percent} interval")
     used = {gain["verdict"] for _, _, gain in rows}
     for verdict in wording.VERDICTS:
         if verdict in used:
             colour, marker = VERDICT_STYLE[verdict]
             axes.plot([], [], marker, linestyle="-", color=colour, label=verdict)
-    _legend_below(axes, columns=len(used))
+    legend_below(axes, columns=len(used))
     return figure
 
 
@@ -128,24 +116,25 @@ def metrics_plot(report: Mapping[str, Any]) -> Figure:
     names = [
         n for n in METRICS if n != "length" and any(n in m for m in report["metrics"].values())
     ]
-    figure, axes = _figure(height=_panel_height(report, len(names)))
+    figure, axes = figure_of(height=_panel_height(report, len(names)))
     thickness = 0.8 / len(variants)
     for index, variant in enumerate(variants):
         found = [(row, report["metrics"][variant].get(name)) for row, name in enumerate(names)]
         cells = [(row, cell) for row, cell in found if cell]
         places = [row + (index - (len(variants) - 1) / 2) * thickness for row, _ in cells]
         values = [cell["value"] for _, cell in cells]
-        colour = _colour(index)
-        axes.barh(places, values, thickness * 0.9, color=colour, label=_short(variant))
+        colour = colour_of(index)
+        axes.barh(places, values, thickness * 0.9, color=colour, label=short(variant))
         for place, (_, cell) in zip(places, cells, strict=True):
             if cell["low"] is not None:
                 axes.plot([cell["low"], cell["high"]], [place, place], color=INK, linewidth=1.1)
     axes.set_yticks(range(len(names)), [_axis_label(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_xlim(0, 1)
+    lowest = min(cell["value"] for cells in report["metrics"].values() for cell in cells.values())
+    axes.set_xlim(min(0, lowest), 1)
     axes.set_title("Every metric, every variant")
     axes.set_xlabel("mean over the items (0 to 1 scale), line = interval")
-    _legend_below(axes, columns=min(len(variants), 4))
+    legend_below(axes, columns=min(len(variants), 4))
     return figure
 
 
@@ -154,38 +143,38 @@ def lengths_plot(comparison: Comparison, scores: Scores) -> Figure | None:
     table = scores.values.get("length")
     if table is None:
         return None
-    figure, axes = _figure(height=3.6)
+    figure, axes = figure_of(height=3.6)
     edges = np.linspace(0, max(float(np.nanmax(table)), 1.0) + 1, 31)
     for index, name in enumerate(comparison.names):
         lengths = table[:, index][~np.isnan(table[:, index])]
         if not lengths.size:
             continue
         share = np.histogram(lengths, edges)[0] / lengths.size * 100
-        label = f"{_short(name)} (median {np.median(lengths):.0f})"
-        axes.stairs(share, edges, color=_colour(index), fill=True, alpha=0.18)
-        axes.stairs(share, edges, color=_colour(index), linewidth=2, label=label)
+        label = f"{short(name)} (median {np.median(lengths):.0f})"
+        axes.stairs(share, edges, color=colour_of(index), fill=True, alpha=0.18)
+        axes.stairs(share, edges, color=colour_of(index), linewidth=2, label=label)
     axes.set_title("How long the answers are")
     axes.set_xlabel(f"length of the answer ({scores.length_unit})")
     axes.set_ylabel("share of answers (%)")
     axes.grid(axis="y", color=GRID)
     axes.grid(visible=False, axis="x")
     axes.set_xlim(0, edges[-1])
-    _legend_below(axes, columns=min(len(comparison.names), 3))
+    legend_below(axes, columns=min(len(comparison.names), 3))
     return figure
 
 
 def item_gains_plot(comparison: Comparison, scores: Scores) -> Figure | None:
     """Draw every item's ROUGE-L gain, sorted from loss to gain, one curve per tuned variant."""
     gains = item_gains(comparison, scores)
-    figure, axes = _figure(height=3.6)
+    figure, axes = figure_of(height=3.6)
     for index, name in enumerate(comparison.tuned):
         curve = np.sort(gains[:, index][~np.isnan(gains[:, index])])
         if not curve.size:
             continue
         edges = np.linspace(0, 100, curve.size + 1)
         up, down = (100 * np.mean(curve > 0), 100 * np.mean(curve < 0))
-        label = f"{_short(name)}: {up:.0f} % of items up, {down:.0f} % down"
-        colour = _colour(index + 1)
+        label = f"{short(name)}: {up:.0f} % of items up, {down:.0f} % down"
+        colour = colour_of(index + 1)
         if len(comparison.tuned) == 1:
             axes.stairs(np.maximum(curve, 0), edges, fill=True, color=BETTER, alpha=0.75)
             axes.stairs(np.minimum(curve, 0), edges, fill=True, color=WORSE, alpha=0.75)
@@ -196,21 +185,12 @@ def item_gains_plot(comparison: Comparison, scores: Scores) -> Figure | None:
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.set_title("ROUGE-L gain, item by item")
     axes.set_xlabel("items, sorted by gain (%)")
-    axes.set_ylabel(f"ROUGE-L minus {_short(comparison.base)}")
+    axes.set_ylabel(f"ROUGE-L minus {short(comparison.base)}")
     axes.grid(axis="y", color=GRID)
     axes.grid(visible=False, axis="x")
     axes.set_xlim(0, 100)
-    _legend_below(axes, columns=1)
+    legend_below(axes, columns=1)
     return figure
-
-
-def _figure(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5.8, height))
-    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.1)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.grid(axis="x", color=GRID)
-    return figure, axes
 
 
 def _panel_height(report: Mapping[str, Any], rows: int) -> float:
@@ -220,24 +200,6 @@ def _panel_height(report: Mapping[str, Any], rows: int) -> float:
     return 1.6 + max(0.36 * rows, len(names) * (0.22 + 0.17 * len(variants)))
 
 
-def _legend_below(axes: Axes, columns: int) -> None:
-    axes.figure.legend(loc="outside lower left", ncols=columns, fontsize=9)
-
-
 def _axis_label(metric: str) -> str:
     arrow = {"higher": " ↑", "lower": " ↓", "none": ""}[METRICS[metric].direction]
     return METRICS[metric].title + arrow
-
-
-def _colour(index: int) -> str:
-    return VARIANT_COLOURS[index % len(VARIANT_COLOURS)]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:23]}…"
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import InputError, unknown
 from core.files import read_json
 from eval.comparison import Answer, Comparison, Item, Variant
+from eval.label_checks import check_label, check_labels, check_probabilities
 
 SCHEMA = "tuneproof/comparison@1"
 FINISH_REASONS = ("eos", "length")
@@ -38,7 +39,9 @@ def read_comparisons(paths: Sequence[Path]) -> Comparison:
                 )
             places[item.id] = other.sources[0]
         items += other.items
-    return replace(first, sources=tuple(paths), items=tuple(items))
+    joined = replace(first, sources=tuple(paths), items=tuple(items))
+    _check_scored_alike(joined)
+    return joined
 
 
 def read_comparison(path: Path) -> Comparison:
@@ -58,12 +61,17 @@ def read_comparison(path: Path) -> Comparison:
     if not rows:
         raise InputError(f"{path}: 'items' is empty; there is nothing to score")
     names = [variant.name for variant in variants]
+    labels = _get(where, document, "labels", list, optional=True)
+    if labels is not None:
+        labels = check_labels(f"{where}: 'labels'", labels)
+    items = [_item(path, index, row, names, labels) for index, row in enumerate(rows)]
     return Comparison(
         sources=(path,),
         variants=tuple(variants),
-        items=tuple(_unique(path, [_item(path, i, row, names) for i, row in enumerate(rows)])),
+        items=tuple(_unique(path, items)),
         decoding=_get(where, document, "decoding", dict, optional=True),
         template=_get(where, document, "template", str, optional=True),
+        labels=labels,
     )
 
 
@@ -107,7 +115,9 @@ def _variants(where: str, rows: list[Any]) -> list[Variant]:
     return variants
 
 
-def _item(path: Path, index: int, row: Any, names: list[str]) -> Item:
+def _item(
+    path: Path, index: int, row: Any, names: list[str], labels: tuple[str, ...] | None
+) -> Item:
     where = f"{path}: item {index}"
     _expect(where, row, dict)
     identity = _get(where, row, "id", str)
@@ -116,22 +126,25 @@ def _item(path: Path, index: int, row: Any, names: list[str]) -> Item:
     for name in answers:
         if name not in names:
             raise InputError(f"{where}: {unknown('variant', name, names)}")
+    reference = _reference(where, row)
+    if labels is not None:
+        check_label(f"{where}: 'reference'", reference, labels)
     return Item(
         id=identity,
         task=_get(where, row, "task", str),
         prompt=_get(where, row, "prompt", str),
         input=_get(where, row, "input", str, optional=True) or "",
-        reference=_reference(where, row),
+        reference=reference,
         group=_get(where, row, "group", str, optional=True),
         truncated=_get(where, row, "truncated", bool, optional=True) or False,
         answers={
-            name: _answer(f"{where}: answers[{name!r}]", _get(where, answers, name, dict))
+            name: _answer(f"{where}: answers[{name!r}]", _get(where, answers, name, dict), labels)
             for name in names
         },
     )
 
 
-def _answer(where: str, row: dict[str, Any]) -> Answer:
+def _answer(where: str, row: dict[str, Any], labels: tuple[str, ...] | None) -> Answer:
     tokens = _get(where, row, "tokens", int, optional=True)
     if tokens is not None and tokens < 0:
         raise InputError(f"{where}: tokens is {tokens}; expected 0 or more")
@@ -141,7 +154,20 @@ def _answer(where: str, row: dict[str, Any]) -> Answer:
             f"{where}: finish_reason is {_show(reason)}; expected 'eos' (the model ended its "
             "answer) or 'length' (the limit cut it)"
         )
-    return Answer(text=_get(where, row, "text", str), tokens=tokens, finish_reason=reason)
+    scored = {} if labels is None else _scored(where, row, labels)
+    text = _get(where, row, "text", str, optional=scored.get("label") is not None)
+    return Answer(text=text, tokens=tokens, finish_reason=reason, **scored)
+
+
+def _scored(where: str, row: dict[str, Any], labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return the scored label and the probabilities, as far as the answer has them."""
+    label = _get(where, row, "label", str, optional=True)
+    if label is not None:
+        check_label(f"{where}: 'label'", label, labels)
+    found = _get(where, row, "label_probabilities", dict, optional=True)
+    if found is not None:
+        found = check_probabilities(f"{where}: 'label_probabilities'", found, label, labels)
+    return {"label": label, "label_probabilities": found}
 
 
 def _reference(where: str, row: dict[str, Any]) -> str | None:
@@ -185,10 +211,27 @@ def _check_same_experiment(first: Comparison, other: Comparison) -> None:
             f"{here}: decoding is {_show(other.decoding)}, in {there} it is "
             f"{_show(first.decoding)}; answers decoded differently cannot be scored together"
         )
+    if first.labels != other.labels:
+        raise InputError(f"{here} and {there} have different label sets; score them apart")
     if first.template != other.template:
         raise InputError(
             f"{here} and {there} were asked with different prompt templates; score them apart"
         )
+
+
+def _check_scored_alike(comparison: Comparison) -> None:
+    """Labels are scored for all items of a variant or for none, else nothing could be paired."""
+    first = comparison.items[0]
+    for item in comparison.items:
+        for name, answer in item.answers.items():
+            for key in ("label", "label_probabilities"):
+                here, there = (getattr(a, key) is None for a in (answer, first.answers[name]))
+                if here != there:
+                    raise InputError(
+                        f"{comparison.sources[0]}: variant {name!r} has {key!r} in item "
+                        f"{(first if here else item).id!r} but not in item "
+                        f"{(item if here else first).id!r}; score all items or none"
+                    )
 
 
 _NAMES = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}

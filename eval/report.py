@@ -14,7 +14,7 @@ from eval.comparison import Comparison
 from eval.config import ReportConfig
 from eval.examples import records
 from eval.markdown import render_markdown
-from eval.metrics.registry import METRICS
+from eval.metrics.registry import metrics_of
 from eval.page import render_page
 from eval.plots import draw
 from eval.reading import read_comparisons
@@ -22,7 +22,7 @@ from eval.scoring import Scores, count_answers, group_numbers, score
 from eval.summary import certainty, summarise, unit_of
 
 SCHEMA = "tuneproof/report@1"
-PLOTS = ("gains", "metrics", "lengths", "item_gains")
+PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
 _PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
 
 
@@ -45,13 +45,12 @@ def report(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, 
     found = build(comparison, scores, config)
     rows = records(comparison, scores)
     images = draw(found, comparison, scores)
-    for name in PLOTS:
-        path = out / f"{name}.png"
-        if name in images:
-            with atomic_write(path, "wb") as handle:
-                handle.write(images[name][1])
-        else:
-            path.unlink(missing_ok=True)  # of an earlier report in the same folder
+    earlier = {out / f"{name}.png" for name in PLOTS} | set(out.glob("confusion_*.png"))
+    for path in earlier - {out / f"{name}.png" for name in images}:
+        path.unlink(missing_ok=True)
+    for name, (_, png) in images.items():
+        with atomic_write(out / f"{name}.png", "wb") as handle:
+            handle.write(png)
     write_json(out / "report.json", found)
     write_text(out / "report.md", render_markdown(found, rows, images))
     write_text(out / "report.html", render_page(found, rows, images))
@@ -73,8 +72,9 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
             for variant in comparison.variants
             if variant.name == name
         ],
+        "labels": None if comparison.labels is None else list(comparison.labels),
         "counts": counts,
-        "summary": summarise(found, comparison.base),
+        "summary": summarise(found, comparison, config.confidence),
         **found,
         "not_available": scores.not_available,
         "length_unit": scores.length_unit,
@@ -86,14 +86,14 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
             "resamples": config.resamples,
             "confidence": config.confidence,
         },
-        "definitions": definitions(scores.length_unit),
+        "definitions": definitions(scores.length_unit, with_labels=comparison.labels is not None),
         "versions": versions(),
     }
     return {**result, "certainty": certainty(result)}
 
 
-def definitions(length_unit: str) -> dict[str, dict[str, str]]:
-    """Return what a reader must know of every metric."""
+def definitions(length_unit: str, *, with_labels: bool) -> dict[str, dict[str, str]]:
+    """Return what a reader must know of every metric of this kind of task."""
     return {
         name: {
             "title": spec.title,
@@ -104,7 +104,7 @@ def definitions(length_unit: str) -> dict[str, dict[str, str]]:
             "source": spec.source,
             "weakness": spec.weakness,
         }
-        for name, spec in METRICS.items()
+        for name, spec in metrics_of(with_labels=with_labels).items()
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.comparison import Answer, Comparison, Item
-from eval.metrics.registry import METRICS, Metric
+from eval.metrics.registry import Metric, metrics_of
 
 _MISSING = {
+    "label": "no answer has a scored label",
+    "label_probabilities": "no answer has label probabilities",
+    "gaps": "no answer has label probabilities",
+    "hits": "no answer has a scored label",
+    "labels": "no answer is a generated text",
+    "length": "no answer is a generated text",
     "reference": "no item has a reference",
     "finish_reason": "no answer says why it ended (finish_reason)",
 }
@@ -24,9 +30,9 @@ class Scores:
 
     values: dict[str, NDArray[np.float64]]
     """Metric -> (items, variants), variants in the order of `Comparison.names`; NaN = not scored.
-    A metric that no answer has a value of is missing."""
+    A metric that no answer has a value of is missing, and so is one of whole sets."""
     not_available: dict[str, str]
-    """Metric -> why no answer has a value of it."""
+    """Metric of this kind of task -> why no answer has what it needs."""
     length_unit: str
     """``tokens``, or ``words`` where the file does not record tokens."""
 
@@ -35,38 +41,59 @@ def score(comparison: Comparison) -> Scores:
     """Score every answer of every variant with every metric that has what it needs."""
     unit = length_unit(comparison)
     names = comparison.names
+    metrics = metrics_of(with_labels=comparison.labels is not None)
+    of_answers = {name: metric for name, metric in metrics.items() if not metric.is_of_a_set}
     shape = (len(comparison.items), len(names))
-    values = {name: np.full(shape, np.nan) for name in METRICS}
+    values = {name: np.full(shape, np.nan) for name in of_answers}
     for row, item in enumerate(comparison.items):
         for column, name in enumerate(names):
-            for metric, value in score_answer(item, item.answers[name], unit).items():
+            columns = _columns(item, item.answers[name], unit, comparison.labels)
+            for metric, value in score_answer(of_answers, columns).items():
                 values[metric][row, column] = value
     scored = {name: table for name, table in values.items() if not np.isnan(table).all()}
+    of_sets = {"hits": "accuracy", "gaps": "brier"}  # what needs this has a value when that has
+    available = {
+        name
+        for name, metric in metrics.items()
+        if name in scored or of_sets.get(metric.needs[0]) in scored
+    }
     return Scores(
         values=scored,
         not_available={
-            name: _reason(METRICS[name], comparison.items) for name in METRICS if name not in scored
+            name: _reason(metric, comparison.items)
+            for name, metric in metrics.items()
+            if name not in available
         },
         length_unit=unit,
     )
 
 
-def score_answer(item: Item, answer: Answer, unit: str) -> dict[str, float]:
-    """Return the value of every metric that can be computed for one answer."""
-    columns: dict[str, Any] = {
-        "prediction": answer.text,
-        "reference": item.reference,
-        "prompt": item.prompt,
-        "finish_reason": answer.finish_reason,
-        "length": answer.tokens if unit == "tokens" else len(answer.text.split()),
-    }
+def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
+    """Return the value of every metric that can be computed from the columns of one answer."""
     found: dict[str, float] = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         inputs = [columns[column] for column in metric.needs]
         value = None if None in inputs else metric.function(*inputs)
         if value is not None:
             found[name] = value
     return found
+
+
+def _columns(
+    item: Item, answer: Answer, unit: str, labels: tuple[str, ...] | None
+) -> dict[str, Any]:
+    """Return what metrics may read of one answer; None = it has none."""
+    words = None if answer.text is None else len(answer.text.split())
+    return {
+        "prediction": answer.text,
+        "reference": item.reference,
+        "prompt": item.prompt,
+        "finish_reason": answer.finish_reason,
+        "length": answer.tokens if unit == "tokens" else words,
+        "label": answer.label,
+        "label_probabilities": answer.label_probabilities,
+        "labels": labels,
+    }
 
 
 def length_unit(comparison: Comparison) -> str:
@@ -88,14 +115,18 @@ def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
 
 
 def count_answers(comparison: Comparison) -> dict[str, Any]:
-    """Count items, missing references and, per variant, empty, cut and complete answers."""
+    """Count items, missing references and, per variant, empty, cut and complete answers.
+
+    `empty` is None for a variant that generates nothing.
+    """
     items = comparison.items
     variants = {}
     for name in comparison.names:
         answers = [item.answers[name] for item in items]
+        texts = [answer.text for answer in answers if answer.text is not None]
         reasons = [answer.finish_reason for answer in answers]
         variants[name] = {
-            "empty": sum(not answer.text.strip() for answer in answers),
+            "empty": sum(not text.strip() for text in texts) if texts else None,
             "stopped": reasons.count("eos"),
             "cut": reasons.count("length"),
             "tokens": sum(answer.tokens or 0 for answer in answers),

@@ -10,8 +10,10 @@ p-value goes below 2^(1 - k) when only k items differ, the least that a sign-fli
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]
 CHUNK_CELLS = 2_000_000
-"""Cells of the largest intermediate table (resamples in a chunk x groups): 16 MB."""
+"""Cells of the largest intermediate table (resamples in a chunk x groups or columns): 16 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,20 +75,81 @@ def resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> 
 
     A resample that drew no scored item of a column is NaN there.
     """
-    size = len(sums)
+    drawn = np.concatenate(list(_resampled(np.hstack([sums, counts]), resamples, seed)))
+    columns = sums.shape[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(drawn[:, :columns] / drawn[:, columns:])
+
+
+def estimate_of_totals(
+    table: Floats,
+    statistic: Callable[[Floats], Floats],
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    differing: Sequence[int],
+    groups: Groups | None = None,
+) -> list[Estimate]:
+    """Estimate figures that are functions of the column sums of all items, such as F1.
+
+    Drawn from the same resamples as `estimate` with the same items and seed. Such a figure is not
+    a mean, and its resamples may lie beside it: a calibration error only ever grows by resampling.
+    Therefore they are moved to have the figure as their mean, within the figure's range.
+
+    Args:
+        table: (items, columns) what adds up.
+        statistic: (resamples, columns) sums -> (resamples, figures), from -1 to 1; NaN where a
+            figure is not defined.
+        resamples: Resamples drawn.
+        confidence: Confidence of the intervals.
+        seed: Seed of the resampling.
+        differing: (figures,) items that bear on a figure; bounds the p-value of a difference.
+        groups: (items,) as in `estimate`.
+
+    A figure not defined for the items themselves has the value NaN and no interval.
+    """
+    sums, _ = _by_group(table, table, groups)
+    [values] = statistic(sums.sum(axis=0)[None])
+    drawn = np.concatenate(
+        [statistic(part).astype(np.float32) for part in _resampled(sums, resamples, seed)]
+    )
+    found = []
+    for value, draws, differs in zip(values.tolist(), drawn.T, differing, strict=True):
+        known = draws[~np.isnan(draws)]
+        if np.isnan(value) or not known.size or len(sums) < 2:
+            found.append(Estimate(value=value, low=None, high=None, n=len(table)))
+            continue
+        moved = np.clip(known + (value - known.mean()), 0 if known.min() >= 0 else -1, 1)
+        found.append(_from_draws(value, moved, len(table), len(sums), differs, confidence))
+    return found
+
+
+def mcnemar(a_only: int, b_only: int) -> float:
+    """Return the two-sided p-value of the exact McNemar test; 1 where nothing differs.
+
+    Args:
+        a_only: Items that only the first variant has right.
+        b_only: Items that only the second has right.
+
+    It is the binomial test of an even coin (McNemar, 1947; `scipy.stats.binomtest`).
+    """
+    from scipy.special import bdtr
+
+    return min(1.0, 2 * float(bdtr(min(a_only, b_only), a_only + b_only, 0.5)))
+
+
+def _resampled(table: Floats, resamples: int, seed: int) -> Iterator[Floats]:
+    """Yield (resamples in a chunk, columns) sums of rows of the table drawn with replacement."""
+    size = len(table)
     generator = np.random.default_rng(seed)
-    table = np.hstack([sums, counts])
-    drawn = np.empty((resamples, table.shape[1]))
-    step = max(1, CHUNK_CELLS // size)
+    step = max(1, CHUNK_CELLS // max(table.shape))
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         picks = generator.integers(0, size, (rows, size))
         picks += np.arange(rows)[:, None] * size
         weights = np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size)
-        drawn[start : start + rows] = weights.astype(float) @ table
-    columns = sums.shape[1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(drawn[:, :columns] / drawn[:, columns:])
+        yield weights.astype(float) @ table
 
 
 def expanded_tail(confidence: float, n: int) -> float:
@@ -123,9 +186,16 @@ def _summary(sums: Floats, counts: Floats, means: Floats, confidence: float) -> 
     drawn = means[~np.isnan(means)]
     if scored < 2:
         return Estimate(value=value, low=None, high=None, n=total)
-    tail = expanded_tail(confidence, scored)
+    differing = int(np.count_nonzero(sums))
+    return _from_draws(value, drawn, total, scored, differing, confidence)
+
+
+def _from_draws(
+    value: float, drawn: NDArray[Any], n: int, groups: int, differing: int, confidence: float
+) -> Estimate:
+    """Return interval and p-value of a figure from its resamples."""
+    tail = expanded_tail(confidence, groups)
     low, high = np.quantile(drawn, [tail, 1 - tail])
     side = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
-    differing = int(np.count_nonzero(sums))
-    p = max(expanded_p((side + 1) / (len(drawn) + 1), scored), 2.0 ** (1 - max(differing, 1)))
-    return Estimate(value=value, low=float(low), high=float(high), n=total, p=min(p, 1.0))
+    p = max(expanded_p((side + 1) / (len(drawn) + 1), groups), 2.0 ** (1 - max(differing, 1)))
+    return Estimate(value=value, low=float(low), high=float(high), n=n, p=min(p, 1.0))

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval import wording
+from eval.comparison import Comparison
 from eval.metrics.registry import METRICS
 
+BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}
+"""What baselines are called in a sentence, where that is not their name."""
 
-def summarise(found: Mapping[str, Any], base: str) -> dict[str, dict[str, Any]]:
-    """Return, for every tuned variant, a headline and its sentences sorted by verdict."""
+
+def summarise(
+    found: Mapping[str, Any], comparison: Comparison, confidence: float
+) -> dict[str, dict[str, Any]]:
+    """Return, for every tuned variant, headline, stand against the baselines, and sentences.
+
+    The sentences are sorted by verdict; `baselines` is None where there are none.
+    """
     return {
         variant: {
-            "headline": headline(variant, base, gains),
+            "headline": headline(variant, comparison.base, gains),
+            "baselines": against_baselines(variant, comparison.baselines, found, 1 - confidence),
             **{
                 verdict: [gain["sentence"] for gain in gains.values() if gain["verdict"] == verdict]
                 for verdict in wording.VERDICTS
@@ -35,6 +45,53 @@ def headline(variant: str, base: str, gains: Mapping[str, Mapping[str, Any]]) ->
     return f"{variant} is better than {base} on {better} of {of}, and worse on {worse or 'none'}."
 
 
+def against_baselines(
+    variant: str, baselines: Sequence[str], found: Mapping[str, Any], alpha: float
+) -> str | None:
+    """Say which baselines a variant beats in accuracy, and how far it is from the others.
+
+    To beat one, the interval of the difference must exclude zero and McNemar's test agree.
+    """
+    beaten, others = [], []
+    for baseline in baselines:
+        pair = pair_of(found["pairs"], variant, baseline)
+        if pair is None:
+            continue
+        low, high, difference = pair["low"], pair["high"], pair["accuracy_difference"]
+        share = wording.amount(found["metrics"][baseline]["accuracy"]["value"], "share")
+        name = f"{BASELINE_TITLES.get(baseline, baseline)} ({share})"
+        if wording.verdict(low, high, pair["mcnemar_p"], alpha, "higher") == "better":
+            beaten.append(name)
+        else:
+            size = f"{wording.change(difference, 'share')} ({wording.interval(low, high, 'share')})"
+            others.append(f"{name}: difference {size}")
+    beats = f"beats {wording.listed(beaten)}" if beaten else ""
+    loses = f"does not beat {wording.listed(others)}" if others else ""
+    parts = "; it ".join(filter(None, (beats, loses)))
+    return f"{variant} {parts}" if parts else None
+
+
+def pair_of(
+    pairs: Sequence[Mapping[str, Any]], variant: str, other: str
+) -> Mapping[str, Any] | None:
+    """Return the comparison of a variant with another, seen from the variant."""
+    for pair in pairs:
+        if (pair["a"], pair["b"]) == (variant, other):
+            return pair
+        if (pair["a"], pair["b"]) == (other, variant):
+            turned = {
+                "a": variant,
+                "b": other,
+                "accuracy_difference": -pair["accuracy_difference"],
+                "low": None if pair["high"] is None else -pair["high"],
+                "high": None if pair["low"] is None else -pair["low"],
+                "a_only": pair["b_only"],
+                "b_only": pair["a_only"],
+            }
+            return {**pair, **turned}
+    return None
+
+
 def certainty(report: Mapping[str, Any]) -> str:
     """Say what the intervals rest on, and what they cannot show."""
     settings, counts = report["settings"], report["counts"]
@@ -42,13 +99,23 @@ def certainty(report: Mapping[str, Any]) -> str:
     units = wording.counted(counts["items"], "item")
     if counts["groups"]:
         units += f" in {wording.counted(counts['groups'], 'group')}, drawn by whole groups"
+    same = "ROUGE and token F1 measure nearly the same thing"
+    if report["labels"] is not None:
+        same = "Accuracy, F1 and correlation are made from the same labels"
     return (
         f"In brackets: {percent} intervals from {settings['resamples']:,} paired resamples of "
         f"{units}. A difference counts when its interval leaves out zero; of metrics that did not "
         f"really change, about {100 * (1 - settings['confidence']):g} in 100 will be called "
-        "different by chance. ROUGE and token F1 measure nearly the same thing: read them as one "
-        "piece of evidence. All of it holds for prompts like these, asked and decoded like this."
+        f"different by chance. {same}: read them as one piece of evidence. All of it holds for "
+        "prompts like these, asked and decoded like this."
     )
+
+
+def nothing_to_compare(report: Mapping[str, Any]) -> str:
+    """Say why a report has no gains."""
+    if len(report["metrics"]) == 1:
+        return f"Only {report['base']} answered: nothing to compare it with."
+    return f"No tuned variant answered, only {wording.listed(list(report['metrics']))}."
 
 
 def unit_of(metric: str, length_unit: str) -> str:
@@ -76,13 +143,18 @@ def text_table(report: Mapping[str, Any]) -> str:
                     gain["verdict"],
                 ]
             )
-        blocks.append(f"{_aligned(rows)}\n{report['summary'][variant]['headline']}")
+        summary = report["summary"][variant]
+        sentences = [summary["headline"], f"{summary['baselines']}." * bool(summary["baselines"])]
+        blocks.append("\n".join([_aligned(rows), *filter(None, sentences)]))
     if not blocks:
-        rows = [["metric", "n", base]]
+        everybody = list(report["metrics"])
+        rows = [["metric", "n", *everybody]]
         for name, cell in report["metrics"][base].items():
-            value = wording.amount(cell["value"], unit_of(name, length_unit))
-            rows.append([METRICS[name].title, f"{cell['n']:,}", value])
-        blocks.append(f"{_aligned(rows)}\nOnly {base} answered: nothing to compare it with.")
+            cells = [report["metrics"][who].get(name) for who in everybody]
+            unit = unit_of(name, length_unit)
+            shown = [wording.amount(cell["value"], unit) if cell else "" for cell in cells]
+            rows.append([METRICS[name].title, f"{cell['n']:,}", *shown])
+        blocks.append(f"{_aligned(rows)}\n{nothing_to_compare(report)}")
     missing = [f"{METRICS[m].title}: {why}" for m, why in report["not_available"].items()]
     return "\n\n".join(blocks) + "".join(f"\nnot available: {line}" for line in missing)
 
@@ -93,8 +165,8 @@ def _aligned(rows: list[list[str]]) -> str:
     lines = []
     for row in rows:
         cells = [
-            cell.ljust(width) if column in (0, 5) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column == 0 or head == "verdict" else cell.rjust(width)
+            for column, (cell, width, head) in enumerate(zip(row, widths, rows[0], strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

@@ -14,6 +14,8 @@ _PLURALS = {
     "finish_reason": "finish_reasons",
     "length": "lengths",
 }
+_KNOWN = [name for name, metric in METRICS.items() if set(metric.needs) <= set(_PLURALS)]
+"""The metrics of texts; for labels `evaluate` and scikit-learn have the same."""
 
 
 def load_metric(name: str, **settings: Any) -> Any:
@@ -24,15 +26,15 @@ def load_metric(name: str, **settings: Any) -> Any:
     `predictions` and `prompts`, `stop_rate` takes `finish_reasons`, `length` takes `lengths`.
 
     Args:
-        name: A name in `METRICS`.
+        name: A name in `METRICS`; those for labels are left to the libraries that have them.
         **settings: Passed to `evaluate.Metric`; the values are kept in memory unless it says
             ``keep_in_memory=False``.
 
     Raises:
         InputError: There is no such metric.
     """
-    if name not in METRICS:
-        raise unknown("metric", name, METRICS)
+    if name not in _KNOWN:
+        raise unknown("metric", name, _KNOWN)
     return _metric_class(name, METRICS[name])(**{"keep_in_memory": True, **settings})
 
 

@@ -8,24 +8,40 @@ from typing import Literal
 
 from eval.metrics.echo import echo_rate
 from eval.metrics.ending import length, stop_rate
+from eval.metrics.label_sets import (
+    calibration_error,
+    macro_f1,
+    matthews,
+    weighted_f1,
+    weighted_precision,
+    weighted_recall,
+)
+from eval.metrics.labels import accuracy, brier, free_accuracy, invalid_rate
 from eval.metrics.numeric import numeric_match
 from eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
 from eval.metrics.rouge import rouge1, rouge2, rouge_l
 from eval.metrics.squad import exact_match, token_f1
 
-Column = Literal["prediction", "reference", "prompt", "finish_reason", "length"]
+Column = Literal[
+    "prediction", "reference", "prompt", "finish_reason", "length",
+    "label", "label_probabilities", "labels",
+    "hits", "predicted", "actual", "gaps", "count",
+]  # fmt: skip
+"""What a metric may read; the last line stands for a set of items, see `metrics.label_sets`."""
+Task = Literal["text", "labels", "any"]
 Direction = Literal["higher", "lower", "none"]
 Unit = Literal["score", "share", "tokens", "words"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric: a function of one answer, and what a reader must know of it."""
+    """One metric: a function of one answer or one set, and what a reader must know of it."""
 
     title: str
     """The name shown to a reader."""
     function: Callable[..., float | None]
-    """Scores one answer from the columns in `needs`, in that order; None where it cannot."""
+    """Scores one answer from the columns in `needs`, in that order; None where it cannot.
+    Where `is_of_a_set`, it scores sets from their counts instead."""
     needs: tuple[Column, ...]
     """What it reads of an item and its answer."""
     direction: Direction
@@ -42,13 +58,162 @@ class Metric:
     """What it gets wrong."""
     numeric: bool = False
     """Whether only references that are numbers are scored."""
+    task: Task = "text"
+    """Whether it judges free texts, labels of a fixed set, or either."""
+
+    @property
+    def is_of_a_set(self) -> bool:
+        """Whether it has no value for one answer, only for a set of them."""
+        return bool({"count", "hits"} & set(self.needs))
+
+
+def metrics_of(*, with_labels: bool) -> dict[str, Metric]:
+    """Return the metrics for a task with a label set, or for one without.
+
+    A label is a few fixed words: overlap with the reference would be accuracy again in a weaker
+    form, and an answer that loops or echoes is not a label, so `invalid_rate` counts it already.
+    """
+    wanted = ("any", "labels" if with_labels else "text")
+    return {name: metric for name, metric in METRICS.items() if metric.task in wanted}
 
 
 _PAIR: tuple[Column, ...] = ("prediction", "reference")
+_COUNTS: tuple[Column, ...] = ("hits", "predicted", "actual")
+_NOT_READ = "not read: the label was scored, not generated"
 _LIN = "Lin, 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
 _SQUAD = "Rajpurkar et al., 2016, SQuAD: 100,000+ Questions for Machine Comprehension of Text"
 
 METRICS: dict[str, Metric] = {
+    "accuracy": Metric(
+        title="Accuracy",
+        function=accuracy,
+        needs=("label", "reference"),
+        task="labels",
+        direction="higher",
+        unit="share",
+        definition="Share of items whose most probable label is the right one.",
+        empty=_NOT_READ,
+        source="standard",
+        weakness="Where one label is frequent, always saying it looks good: see the majority "
+        "baseline and macro F1.",
+    ),
+    "macro_f1": Metric(
+        title="Macro F1",
+        function=macro_f1,
+        needs=_COUNTS,
+        task="labels",
+        direction="higher",
+        unit="score",
+        definition="Mean over the labels that occur of F1, the harmonic mean of precision and "
+        "recall.",
+        empty=_NOT_READ,
+        source="Sokolova and Lapalme, 2009, A systematic analysis of performance measures for "
+        "classification tasks",
+        weakness="A label with three items weighs as much as one with three hundred.",
+    ),
+    "weighted_f1": Metric(
+        title="Weighted F1",
+        function=weighted_f1,
+        needs=_COUNTS,
+        task="labels",
+        direction="higher",
+        unit="score",
+        definition="Mean F1 of the labels, weighted by how often each is right.",
+        empty=_NOT_READ,
+        source="Sokolova and Lapalme, 2009",
+        weakness="Hides rare labels; need not lie between weighted precision and recall.",
+    ),
+    "weighted_precision": Metric(
+        title="Weighted precision",
+        function=weighted_precision,
+        needs=_COUNTS,
+        task="labels",
+        direction="higher",
+        unit="score",
+        definition="Mean precision of the labels, weighted by how often each is right; 0 for one "
+        "that is never predicted.",
+        empty=_NOT_READ,
+        source="Sokolova and Lapalme, 2009",
+        weakness="Hides rare labels.",
+    ),
+    "weighted_recall": Metric(
+        title="Weighted recall",
+        function=weighted_recall,
+        needs=_COUNTS,
+        task="labels",
+        direction="higher",
+        unit="score",
+        definition="Mean recall of the labels, weighted by how often each is right.",
+        empty=_NOT_READ,
+        source="Sokolova and Lapalme, 2009",
+        weakness="Equals the accuracy by its algebra; shown because others report it.",
+    ),
+    "matthews": Metric(
+        title="Matthews correlation",
+        function=matthews,
+        needs=_COUNTS,
+        task="labels",
+        direction="higher",
+        unit="score",
+        definition="Correlation between predicted and right labels, from -1 to 1; guessing and "
+        "always saying the same label give 0.",
+        empty=_NOT_READ,
+        source="Gorodkin, 2004, Comparing two K-category assignments by a K-category correlation "
+        "coefficient",
+        weakness="Says nothing of which labels are confused.",
+    ),
+    "brier": Metric(
+        title="Brier score",
+        function=brier,
+        needs=("label_probabilities", "reference"),
+        task="labels",
+        direction="lower",
+        unit="score",
+        definition="Half the squared distance between the label probabilities and certainty of "
+        "the right label; 0 is certain and right, 1 certain and wrong.",
+        empty=_NOT_READ,
+        source="Brier, 1950, Verification of Forecasts Expressed in Terms of Probability",
+        weakness="Mixes being right with knowing how sure to be.",
+    ),
+    "calibration_error": Metric(
+        title="Calibration error",
+        function=calibration_error,
+        needs=("gaps", "count"),
+        task="labels",
+        direction="lower",
+        unit="score",
+        definition="Distance between confidence (the probability of the predicted label) and "
+        "accuracy, averaged over 15 bins of equal width (ECE).",
+        empty=_NOT_READ,
+        source="Guo et al., 2017, On Calibration of Modern Neural Networks",
+        weakness="Too high for few items, and low for a model that is equally unsure of "
+        "everything.",
+    ),
+    "free_accuracy": Metric(
+        title="Generated accuracy",
+        function=free_accuracy,
+        needs=("prediction", "reference", "labels"),
+        task="labels",
+        direction="higher",
+        unit="share",
+        definition="Share of generated answers that are the right label and nothing else, but for "
+        "case, spaces and punctuation around it.",
+        empty="0",
+        source="tuneproof",
+        weakness="A right label inside a sentence is missed.",
+    ),
+    "invalid_rate": Metric(
+        title="Invalid answers",
+        function=invalid_rate,
+        needs=("prediction", "labels"),
+        task="labels",
+        direction="lower",
+        unit="share",
+        definition="Share of generated answers that are none of the labels.",
+        empty="1",
+        source="tuneproof",
+        weakness="A label inside a sentence counts as none.",
+    ),
     "rougeL": Metric(
         title="ROUGE-L",
         function=rouge_l,
@@ -168,6 +333,7 @@ METRICS: dict[str, Metric] = {
         title="Stops by itself",
         function=stop_rate,
         needs=("finish_reason",),
+        task="any",
         direction="higher",
         unit="share",
         definition="Share of answers that the model ended itself, before the length limit.",
@@ -191,6 +357,7 @@ METRICS: dict[str, Metric] = {
         title="Length",
         function=length,
         needs=("length",),
+        task="any",
         direction="none",
         unit="tokens",
         definition="Length of the answer.",

@@ -66,6 +66,49 @@ def document() -> dict[str, Any]:
     return comparison([item(n, loop, text) for n, text in enumerate(rights)])
 
 
+LABELS = ["Gold | Metals", "Macro", "M&A"]
+
+
+def scored(label: str, probability: float = 0.8, text: str | None = None) -> dict[str, Any]:
+    """An answer that gives `label`, and the rest of the probability to the others evenly."""
+    rest = (1 - probability) / (len(LABELS) - 1)
+    probabilities = {name: probability if name == label else rest for name in LABELS}
+    return {
+        **({} if text is None else answer(text)),
+        "label": label,
+        "label_probabilities": probabilities,
+    }
+
+
+@pytest.fixture
+def topics() -> dict[str, Any]:
+    """Twelve items of three labels: the base is right on 2, the tuned on 9, the majority on 6."""
+    gold, macro, deals = LABELS
+    right = [gold] * 2 + [macro] * 6 + [deals] * 4
+    base = [gold, gold] + [deals] * 6 + [gold] * 4
+    tuned = [gold, deals] + [macro] * 6 + [deals, deals, gold, macro]
+    rows = [
+        item(
+            number,
+            "",
+            "",
+            reference=right[number],
+            answers={
+                "base": scored(base[number], 0.5, "none of them"),
+                "tuned": scored(tuned[number], 0.7 + number / 100, f" {tuned[number].lower()}.\n"),
+                "majority": scored(macro, 0.6),
+            },
+        )
+        for number in range(12)
+    ]
+    variants = [
+        {"name": "base", "model": "tiny", "adapter": None},
+        {"name": "tuned", "model": "tiny", "adapter": "runs/tuned/adapter"},
+        {"name": "majority", "kind": "baseline"},
+    ]
+    return comparison(rows, labels=list(LABELS), variants=variants)
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Write a value as JSON and return the path."""

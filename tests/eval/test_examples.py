@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from eval.examples import clip, extremes, records, telling_first
+from eval.examples import clip, confident_mistakes, extremes, records, telling_first
 from eval.reading import read_comparison
 from eval.scoring import score
 
@@ -53,3 +53,19 @@ def test_telling_items_come_first() -> None:
 def test_long_text_is_clipped_with_a_note() -> None:
     assert clip("x" * 12, 10) == "x" * 10 + " … (2 more characters)"
     assert clip("x" * 10, 10) == "x" * 10
+
+
+def test_record_of_a_label_says_whether_it_is_right(topics: dict[str, Any], write: Write) -> None:
+    rows = rows_of(write(topics))
+    base, tuned, majority = rows[1]["answers"]
+    assert rows[1]["gains"] == [-1.0]
+    assert (base["right"], tuned["right"]) == (True, False)
+    assert tuned["confidence"] == 0.71
+    assert tuned["top"] == [["M&A", 0.71], ["Gold | Metals", 0.145], ["Macro", 0.145]]
+    assert (majority["text"], majority["flags"], majority["length"]) == (None, [], None)
+
+
+def test_surest_mistakes_come_first(topics: dict[str, Any], write: Write) -> None:
+    rows = rows_of(write(topics))
+    assert confident_mistakes(rows, 1, 9) == [11, 10, 1]
+    assert confident_mistakes(rows, 1, 1) == [11]

@@ -90,3 +90,19 @@ def test_embedded_json_is_the_value_and_has_no_markup(value: Any) -> None:
     text = embeddable_json(value)
     assert json.loads(text) == value
     assert not set(text) & set("<>&\u2028\u2029")
+
+
+def test_hostile_labels_are_escaped(topics: dict[str, Any], write: Write) -> None:
+    topics["labels"][2] = EVIL
+    for item in topics["items"]:
+        item["reference"] = EVIL if item["reference"] == "M&A" else item["reference"]
+        for answer in item["answers"].values():
+            answer["label_probabilities"][EVIL] = answer["label_probabilities"].pop("M&A")
+            answer["label"] = EVIL if answer["label"] == "M&A" else answer["label"]
+    comparison = read_comparison(write(topics))
+    scores = score(comparison)
+    report = build(comparison, scores, ReportConfig(resamples=100))
+    page = render_page(report, records(comparison, scores), {})
+    assert "<img" not in page
+    assert page.count("</script>") == 2
+    assert "&lt;/script&gt;" in page

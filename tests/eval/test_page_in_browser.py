@@ -52,10 +52,23 @@ def page(document: dict[str, Any], write: Callable[..., Path], tmp_path: Path) -
 
 
 @pytest.fixture
-def dump(page: Path, tmp_path: Path) -> Callable[[str], str]:
-    """Open the page with a hash and return the document the browser then holds."""
+def label_page(topics: dict[str, Any], write: Callable[..., Path], tmp_path: Path) -> Path:
+    """A report of 12 labelled items."""
+    report([write(topics)], tmp_path / "labels", ReportConfig(resamples=100))
+    return tmp_path / "labels" / "report.html"
 
-    def opened(fragment: str) -> str:
+
+@pytest.fixture
+def dump(page: Path, browse: Callable[[Path, str], str]) -> Callable[[str], str]:
+    """Open the page with a hash and return the document the browser then holds."""
+    return lambda fragment: browse(page, fragment)
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[[Path, str], str]:
+    """Open any page."""
+
+    def opened(page: Path, fragment: str) -> str:
         assert BROWSER is not None
         profile = tmp_path / "profile"
         shutil.rmtree(profile, ignore_errors=True)
@@ -119,3 +132,28 @@ def test_hostile_answer_stays_text_and_runs_nothing(dump: Callable[[str], str]) 
     answers = [unescape(text) for text in re.findall(r'<p class="text">(.*?)</p>', dom, re.DOTALL)]
     assert EVIL in answers
     assert len(re.findall(r"<img\b", dom)) == 4  # the plots
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [
+        ("#filter=confident&variant=tuned", ["q11", "q10", "q1"]),
+        ("#filter=wrong&variant=tuned", ["q1", "q10", "q11"]),
+        ("#filter=right&variant=base", ["q0", "q1"]),
+        ("#filter=losses", ["q1"]),
+        ("#filter=right&q=none%20of%20them&variant=majority", [f"q{n}" for n in range(2, 8)]),
+    ],
+)
+def test_labels_are_filtered_by_right_and_wrong(
+    fragment: str, expected: list[str], label_page: Path, browse: Callable[[Path, str], str]
+) -> None:
+    assert shown(browse(label_page, fragment)) == expected
+
+
+def test_label_chips_show_the_most_probable_labels(
+    label_page: Path, browse: Callable[[Path, str], str]
+) -> None:
+    dom = browse(label_page, "#filter=confident&variant=tuned")
+    chips = re.findall(r'<li class="given wrong">(.*?)</li>', dom)
+    assert "\u2717 Macro 81.0 %" in chips
+    assert re.search(r"<li>\u2713 M&amp;A 9.5 %</li>", dom)

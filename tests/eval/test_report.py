@@ -10,6 +10,7 @@ import pytest
 from core.errors import InputError
 from eval.config import ReportConfig
 from eval.report import report
+from eval.summary import text_table
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=200)
@@ -101,3 +102,42 @@ def test_unicode_survives(document: dict[str, Any], write: Write, tmp_path: Path
     )
     report([write(document)], tmp_path / "out", CONFIG)
     assert "\u4e2d\u6587" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_labels_are_reported_with_pairs_baselines_and_mistakes(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    found = report([write(topics)], tmp_path / "out", CONFIG)
+    assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == found
+    assert found["labels"] == topics["labels"]
+    assert "numeric_match" not in found["definitions"]
+    assert found["counts"]["variants"]["majority"]["empty"] is None
+    assert found["summary"]["tuned"]["baselines"].startswith("tuned does not beat majority (50.0")
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "tuned does not beat majority (50.0 %): difference +25.0 pp" in text
+    assert "| Accuracy ↑ | 12 | 16.7 %" in text
+    assert "### Most confident mistakes of tuned" in text
+    assert "**q11** (dolly): Macro with 81.0 %" in text
+    assert "| tuned | majority | +25.0 pp" in text
+    assert "ROUGE-L" not in text
+    for block in text.split("\n\n"):
+        table = [line.replace(r"\|", "") for line in block.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in table}) <= 1, block
+
+
+def test_a_report_of_texts_removes_the_plots_of_labels(
+    topics: dict[str, Any], document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    report([write(topics)], tmp_path, CONFIG)
+    report([write(document, "texts.json")], tmp_path, CONFIG)
+    assert {path.name for path in tmp_path.glob("*.png")} == {f for f in FILES if "png" in f}
+
+
+def test_baselines_alone_are_reported(topics: dict[str, Any], write: Write, tmp_path: Path) -> None:
+    topics["variants"] = [topics["variants"][0], topics["variants"][2]]
+    for item in topics["items"]:
+        del item["answers"]["tuned"]
+    found = report([write(topics)], tmp_path / "out", CONFIG)
+    assert found["gains"] == {}
+    assert "No tuned variant answered, only base and majority." in text_table(found)
+    assert "only base and majority" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")

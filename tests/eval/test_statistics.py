@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.statistics import estimate, expanded_p, expanded_tail, resampled_means
+from eval.statistics import (
+    estimate,
+    estimate_of_totals,
+    expanded_p,
+    expanded_tail,
+    mcnemar,
+    resampled_means,
+)
 
 SETTINGS = {"resamples": 2000, "confidence": 0.95, "seed": 3}
 
@@ -131,6 +138,50 @@ def test_value_lies_in_the_interval_and_the_interval_in_the_range(values: list[f
     assert found.low is not None and found.high is not None
     assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
     assert 0 < found.p <= 1
+
+
+def test_figure_of_totals_that_is_a_mean_equals_the_mean() -> None:
+    values = np.random.default_rng(2).random(40)
+    groups = np.repeat(np.arange(20), 2)
+    [mean] = estimate(values[:, None], **SETTINGS, groups=groups)
+    [found] = estimate_of_totals(
+        np.column_stack([values, np.ones(40)]),
+        lambda sums: sums[:, :1] / sums[:, 1:],
+        differing=[40],
+        groups=groups,
+        **SETTINGS,
+    )
+    assert found.value == pytest.approx(mean.value)
+    assert found.n == 40
+    assert (found.low, found.high) == pytest.approx((mean.low, mean.high), abs=0.01)
+
+
+def test_resamples_beside_the_figure_are_moved_onto_it() -> None:
+    noise = np.random.default_rng(4).choice([-1.0, 1.0], 100)  # |mean| only grows by resampling
+    noise[:50] = -noise[50:]
+    [found] = estimate_of_totals(
+        noise[:, None], lambda sums: np.abs(sums) / 100, differing=[100], **SETTINGS
+    )
+    assert found.value == found.low == 0
+    assert found.high is not None and found.high < 0.2
+
+
+def test_undefined_figure_has_no_interval() -> None:
+    [found] = estimate_of_totals(
+        column(0, 0), lambda sums: np.full_like(sums, np.nan), differing=[2], **SETTINGS
+    )
+    assert np.isnan(found.value)
+    assert (found.low, found.high) == (None, None)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+@settings(deadline=None)
+def test_mcnemar_equals_the_binomial_test(a_only: int, b_only: int) -> None:
+    from scipy.stats import binomtest
+
+    total = a_only + b_only
+    expected = binomtest(a_only, total).pvalue if total else 1.0
+    assert mcnemar(a_only, b_only) == pytest.approx(expected)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from eval.metrics.registry import METRICS
+from eval.metrics.registry import METRICS, metrics_of
 
 EMPTY = {
     "prediction": "",
@@ -11,7 +11,9 @@ EMPTY = {
     "prompt": "a question of four words",
     "finish_reason": "length",
     "length": 0,
+    "labels": ("some words", "others"),
 }
+ONE_OF_A_SET = ("label", "label_probabilities", "hits", "gaps")
 
 
 def test_every_metric_explains_itself() -> None:
@@ -21,9 +23,19 @@ def test_every_metric_explains_itself() -> None:
 
 
 def test_empty_answer_scores_what_the_registry_says() -> None:
+    expected = {"numeric_match": None, "invalid_rate": 1}
     for name, metric in METRICS.items():
-        value = metric.function(*(EMPTY[column] for column in metric.needs))
-        assert value == (None if name == "numeric_match" else 0), name
+        if metric.needs[0] not in ONE_OF_A_SET:
+            value = metric.function(*(EMPTY[column] for column in metric.needs))
+            assert value == expected.get(name, 0), name
+
+
+def test_texts_and_labels_have_their_own_metrics() -> None:
+    texts, labels = (metrics_of(with_labels=choice) for choice in (False, True))
+    assert set(texts) | set(labels) == set(METRICS)
+    assert set(texts) & set(labels) == {"stop_rate", "length"}
+    assert "rougeL" in texts and "accuracy" in labels
+    assert [name for name, metric in texts.items() if metric.is_of_a_set] == []
 
 
 def test_registry_imports_no_heavy_library() -> None:

@@ -1,0 +1,234 @@
+"""What only a task with a label set has: F1 and its kin, label by label, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.comparison import Answer, Comparison, Item
+from eval.config import ReportConfig
+from eval.metrics.label_sets import BINS, label_f1, label_precision, label_recall
+from eval.metrics.registry import METRICS
+from eval.scoring import group_numbers
+from eval.statistics import Estimate, estimate, estimate_of_totals, mcnemar
+
+Floats = NDArray[np.float64]
+OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
+BY_LABEL = {"precision": label_precision, "recall": label_recall, "f1": label_f1}
+Key = tuple[str, ...]
+
+
+class Outcomes:
+    """The right and the given labels of some items as numbers, for the variants that gave any."""
+
+    def __init__(self, comparison: Comparison, items: Sequence[Item]) -> None:
+        """Look up every label's number."""
+        assert comparison.labels is not None
+        self.labels = comparison.labels
+        self.base = comparison.base
+        self.items = items
+        first = items[0].answers
+        self.names = [name for name in comparison.names if first[name].label is not None]
+        self.calibrated = [n for n in self.names if first[n].label_probabilities is not None]
+        numbers: dict[str | None, int] = {label: i for i, label in enumerate(self.labels)}
+        self.right = np.array([numbers[item.reference] for item in items])  # (items,)
+        self.given = np.array(  # (items, variants)
+            [[numbers[item.answers[name].label] for name in self.names] for item in items]
+        ).reshape(len(items), len(self.names))
+
+    def confusion(self, name: str) -> NDArray[np.int64]:
+        """Return (right label, given label) counts."""
+        size = len(self.labels)
+        cells = self.right * size + self.given[:, self.names.index(name)]
+        return np.bincount(cells, minlength=size**2).reshape(size, size)
+
+    def confidence(self, name: str) -> Floats:
+        """Return (items,) the probability of the given label."""
+        return np.array([confidence_of(item.answers[name]) for item in self.items])
+
+    def table(self) -> Floats:
+        """Return (items, variants, columns) what adds up: hits, predicted, actual, gaps, count."""
+        size, rows = len(self.labels), np.arange(len(self.items))
+        table = np.zeros((len(rows), len(self.names), 3 * size + BINS + 1))
+        for column, name in enumerate(self.names):
+            given, part = self.given[:, column], table[:, column]
+            is_right = given == self.right
+            part[rows, given] = is_right
+            part[rows, size + given] = 1
+            part[rows, 2 * size + self.right] = 1
+            if name in self.calibrated:
+                confidence = self.confidence(name)
+                part[rows, 3 * size + bin_of(confidence)] = confidence - is_right
+        table[:, :, -1] = 1
+        return table
+
+    def split(self, sums: Floats) -> dict[str, Floats]:
+        """Name the parts of summed rows of the table; the argument is (..., columns)."""
+        size = len(self.labels)
+        ends = np.cumsum([size, size, size, BINS])
+        parts = np.split(sums, ends, axis=-1)
+        named = dict(zip(("hits", "predicted", "actual", "gaps", "count"), parts, strict=True))
+        return named | {"count": named["count"][..., 0]}
+
+
+def confidence_of(answer: Answer) -> float:
+    """Return the probability of the label an answer gives; NaN where it has none."""
+    if answer.label is None or answer.label_probabilities is None:
+        return float("nan")
+    return answer.label_probabilities[answer.label]
+
+
+def bin_of(confidence: Floats) -> NDArray[np.int64]:
+    """Return the calibration bin, from 0, of each confidence."""
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+
+
+def set_figures(
+    comparison: Comparison, items: Sequence[Item], config: ReportConfig
+) -> dict[Key, Estimate]:
+    """Estimate the figures of the whole set.
+
+    Returns:
+        ``("metric", variant, name)`` and ``("gain", variant, name)`` for the metrics of sets, and
+        ``("label", variant, precision | recall | f1, label)``.
+    """
+    outcomes = Outcomes(comparison, items)
+    if not outcomes.names:
+        return {}
+    table = outcomes.table()
+    keys, differing = _keys(comparison, outcomes, table)
+
+    def statistic(sums: Floats) -> Floats:
+        parts = outcomes.split(sums.reshape(len(sums), *table.shape[1:]))
+        return np.column_stack(list(_values(comparison, outcomes, parts).values()))
+
+    found = estimate_of_totals(
+        table.reshape(len(items), -1),
+        statistic,
+        resamples=config.resamples,
+        confidence=config.confidence,
+        seed=config.seed,
+        differing=differing,
+        groups=group_numbers(items),
+    )
+    return dict(zip(keys, found, strict=True))
+
+
+def _values(
+    comparison: Comparison, outcomes: Outcomes, parts: dict[str, Floats]
+) -> dict[Key, Floats]:
+    """Return key -> (resamples,) of every figure, from parts of (resamples, variants, ...)."""
+    values: dict[Key, Floats] = {}
+    places = {name: index for index, name in enumerate(outcomes.names)}
+    for metric, spec in OF_SETS.items():
+        table = np.asarray(spec.function(*(parts[column] for column in spec.needs)))
+        having = outcomes.calibrated if "gaps" in spec.needs else outcomes.names
+        for name in having:
+            values["metric", name, metric] = table[:, places[name]]
+            if name in comparison.tuned and outcomes.base in having:
+                gain = table[:, places[name]] - table[:, places[outcomes.base]]
+                values["gain", name, metric] = gain
+    for figure, function in BY_LABEL.items():
+        table = function(parts["hits"], parts["predicted"], parts["actual"])
+        for name, place in places.items():
+            for index, label in enumerate(outcomes.labels):
+                values["label", name, figure, label] = table[:, place, index]
+    return values
+
+
+def _keys(comparison: Comparison, outcomes: Outcomes, table: Floats) -> tuple[list[Key], list[int]]:
+    """Return the keys of the figures, and how many items bear on each gain."""
+    parts = outcomes.split(np.asarray(table.sum(axis=0))[None])
+    keys = list(_values(comparison, outcomes, parts))
+    differing = []
+    for kind, name, *_ in keys:
+        if kind == "gain":
+            pair = [outcomes.names.index(each) for each in (name, outcomes.base)]
+            differing.append(int((table[:, pair[0]] != table[:, pair[1]]).any(axis=1).sum()))
+        else:
+            differing.append(len(table))
+    return keys, differing
+
+
+def classify(
+    comparison: Comparison, figures: dict[Key, Estimate], config: ReportConfig
+) -> dict[str, Any]:
+    """Return `classes`, `confusion`, `reliability` and `pairs` of a report."""
+    if comparison.labels is None:
+        return {"classes": {}, "confusion": {}, "reliability": {}, "pairs": []}
+    outcomes = Outcomes(comparison, comparison.items)
+    support = np.bincount(outcomes.right, minlength=len(outcomes.labels)).tolist()
+    return {
+        "classes": {
+            name: {
+                label: {
+                    "support": count,
+                    **{f: _cell(figures["label", name, f, label]) for f in BY_LABEL},
+                }
+                for label, count in zip(outcomes.labels, support, strict=True)
+            }
+            for name in outcomes.names
+        },
+        "confusion": {name: outcomes.confusion(name).tolist() for name in outcomes.names},
+        "reliability": {name: _reliability(outcomes, name) for name in outcomes.calibrated},
+        "pairs": _pairs(outcomes, config),
+    }
+
+
+def _cell(found: Estimate) -> dict[str, float | None]:
+    """Return value and interval; None where a label gives no such figure."""
+    value = None if np.isnan(found.value) else found.value
+    return {"value": value, "low": found.low, "high": found.high}
+
+
+def _reliability(outcomes: Outcomes, name: str) -> list[dict[str, float | int]]:
+    """Return every bin that holds an item: its bounds, items, mean confidence and accuracy."""
+    confidence = outcomes.confidence(name)
+    is_right = outcomes.given[:, outcomes.names.index(name)] == outcomes.right
+    bins = bin_of(confidence)
+    return [
+        {
+            "low": number / BINS,
+            "high": (number + 1) / BINS,
+            "n": int((bins == number).sum()),
+            "confidence": float(confidence[bins == number].mean()),
+            "accuracy": float(is_right[bins == number].mean()),
+        }
+        for number in np.unique(bins).tolist()
+    ]
+
+
+def _pairs(outcomes: Outcomes, config: ReportConfig) -> list[dict[str, Any]]:
+    """Compare the accuracy of any two variants on the same items."""
+    pairs = list(combinations(range(len(outcomes.names)), 2))
+    if not pairs:
+        return []
+    is_right = (outcomes.given == outcomes.right[:, None]).astype(float)
+    differences = np.column_stack([is_right[:, a] - is_right[:, b] for a, b in pairs])
+    estimates = estimate(
+        differences,
+        resamples=config.resamples,
+        confidence=config.confidence,
+        seed=config.seed,
+        groups=group_numbers(outcomes.items),
+    )
+    rows = []
+    for (a, b), column, found in zip(pairs, differences.T, estimates, strict=True):
+        only = int((column > 0).sum()), int((column < 0).sum())
+        rows.append(
+            {
+                "a": outcomes.names[a],
+                "b": outcomes.names[b],
+                "accuracy_difference": found.value,
+                "low": found.low,
+                "high": found.high,
+                "mcnemar_p": mcnemar(*only),
+                "a_only": only[0],
+                "b_only": only[1],
+            }
+        )
+    return rows

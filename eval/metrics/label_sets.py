@@ -1,0 +1,112 @@
+"""Figures of a whole set of labelled items, made from counts that add up over the items.
+
+Every function takes arrays of any leading shape, such as one row per resample, whose last axis is
+the labels (`hits`, `predicted`, `actual`) or the confidence bins (`gaps`); so one call figures all
+resamples. The values are scikit-learn's, which tests hold them to; it is not called because it
+takes one set at a time.
+
+    hits       (..., labels) items of this label that were given it
+    predicted  (..., labels) items that were given this label
+    actual     (..., labels) items whose reference is this label
+    gaps       (..., bins) sum of confidence - correctness over the items in this bin
+    count      (...) items
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+BINS = 15
+"""Confidence bins of equal width, as in Guo et al., 2017; bin i is (i / 15, (i + 1) / 15]."""
+
+
+def macro_f1(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the mean F1 of the labels that occur, as a reference or as a prediction.
+
+    Range [0, 1], higher is better. Every label counts the same, however rare.
+    """
+    import numpy as np
+
+    f1 = label_f1(hits, predicted, actual)
+    return np.nansum(f1, axis=-1) / np.count_nonzero(~np.isnan(f1), axis=-1)
+
+
+def weighted_precision(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the mean precision of the labels, weighted by how often each is the reference.
+
+    Range [0, 1], higher is better. A label never predicted has precision 0 here.
+    """
+    return _weighted(label_precision(hits, predicted, actual), actual)
+
+
+def weighted_recall(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the mean recall of the labels, weighted likewise; by its algebra the accuracy.
+
+    Range [0, 1], higher is better.
+    """
+    return _weighted(label_recall(hits, predicted, actual), actual)
+
+
+def weighted_f1(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the mean F1 of the labels, weighted by how often each is the reference.
+
+    Range [0, 1], higher is better.
+    """
+    return _weighted(label_f1(hits, predicted, actual), actual)
+
+
+def matthews(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the correlation of predicted and right labels, for any number of labels.
+
+    Range [-1, 1], higher is better; 0 is what guessing gives, and also what is returned where all
+    references or all predictions are one label. Source: Gorodkin, 2004.
+    """
+    import numpy as np
+
+    total = actual.sum(axis=-1)
+    covariance = hits.sum(axis=-1) * total - (predicted * actual).sum(axis=-1)
+    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (actual**2).sum(-1))
+    return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1)), 0.0)
+
+
+def calibration_error(gaps: Floats, count: Floats) -> Any:
+    """Return the mean distance of confidence from accuracy over the bins (ECE).
+
+    Range [0, 1], lower is better. Source: Naeini et al., 2015; 15 bins as in Guo et al., 2017.
+    """
+    import numpy as np
+
+    return np.abs(gaps).sum(axis=-1) / count
+
+
+def label_precision(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the precision of every label; NaN where it was never predicted."""
+    return _ratio(hits, predicted)
+
+
+def label_recall(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the recall of every label; NaN where it is never the reference."""
+    return _ratio(hits, actual)
+
+
+def label_f1(hits: Floats, predicted: Floats, actual: Floats) -> Any:
+    """Return the F1 of every label; NaN where it does not occur at all."""
+    return _ratio(2 * hits, predicted + actual)
+
+
+def _ratio(part: Floats, whole: Floats) -> Any:
+    import numpy as np
+
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+
+
+def _weighted(values: Any, actual: Floats) -> Any:
+    import numpy as np
+
+    return (np.nan_to_num(values) * actual).sum(axis=-1) / actual.sum(axis=-1)

@@ -1,0 +1,60 @@
+"""Right labels: the scored one, the freely generated one, and the probabilities behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+_MARKS = " \t\r\n.,;:!?\"'`*_()[]{}<>«»\u2018\u2019\u201c\u201d"
+"""What may stand around a label in a generated answer."""
+
+
+@lru_cache(maxsize=4096)
+def normalize_label(text: str) -> str:
+    """Fold case, join words by one space, drop the punctuation around the text but none inside.
+
+    A text of punctuation only is kept, so that ``?`` can be a label.
+    """
+    folded = " ".join(text.casefold().split())
+    return folded.strip(_MARKS) or folded
+
+
+def accuracy(label: str, reference: str) -> float:
+    """Return 1 when the label scored as most probable is the reference, otherwise 0.
+
+    Range {0, 1}, higher is better. No normalisation: both are of the label set. Needs no generated
+    answer, so an empty one changes nothing.
+    """
+    return float(label == reference)
+
+
+def free_accuracy(prediction: str, reference: str, labels: tuple[str, ...]) -> float:
+    """Return 1 when the generated answer, and all of it, is the reference label, otherwise 0.
+
+    Range {0, 1}, higher is better. Normalisation: `normalize_label`; labels stay distinct under it,
+    so at most one can match. An empty answer scores 0.
+    """
+    return float(normalize_label(prediction) == normalize_label(reference))
+
+
+def invalid_rate(prediction: str, labels: tuple[str, ...]) -> float:
+    """Return 1 when the generated answer is none of the labels, otherwise 0.
+
+    Range {0, 1}, lower is better. Normalisation: `normalize_label`. An empty answer scores 1.
+    """
+    return float(normalize_label(prediction) not in _normalized(labels))
+
+
+def brier(label_probabilities: Mapping[str, float], reference: str) -> float:
+    """Return half the squared distance of the probabilities from certainty of the reference.
+
+    Range [0, 1], lower is better; 0 is certain and right, 1 certain and wrong, and always saying
+    0.5 to two labels scores 0.25. Source: Brier, 1950.
+    """
+    distances = ((name == reference) - p for name, p in label_probabilities.items())
+    return sum(distance**2 for distance in distances) / 2
+
+
+@lru_cache(maxsize=8)
+def _normalized(labels: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(normalize_label, labels))
