@@ -16,3 +16,7 @@ def quiet_libraries() -> None:
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # PEFT 0.21 asks transformers 5 by an old name
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+    # how checkpoints are sorted where all were written within a second
+    logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
+    # the first plot of a new machine
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from inference.config import Decoding
 from inference.generate import Answer, answer_batch
 from inference.variants import Variants
-from prompts.fit import fit
 
 
 def replies(
@@ -18,9 +17,7 @@ def replies(
     Every line is asked alone: the runs were trained on single questions.
     """
     for number, line in enumerate(lines):
-        encoded = fit(
-            variants.template, variants.tokenizer, line, "", max_length=variants.max_length
-        )
+        encoded = variants.ask(line, "", decoding.max_new_tokens)
         if encoded is None:
             yield None
             continue

@@ -28,7 +28,11 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     settings = resolve(CompareConfig, typed, config)
     from inference.compare import compare as compare_file
 
-    value = compare_file(prompts, settings)
+    try:
+        value = compare_file(prompts, settings)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command goes on from here", err=True)
+        raise
     click.echo(f"{len(value['items'])} prompts x {len(value['variants'])} variants: {settings.out}")
     if value["left_out"]:
         click.echo(f"left out as too long: {', '.join(value['left_out'])}", err=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from tqdm import tqdm
 
 from core.errors import InputError
 from core.files import existing_file, fingerprint, read_json, write_json
-from inference import models
 from inference.config import CompareConfig
 from inference.generate import answer_batch
+from inference.progress import Progress
 from inference.variants import Variants, load_variants
-from prompts.fit import Encoded, fit
+from prompts.fit import Encoded
 from prompts.prompt_files import Prompt, read_prompts
 
 SCHEMA = "tuneproof/comparison@1"
+LINE_S = 30
+"""Seconds between two lines about the progress, where no terminal shows a bar."""
 
 
 def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
@@ -32,26 +35,18 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
     Raises:
         InputError: Prompts or runs cannot be used.
     """
+    _check_out(prompts, config.out)
     items = read_prompts(prompts)[: config.limit]
     variants = load_variants(config.runs, config.run, dtype=config.dtype)
-    encoded = {item.id: _encoded(item, variants, config) for item in items}
-    fitting = [item for item in items if encoded[item.id] is not None]
-    if not fitting:
+    asked = {
+        item.id: variants.ask(item.prompt, item.input, config.max_new_tokens) for item in items
+    }
+    encoded = {name: question for name, question in asked.items() if question is not None}
+    if not encoded:
         raise InputError(f"{prompts}: all {len(items)} prompts are too long for the model")
     key = identity(prompts, config)
     with Progress(config.out, key) as progress:
-        waiting = [item for item in fitting if item.id not in progress.done]
-        waiting.sort(key=lambda item: len(encoded[item.id].prompt_ids))  # type: ignore[union-attr]
-        bar = tqdm(total=len(fitting), initial=len(fitting) - len(waiting), desc="answering",
-                   unit=" prompts", file=sys.stderr, disable=None)  # fmt: skip
-        for batch in _batches(waiting, config.batch_size):
-            ids = [encoded[item.id].prompt_ids for item in batch]  # type: ignore[union-attr]
-            answers = answer_batch(variants, ids, config, config.seed + progress.count)
-            for item, by_variant in zip(batch, answers, strict=True):
-                row = {name: answer.as_row() for name, answer in by_variant.items()}
-                progress.add(item.id, row)
-            bar.update(len(batch))
-        bar.close()
+        _answer(variants, encoded, config, progress)
         value = {
             "schema": SCHEMA,
             "identity": key,
@@ -59,9 +54,13 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
             "template": variants.template.text,
             "prompts": {"file": str(prompts), "sha256": fingerprint(prompts)},
             "labels": None,
-            "left_out": [item.id for item in items if encoded[item.id] is None],
+            "left_out": [item.id for item in items if item.id not in encoded],
             "variants": variants.described,
-            "items": [_item(item, encoded[item.id], progress.done[item.id]) for item in fitting],
+            "items": [
+                _item(item, encoded[item.id], progress.done[item.id])
+                for item in items
+                if item.id in encoded
+            ],
         }
         write_json(config.out, value)
         progress.finish()
@@ -75,6 +74,7 @@ def identity(prompts: Path, config: CompareConfig) -> str:
         "prompts": fingerprint(existing_file(prompts)),
         "limit": config.limit,
         "decoding": config.recorded(),
+        "batch_size": config.batch_size if config.do_sample else None,  # it decides the draws
         "dtype": config.dtype,
         "runs": list(config.run),
         "trained": [fingerprint(existing_file(folder / "run.json")) for folder in folders],
@@ -86,82 +86,58 @@ def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
     """Return whether the comparison is already there, made from the same things."""
     if not config.out.is_file():
         return False
-    return bool(read_json(config.out).get("identity") == identity(prompts, config))
+    found = read_json(config.out)
+    return isinstance(found, dict) and found.get("identity") == identity(prompts, config)
 
 
-class Progress:
-    """The answers so far, in a file beside the result, so that an interruption loses a batch."""
-
-    def __init__(self, out: Path, key: str) -> None:
-        """Take up what an earlier try with the same key left."""
-        self._path = out.with_name(f".{out.name}.partial.jsonl")
-        self._key = key
-        self.done: dict[str, dict[str, Any]] = {}
-
-    @property
-    def count(self) -> int:
-        """How many prompts are answered."""
-        return len(self.done)
-
-    def __enter__(self) -> Progress:
-        """Open the file, keeping the whole lines of an earlier try."""
-        lines = self._path.read_text().splitlines(keepends=True) if self._path.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]
-        if not whole or json.loads(whole[0]) != self._key:
-            whole = [json.dumps(self._key) + "\n"]
-        self.done = dict(json.loads(line) for line in whole[1:])
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text("".join(whole))
-        self._handle = self._path.open("a")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self._handle.close()
-
-    def add(self, name: str, answers: dict[str, Any]) -> None:
-        """Remember the answers to one prompt."""
-        self.done[name] = answers
-        self._handle.write(json.dumps([name, answers]) + "\n")
-        self._handle.flush()
-
-    def finish(self) -> None:
-        """Remove the file; the result is written."""
-        self._handle.close()
-        self._path.unlink()
+def _check_out(prompts: Path, out: Path) -> None:
+    """Raise InputError where the comparison would replace something that is none."""
+    existing_file(prompts)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; --out names the file to write")
+    if out.is_file():
+        try:
+            found = read_json(out)
+        except InputError:
+            found = None
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            raise InputError(f"{out} is no comparison and would be replaced; choose another --out")
 
 
-def _encoded(item: Prompt, variants: Variants, config: CompareConfig) -> Encoded | None:
-    """Fit a prompt into what the runs were trained with, leaving room for the answer."""
-    context = models.context_length(variants.model)
-    room = variants.max_length if context is None else context - config.max_new_tokens
-    if room < 1:
-        raise InputError(
-            f"max_new_tokens {config.max_new_tokens} leaves no room for a prompt in the model's "
-            f"{context} tokens"
-        )
-    return fit(
-        variants.template,
-        variants.tokenizer,
-        item.prompt,
-        item.input,
-        max_length=min(room, variants.max_length),
-    )
+def _answer(
+    variants: Variants, encoded: Mapping[str, Encoded], config: CompareConfig, progress: Progress
+) -> None:
+    """Answer what is not answered yet, short prompts first, so that little is padding.
+
+    The batches are the same whatever is answered already, and so is each batch's seed: an
+    interrupted comparison draws what an uninterrupted one would have drawn.
+    """
+    names = sorted(encoded, key=lambda name: len(encoded[name].prompt_ids))
+    told = time.monotonic()
+    with tqdm(
+        total=len(names), desc="answering", unit=" prompts", file=sys.stderr, disable=None
+    ) as bar:
+        for start in range(0, len(names), config.batch_size):
+            batch = names[start : start + config.batch_size]
+            if not all(name in progress.done for name in batch):
+                ids = [encoded[name].prompt_ids for name in batch]
+                answers = answer_batch(variants, ids, config, config.seed + start)
+                for name, by_variant in zip(batch, answers, strict=True):
+                    progress.add(name, {key: value.as_row() for key, value in by_variant.items()})
+            bar.update(len(batch))
+            if bar.disable and time.monotonic() - told > LINE_S:
+                told = time.monotonic()
+                print(f"answered {start + len(batch):,} of {len(names):,}", file=sys.stderr)
 
 
-def _batches(items: list[Prompt], size: int) -> Iterator[list[Prompt]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _item(item: Prompt, encoded: Encoded | None, answers: dict[str, Any]) -> dict[str, Any]:
+def _item(item: Prompt, encoded: Encoded, answers: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": item.id,
         "task": item.task,
         "group": item.group,
         "prompt": item.prompt,
         "input": item.input,
-        "is_shortened": encoded is not None and encoded.is_shortened,
+        "truncated": encoded.is_shortened,
         "reference": item.reference,
         "answers": answers,
     }

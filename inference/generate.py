@@ -44,26 +44,17 @@ def answer_batch(
         For each prompt the answers by variant name.
     """
     import torch
-    from transformers import GenerationConfig
 
     names = variants.names
     rows = [list(prompt) for prompt in prompts for _ in names]
     ids, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
-    sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
     stops = stop_ids(variants)
-    settings = GenerationConfig(
-        max_new_tokens=decoding.max_new_tokens,
-        do_sample=decoding.do_sample,
-        pad_token_id=variants.tokenizer.pad_token_id,
-        eos_token_id=sorted(stops),
-        **(sampling if decoding.do_sample else {}),
-    )
     torch.manual_seed(seed)
     with torch.inference_mode():
         output = variants.model.generate(
             input_ids=ids,
             attention_mask=mask,
-            generation_config=settings,
+            generation_config=_settings(decoding, stops, variants.tokenizer.pad_token_id),
             adapter_names=variants.adapter_names(names * len(prompts)),
         )
     new = output[:, ids.shape[1] :].tolist()
@@ -73,6 +64,20 @@ def answer_batch(
         dict(zip(names, answers[start : start + width], strict=True))
         for start in range(0, len(answers), width)
     ]
+
+
+def _settings(decoding: Decoding, stops: set[int], pad: int) -> Any:
+    """Return transformers' settings for a way of decoding."""
+    from transformers import GenerationConfig
+
+    sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+    return GenerationConfig(
+        max_new_tokens=decoding.max_new_tokens,
+        do_sample=decoding.do_sample,
+        pad_token_id=pad,
+        eos_token_id=sorted(stops),
+        **(sampling if decoding.do_sample else {}),
+    )
 
 
 def stop_ids(variants: Variants) -> set[int]:

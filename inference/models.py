@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError
-from core.files import fingerprint
+from core.files import fingerprint, read_json
 
 if TYPE_CHECKING:
     import torch
@@ -34,10 +34,16 @@ def location(model: str) -> str:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise InputError(f"{path} holds no model: config.json is missing")
-        return str(path)
+        return str(path.resolve())
     if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or path.is_file():
         raise InputError(f"no such model folder: {model}")
     return model
+
+
+def lasting_name(model: str) -> str:
+    """Return the model's name as it is valid from any folder: what a run records."""
+    place = location(model)
+    return model if model == "tiny" else place
 
 
 def load_tokenizer(model: str) -> Any:
@@ -67,13 +73,29 @@ def load_model(model: str, *, dtype: Dtype = "auto", device: str | None = None) 
 
     device = device or best_device()
     with _one_clear_error(model, "model"):
-        loaded = AutoModelForCausalLM.from_pretrained(
+        loaded, found = AutoModelForCausalLM.from_pretrained(
             location(model),
             dtype=torch_dtype(dtype, device),
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
+        )
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        listed = ", ".join(sorted(found["missing_keys"])[:3])
+        raise InputError(
+            f"the weights of {model!r} are not those of a causal language model: {listed} missing"
         )
     return loaded.to(device)
+
+
+def check_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Raise InputError when the tokenizer has tokens that the model has no embedding for."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise InputError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has {len(tokenizer):,} tokens, "
+            f"its model only {rows:,} embeddings"
+        )
 
 
 def best_device() -> str:
@@ -97,7 +119,7 @@ def torch_dtype(dtype: Dtype, device: str) -> torch.dtype:
 
 def context_length(model: Any) -> int | None:
     """Return how many tokens the model can read at once, or None where it has no such limit."""
-    value = getattr(model.config, "max_position_embeddings", None)
+    value = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return int(value) if value else None
 
 
@@ -110,33 +132,45 @@ def weights_hash(model: str) -> str:
 
 
 def _weight_files(place: str) -> list[Path]:
+    """Return the files that transformers reads the weights from, and no others beside them."""
+    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+
     folder = Path(place)
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
 
         folder = Path(
-            snapshot_download(place, allow_patterns="*.safetensors", local_files_only=True)
+            snapshot_download(
+                place,
+                allow_patterns=["*.safetensors", SAFE_WEIGHTS_INDEX_NAME],
+                local_files_only=True,
+            )
         )
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise InputError(f"{place} holds no .safetensors weights")
-    return files
+    if (folder / SAFE_WEIGHTS_NAME).is_file():
+        return [folder / SAFE_WEIGHTS_NAME]
+    if not (folder / SAFE_WEIGHTS_INDEX_NAME).is_file():
+        raise InputError(f"{place} holds no {SAFE_WEIGHTS_NAME}")
+    shards = read_json(folder / SAFE_WEIGHTS_INDEX_NAME)["weight_map"].values()
+    return [folder / name for name in sorted(set(shards))]
 
 
 @contextmanager
 def _one_clear_error(model: str, what: str) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
-    from core.hub import hub_or_cache
     from core.quiet import quiet_libraries
 
     quiet_libraries()
+    from safetensors import SafetensorError
+
+    from core.hub import hub_or_cache
+
     place = location(model)
     try:
         with nullcontext() if Path(place).is_dir() else hub_or_cache():
             yield
     except InputError:
         raise
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+    except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
         raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

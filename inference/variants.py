@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,12 @@ from typing import Any
 from core.errors import InputError, unknown
 from core.files import read_json
 from inference import models
+from prompts.fit import Encoded, fit
 from prompts.templates import Template
 
 BASE = "base"
+RUN_SCHEMA = "tuneproof/run@1"
+WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,25 @@ class Variants:
         known = {name: f"v{index}" for index, name in enumerate(self.names)}
         return ["__base__" if name == BASE else known[name] for name in names]
 
+    def ask(self, instruction: str, input: str, max_new_tokens: int) -> Encoded | None:  # noqa: A002
+        """Return a question as tokens, shortened to what the runs know and the model can hold.
+
+        Returns:
+            The tokens, or None where the question is too long even without its input.
+
+        Raises:
+            InputError: The model has no room for any prompt beside so many new tokens.
+        """
+        context = models.context_length(self.model)
+        room = self.max_length if context is None else context - max_new_tokens
+        if room < 1:
+            raise InputError(
+                f"max_new_tokens {max_new_tokens} leaves no room for a prompt in the model's "
+                f"{context} tokens"
+            )
+        limit = min(room, self.max_length)
+        return fit(self.template, self.tokenizer, instruction, input, max_length=limit)
+
 
 def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "auto") -> Variants:
     """Load runs that share a base and a template.
@@ -47,7 +69,12 @@ def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "au
     """
     facts = {name: _facts(runs, name) for name in names}
     base = _shared(facts, "base model", lambda fact: fact["base"]["model"])
-    template = _shared(facts, "prompt template", lambda fact: fact["template"]["text"])
+    template = _shared(
+        facts,
+        "prompt template",
+        lambda fact: fact["template"]["text"],
+        shown=lambda fact: fact["template"]["name"],
+    )
     trained_on = _shared(facts, "base weights", lambda fact: fact["base"]["weights_sha256"])
     tokenizer = models.load_tokenizer(base)
     model = models.load_model(base, dtype=dtype)
@@ -56,6 +83,7 @@ def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "au
             f"the weights of {base!r} are not those that {', '.join(names)} was trained on; "
             "an adapter means nothing on other weights"
         )
+    _forget_decoding(model)
     first = next(iter(facts.values()))
     return Variants(
         names=[BASE, *names],
@@ -70,14 +98,30 @@ def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "au
     )
 
 
+def _forget_decoding(model: Any) -> None:
+    """Drop what the model's files say about decoding, its stop tokens apart.
+
+    `generate` would fill in a repetition penalty, say, that the comparison does not record.
+    """
+    from transformers import GenerationConfig
+
+    stops = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=stops)
+
+
 def _with_adapters(model: Any, adapters: Sequence[Path]) -> Any:
     from peft import PeftModel
+    from safetensors import SafetensorError
 
     for index, adapter in enumerate(adapters, 1):
-        if index == 1:
-            model = PeftModel.from_pretrained(model, str(adapter), adapter_name="v1")
-        else:
-            model.load_adapter(str(adapter), adapter_name=f"v{index}")
+        try:
+            if index == 1:
+                model = PeftModel.from_pretrained(model, str(adapter), adapter_name="v1")
+            else:
+                model.load_adapter(str(adapter), adapter_name=f"v{index}")
+        except (SafetensorError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise InputError(f"cannot load the adapter in {adapter}: {reason}") from error
     return model.eval()
 
 
@@ -86,17 +130,31 @@ def _facts(runs: Path, name: str) -> dict[str, Any]:
     if not file.is_file():
         raise unknown("run", name, [path.parent.name for path in runs.glob("*/run.json")])
     facts = read_json(file)
-    if facts.get("state") != "finished":
-        raise InputError(f"run {name!r} is {facts.get('state')}; finish it with `tune run`")
-    return dict(facts)
+    if not isinstance(facts, dict) or facts.get("schema") != RUN_SCHEMA:
+        raise InputError(f"{file}: not a run of schema {RUN_SCHEMA}")
+    if facts["state"] != "finished":
+        raise InputError(
+            f"run {name!r} is not finished (it is {facts['state']}); "
+            "the same `tune run` command goes on with it"
+        )
+    if not (file.parent / "adapter" / WEIGHTS).is_file():  # PEFT would ask the Hub for it
+        raise InputError(f"{file.parent / 'adapter'} holds no {WEIGHTS}")
+    return facts
 
 
-def _shared(facts: dict[str, dict[str, Any]], what: str, value_of: Any) -> str:
+def _shared(
+    facts: dict[str, dict[str, Any]],
+    what: str,
+    value_of: Callable[[Any], str],
+    shown: Callable[[Any], str] | None = None,
+) -> str:
     values = {name: value_of(fact) for name, fact in facts.items()}
     if len(set(values.values())) > 1:
-        listed = ", ".join(f"{name}: {str(value)[:40]!r}" for name, value in values.items())
+        listed = ", ".join(
+            f"{name}: {(shown or value_of)(fact)[:60]!r}" for name, fact in facts.items()
+        )
         raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")
-    return str(next(iter(values.values())))
+    return next(iter(values.values()))
 
 
 def _described(runs: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from core.errors import InputError, unknown
+from core.files import existing_file
 from core.options import from_mapping, read_yaml
 from eval.config import ReportConfig
 from inference.config import CompareConfig
@@ -66,27 +67,40 @@ def load(
     Raises:
         InputError: An unknown recipe, stage or key, or a value that cannot be.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    is_path = name.endswith((".yaml", ".yml"))
+    path = existing_file(Path(name)) if is_path else FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise unknown("recipe", name, names())
-    stages = read_yaml(path)
-    for key in stages:
-        if key not in (*STAGES, "summary"):
-            raise InputError(f"{path}: {unknown('stage', key, STAGES)}")
-    for stage in STAGES:
-        stages[stage] = dict(stages.get(stage) or {})
+    stages, summary = _stages(path)
     for text in settings:
         stage, key, value = _setting(text)
         stages[stage][key] = value
     if model is not None:
+        stages["tune"].pop("model", None)  # put at the end: it wins over its aliases
         stages["tune"]["model"] = model
-    stages["prepdata"]["source"] = _with_copies(stages["prepdata"].get("source", ()), sources)
-    return _recipe(path, stages, root)
+    if sources:
+        listed = _listed(stages["prepdata"].get("source", BuildConfig.source))
+        stages["prepdata"]["source"] = _with_copies(listed, sources)
+    return _recipe(path, stages, summary, root)
 
 
-def _recipe(path: Path, stages: dict[str, Any], root: Path) -> Recipe:
+def _stages(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
+    """Return the settings of each stage as the file has them, and its summary."""
+    content = read_yaml(path)
+    summary = str(content.pop("summary", ""))
+    stages: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
+    for stage, values in content.items():
+        if stage not in stages:
+            raise InputError(f"{path}: {unknown('stage', stage, STAGES)}")
+        if not isinstance(values or {}, dict):
+            raise InputError(f"{path}: {stage}: settings (key: value) are needed, found {values!r}")
+        stages[stage] = {str(key).replace("-", "_"): value for key, value in (values or {}).items()}
+    return stages, summary
+
+
+def _recipe(path: Path, stages: dict[str, dict[str, Any]], summary: str, root: Path) -> Recipe:
     name = path.stem
-    files = stages["compare"].pop("prompts", ["test"])
+    files = _listed(stages["compare"].pop("prompts", ["test"]))
     build = _config(BuildConfig, path, {"out": str(root / "data" / name), **stages["prepdata"]})
     tune = _config(
         TuneConfig,
@@ -95,17 +109,20 @@ def _recipe(path: Path, stages: dict[str, Any], root: Path) -> Recipe:
     )
     reports = root / "reports" / name
     shared = {"run": [tune.folder.name], "runs": str(tune.runs), **stages["compare"]}
-    comparisons = {
-        _prompt_file(file, build.out): _config(
-            CompareConfig,
-            path,
-            {"out": str(reports / f"{Path(file).stem}_comparison.json"), **shared},
+    comparisons: dict[Path, CompareConfig] = {}
+    for file in files:
+        out = str(reports / f"{Path(file).stem}_comparison.json")
+        comparisons[_prompt_file(file, build.out)] = _config(
+            CompareConfig, path, {"out": out, **shared}
         )
-        for file in ([files] if isinstance(files, str) else files)
-    }
+    outs = {str(config.out) for config in comparisons.values()}
+    if not files or len(outs) < len(files):
+        raise InputError(
+            f"{path}: compare: prompts must be files of different names, found {files}"
+        )
     return Recipe(
         name=name,
-        summary=str(stages.get("summary", "")),
+        summary=summary,
         build=build,
         tune=tune,
         comparisons=comparisons,
@@ -141,10 +158,14 @@ def _setting(text: str) -> tuple[str, str, Any]:
         raise InputError(f"--set {text!r}: the value is not valid YAML") from error
 
 
-def _with_copies(listed: Any, copies: tuple[str, ...]) -> list[str]:
+def _listed(value: Any) -> list[str]:
+    """Return one text or several as a list."""
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _with_copies(sources: list[str], copies: tuple[str, ...]) -> list[str]:
     """Return the recipe's sources, with paths where the command line gives local copies."""
-    sources = [listed] if isinstance(listed, str) else list(listed)
-    names = [str(source).partition("=")[0] for source in sources]
+    names = [source.partition("=")[0] for source in sources]
     for copy in copies:
         name = copy.partition("=")[0]
         if name not in names:

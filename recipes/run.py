@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def is_built(config: BuildConfig) -> bool:
     if not (config.out / manifest.NAME).is_file():
         return False
     found = manifest.read(config.out)
-    wanted = dataclasses.asdict(config) | {"source": list(config.source), "out": str(config.out)}
+    wanted = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     copies = {
         name: Path(path) for name, _, path in (s.partition("=") for s in config.source) if path
     }
@@ -65,15 +66,20 @@ def _prepare(recipe: Recipe, say: Say) -> None:
 
 
 def _tune(recipe: Recipe, say: Say) -> None:
+    """Train where there is no finished run of these settings; a recipe may replace its own run."""
     from tuning import runs
 
-    fingerprint_of_data = manifest.data_fingerprint(manifest.read(recipe.tune.data))
-    if runs.is_finished(recipe.tune, fingerprint_of_data):
-        return say(f"2/4 tune: {recipe.tune.folder} is up to date")
+    made_by = f"recipe {recipe.name}"
+    config, found = recipe.tune, runs.standing(recipe.tune)
+    if found.state == "finished" and not config.overwrite:
+        return say(f"2/4 tune: {config.folder} is up to date")
+    say("2/4 tune")
+    if found.state == "other" and found.facts and found.facts.get("made_by") == made_by:
+        say(f"training again, since these have changed: {', '.join(found.differing)}")
+        config = dataclasses.replace(config, overwrite=True)
     from tuning.sft import finetune
 
-    say("2/4 tune")
-    finetune(recipe.tune, say)
+    finetune(config, say, made_by=made_by)
     return None
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are too small to share out
 
 ROOT = Path(__file__).parents[1]
 EOS = "<|endoftext|>"
@@ -44,3 +48,105 @@ def tokenizer() -> Any:
     )
     made.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=made, bos_token=EOS, eos_token=EOS)
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "gpt2": {
+        "n_positions": 128,
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 2,
+        "attn_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "resid_pdrop": 0.0,
+    },
+    "llama": {
+        "max_position_embeddings": 128,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+    },
+}
+"""Minute models: 2 layers, 32 wide, 128 tokens of context."""
+
+
+@pytest.fixture(scope="session")
+def make_model(tokenizer: Any) -> Callable[..., Path]:
+    """Save a random model of a type with the small tokenizer; weights are far from zero."""
+
+    def make(folder: Path, kind: str = "gpt2", seed: int = 0, **changes: Any) -> Path:
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        eos = tokenizer.eos_token_id
+        shape = {**SHAPES.get(kind, SHAPES["llama"]), **changes}
+        config = AutoConfig.for_model(
+            kind, vocab_size=len(tokenizer), bos_token_id=eos, eos_token_id=eos,
+            pad_token_id=None, initializer_range=0.2, **shape,
+        )  # fmt: skip
+        torch.manual_seed(seed)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session", params=sorted(SHAPES))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each of the two shapes of models: Conv1D with learned positions, Linear with rotary ones."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def base_models(make_model: Callable[..., Path], tmp_path_factory: Any) -> dict[str, Path]:
+    """A minute random model of each shape."""
+    folder = tmp_path_factory.mktemp("models")
+    return {kind: make_model(folder / kind, kind) for kind in SHAPES}
+
+
+@pytest.fixture(scope="session")
+def write_data() -> Callable[..., Path]:
+    """Write a data folder of records that all have the same answer."""
+
+    def write(folder: Path, answer: str = "Mud.", train: int = 24, validation: int = 4) -> Path:
+        rows = [
+            {
+                "id": f"r{number}",
+                "task": "river",
+                "instruction": f"What does river {number} carry?" + " Say it." * (number % 3),
+                "input": "The river is slow and wide." * (number % 2),
+                "output": answer,
+            }
+            for number in range(train + validation)
+        ]
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, part in (("train", rows[:train]), ("val", rows[train:]), ("test", [])):
+            (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def runs(
+    base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path_factory: Any
+) -> Path:
+    """Runs gpt2-mud, gpt2-ice, llama-mud and llama-ice, each tuned to one answer of its own."""
+    from tuning.config import TuneConfig
+    from tuning.sft import finetune
+
+    folder: Path = tmp_path_factory.mktemp("tuned")
+    for answer in ("Mud.", "tons of ice"):
+        name = answer.strip(".").split()[-1].lower()
+        data = write_data(folder / f"data-{name}", answer)
+        for model_kind, model in base_models.items():
+            config = TuneConfig(
+                data=data, model=str(model), name=f"{model_kind}-{name}", runs=folder / "runs",
+                max_length=96, num_train_epochs=12, per_device_train_batch_size=4,
+                learning_rate=1e-2, lora_r=4,
+            )  # fmt: skip
+            finetune(config, lambda _: None)
+    return folder / "runs"

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from core.errors import InputError
+
 FIRST_STEPS = 5
 """Steps after which the time of the whole training is estimated; the first is not counted."""
+LINES = 10
+"""Lines about the progress of a training that no terminal shows."""
+SMOOTHED = 10
+"""Logged losses whose mean is shown; that of a single batch says little."""
+CHECKPOINT_S = 600
+"""Seconds of training that a crash may cost, where an epoch takes longer."""
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -25,16 +36,26 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._metrics = metrics
         self._say = say
         self._bar: Any = None
+        self._losses: deque[float] = deque(maxlen=SMOOTHED)
         self._loss = self._validation = ""
+        self._began = self._earlier = 0.0
+        self._from = (0, 0)
         self._first: tuple[float, int] | None = None
+        self._next_line = 0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, evaluation and earlier tries included."""
+        return self._earlier + time.perf_counter() - self._began
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Open the bar where the training starts or goes on, and drop logs of steps not kept."""
-        keep = []
-        if self._metrics.exists():
-            lines = self._metrics.read_text().splitlines()
-            keep = [line for line in lines if json.loads(line)["step"] <= state.global_step]
-        self._metrics.write_text("".join(line + "\n" for line in keep))
+        keep = [row for row in logged(self._metrics) if row["step"] <= state.global_step]
+        self._metrics.write_text("".join(json.dumps(row) + "\n" for row in keep))
+        self._earlier = max((row.get("seconds", 0.0) for row in keep), default=0.0)
+        self._began = time.perf_counter()
+        self._from = (state.global_step, state.num_input_tokens_seen)
+        self._next_line = state.global_step + max(1, state.max_steps // LINES)
         self._bar = tqdm(
             total=state.max_steps,
             initial=state.global_step,
@@ -50,69 +71,133 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if self._first is None:
             self._first = (time.perf_counter(), state.global_step)
         began, at = self._first
-        if state.global_step - at == FIRST_STEPS:
+        if state.global_step - at == FIRST_STEPS < state.max_steps - at:
             per_step = (time.perf_counter() - began) / FIRST_STEPS
             left = per_step * (state.max_steps - state.global_step)
-            self._say(f"about {_duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
+            self._line(f"about {duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Write one line to metrics.jsonl."""
-        names = ("loss", "eval_loss", "learning_rate", "grad_norm", "num_tokens", "eval_runtime")
+        """Write one line to metrics.jsonl, and tell whoever watches."""
+        names = ("loss", "eval_loss", "learning_rate", "grad_norm", "eval_runtime")
         row = {name: logs[name] for name in names if name in logs}
         if not row:
             return
-        row = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4), **row}
+        if not math.isfinite(row.get("loss", 0.0)):
+            raise InputError(
+                f"the loss is {row['loss']} at step {state.global_step}; a lower learning_rate or "
+                "dtype float32 may help"
+            )
+        where = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4)}
+        spent = {"seconds": round(self.seconds, 2), "num_tokens": state.num_input_tokens_seen}
         with self._metrics.open("a") as handle:
-            handle.write(json.dumps(row) + "\n")
+            handle.write(json.dumps({**where, **row, **spent}) + "\n")
         if "loss" in logs:
-            self._loss = f"loss {logs['loss']:.3f}"
-            elapsed = self._bar.format_dict["elapsed"] or 1e-9
-            rate = logs.get("num_tokens", 0) / elapsed
-            self._bar.set_postfix_str(f"{self._loss} {self._validation} {rate:,.0f} tokens/s")
+            self._losses.append(logs["loss"])
+            self._loss = f"loss {sum(self._losses) / len(self._losses):.3f}"
+            self._tell(state)
         if "eval_loss" in logs:
             self._validation = f"validation {logs['eval_loss']:.3f}"
-            epoch = f"epoch {state.epoch:.0f}"
-            self._say(f"{epoch}: {self._loss or 'loss not logged'}, {self._validation}")
+            self._line(f"epoch {state.epoch:.3g}: {self._loss}, {self._validation}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the bar."""
         self._bar.close()
 
+    def _tell(self, state: Any) -> None:
+        """Show loss, speed and time left: on the bar, or as a line now and then."""
+        steps, tokens = state.global_step - self._from[0], state.num_input_tokens_seen
+        elapsed = time.perf_counter() - self._began
+        rate = f"{(tokens - self._from[1]) / elapsed:,.0f} tokens/s"
+        self._bar.set_postfix_str(f"{self._loss} {self._validation} {rate}")
+        if self._bar.disable and state.global_step >= self._next_line:
+            self._next_line += max(1, state.max_steps // LINES)
+            left = duration(elapsed / steps * (state.max_steps - state.global_step))
+            place = f"step {state.global_step:,}/{state.max_steps:,}"
+            self._line(f"{place}: {self._loss}, {rate}, {left} left")
+
+    def _line(self, text: str) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            self._say(text)
+
 
 class StopOnInterrupt(TrainerCallback):  # type: ignore[misc]
-    """Ctrl-C ends the training after the step at hand, with a checkpoint to go on from."""
+    """Ctrl-C ends the training after the step at hand, with a checkpoint to go on from.
+
+    The signal is taken over while the ``with`` block runs; a second one stops at once.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         """Say what happens when the signal comes."""
         self._say = say
-        self.is_interrupted = False
+        self._is_asked = False
         self._before: Any = None
+        self.has_stopped = False
+        """Whether the training was ended before its last step."""
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take the signal over; a second one stops at once."""
+    def __enter__(self) -> StopOnInterrupt:
+        """Take the signal over."""
         try:
             self._before = signal.signal(signal.SIGINT, self._note)
         except ValueError:
             self._before = None  # not the main thread: the caller's business
+        return self
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Save and stop when the signal has come."""
-        if self.is_interrupted and state.global_step < state.max_steps:
-            control.should_save = control.should_training_stop = True
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the signal back."""
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Log, save and stop when the signal has come."""
+        if self._is_asked and state.global_step < state.max_steps:
+            self.has_stopped = True
+            control.should_log = control.should_save = control.should_training_stop = True
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop when the signal came during the evaluation; the epoch's checkpoint follows it."""
+        if self._is_asked and state.global_step < state.max_steps:
+            self.has_stopped = control.should_training_stop = True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave out what belongs to the end of a whole epoch."""
+        if self.has_stopped:
+            control.should_evaluate = control.should_save = False
+
     def _note(self, *_: Any) -> None:
-        if self.is_interrupted:
+        if self._is_asked:
             raise KeyboardInterrupt
-        self.is_interrupted = True
-        self._say("stopping after this step; the same command goes on from there")
+        self._is_asked = True
+        with suppress(RuntimeError), tqdm.external_write_mode(file=sys.stderr):  # amid a write
+            self._say("stopping after this step; the same command goes on from there")
 
 
-def _duration(seconds: float) -> str:
+class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
+    """Saves a checkpoint now and then within long epochs."""
+
+    def __init__(self) -> None:
+        """Count from now on."""
+        self._saved = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Save when the last checkpoint is too old."""
+        if time.perf_counter() - self._saved >= CHECKPOINT_S:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the time."""
+        self._saved = time.perf_counter()
+
+
+def logged(metrics: Path) -> list[dict[str, Any]]:
+    """Return the rows of a metrics.jsonl; a last line that a crash cut off is left out."""
+    if not metrics.exists():
+        return []
+    whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [json.loads(line) for line in whole]
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

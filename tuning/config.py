@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ class TuneConfig:
     """Everything that decides a training run."""
 
     data: Path = Path("data")
-    """The folder that `prepdata build` wrote."""
+    """The folder that `prepdata build` wrote, or one with a train.jsonl of records."""
     model: str = field(default="gpt2", metadata={"aliases": ("--model-name-or-path",)})
     """The base model: tiny (embedded), a folder, or a Hub id."""
     method: str = "lora"
@@ -80,7 +81,7 @@ class TuneConfig:
             "lora_r",
             "lora_alpha",
         ):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("limit", "max_steps"):
             value = getattr(self, name)
@@ -91,12 +92,21 @@ class TuneConfig:
                 f"lora_dropout must be at least 0 and under 1, got {self.lora_dropout}"
             )
         for name in ("warmup_steps", "weight_decay"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.name is not None and ("/" in self.name or self.name.startswith(".")):
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+        self._check_name()
+
+    def _check_name(self) -> None:
+        if self.name is None:
+            return
+        if not self.name or "/" in self.name or self.name.startswith("."):
             raise ValueError(f"name must be a plain folder name, got {self.name!r}; see --runs")
+        if self.name == "base":
+            raise ValueError("name 'base' is what comparisons call the untuned model")
 
     @property
     def folder(self) -> Path:
         """The run's folder."""
-        return self.runs / (self.name or f"{Path(self.model).name}-{self.method}")
+        return self.runs / (self.name or f"{Path(self.model).resolve().name}-{self.method}")

@@ -24,7 +24,7 @@ def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float
         config: Batch size, longest example, checkpointing.
         counts: `examples`, `tokens` and `trained_tokens` of the training records.
     """
-    shape = model.config
+    shape = model.config.get_text_config()
     width, layers = int(shape.hidden_size), int(shape.num_hidden_layers)
     values = [
         (value.numel(), value.element_size(), value.requires_grad) for value in model.parameters()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +31,54 @@ def merge_run(run: Run, out: Path) -> float:
         of base + adapter, over a few probe texts.
 
     Raises:
-        InputError: The run has no adapter, the folder is not empty, or the difference is more
-            than rounding explains.
+        InputError: The run is not finished, its base has changed, the folder is not empty, or the
+            difference is more than rounding explains.
     """
+    out = out.absolute()
+    _check(run, out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        merged = Path(folder) / "merged"
+        difference = _write(run, merged)
+        if not difference <= TOLERANCE:
+            raise InputError(
+                f"the merged model's logits differ from base + adapter by {difference:.2g} "
+                f"(more than {TOLERANCE:.0e}); nothing was written"
+            )
+        if out.exists():
+            out.rmdir()
+        merged.rename(out)
+    return difference
+
+
+def _check(run: Run, out: Path) -> None:
+    if run.facts["state"] != "finished":
+        raise InputError(
+            f"run {run.name!r} is not finished (it is {run.facts['state']}); "
+            "the same `tune run` command goes on with it"
+        )
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise InputError(f"{out} is not empty; choose another --out")
+    base = run.facts["base"]
+    if models.weights_hash(base["model"]) != base["weights_sha256"]:
+        raise InputError(
+            f"the weights of {base['model']!r} are not those that {run.name!r} was trained on"
+        )
+
+
+def _write(run: Run, merged: Path) -> float:
+    """Write the merged model; return its largest logit difference from base + adapter."""
     from peft import PeftModel
 
-    if not run.adapter.is_dir():
-        raise InputError(f"{run.folder} has no adapter (state: {run.facts['state']})")
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise InputError(f"{out} is not empty; choose another --out")
     base = run.facts["base"]["model"]
     tokenizer = models.load_tokenizer(base)
     model = models.load_model(base, dtype="float32", device="cpu")
     adapted = PeftModel.from_pretrained(model, str(run.adapter)).eval()
     before = _logits(adapted, tokenizer)
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    adapted.merge_and_unload().save_pretrained(str(partial))
-    tokenizer.save_pretrained(str(partial))
-    after = _logits(models.load_model(str(partial), dtype="float32", device="cpu"), tokenizer)
-    difference = max(
-        float((one - other).abs().max()) for one, other in zip(before, after, strict=True)
-    )
-    if not difference <= TOLERANCE:
-        shutil.rmtree(partial)
-        raise InputError(
-            f"the merged model's logits differ from base + adapter by {difference:.2g} "
-            f"(more than {TOLERANCE:.0e}); nothing was written"
-        )
-    if out.exists():
-        out.rmdir()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial.rename(out)
-    return difference
+    adapted.merge_and_unload().save_pretrained(str(merged))
+    tokenizer.save_pretrained(str(merged))
+    after = _logits(models.load_model(str(merged), dtype="float32", device="cpu"), tokenizer)
+    return max(float((one - other).abs().max()) for one, other in zip(before, after, strict=True))
 
 
 def _logits(model: Any, tokenizer: Any) -> list[Any]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import InputError, unknown
 from core.files import read_json, write_json
+from inference import models
+from prompts import templates
 from tuning.config import TuneConfig
+from tuning.data import data_fingerprint
 
 SCHEMA = "tuneproof/run@1"
-PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "tokenizers")
+PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "accelerate", "tokenizers")
 PLACE_ONLY = ("name", "runs", "overwrite")
 """Settings that say where a run stands, not what it is."""
 
@@ -39,6 +42,18 @@ class Run:
     def adapter(self) -> Path:
         """Where the best adapter is saved."""
         return self.folder / "adapter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How what is in a run's folder stands to the run that is asked for."""
+
+    state: Literal["new", "unfinished", "finished", "other"]
+    """Nothing there; the same run, to be gone on with; the same run, done; or another one."""
+    facts: dict[str, Any] | None = None
+    """What run.json says, where there is one."""
+    differing: tuple[str, ...] = ()
+    """In what another run differs."""
 
 
 def recorded(config: TuneConfig) -> dict[str, Any]:
@@ -72,51 +87,58 @@ def all_runs(runs: Path) -> Iterator[Run]:
             yield Run(folder=file.parent, facts=facts)
 
 
-def start(config: TuneConfig, data_fingerprint: str) -> dict[str, Any] | None:
-    """Make the run's folder ready.
-
-    Returns:
-        What an interrupted run of the same settings and data recorded, to be gone on with, or
-        None for a new run.
+def standing(config: TuneConfig) -> Standing:
+    """Return how the run's folder stands to the settings, and to data, template and base as now.
 
     Raises:
-        InputError: The folder belongs to another run, or to something else.
+        InputError: The folder holds something else than a run, or there is no data.
     """
     folder = config.folder
-    if not folder.exists() or not any(folder.iterdir()):
-        return None
-    if not (folder / "run.json").is_file():
-        raise InputError(f"{folder} is not empty and holds no run; choose another --name")
-    if config.overwrite:
-        shutil.rmtree(folder)
-        return None
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        if not (folder / "run.json").is_file():
+            raise InputError(f"{folder} is not empty and holds no run; choose another --name")
+    else:
+        return Standing(state="new")
     facts = open_run(folder).facts
-    differing = _differences(recorded(config), facts["config"])
-    if facts["data"]["fingerprint"] != data_fingerprint:
+    wanted, found = recorded(config), facts["config"]
+    differing = [
+        name for name in wanted if name not in PLACE_ONLY and wanted[name] != found.get(name)
+    ]
+    if facts["data"]["fingerprint"] != data_fingerprint(config.data):
         differing.append("the data")
+    if facts["template"]["text"] != templates.load(config.template).text:
+        differing.append("the template's text")
+    with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
+        if facts["base"]["weights_sha256"] != models.weights_hash(config.model):
+            differing.append("the base's weights")
     if differing:
+        return Standing(state="other", facts=facts, differing=tuple(differing))
+    state: Literal["finished", "unfinished"] = (
+        "finished" if facts["state"] == "finished" else "unfinished"
+    )
+    return Standing(state=state, facts=facts)
+
+
+def check(config: TuneConfig) -> Standing:
+    """Return how the folder stands to the settings when a training may begin or go on there.
+
+    Raises:
+        InputError: The folder belongs to another run or to something else, or the run is done.
+    """
+    found = standing(config)
+    if config.overwrite:
+        return dataclasses.replace(found, state="new")
+    if found.state == "other":
         raise InputError(
-            f"{folder} belongs to another run (it differs in {', '.join(differing)}); "
+            f"{config.folder} belongs to another run (it differs in {', '.join(found.differing)}); "
             "choose another --name, or give --overwrite"
         )
-    if facts["state"] == "finished":
+    if found.state == "finished":
         raise InputError(
-            f"{folder} is a finished run of the same settings; nothing to do. "
+            f"{config.folder} is a finished run of the same settings; nothing to do. "
             "To train it again, give --overwrite"
         )
-    return facts
-
-
-def is_finished(config: TuneConfig, data_fingerprint: str) -> bool:
-    """Return whether the run's folder holds a finished run of the same settings and data."""
-    if not (config.folder / "run.json").is_file():
-        return False
-    facts = open_run(config.folder).facts
-    return (
-        facts["state"] == "finished"
-        and facts["data"]["fingerprint"] == data_fingerprint
-        and not _differences(recorded(config), facts["config"])
-    )
+    return found
 
 
 def write(folder: Path, facts: dict[str, Any]) -> None:
@@ -126,8 +148,13 @@ def write(folder: Path, facts: dict[str, Any]) -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that decide a result."""
-    found = {name: metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+            found[name] = "not installed"
+    return found
 
 
 def table(runs: list[Run]) -> str:
@@ -160,8 +187,3 @@ def table(runs: list[Run]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    names = (set(one) | set(other)) - set(PLACE_ONLY)
-    return sorted(name for name in names if one.get(name) != other.get(name))

@@ -15,7 +15,7 @@ def has_conv1d(model: Any) -> bool:
 
 
 def check_targets(model: Any, wanted: tuple[str, ...]) -> None:
-    """Raise InputError when a wanted layer is not in the model, naming those that are.
+    """Raise InputError when a wanted layer cannot carry an adapter, naming those that can.
 
     Args:
         model: The base model.
@@ -24,17 +24,18 @@ def check_targets(model: Any, wanted: tuple[str, ...]) -> None:
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    layers = {
-        name.rsplit(".", 1)[-1]
+    head = model.get_output_embeddings()
+    names = {
+        name
         for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D)
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head
     }
-    names = [name for name, _ in model.named_modules()]
     for target in wanted:
         if not any(name == target or name.endswith(f".{target}") for name in names):
+            kinds = sorted({name.rsplit(".", 1)[-1] for name in names})
             raise InputError(
-                f"target_modules: the model has no layer {target!r}. "
-                f"Linear layers: {', '.join(sorted(layers))}"
+                f"target_modules: the model has no layer {target!r} that can carry an adapter. "
+                f"Layers: {', '.join(kinds)}"
             )
 
 

@@ -6,6 +6,7 @@ for every token nobody trains on. The loss is the same; only the work for nothin
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,10 +14,11 @@ from peft import PeftModel
 from torch.nn import functional as F
 from trl import SFTTrainer
 
+from tuning.batches import LengthGroupedSampler
 from tuning.examples import IGNORED
 
-HEAD_ADDITIONS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier")
-"""Config fields of models whose logits are more than head times hidden state."""
+COMPACT_DEVICES = ("cuda", "xpu")
+"""Where TRL leaves the untrained positions out by itself."""
 
 
 class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
@@ -24,6 +26,21 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
 
     The mean over trained tokens of a batch (or of all accumulated batches) is the loss, in nats.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        """Take SFTTrainer's settings, and find out whether the short way is the same here."""
+        super().__init__(**settings)
+        if isinstance(self.model, PeftModel):
+            # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
+            self.model.save_pretrained = partial(
+                self.model.save_pretrained, save_embedding_layers=False
+            )
+        self.is_short = (
+            self.args.device.type not in COMPACT_DEVICES
+            and self.accelerator.num_processes == 1
+            and not self.aux_loss_enabled
+            and has_plain_head(_core(self.model))
+        )
 
     def compute_loss(
         self,
@@ -33,26 +50,46 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         num_items_in_batch: Any = None,
     ) -> Any:
         """Return the loss; falls back to TRL's own where the short way would not be the same."""
-        core = model.get_base_model() if isinstance(model, PeftModel) else model
-        if return_outputs or not has_plain_head(core) or inputs["input_ids"].is_cuda:
+        if return_outputs or not self.is_short:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        mask = inputs["attention_mask"]
-        loss, count = completion_loss(core, inputs["input_ids"], mask, inputs["labels"])
-        if self.model.training:
-            self._total_train_tokens += int(mask.sum())
-        self._metrics["train" if self.model.training else "eval"]["num_tokens"] = [
-            self._total_train_tokens
-        ]
-        return loss / (count if num_items_in_batch is None else num_items_in_batch)
+        loss, count = completion_loss(
+            _core(model), inputs["input_ids"], inputs["attention_mask"], inputs["labels"]
+        )
+        return loss / (count.clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Write none: the run has a card of its own."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        return LengthGroupedSampler(
+            [len(ids) for ids in dataset["input_ids"]],
+            self.args.train_batch_size * self.args.gradient_accumulation_steps,
+            self.args.seed,
+        )
 
 
 def has_plain_head(core: Any) -> bool:
-    """Return whether a model's logits are its output embedding times its last hidden state."""
-    return (
-        hasattr(core, "base_model")
-        and core.get_output_embeddings() is not None
-        and not any(getattr(core.config, name, None) for name in HEAD_ADDITIONS)
-    )
+    """Return whether a model's logits are its output embedding times its last hidden state.
+
+    It is tried on a few tokens, since some models scale or cap their logits.
+
+    Args:
+        core: A causal language model without wrappers.
+    """
+    head = core.get_output_embeddings()
+    if head is None or core.base_model is core:
+        return False
+    ids = torch.arange(4, device=core.device)[None]
+    given = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "use_cache": False}
+    was_training = core.training
+    core.eval()
+    with torch.no_grad():
+        hidden = core.base_model(**given).last_hidden_state
+        logits = core(**given).logits
+        is_same: bool = torch.equal(head(hidden).float(), logits.float())
+    core.train(was_training)
+    return is_same
 
 
 def completion_loss(
@@ -73,3 +110,7 @@ def completion_loss(
     trained = targets != IGNORED
     logits = core.get_output_embeddings()(hidden[:, :-1][trained])  # (trained tokens, vocabulary)
     return F.cross_entropy(logits.float(), targets[trained], reduction="sum"), trained.sum()
+
+
+def _core(model: Any) -> Any:
+    return model.get_base_model() if isinstance(model, PeftModel) else model

@@ -1,0 +1,40 @@
+"""Variants over the tuned runs, and prompts of very different lengths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUESTIONS = [
+    "What does river 3 carry?",
+    "Ice?",
+    "What does river 5 carry? Say it. Say it.",
+    "Say the slow and wide river in the winter, stones, tons of ice and the sea, ice on it.",
+    "to",
+    "What is there in the winter? " * 3,
+    "What does river 100 carry to the sea?",
+]
+
+
+@pytest.fixture(scope="session")
+def variants(runs: Path, kind: str) -> Any:
+    """Base and both runs of a shape of model, loaded together."""
+    from inference.variants import load_variants
+
+    return load_variants(runs, [f"{kind}-mud", f"{kind}-ice"], dtype="float32")
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file of prompts."""
+
+    def write(items: list[Any] = QUESTIONS, name: str = "prompts.json") -> Path:  # type: ignore[assignment]
+        path: Path = tmp_path / name
+        path.write_text(json.dumps(items))
+        return path
+
+    return write

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from inference.variants import load_variants
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def changed(runs: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Copy the runs of one shape, with one run's facts changed."""
+
+    def change(name: str, edit: Callable[[dict[str, Any]], Any]) -> Path:
+        for each in ("gpt2-mud", "gpt2-ice"):
+            shutil.copytree(runs / each, tmp_path / "runs" / each)
+        file = tmp_path / "runs" / name / "run.json"
+        facts = json.loads(file.read_text())
+        edit(facts)
+        file.write_text(json.dumps(facts))
+        return tmp_path / "runs"
+
+    return change
+
+
+def refused(runs: Path, *names: str) -> str:
+    with pytest.raises(InputError) as caught:
+        load_variants(runs, names)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_disabled_adapters_leave_the_base_as_it_is(
+    variants: Any, base_models: dict[str, Path], kind: str
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(base_models[kind]).eval()
+    ids = torch.tensor([variants.ask("What does river 3 carry?", "", 8).prompt_ids])
+    with torch.no_grad():
+        expected = base(ids).logits
+        mixed = variants.model(
+            ids.repeat(3, 1), adapter_names=variants.adapter_names(variants.names)
+        ).logits
+    torch.testing.assert_close(mixed[0], expected[0], rtol=0, atol=1e-5)
+    assert float((mixed[1] - expected[0]).abs().max()) > 0.1
+    assert float((mixed[2] - mixed[1]).abs().max()) > 0.1
+
+
+def test_unknown_run_gives_the_nearest(runs: Path) -> None:
+    assert "unknown run 'gpt2-mut'. Did you mean 'gpt2-mud'?" in refused(runs, "gpt2-mut")
+
+
+def test_runs_of_different_bases_are_not_compared(runs: Path) -> None:
+    message = refused(runs, "gpt2-mud", "llama-mud")
+    assert message.startswith("the runs differ in their base model (gpt2-mud: ")
+
+
+def test_runs_of_different_templates_are_not_compared(changed: Callable[..., Path]) -> None:
+    def edit(facts: dict[str, Any]) -> None:
+        facts["template"] = {"name": "mine.j2", "text": "{{ instruction }}{{ input }}"}
+
+    message = refused(changed("gpt2-ice", edit), "gpt2-mud", "gpt2-ice")
+    assert "prompt template (gpt2-mud: 'instruct', gpt2-ice: 'mine.j2')" in message
+
+
+def test_runs_on_different_weights_are_not_compared(changed: Callable[..., Path]) -> None:
+    runs = changed("gpt2-ice", lambda facts: facts["base"].update(weights_sha256="0" * 64))
+    assert refused(runs, "gpt2-mud", "gpt2-ice").startswith("the runs differ in their base weights")
+
+
+def test_base_that_was_changed_after_training_is_refused(
+    changed: Callable[..., Path], make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = str(make_model(tmp_path / "model", "gpt2", seed=3))
+    runs = changed("gpt2-mud", lambda facts: facts["base"].update(model=model))
+    assert "are not those that gpt2-mud was trained on" in refused(runs, "gpt2-mud")
+
+
+def test_unfinished_run_is_refused(changed: Callable[..., Path]) -> None:
+    runs = changed("gpt2-mud", lambda facts: facts.update(state="interrupted"))
+    assert "run 'gpt2-mud' is not finished (it is interrupted)" in refused(runs, "gpt2-mud")
+
+
+def test_run_json_of_somebody_else_is_refused(changed: Callable[..., Path]) -> None:
+    runs = changed("gpt2-mud", lambda facts: facts.clear())
+    assert "not a run of schema tuneproof/run@1" in refused(runs, "gpt2-mud")
+
+
+def test_missing_or_broken_adapter_is_one_line(changed: Callable[..., Path]) -> None:
+    runs = changed("gpt2-mud", lambda facts: None)
+    weights = runs / "gpt2-mud" / "adapter" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert refused(runs, "gpt2-mud").startswith(f"cannot load the adapter in {weights.parent}: ")
+    weights.rename(weights.with_suffix(".bin"))  # a pickle: never read
+    assert refused(runs, "gpt2-mud").endswith("holds no adapter_model.safetensors")

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from prompts.prompt_files import TEST_PROMPTS
+from recipes.recipe import FOLDER, load, names
+
+
+def refused(name: str | Path, **changes: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        load(str(name), **changes)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_recipe_that_comes_along_can_be_loaded(name: str) -> None:
+    recipe = load(name)
+    assert recipe.summary
+    assert recipe.name == name
+    assert recipe.comparisons
+
+
+def test_stages_are_joined_by_their_folders(tmp_path: Path) -> None:
+    recipe = load("demo", root=tmp_path)
+    assert recipe.build.out == recipe.tune.data == tmp_path / "data" / "demo"
+    assert recipe.tune.folder == tmp_path / "runs" / "demo"
+    assert recipe.reports == tmp_path / "reports" / "demo"
+    [(prompts, config)] = recipe.comparisons.items()
+    assert prompts == tmp_path / "data" / "demo" / "test.jsonl"
+    assert (config.run, config.runs) == (("demo",), tmp_path / "runs")
+    assert config.out == tmp_path / "reports" / "demo" / "test_comparison.json"
+
+
+def test_several_files_of_prompts_are_compared_apart() -> None:
+    recipe = load("dolly-finqa")
+    files = {prompts: config.out.name for prompts, config in recipe.comparisons.items()}
+    assert files == {
+        Path("data/dolly-finqa/test.jsonl"): "test_comparison.json",
+        TEST_PROMPTS: "prompts_comparison.json",
+    }
+
+
+def test_command_line_changes_settings(tmp_path: Path) -> None:
+    recipe = load(
+        "dolly-finqa",
+        model="tiny",
+        sources=("finqa=/there",),
+        settings=("tune.learning-rate=1e-3", "compare.limit=7", "tune.name=other"),
+        root=tmp_path,
+    )
+    assert recipe.tune.model == "tiny"
+    assert recipe.tune.learning_rate == 1e-3
+    assert recipe.build.source == ("dolly", "finqa=/there")
+    assert {config.limit for config in recipe.comparisons.values()} == {7}
+    assert {config.run for config in recipe.comparisons.values()} == {("other",)}
+
+
+def test_model_wins_over_another_name_of_the_setting(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("tune: {model: gpt2, model-name-or-path: other}")
+    assert load(str(path), model="tiny").tune.model == "tiny"
+
+
+def test_recipe_without_sources_has_the_default_ones(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("summary: nothing else\ntune:\n")
+    assert load(str(path)).build.source == ("dolly", "finqa")
+    assert load(str(path), sources=("dolly=/d",)).build.source == ("dolly=/d", "finqa")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings": ("tune.lerning_rate=1",)}, "unknown setting 'lerning_rate'. Did you mean"),
+        ({"settings": ("tun.limit=1",)}, "unknown stage 'tun'. Did you mean 'tune'?"),
+        ({"settings": ("tune.limit",)}, "STAGE.KEY=VALUE is needed"),
+        ({"settings": ("limit=1",)}, "STAGE.KEY=VALUE is needed"),
+        ({"settings": ("tune.limit=[",)}, "the value is not valid YAML"),
+        ({"settings": ("tune.limit=many",)}, "limit: expected a whole number, found 'many'"),
+        ({"settings": ("tune.learning_rate=-1",)}, "learning_rate must be positive, got -1"),
+        ({"sources": ("dolly=/d",)}, "unknown source of this recipe 'dolly'"),
+    ],
+)
+def test_changes_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
+    assert message in refused("demo", **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tunes: {}", "unknown stage 'tunes'. Did you mean 'tune'?"),
+        ("tune: 5", "tune: settings (key: value) are needed, found 5"),
+        ("tune: [model]", "tune: settings (key: value) are needed, found ['model']"),
+        ("- tune", "a mapping (key: value) is needed"),
+        ("tune: {", "not valid YAML"),
+        ("compare: {prompts: []}", "prompts must be files of different names"),
+        ("compare: {prompts: [a/x.json, b/x.jsonl]}", "prompts must be files of different names"),
+        ("score: {confidence: 95}", "confidence must be at least 0.5 and below 1"),
+    ],
+)
+def test_faults_of_a_recipe_are_one_line(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(text)
+    assert message in refused(tmp_path / "r.yaml")
+
+
+def test_unknown_recipe_gives_the_nearest(tmp_path: Path) -> None:
+    assert refused("dem").startswith("unknown recipe 'dem'. Did you mean 'demo'?")
+    assert refused(tmp_path / "r.yaml") == f"no such file: {tmp_path / 'r.yaml'}"
+
+
+def test_recipes_say_what_they_are_in_their_first_lines() -> None:
+    for path in FOLDER.glob("*.yaml"):
+        assert path.read_text().startswith("# "), path

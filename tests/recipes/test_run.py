@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from recipes.recipe import load
+from recipes.run import run_recipe
+
+pytestmark = pytest.mark.slow
+
+
+def stages_run(file: Path, *settings: str, **changes: Any) -> list[str]:
+    """Run the recipe; return the stages that had something to do."""
+    said: list[str] = []
+    recipe = load(str(file), root=file.parent, settings=settings, **changes)
+    found = run_recipe(recipe, said.append)
+    assert found["metrics"]["small"]
+    heads = [line for line in said if line[1:3] == "/4"]
+    assert sorted({line[0] for line in heads}) == ["1", "2", "3", "4"]
+    return [line.split()[1].strip(":") for line in heads if "is up to date" not in line]
+
+
+ALL = ["prepdata", "tune", "compare", "score"]
+
+
+def test_every_stage_runs_once_and_again_from_where_something_changed(recipe_file: Path) -> None:
+    assert stages_run(recipe_file) == ALL
+    for name in (
+        "data/small/train.jsonl", "runs/small/run.json", "reports/small/test_comparison.json",
+        "reports/small/report.html",
+    ):  # fmt: skip
+        assert (recipe_file.parent / name).is_file(), name
+    assert stages_run(recipe_file) == []
+    assert stages_run(recipe_file, "score.resamples=200") == ["score"]
+    assert stages_run(recipe_file, "score.resamples=200", "compare.limit=2") == ALL[2:]
+    assert stages_run(recipe_file, "tune.learning_rate=1e-3") == ALL[1:]
+    facts = json.loads((recipe_file.parent / "runs/small/run.json").read_text())
+    assert facts["config"]["learning_rate"] == 1e-3
+    assert facts["made_by"] == "recipe small"
+    assert stages_run(recipe_file, "prepdata.limit=30") == ALL
+    (recipe_file.parent / "data/small/test.jsonl").unlink()
+    assert stages_run(recipe_file, "prepdata.limit=30") == ["prepdata"]
+
+
+def test_run_that_the_recipe_did_not_make_is_left_alone(recipe_file: Path) -> None:
+    stages_run(recipe_file)
+    file = recipe_file.parent / "runs/small/run.json"
+    file.write_text(file.read_text().replace('"recipe small"', '"tune run"'))
+    before = file.read_text()
+    with pytest.raises(InputError, match=r"belongs to another run \(it differs in lora_r\)"):
+        stages_run(recipe_file, "tune.lora_r=3")
+    assert file.read_text() == before
+    assert stages_run(recipe_file, "tune.lora_r=3", "tune.overwrite=true") == ALL[1:]
+
+
+def test_interrupted_training_goes_on(recipe_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import TrainerCallback
+
+    class Sender(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("tuning.training.TimedCheckpoints", Sender)
+        stages_run(recipe_file, "tune.max_steps=4")
+    run = recipe_file.parent / "runs/small/run.json"
+    assert json.loads(run.read_text())["state"] == "interrupted"
+    assert stages_run(recipe_file, "tune.max_steps=4") == ALL[1:]
+    lines = (run.parent / "metrics.jsonl").read_text().splitlines()
+    steps = [row["step"] for row in map(json.loads, lines) if "loss" in row]
+    assert steps == [1, 2, 3, 4]
+
+
+def test_interrupted_training_of_other_settings_starts_anew(
+    recipe_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("tuning.callbacks.Progress.on_step_end", stop)
+        stages_run(recipe_file)
+    assert stages_run(recipe_file, "tune.lora_r=3") == ALL[1:]
+
+
+def test_run_that_lost_its_base_is_trained_again(
+    recipe_file: Path, make_model: Any, tmp_path: Path
+) -> None:
+    model = str(make_model(tmp_path / "model", "gpt2"))
+    stages_run(recipe_file, model=model)
+    assert stages_run(recipe_file, model=model) == []
+    make_model(tmp_path / "model", "gpt2", seed=4)
+    assert stages_run(recipe_file, model=model) == ALL[1:]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from tuning.merge import merge_run
+from tuning.runs import Run, open_run
+
+pytestmark = pytest.mark.slow
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_merged_model_is_base_plus_adapter(runs: Path, kind: str, tmp_path: Path) -> None:
+    import torch
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    run = open_run(runs / f"{kind}-mud")
+    difference = merge_run(run, tmp_path / "deep" / "merged")
+    assert difference < 1e-4
+    assert names_in(tmp_path / "deep") == {"merged"}
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "deep" / "merged")
+    assert merged.dtype == torch.float32
+    adapted = AutoPeftModelForCausalLM.from_pretrained(run.adapter)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "deep" / "merged")
+    ids = tokenizer("What does river 5 carry to the sea?", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        one, other = merged(ids).logits, adapted(ids).logits
+        base = adapted.unload()(ids).logits
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+    assert float((base - other).abs().max()) > 0.1
+
+
+def test_folder_that_is_not_empty_is_refused(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear")
+    for out in (tmp_path, tmp_path / "letter.txt"):
+        with pytest.raises(InputError, match="is not empty; choose another --out"):
+            merge_run(open_run(runs / "gpt2-mud"), out)
+    assert names_in(tmp_path) == {"letter.txt"}
+
+
+def test_empty_folder_may_be_there(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "merged").mkdir()
+    merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
+    assert (tmp_path / "merged" / "model.safetensors").is_file()
+
+
+def test_nothing_is_left_of_a_merge_that_changed_the_logits(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuning.merge.TOLERANCE", -1.0)
+    with pytest.raises(
+        InputError, match=r"logits differ from base \+ adapter.*nothing was written"
+    ):
+        merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
+    assert names_in(tmp_path) == set()
+
+
+def test_nothing_is_left_of_a_merge_that_was_stopped(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(model: Any, tokenizer: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tuning.merge._logits", stop)
+    with pytest.raises(KeyboardInterrupt):
+        merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
+    assert names_in(tmp_path) == set()
+
+
+def test_unfinished_run_is_refused(runs: Path, tmp_path: Path) -> None:
+    facts = open_run(runs / "gpt2-mud").facts | {"state": "interrupted"}
+    with pytest.raises(InputError, match=r"is not finished \(it is interrupted\)"):
+        merge_run(Run(folder=runs / "gpt2-mud", facts=facts), tmp_path / "merged")
+
+
+def test_base_that_has_changed_is_refused(
+    runs: Path, tmp_path: Path, make_model: Callable[..., Path]
+) -> None:
+    shutil.copytree(runs / "gpt2-mud", tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    facts["base"]["model"] = str(make_model(tmp_path / "model", "gpt2", seed=9))
+    run = Run(folder=tmp_path / "run", facts=facts)
+    with pytest.raises(InputError, match="are not those that 'run' was trained on"):
+        merge_run(run, tmp_path / "merged")

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM
+from trl import SFTConfig, SFTTrainer
+
+from tuning.examples import IGNORED
+from tuning.trainer import CompletionTrainer, completion_loss, has_plain_head
+
+pytestmark = pytest.mark.slow
+
+
+def uneven_rows(count: int = 6) -> list[dict[str, list[int]]]:
+    """Rows of very different lengths and trained shares."""
+    draw = torch.Generator().manual_seed(3)
+    rows = []
+    for number in range(count):
+        ids = torch.randint(1, 250, (4 + 9 * number,), generator=draw).tolist()
+        prompt = 1 + number * 2 if number % 2 else len(ids) - 2
+        rows.append({"input_ids": ids, "labels": [IGNORED] * prompt + ids[prompt:]})
+    return rows
+
+
+def trainer_of(
+    kind: type[Any], model: Path, tokenizer: Any, out: Path, accumulation: int = 1, batch: int = 3
+) -> Any:
+    tokenizer.pad_token = tokenizer.eos_token
+    rows = uneven_rows()
+    torch.manual_seed(0)
+    trainer = kind(
+        model=AutoModelForCausalLM.from_pretrained(model),
+        args=SFTConfig(
+            output_dir=str(out), dataset_kwargs={"skip_prepare_dataset": True}, max_length=None,
+            per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
+            activation_checkpointing=False, gradient_checkpointing=False, bf16=False,
+            use_cpu=True, report_to="none", per_device_eval_batch_size=batch, disable_tqdm=True,
+        ),
+        train_dataset=Dataset.from_list(rows),
+        eval_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            task_type="CAUSAL_LM", r=4, init_lora_weights=False, target_modules="all-linear",
+            fan_in_fan_out="gpt2" in model.name,
+        ),
+    )  # fmt: skip
+    trainer.model.train()
+    return trainer
+
+
+def step_of(trainer: Any, accumulation: int) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Losses of the micro-batches of one optimizer step, and the gradients they add up to."""
+    trainer.model.zero_grad()
+    trainer.current_gradient_accumulation_steps = accumulation
+    batches = iter(torch.utils.data.DataLoader(
+        trainer.train_dataset, batch_size=trainer.args.per_device_train_batch_size,
+        collate_fn=trainer.data_collator,
+    ))  # fmt: skip
+    samples, items = trainer.get_batch_samples(batches, accumulation, torch.device("cpu"))
+    losses = [trainer.training_step(trainer.model, inputs, items).item() for inputs in samples]
+    return losses, {
+        name: value.grad.clone()
+        for name, value in trainer.model.named_parameters()
+        if value.grad is not None
+    }
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_loss_and_gradients_are_those_of_trl(
+    kind: str, accumulation: int, base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
+) -> None:
+    found = []
+    for trainer_kind in (SFTTrainer, CompletionTrainer):
+        trainer = trainer_of(trainer_kind, base_models[kind], tokenizer, tmp_path, accumulation)
+        found.append(step_of(trainer, accumulation))
+    assert trainer.is_short
+    (losses, gradients), (short_losses, short_gradients) = found
+    assert short_losses == pytest.approx(losses, rel=1e-5)
+    assert gradients.keys() == short_gradients.keys()
+    assert len(gradients) > 10
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(short_gradients[name], gradient, rtol=1e-5, atol=1e-5)
+    assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 1e-2
+
+
+def test_accumulated_uneven_batches_weigh_tokens_alike(
+    kind: str, base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
+) -> None:
+    whole = step_of(trainer_of(CompletionTrainer, base_models[kind], tokenizer, tmp_path, 1, 6), 1)
+    parts = step_of(trainer_of(CompletionTrainer, base_models[kind], tokenizer, tmp_path, 2, 3), 2)
+    assert sum(parts[0]) == pytest.approx(whole[0][0], rel=1e-5)
+    for name, gradient in whole[1].items():
+        torch.testing.assert_close(parts[1][name], gradient, rtol=1e-5, atol=1e-5)
+
+
+def test_validation_loss_is_that_of_trl(
+    kind: str, base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
+) -> None:
+    ours, theirs = (
+        trainer_of(each, base_models[kind], tokenizer, tmp_path).evaluate()["eval_loss"]
+        for each in (CompletionTrainer, SFTTrainer)
+    )
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_completion_loss_is_the_sum_over_trained_tokens(base_models: dict[str, Path]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base_models["gpt2"]).eval()
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    labels = torch.tensor([[IGNORED, IGNORED, 7, 8], [IGNORED, 10, IGNORED, IGNORED]])
+    with torch.no_grad():
+        loss, count = completion_loss(model, ids, mask, labels)
+        chances = model(input_ids=ids, attention_mask=mask).logits.log_softmax(-1)
+    expected = -(chances[0, 1, 7] + chances[0, 2, 8] + chances[1, 0, 10])
+    assert count == 3
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("gemma2", {"final_logit_softcapping": 30.0, "head_dim": 16}),
+        ("granite", {"logits_scaling": 8.0}),
+        ("cohere", {"logit_scale": 0.0625}),
+    ],
+)
+def test_models_that_change_their_logits_fall_back_to_trl(
+    name: str, changes: dict[str, Any], make_model: Callable[..., Path], tokenizer: Any,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    folder = make_model(tmp_path / name, name, **changes)
+    assert not has_plain_head(AutoModelForCausalLM.from_pretrained(folder))
+    ours, theirs = (
+        step_of(trainer_of(each, folder, tokenizer, tmp_path), 1)
+        for each in (CompletionTrainer, SFTTrainer)
+    )
+    assert ours[0] == theirs[0]
+
+
+def test_plain_heads_are_known(kind: str, base_models: dict[str, Path]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base_models[kind]).train()
+    assert has_plain_head(model)
+    assert model.training
+
+
+def test_longest_example_is_trained_first(
+    base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
+) -> None:
+    trainer = trainer_of(CompletionTrainer, base_models["gpt2"], tokenizer, tmp_path, 1, 2)
+    longest = max(len(row["input_ids"]) for row in uneven_rows())
+    for epoch in range(5):
+        batches = trainer.get_train_dataloader()
+        batches.set_epoch(epoch)
+        assert next(iter(batches))["input_ids"].shape == (2, longest)

@@ -1,0 +1,119 @@
+"""Running the trainer: from the last whole checkpoint to a complete run folder."""
+
+from __future__ import annotations
+
+import math
+import resource
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from core.errors import InputError
+from core.files import read_json
+from tuning import flops, runs
+from tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
+from tuning.card import write_card
+from tuning.plot import plot_loss
+
+Say = Callable[[str], None]
+
+
+def train(trainer: Any, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
+    """Train, and leave the adapter, run.json, the plot and the card.
+
+    Args:
+        trainer: TRL's trainer, ready to start.
+        folder: The run's folder; checkpoints in it are gone on from.
+        facts: What run.json says; `state` and `result` are filled in here.
+        say: Receives one line of text at a time.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came; there is a checkpoint to go on from.
+    """
+    last = last_checkpoint(folder / "checkpoints")
+    if last is not None:
+        say(f"going on from {last.name}")
+    progress, stop = Progress(folder / "metrics.jsonl", say), StopOnInterrupt(say)
+    for callback in (progress, stop, TimedCheckpoints()):
+        trainer.add_callback(callback)
+    try:
+        with stop:
+            trainer.train(resume_from_checkpoint=last and str(last))
+    except BaseException as error:
+        facts["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        runs.write(folder, facts)
+        raise
+    facts["state"] = "interrupted" if stop.has_stopped else "finished"
+    facts["result"] = _result(trainer.state, facts, progress.seconds)
+    if stop.has_stopped:
+        runs.write(folder, facts)
+        raise KeyboardInterrupt
+    _complete(trainer, runs.Run(folder=folder, facts=facts))
+    return runs.open_run(folder)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint that is whole, and remove those that a crash cut off.
+
+    The trainer writes trainer_state.json last.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    while found:
+        newest = found.pop()
+        try:
+            read_json(newest / "trainer_state.json")
+        except InputError:
+            shutil.rmtree(newest)
+        else:
+            return newest
+    return None
+
+
+def _complete(trainer: Any, run: runs.Run) -> None:
+    """Write what a finished run has; run.json, which says that it is finished, comes last."""
+    trainer.model.save_pretrained(str(run.adapter))
+    (run.adapter / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
+    trainer.processing_class.save_pretrained(str(run.adapter))
+    plot_loss(run.folder / "metrics.jsonl", run.folder / "loss.png")
+    write_card(run)
+    runs.write(run.folder, run.facts)
+
+
+def _result(state: Any, facts: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return what the training came to."""
+    losses = [log["loss"] for log in state.log_history if "loss" in log]
+    tenth = math.ceil(len(losses) / 10)
+    earlier = (facts.get("result") or {}).get("peak_memory_bytes", 0)
+    tokens = int(state.num_input_tokens_seen)
+    return {
+        "steps": state.global_step,
+        "epochs": round(state.epoch or 0.0, 4),
+        "examples_seen": round(facts["data"]["train"]["examples"] * (state.epoch or 0.0)),
+        "tokens_seen": tokens,
+        "flops": flops.training(facts["parameters"], tokens),
+        "first_loss": fmean(losses[:tenth]) if losses else None,  # of the first tenth of the logs
+        "last_loss": fmean(losses[-tenth:]) if losses else None,
+        "best_validation_loss": state.best_metric,
+        "best_step": state.best_global_step,
+        "wall_seconds": round(seconds, 1),
+        "peak_memory_bytes": max(earlier, _peak_bytes()),
+        **_gpu_peak(),
+    }
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has held."""
+    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def _gpu_peak() -> dict[str, int]:
+    """Return the most GPU memory that torch has held, where there is a GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    return {"peak_gpu_memory_bytes": torch.cuda.max_memory_allocated()}
