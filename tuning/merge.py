@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.quiet import quiet_libraries
 from inference import models
 from tuning.runs import Run
 
@@ -68,6 +69,7 @@ def _check(run: Run, out: Path) -> None:
 
 def _write(run: Run, merged: Path) -> float:
     """Write the merged model; return its largest logit difference from base + adapter."""
+    quiet_libraries()  # before PEFT loads bitsandbytes
     from peft import PeftModel
 
     base = run.facts["base"]["model"]
