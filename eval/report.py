@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from core.files import atomic_write, fingerprint, write_json, write_text
+from core.versions import versions_of
 from eval.analysis import analyse
 from eval.comparison import Comparison
 from eval.config import ReportConfig
@@ -87,7 +86,7 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
             "confidence": config.confidence,
         },
         "definitions": definitions(scores.length_unit, with_labels=comparison.labels is not None),
-        "versions": versions(),
+        "versions": versions_of(_PACKAGES),
     }
     return {**result, "certainty": certainty(result)}
 
@@ -106,14 +105,3 @@ def definitions(length_unit: str, *, with_labels: bool) -> dict[str, dict[str, s
         }
         for name, spec in metrics_of(with_labels=with_labels).items()
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages the figures depend on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

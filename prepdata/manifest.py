@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
 from core.files import fingerprint, read_json, write_json
+from core.versions import versions_of
 from prepdata import registry
 from prepdata.config import BuildConfig
 from prepdata.records import FILES, Split
@@ -105,7 +104,7 @@ def write(
             }
             for split, name in FILES.items()
         },
-        "versions": _versions(),
+        "versions": versions_of(PACKAGES),
     }
     write_json(folder / NAME, value)
     return value
@@ -153,13 +152,3 @@ def _fingerprints(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
     return {file.name: fingerprint(file) for file in local_files(path)}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-            found[name] = "not installed"
-    return found

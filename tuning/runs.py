@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,17 +142,6 @@ def check(config: TuneConfig) -> Standing:
 def write(folder: Path, facts: dict[str, Any]) -> None:
     """Write run.json, whole or not at all."""
     write_json(folder / "run.json", {"schema": SCHEMA, **facts})
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that decide a result."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-            found[name] = "not installed"
-    return found
 
 
 def table(runs: list[Run]) -> str:

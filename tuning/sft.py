@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InputError
+from core.versions import versions_of
 from inference import models
 from prompts import templates
 from prompts.templates import Template
@@ -134,7 +135,7 @@ def _facts(config: TuneConfig, data: Data, job: _Job, model: Any) -> dict[str, A
             "total": sum(size for size, _ in sizes),
         },
         "adapted_layers": adapted_layers(model),
-        "versions": runs.versions(),
+        "versions": versions_of(runs.PACKAGES),
     }
 
 
