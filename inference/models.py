@@ -123,6 +123,11 @@ def context_length(model: Any) -> int | None:
     return int(value) if value else None
 
 
+def width(model: Any) -> int:
+    """Return the size of the model's hidden states."""
+    return int(model.config.get_text_config().hidden_size)
+
+
 def weights_hash(model: str) -> str:
     """Return one SHA-256 over the model's weight files, whatever dtype they are loaded in."""
     digest = hashlib.sha256()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from inference import models
 from tuning.config import TuneConfig
 
 LIBRARIES = 0.7 * 2**30
@@ -25,7 +26,7 @@ def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float
         counts: `examples`, `tokens` and `trained_tokens` of the training records.
     """
     shape = model.config.get_text_config()
-    width, layers = int(shape.hidden_size), int(shape.num_hidden_layers)
+    width, layers = models.width(model), int(shape.num_hidden_layers)
     values = [
         (value.numel(), value.element_size(), value.requires_grad) for value in model.parameters()
     ]

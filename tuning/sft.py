@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import InputError
@@ -18,6 +18,7 @@ from tuning.arguments import arguments
 from tuning.config import TuneConfig
 from tuning.data import Data, read_data
 from tuning.examples import Examples, encode, marked
+from tuning.learning_rate import default_learning_rate
 from tuning.registry import METHODS
 from tuning.targets import adapted_layers, check_targets
 
@@ -39,8 +40,10 @@ def finetune(config: TuneConfig, say: Say = print, *, made_by: str = "tune run")
     found = runs.check(config)
     data = read_data(config.data, config.limit)
     job = _job(config, data)
-    trainer = _trainer(config, job)
-    facts = _facts(config, data, job, trainer.model) | {"made_by": made_by}
+    rate = config.learning_rate or default_learning_rate(models.width(job.model), is_adapter=True)
+    trainer = _trainer(replace(config, learning_rate=rate), job)
+    facts = _facts(config, data, job, trainer.model)
+    facts |= {"learning_rate": rate, "made_by": made_by}
     if found.state == "new" and config.folder.exists():
         shutil.rmtree(config.folder)
     config.folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +154,8 @@ def _announce(facts: dict[str, Any], job: _Job, config: TuneConfig, say: Say) ->
     )
     say(
         f"{config.method}: {parameters['trainable']:,} of {parameters['total']:,} parameters are "
-        f"trained ({share:.2%}), in {', '.join(facts['adapted_layers'])}"
+        f"trained ({share:.2%}), in {', '.join(facts['adapted_layers'])}; "
+        f"learning rate {facts['learning_rate']:g}"
     )
     say(f"memory: about {memory.estimate(job.model, config, counts) / 2**30:.1f} GiB")
     for row in job.train.rows[:2]:
