@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from tqdm import tqdm
 from core.errors import InputError
 from core.files import existing_file, fingerprint, read_json, write_json
 from inference.config import CompareConfig
-from inference.generate import answer_batch
+from inference.label_task import find_task
+from inference.panels import Panel, load_panels
 from inference.progress import Progress
-from inference.variants import Variants, load_variants
-from prompts.fit import Encoded
+from prepdata import manifest
+from prepdata.records import FILES
 from prompts.prompt_files import Prompt, read_prompts
 
 SCHEMA = "tuneproof/comparison@1"
@@ -27,7 +28,7 @@ LINE_S = 30
 
 
 def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
-    """Answer a file of prompts by base and runs, and write the comparison.
+    """Answer a file of prompts by base, runs and baselines, and write the comparison.
 
     An interrupted comparison goes on where it stopped when it is started again with the same
     prompts and settings.
@@ -37,30 +38,27 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
     """
     _check_out(prompts, config.out)
     items = read_prompts(prompts)[: config.limit]
-    variants = load_variants(config.runs, config.run, dtype=config.dtype)
-    asked = {
-        item.id: variants.ask(item.prompt, item.input, config.max_new_tokens) for item in items
-    }
-    encoded = {name: question for name, question in asked.items() if question is not None}
-    if not encoded:
+    task = find_task(prompts, items)
+    panels, facts = load_panels(items, config, task)
+    described = [row for panel in panels for row in panel.described]
+    left_out = {name for panel in panels for name in panel.left_out}
+    asked = [item for item in items if item.id not in left_out]
+    if not asked:
         raise InputError(f"{prompts}: all {len(items)} prompts are too long for the model")
     key = identity(prompts, config)
     with Progress(config.out, key) as progress:
-        _answer(variants, encoded, config, progress)
+        for panel in panels:
+            _answer(panel, asked, config, progress)
+        shortened = {name for panel in panels for name in panel.shortened}
         value = {
             "schema": SCHEMA,
             "identity": key,
-            "decoding": config.recorded(),
-            "template": variants.template.text,
+            **facts,
             "prompts": {"file": str(prompts), "sha256": fingerprint(prompts)},
-            "labels": None,
-            "left_out": [item.id for item in items if item.id not in encoded],
-            "variants": variants.described,
-            "items": [
-                _item(item, encoded[item.id], progress.done[item.id])
-                for item in items
-                if item.id in encoded
-            ],
+            "labels": task and list(task.labels),
+            "left_out": [item.id for item in items if item.id in left_out],
+            "variants": described,
+            "items": [_item(item, item.id in shortened, progress.done[item.id]) for item in asked],
         }
         write_json(config.out, value)
         progress.finish()
@@ -70,12 +68,16 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
 def identity(prompts: Path, config: CompareConfig) -> str:
     """Return a hash of all that decides the answers; it needs no model to be loaded."""
     folders = [config.runs / name for name in config.run]
+    beside = [prompts.parent / name for name in (manifest.NAME, FILES["train"])]
     facts = {
         "prompts": fingerprint(existing_file(prompts)),
+        "beside": [fingerprint(file) if file.is_file() else None for file in beside],
         "limit": config.limit,
         "decoding": config.recorded(),
         "batch_size": config.batch_size if config.do_sample else None,  # it decides the draws
         "dtype": config.dtype,
+        "calibrate": config.calibrate,
+        "no_baselines": config.no_baselines,
         "runs": list(config.run),
         "trained": [fingerprint(existing_file(folder / "run.json")) for folder in folders],
     }
@@ -105,39 +107,38 @@ def _check_out(prompts: Path, out: Path) -> None:
 
 
 def _answer(
-    variants: Variants, encoded: Mapping[str, Encoded], config: CompareConfig, progress: Progress
+    panel: Panel, items: Sequence[Prompt], config: CompareConfig, progress: Progress
 ) -> None:
     """Answer what is not answered yet, short prompts first, so that little is padding.
 
     The batches are the same whatever is answered already, and so is each batch's seed: an
     interrupted comparison draws what an uninterrupted one would have drawn.
     """
-    names = sorted(encoded, key=lambda name: len(encoded[name].prompt_ids))
+    by_length = sorted(items, key=lambda item: len(item.prompt) + len(item.input))
     told = time.monotonic()
     with tqdm(
-        total=len(names), desc="answering", unit=" prompts", file=sys.stderr, disable=None
+        total=len(items), desc=panel.names[-1], unit=" prompts", file=sys.stderr, disable=None
     ) as bar:
-        for start in range(0, len(names), config.batch_size):
-            batch = names[start : start + config.batch_size]
-            if not all(name in progress.done for name in batch):
-                ids = [encoded[name].prompt_ids for name in batch]
-                answers = answer_batch(variants, ids, config, config.seed + start)
-                for name, by_variant in zip(batch, answers, strict=True):
-                    progress.add(name, {key: value.as_row() for key, value in by_variant.items()})
+        for start in range(0, len(items), config.batch_size):
+            batch = by_length[start : start + config.batch_size]
+            if not all(progress.has(item.id, panel.names) for item in batch):
+                answers = panel.answer(batch, config.seed + start)
+                for item, rows in zip(batch, answers, strict=True):
+                    progress.add(item.id, rows)
             bar.update(len(batch))
             if bar.disable and time.monotonic() - told > LINE_S:
                 told = time.monotonic()
-                print(f"answered {start + len(batch):,} of {len(names):,}", file=sys.stderr)
+                print(f"answered {start + len(batch):,} of {len(items):,}", file=sys.stderr)
 
 
-def _item(item: Prompt, encoded: Encoded, answers: dict[str, Any]) -> dict[str, Any]:
+def _item(item: Prompt, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": item.id,
         "task": item.task,
         "group": item.group,
         "prompt": item.prompt,
         "input": item.input,
-        "truncated": encoded.is_shortened,
+        "truncated": is_shortened,
         "reference": item.reference,
         "answers": answers,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,8 +58,14 @@ class CompareConfig(Decoding):
     """Ask the first so many prompts only."""
     batch_size: int = 16
     """Prompts answered at once (each by every variant)."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = field(default="auto")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    calibrate: Literal["none", "prior"] = "none"
+    """Where answers are labels: prior divides what the base gives a label by what it gives it after
+    an empty input."""
+    no_baselines: bool = False
+    """Where answers are labels: leave out chance, majority class and TF-IDF + logistic
+    regression."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""

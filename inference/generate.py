@@ -55,7 +55,7 @@ def answer_batch(
             input_ids=ids,
             attention_mask=mask,
             generation_config=_settings(decoding, stops, variants.tokenizer.pad_token_id),
-            adapter_names=variants.adapter_names(names * len(prompts)),
+            **variants.routed(names * len(prompts)),
         )
     new = output[:, ids.shape[1] :].tolist()
     answers = [_answer(row, stops, variants.tokenizer) for row in new]

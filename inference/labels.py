@@ -66,7 +66,7 @@ def trie_of(sequences: Sequence[Sequence[int]]) -> Trie:
     return Trie(tokens=tokens, parents=parents, paths=paths)
 
 
-@torch.inference_mode()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def label_log_probabilities(
     model: Any,
     prompts: Sequence[Sequence[int]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ class Progress:
         first = json.dumps(self._key) + "\n"
         if not whole or whole[0] != first:
             whole = [first]
-        self.done = dict(json.loads(line) for line in whole[1:])
+        self.done = {}
+        for line in whole[1:]:
+            name, answers = json.loads(line)
+            self.done[name] = self.done.get(name, {}) | answers
         write_text(self._path, "".join(whole))
         self._handle = self._path.open("a", encoding="utf-8")
         return self
@@ -40,9 +44,13 @@ class Progress:
         """Close the file."""
         self._handle.close()
 
+    def has(self, name: str, variants: Iterable[str]) -> bool:
+        """Return whether the variants have answered a prompt."""
+        return self.done.get(name, {}).keys() >= set(variants)
+
     def add(self, name: str, answers: dict[str, Any]) -> None:
-        """Remember the answers to one prompt."""
-        self.done[name] = answers
+        """Remember answers to one prompt."""
+        self.done[name] = self.done.get(name, {}) | answers
         self._handle.write(json.dumps([name, answers]) + "\n")
         self._handle.flush()
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError, unknown
-from core.files import read_json
+from core.errors import InputError
 from inference import models
+from inference.finished import described, is_classifier, read_facts
 from prompts.fit import Encoded, fit
 from prompts.templates import Template
 
 BASE = "base"
-RUN_SCHEMA = "tuneproof/run@1"
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -35,13 +34,30 @@ class Variants:
     max_length: int
     """Most tokens a training example had."""
 
-    def adapter_names(self, names: Sequence[str]) -> list[str]:
-        """Return PEFT's adapter name for each variant's name."""
-        known = {name: f"v{index}" for index, name in enumerate(self.names)}
-        return ["__base__" if name == BASE else known[name] for name in names]
+    def routed(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Return what tells the model which adapter each row of a batch goes through.
 
-    def ask(self, instruction: str, input: str, max_new_tokens: int) -> Encoded | None:  # noqa: A002
+        Args:
+            names: The variant of every row.
+        """
+        known = {name: f"v{index}" for index, name in enumerate(self.names)}
+        return {"adapter_names": ["__base__" if name == BASE else known[name] for name in names]}
+
+    def ask(
+        self,
+        instruction: str,
+        input: str,  # noqa: A002
+        max_new_tokens: int,
+        *,
+        reserve: int = 0,
+    ) -> Encoded | None:
         """Return a question as tokens, shortened to what the runs know and the model can hold.
+
+        Args:
+            instruction: What is asked.
+            input: The context.
+            max_new_tokens: Room to leave for the answer in the model's context.
+            reserve: Room to leave for the answer in the longest example of the training.
 
         Returns:
             The tokens, or None where the question is too long even without its input.
@@ -56,7 +72,7 @@ class Variants:
                 f"max_new_tokens {max_new_tokens} leaves no room for a prompt in the model's "
                 f"{context} tokens"
             )
-        limit = min(room, self.max_length)
+        limit = min(room, self.max_length - reserve)
         return fit(self.template, self.tokenizer, instruction, input, max_length=limit)
 
 
@@ -92,7 +108,7 @@ def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "au
         template=Template(name=first["template"]["name"], text=template),
         described=[
             {"name": BASE, "model": base, "adapter": None},
-            *(_described(runs, name, facts[name]) for name in names),
+            *(described(name, facts[name], runs / name / "adapter") for name in names),
         ],
         max_length=max(fact["config"]["max_length"] for fact in facts.values()),
     )
@@ -126,19 +142,12 @@ def _with_adapters(model: Any, adapters: Sequence[Path]) -> Any:
 
 
 def _facts(runs: Path, name: str) -> dict[str, Any]:
-    file = runs / name / "run.json"
-    if not file.is_file():
-        raise unknown("run", name, [path.parent.name for path in runs.glob("*/run.json")])
-    facts = read_json(file)
-    if not isinstance(facts, dict) or facts.get("schema") != RUN_SCHEMA:
-        raise InputError(f"{file}: not a run of schema {RUN_SCHEMA}")
-    if facts["state"] != "finished":
-        raise InputError(
-            f"run {name!r} is not finished (it is {facts['state']}); "
-            "the same `tune run` command goes on with it"
-        )
-    if not (file.parent / "adapter" / WEIGHTS).is_file():  # PEFT would ask the Hub for it
-        raise InputError(f"{file.parent / 'adapter'} holds no {WEIGHTS}")
+    facts = read_facts(runs, name)
+    if is_classifier(facts):
+        raise InputError(f"run {name!r} trained a classification head; it answers no prompts")
+    adapter = runs / name / "adapter"
+    if not (adapter / WEIGHTS).is_file():  # PEFT would ask the Hub for it
+        raise InputError(f"{adapter} holds no {WEIGHTS}")
     return facts
 
 
@@ -155,15 +164,3 @@ def _shared(
         )
         raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")
     return next(iter(values.values()))
-
-
-def _described(runs: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "model": facts["base"]["model"],
-        "adapter": str(runs / name / "adapter"),
-        "method": facts["config"]["method"],
-        "parameters": facts["parameters"],
-        "training_seconds": facts["result"]["wall_seconds"],
-        "peak_memory_bytes": facts["result"]["peak_memory_bytes"],
-    }

@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import InputError
 from inference import compare as module
+from inference import panels
 from inference.compare import compare, is_up_to_date
 from inference.config import CompareConfig
 from inference.generate import Answer
@@ -30,7 +31,7 @@ def config(runs: Path, tmp_path: Path) -> CompareConfig:
 def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> list[int]:
     """Have Ctrl-C come after some batches; return the seeds of all that were asked."""
     seeds: list[int] = []
-    ask = module.answer_batch
+    ask = panels.answer_batch
 
     def answer(variants: Any, prompts: Any, decoding: Any, seed: int) -> Any:
         if len(seeds) == batches:
@@ -38,7 +39,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> list[int]:
         seeds.append(seed)
         return ask(variants, prompts, decoding, seed)
 
-    monkeypatch.setattr(module, "answer_batch", answer)
+    monkeypatch.setattr(panels, "answer_batch", answer)
     return seeds
 
 

@@ -47,9 +47,7 @@ def test_disabled_adapters_leave_the_base_as_it_is(
     ids = torch.tensor([variants.ask("What does river 3 carry?", "", 8).prompt_ids])
     with torch.no_grad():
         expected = base(ids).logits
-        mixed = variants.model(
-            ids.repeat(3, 1), adapter_names=variants.adapter_names(variants.names)
-        ).logits
+        mixed = variants.model(ids.repeat(3, 1), **variants.routed(variants.names)).logits
     torch.testing.assert_close(mixed[0], expected[0], rtol=0, atol=1e-5)
     assert float((mixed[1] - expected[0]).abs().max()) > 0.1
     assert float((mixed[2] - mixed[1]).abs().max()) > 0.1

@@ -1,0 +1,189 @@
+"""`infer compare` on a labelled task: scored labels, free answers and baselines in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from eval.config import ReportConfig
+from eval.report import report
+from inference.compare import compare, is_up_to_date
+from inference.config import CompareConfig
+
+pytestmark = pytest.mark.slow
+
+LABELS = ["mud", "mud and ice", "tons of ice"]
+BASELINES = ["chance", "majority", "tf-idf"]
+
+
+@pytest.fixture(scope="module")
+def labelled(base_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of a labelled task, and a run tuned on it."""
+    from tuning.config import TuneConfig
+    from tuning.sft import finetune
+
+    folder: Path = tmp_path_factory.mktemp("labelled")
+    words = dict(zip(LABELS, ("slow", "wide", "winter"), strict=True))
+    for name, count in (("train", 37), ("val", 6), ("test", 12)):
+        rows = [
+            {
+                "id": f"{name}-{n}", "task": "river", "instruction": "What is in it?",
+                "input": words[LABELS[n % 3]] + " is it" * (n % 2),
+                "output": LABELS[n % 3],
+            }
+            for n in range(count)
+        ]  # fmt: skip
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    manifest = {"schema": "tuneproof/data@1", "labels": {"river": LABELS}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    config = TuneConfig(
+        data=folder, model=str(base_models["gpt2"]), name="river", runs=folder / "runs",
+        max_length=96, num_train_epochs=20, per_device_train_batch_size=6, learning_rate=1e-2,
+        lora_r=8,
+    )  # fmt: skip
+    finetune(config, lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def config(labelled: Path, tmp_path: Path) -> CompareConfig:
+    return CompareConfig(
+        run=("river",), runs=labelled / "runs", out=tmp_path / "comparison.json", batch_size=5
+    )
+
+
+def test_every_answer_has_text_label_and_probabilities(
+    labelled: Path, config: CompareConfig
+) -> None:
+    value = compare(labelled / "test.jsonl", config)
+    assert value["labels"] == LABELS
+    assert [row["name"] for row in value["variants"]] == ["base", "river", *BASELINES]
+    assert value["decoding"]["max_new_tokens"] < 40  # little more than the longest label
+    for item in value["items"]:
+        for name, answer in item["answers"].items():
+            chances = answer["label_probabilities"]
+            assert list(chances) == LABELS
+            assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
+            assert chances[answer["label"]] == max(chances.values())
+            assert (answer["text"] is None) == (name in BASELINES)
+    tuned = [item["answers"]["river"] for item in value["items"]]
+    assert all(
+        answer["label"] == item["reference"] == answer["text"]
+        for answer, item in zip(tuned, value["items"], strict=True)
+    )
+
+
+def test_report_sets_the_run_against_base_and_baselines(
+    labelled: Path, config: CompareConfig, tmp_path: Path
+) -> None:
+    compare(labelled / "test.jsonl", config)
+    found = report([config.out], tmp_path / "report", ReportConfig(resamples=100))
+    assert found["metrics"]["river"]["accuracy"]["value"] == 1
+    assert found["metrics"]["majority"]["accuracy"]["value"] == pytest.approx(1 / 3)
+    assert found["metrics"]["tf-idf"]["accuracy"]["value"] == 1
+
+
+def test_answers_do_not_depend_on_the_batch(labelled: Path, config: CompareConfig) -> None:
+    def found(size: int) -> list[Any]:
+        items = compare(labelled / "test.jsonl", replace(config, batch_size=size))["items"]
+        return [item["answers"][name] for item in items for name in ("base", "river")]
+
+    for one, other in zip(found(1), found(7), strict=True):
+        assert one["text"] == other["text"]
+        assert one["label_probabilities"] == pytest.approx(other["label_probabilities"], abs=1e-4)
+
+
+def test_scores_are_those_of_separate_forwards(
+    labelled: Path, config: CompareConfig, base_models: dict[str, Path]
+) -> None:
+    import torch
+    from peft import AutoPeftModelForCausalLM
+
+    from inference.models import load_tokenizer
+    from prompts import templates
+    from prompts.fit import completion_ids, prompt_ids
+
+    item = compare(labelled / "test.jsonl", replace(config, limit=2))["items"][1]
+    model = AutoPeftModelForCausalLM.from_pretrained(labelled / "runs/river/adapter").eval()
+    tokenizer = load_tokenizer(str(base_models["gpt2"]))
+    asked = prompt_ids(templates.load(), tokenizer, item["prompt"], item["input"])
+
+    def alone(label: str) -> float:
+        answer = completion_ids(tokenizer, label)
+        with torch.no_grad():
+            logits = model(torch.tensor([asked + answer])).logits[0].log_softmax(-1)
+        places = range(len(asked) - 1, len(asked) + len(answer) - 1)
+        return float(sum(logits[at, token] for at, token in zip(places, answer, strict=True)))
+
+    expected = torch.tensor([alone(label) for label in LABELS]).softmax(0).tolist()
+    found = item["answers"]["river"]["label_probabilities"]
+    assert list(found.values()) == pytest.approx(expected, abs=1e-4)
+
+
+def test_calibration_divides_the_base_by_its_prior_and_nothing_else(
+    labelled: Path, config: CompareConfig
+) -> None:
+    import torch
+
+    plain, calibrated = (
+        compare(labelled / "test.jsonl", replace(config, calibrate=how))["items"]
+        for how in ("none", "prior")
+    )
+
+    def chances(items: list[Any], variant: str) -> Any:
+        rows = [item["answers"][variant]["label_probabilities"].values() for item in items]
+        return torch.tensor([list(row) for row in rows]).log()
+
+    torch.testing.assert_close(chances(plain, "river"), chances(calibrated, "river"))
+    change = chances(calibrated, "base") - chances(plain, "base")
+    change = change - change[:, :1]  # the same factor for every label of a prompt drops out
+    assert float(change.abs().max()) > 0.01
+    torch.testing.assert_close(change, change[:1].expand_as(change), atol=1e-3, rtol=0)
+
+
+def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
+    labelled: Path, config: CompareConfig
+) -> None:
+    value = compare(labelled / "test.jsonl", replace(config, no_baselines=True))
+    assert [row["name"] for row in value["variants"]] == ["base", "river"]
+    assert is_up_to_date(labelled / "test.jsonl", replace(config, no_baselines=True))
+    for changes in ({}, {"calibrate": "prior", "no_baselines": True}):
+        assert not is_up_to_date(labelled / "test.jsonl", replace(config, **changes))
+
+
+def test_interrupted_between_two_panels_goes_on(
+    labelled: Path, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference import panels
+
+    whole = compare(labelled / "test.jsonl", replace(config, out=config.out.with_name("whole")))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(panels, "predict", _interrupt)
+        compare(labelled / "test.jsonl", config)
+    monkeypatch.setattr(panels, "answer_batch", _interrupt)  # nothing is generated again
+    assert compare(labelled / "test.jsonl", config) == whole
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_run_named_like_a_baseline_is_refused(labelled: Path, config: CompareConfig) -> None:
+    runs = config.runs
+    (runs / "majority").symlink_to(runs / "river")
+    with pytest.raises(InputError, match="'majority' is the name of a run and of a baseline"):
+        compare(labelled / "test.jsonl", replace(config, run=("majority",)))
+
+
+def test_labels_alike_to_the_tokenizer_are_refused(labelled: Path, config: CompareConfig) -> None:
+    from inference.scored import LabelScorer
+    from inference.variants import load_variants
+
+    variants = load_variants(config.runs, ["river"])
+    with pytest.raises(InputError, match="the labels 'ice' and 'ice' are the same to the tokeni"):
+        LabelScorer(variants, ["ice", "ice"])
