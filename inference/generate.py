@@ -45,25 +45,48 @@ def answer_batch(
     """
     import torch
 
-    names = variants.names
-    rows = [list(prompt) for prompt in prompts for _ in names]
+    from inference.decode import can_decode, decode
+
+    names = variants.names * len(prompts)
+    rows = [list(prompt) for prompt in prompts for _ in variants.names]
     ids, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     stops = stop_ids(variants)
     torch.manual_seed(seed)
+    if can_decode(variants.model):
+        new = decode(
+            variants.model,
+            ids,
+            mask,
+            lambda kept: variants.routed([names[row] for row in kept]),
+            stops,
+            decoding,
+        )
+    else:
+        new = _by_generate(variants, ids, mask, names, decoding)
+    answers = [_answer(row, stops, variants.tokenizer) for row in new]
+    width = len(variants.names)
+    return [
+        dict(zip(variants.names, answers[start : start + width], strict=True))
+        for start in range(0, len(answers), width)
+    ]
+
+
+def _by_generate(
+    variants: Variants, ids: Any, mask: Any, names: Sequence[str], decoding: Decoding
+) -> list[list[int]]:
+    """Return each row's new tokens by transformers' own `generate`, which knows every cache."""
+    import torch
+
+    settings = _settings(decoding, stop_ids(variants), variants.tokenizer.pad_token_id)
     with torch.inference_mode():
         output = variants.model.generate(
             input_ids=ids,
             attention_mask=mask,
-            generation_config=_settings(decoding, stops, variants.tokenizer.pad_token_id),
-            **variants.routed(names * len(prompts)),
+            generation_config=settings,
+            **variants.routed(names),
         )
-    new = output[:, ids.shape[1] :].tolist()
-    answers = [_answer(row, stops, variants.tokenizer) for row in new]
-    width = len(names)
-    return [
-        dict(zip(names, answers[start : start + width], strict=True))
-        for start in range(0, len(answers), width)
-    ]
+    new: list[list[int]] = output[:, ids.shape[1] :].tolist()
+    return new
 
 
 def _settings(decoding: Decoding, stops: set[int], pad: int) -> Any:
