@@ -35,7 +35,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write new keys and values, both (rows, heads, tokens, width), behind those held."""
-        if not self.is_initialized:
+        if self._held == 0:
             rows, heads, _, width = key_states.shape
             self.keys = key_states.new_empty(rows, heads, self._room, width)
             self.values = value_states.new_empty(rows, heads, self._room, value_states.shape[-1])

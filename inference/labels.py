@@ -66,7 +66,7 @@ def trie_of(sequences: Sequence[Sequence[int]]) -> Trie:
     return Trie(tokens=tokens, parents=parents, paths=paths)
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def label_log_probabilities(
     model: Any,
     prompts: Sequence[Sequence[int]],

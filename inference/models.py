@@ -6,7 +6,8 @@ Weights are read from safetensors only and no code from a model's repository is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TINY = Path(__file__).resolve().parent.parent / "tiny"
 
+ENCODER_HINT = ". An encoder (BERT, DistilBERT, ...) is tuned with --objective classify"
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -46,17 +48,25 @@ def lasting_name(model: str) -> str:
     return model if model == "tiny" else place
 
 
-def load_tokenizer(model: str) -> Any:
-    """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position)."""
+def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
+    """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
+
+    Args:
+        model: ``tiny``, a folder, or a Hub id.
+        needs_eos: Whether answers are generated, so that EOS must be there to end them.
+    """
     from transformers import AutoTokenizer
 
     with _one_clear_error(model, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(location(model), trust_remote_code=False)
-    if tokenizer.eos_token_id is None:
+    if tokenizer.eos_token_id is None and needs_eos:
         raise InputError(
             f"the tokenizer of {model!r} has no EOS token; nothing could teach it to stop"
+            f"{ENCODER_HINT}"
         )
     if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token_id is None:
+            raise InputError(f"the tokenizer of {model!r} has neither a padding nor an EOS token")
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
@@ -84,8 +94,71 @@ def load_model(model: str, *, dtype: Dtype = "auto", device: str | None = None) 
         listed = ", ".join(sorted(found["missing_keys"])[:3])
         raise InputError(
             f"the weights of {model!r} are not those of a causal language model: {listed} missing"
+            f"{ENCODER_HINT}"
+        )
+    if _sees_ahead(loaded):  # an encoder with the head of its masked language modelling
+        raise InputError(
+            f"{model!r} is no causal language model: it sees the tokens it is to predict"
+            f"{ENCODER_HINT}"
         )
     return loaded.to(device)
+
+
+def _sees_ahead(model: Any) -> bool:
+    """Return whether what a model says of a token depends on the next one."""
+    import torch
+
+    if getattr(model.config, "is_decoder", None) is not False:  # only encoders can be both
+        return False
+    with torch.inference_mode():
+        one, other = (model(input_ids=torch.tensor([[5, ahead]])).logits[0, 0] for ahead in (6, 7))
+    return not torch.allclose(one, other, atol=1e-3)
+
+
+def load_classifier(
+    model: str,
+    labels: Sequence[str],
+    *,
+    pad_token_id: int,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+) -> tuple[Any, list[str]]:
+    """Return a model with a classification head on a device, and the names of its head's modules.
+
+    A head that the base does not have yet begins with random weights from torch's global state. It
+    is in float32 whatever the dtype of the rest, since it is trained.
+
+    Args:
+        model: ``tiny``, a folder, or a Hub id, of any architecture that transformers classifies by.
+        labels: The label set; logits are in its order.
+        pad_token_id: What texts are filled up with; decoders look for the last token before it.
+        dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+        device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    from inference.head_modules import in_float32, new_modules
+
+    device = device or best_device()
+    with _one_clear_error(model, "model"), _unreported():
+        loaded, found = AutoModelForSequenceClassification.from_pretrained(
+            location(model),
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
+            problem_type="single_label_classification",
+            ignore_mismatched_sizes=True,  # a head for other labels; the rest is checked below
+            dtype=torch_dtype(dtype, device),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    for config in (loaded.config, loaded.config.get_text_config()):
+        config.pad_token_id = pad_token_id
+        config.use_cache = False
+    new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
+    head = new_modules(loaded, new, where=model)
+    in_float32(loaded, head)
+    return loaded.to(device), head
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:
@@ -160,6 +233,21 @@ def _weight_files(place: str) -> list[Path]:
 
 
 @contextmanager
+def _unreported() -> Iterator[None]:
+    """Keep transformers from saying, many lines long, that the head is new and nothing sharded."""
+    names = ("modeling_utils", "distributed.tensor_parallel")
+    loggers = [logging.getLogger(f"transformers.{name}") for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
 def _one_clear_error(model: str, what: str) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
     from core.quiet import quiet_libraries
@@ -178,4 +266,6 @@ def _one_clear_error(model: str, what: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
+        if "AutoModelForCausalLM" in reason:
+            hint = ENCODER_HINT
         raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

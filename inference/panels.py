@@ -12,6 +12,7 @@ from inference.baselines import BASELINES, predict
 from inference.config import CompareConfig
 from inference.finished import is_classifier, read_facts
 from inference.generate import answer_batch
+from inference.heads import Head, load_head
 from inference.label_task import LabelTask, text_of
 from inference.scored import LabelScorer, labelled, longest_label
 from inference.variants import Variants, load_variants
@@ -74,8 +75,6 @@ def load_panels(
             recorded["calibrate"] = config.calibrate
     if task is not None:
         for name in heads:
-            from inference.heads import load_head
-
             panels.append(of_head(load_head(config.runs, name, task.labels, dtype=config.dtype)))
         baselines = None if config.no_baselines else of_baselines(task, items)
         panels += [baselines] if baselines else []
@@ -124,8 +123,8 @@ def of_models(
     )
 
 
-def of_head(head: Any) -> Panel:
-    """Return a classification head (`inference.heads.Head`)."""
+def of_head(head: Head) -> Panel:
+    """Return a classification head."""
     (row,) = head.described
     return Panel(
         described=[row],

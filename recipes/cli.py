@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from core.errors import Group
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+RUN_EXAMPLES = """\b
+recipe run demo
+recipe run twitter-topics --model tiny --source twitter-topics=FOLDER
+recipe run demo --set tune.learning_rate=1e-3 --set compare.limit=20
+recipe run imdb-1k --set runs.head.lora_r=8 --set runs.lora=null
+"""
+SHOW_EXAMPLES = """\b
+recipe show imdb --model tiny
+recipe show demo --set tune.lora_r=8 > mine.yaml
+"""
 
 
 @click.group(cls=Group)
@@ -16,19 +31,35 @@ def main() -> None:
 
 @main.command(name="list")
 def list_recipes() -> None:
-    """Show the recipes that come with the package."""
-    from core.options import read_yaml
-    from recipes.recipe import FOLDER, names
+    """Show the recipes that come with the package, with their runs."""
+    from recipes.recipe import load, names
 
-    for name in names():
-        click.echo(f"{name:14} {read_yaml(FOLDER / f'{name}.yaml')['summary']}")
+    recipes = [load(name) for name in names()]
+    rows = [(recipe.name, ", ".join(recipe.runs) or "one run") for recipe in recipes]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for recipe, (name, runs) in zip(recipes, rows, strict=True):
+        click.echo(f"{name:{widths[0]}}  {runs:{widths[1]}}  {recipe.summary}")
 
 
-@main.command()
-@click.argument("name")
-@click.option("--model", "--model-name-or-path", help="Base model instead of the recipe's.")
-@click.option("--source", multiple=True, help="NAME=PATH: a local copy of one of its sources.")
-@click.option("--set", "settings", multiple=True, help="STAGE.KEY=VALUE, may be repeated.")
+def changes(command: Command) -> Command:
+    """Decorate a command with the name of a recipe and the options that change its settings."""
+    for parameter in (
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            help="STAGE.KEY=VALUE, or runs.RUN.KEY=VALUE for one of its runs; may be repeated.",
+        ),
+        click.option("--source", multiple=True, help="NAME=PATH: a local copy of a source."),
+        click.option("--model", "--model-name-or-path", help="Base model instead of the recipe's."),
+        click.argument("name"),
+    ):
+        command = parameter(command)
+    return command
+
+
+@main.command(epilog=RUN_EXAMPLES)
+@changes
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -38,13 +69,7 @@ def list_recipes() -> None:
 def run(
     name: str, model: str | None, source: tuple[str, ...], settings: tuple[str, ...], out: Path
 ) -> None:
-    r"""Run the recipe NAME (or a YAML file): prepare, tune, compare, score.
-
-    \b
-    recipe run demo
-    recipe run dolly-finqa --model tiny --source dolly=FILE --source finqa=FOLDER
-    recipe run demo --set tune.learning_rate=1e-3 --set compare.limit=20
-    """
+    """Run the recipe NAME (or a YAML file): prepare, tune, compare, score."""
     from recipes.recipe import load
 
     recipe = load(name, model=model, sources=source, settings=settings, root=out)
@@ -54,3 +79,17 @@ def run(
     found = run_recipe(recipe, lambda line: click.echo(line, err=True))
     click.echo(text_table(found))
     click.echo(f"report: {recipe.reports / 'report.html'}")
+
+
+@main.command(epilog=SHOW_EXAMPLES)
+@changes
+def show(name: str, model: str | None, source: tuple[str, ...], settings: tuple[str, ...]) -> None:
+    """Show the settings with which the recipe NAME (or a YAML file) would run, as YAML.
+
+    What is not shown is at its default. Saved as a file, it is a recipe of its own.
+    """
+    from recipes.recipe import load
+    from recipes.show import as_yaml
+
+    recipe = load(name, model=model, sources=source, settings=settings)
+    click.echo(as_yaml(recipe), nl=False)

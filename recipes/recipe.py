@@ -1,25 +1,29 @@
-"""Reading a recipe: which settings each of the four stages gets."""
+"""A recipe: which settings each of the four stages gets, and each of its trainings.
+
+What a recipe's file says stands at the bottom; over it goes what the file says for the base model
+that is used (`models`), and over that the command line. In each of these layers `tune` goes to all
+trainings, over what the layers below say of single ones; then `runs` goes to one each.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from core.errors import InputError, unknown
 from core.files import existing_file
-from core.options import from_mapping, read_yaml
+from core.options import from_mapping
 from eval.config import ReportConfig
 from inference.config import CompareConfig
 from prepdata.config import BuildConfig
 from prepdata.records import FILES
 from prompts.prompt_files import TEST_PROMPTS
+from recipes.reading import CONFIGS, Layer, RecipeFile, read_recipe, typed
 from tuning.config import TuneConfig
 
 FOLDER = Path(__file__).parent
-STAGES = ("prepdata", "tune", "compare", "score")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +34,24 @@ class Recipe:
     """The file's name without its ending."""
     summary: str
     """What it does, in a few words."""
+    root: Path
+    """The folder under which data, runs and reports stand."""
     build: BuildConfig
     """Stage one."""
-    tune: TuneConfig
-    """Stage two."""
+    runs: dict[str, TuneConfig]
+    """Stage two: the trainings by their short names; the one of a recipe without `runs` has the
+    empty name."""
+    prompts: tuple[str, ...]
+    """The files of prompts, as the recipe names them."""
     comparisons: dict[Path, CompareConfig]
     """Stage three: the settings for every file of prompts."""
     score: ReportConfig
     """Stage four."""
-    reports: Path
-    """The folder of the comparisons and the report."""
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the comparisons and the report."""
+        return self.root / "reports" / self.name
 
 
 def names() -> list[str]:
@@ -61,78 +73,125 @@ def load(
         name: Of a recipe that comes with the package, or the path of a YAML file.
         model: Base model to use instead of the recipe's.
         sources: ``NAME=PATH`` to read a source of the recipe from a local copy.
-        settings: ``STAGE.KEY=VALUE``; the value is read as YAML.
+        settings: ``STAGE.KEY=VALUE`` or ``runs.NAME.KEY=VALUE``; the value is read as YAML.
         root: The folder under which data/, runs/ and reports/ stand.
 
     Raises:
-        InputError: An unknown recipe, stage or key, or a value that cannot be.
+        InputError: An unknown recipe, section, run or key, or a value that cannot be.
     """
     is_path = name.endswith((".yaml", ".yml"))
     path = existing_file(Path(name)) if is_path else FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise unknown("recipe", name, names())
-    stages, summary = _stages(path)
-    for text in settings:
-        stage, key, value = _setting(text)
-        stages[stage][key] = value
-    if model is not None:
-        stages["tune"].pop("model", None)  # put at the end: it wins over its aliases
-        stages["tune"]["model"] = model
+    file = read_recipe(path)
+    for listed in file.models:  # faults in the sections of other models are told as well
+        _recipe(file, [file.base, file.models[listed], _with_model(Layer(), listed)], root)
+    layers = _layers(file, _with_model(typed(settings), model))
     if sources:
-        listed = _listed(stages["prepdata"].get("source", BuildConfig.source))
-        stages["prepdata"]["source"] = _with_copies(listed, sources)
-    return _recipe(path, stages, summary, root)
+        own = _listed(_over(layers, "prepdata").get("source", BuildConfig.source))
+        layers[-1].stages["prepdata"]["source"] = _with_copies(own, sources)
+    return _recipe(file, layers, root)
 
 
-def _stages(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
-    """Return the settings of each stage as the file has them, and its summary."""
-    content = read_yaml(path)
-    summary = str(content.pop("summary", ""))
-    stages: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
-    for stage, values in content.items():
-        if stage not in stages:
-            raise InputError(f"{path}: {unknown('stage', stage, STAGES)}")
-        if not isinstance(values or {}, dict):
-            raise InputError(f"{path}: {stage}: settings (key: value) are needed, found {values!r}")
-        stages[stage] = {str(key).replace("-", "_"): value for key, value in (values or {}).items()}
-    return stages, summary
+def training_name(recipe: str, short: str) -> str:
+    """Return what a training of a recipe is called."""
+    return f"{recipe}-{short}" if short else recipe
 
 
-def _recipe(path: Path, stages: dict[str, dict[str, Any]], summary: str, root: Path) -> Recipe:
-    name = path.stem
-    files = _listed(stages["compare"].pop("prompts", ["test"]))
-    build = _config(BuildConfig, path, {"out": str(root / "data" / name), **stages["prepdata"]})
-    tune = _config(
-        TuneConfig,
-        path,
-        {"data": str(build.out), "runs": str(root / "runs"), "name": name, **stages["tune"]},
+def default_out(prompts: str, reports: Path) -> Path:
+    """Return where the comparison for a file of prompts goes."""
+    return reports / f"{Path(prompts).stem}_comparison.json"
+
+
+def _with_model(layer: Layer, model: str | None) -> Layer:
+    if model is not None:
+        layer.stages["tune"]["model"] = model
+    return layer
+
+
+def _layers(file: RecipeFile, command: Layer) -> list[Layer]:
+    """Return what the file says, what it says for the model that is used, and the command line."""
+    layers = [file.base]
+    model = _over([file.base, command], "tune").get("model", TuneConfig.model)
+    if model in file.models:
+        layers.append(file.models[model])
+    known = [short for short in _trainings(file, layers) if short]
+    for short in command.runs:
+        if short not in known:
+            raise InputError(f"--set runs.{short}: {unknown('run', short, known)}")
+    return [*layers, command]
+
+
+def _over(layers: Sequence[Layer], stage: str) -> dict[str, Any]:
+    """Return a stage's settings, those of later layers over those of earlier ones."""
+    return {key: value for layer in layers for key, value in layer.stages[stage].items()}
+
+
+def _trainings(file: RecipeFile, layers: Sequence[Layer]) -> dict[str, dict[str, Any]]:
+    """Return the settings of every training by its short name."""
+    common: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        common |= layer.stages["tune"]
+        for settings in found.values():
+            settings |= layer.stages["tune"]
+        for short, own in layer.runs.items():
+            if own is not None:
+                found[short] = found.get(short, common) | own
+            elif found.pop(short, None) is None:
+                raise InputError(f"{file.path}: null for {unknown('run', short, found)}")
+    if not found and any(layer.runs for layer in layers):
+        raise InputError(f"{file.path}: every run is left out")
+    return found or {"": common}
+
+
+def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
+    name, path = file.path.stem, file.path
+    build: BuildConfig = _config(
+        "prepdata", path, {"out": str(root / "data" / name), **_over(layers, "prepdata")}
     )
-    reports = root / "reports" / name
-    shared = {"run": [tune.folder.name], "runs": str(tune.runs), **stages["compare"]}
-    comparisons: dict[Path, CompareConfig] = {}
-    for file in files:
-        out = str(reports / f"{Path(file).stem}_comparison.json")
-        comparisons[_prompt_file(file, build.out)] = _config(
-            CompareConfig, path, {"out": out, **shared}
+    places = {"data": str(build.out), "runs": str(root / "runs")}
+    runs: dict[str, TuneConfig] = {
+        short: _config(
+            "tune", path, {**places, "name": training_name(name, short), **settings}, short
         )
-    outs = {str(config.out) for config in comparisons.values()}
-    if not files or len(outs) < len(files):
+        for short, settings in _trainings(file, layers).items()
+    }
+    titles = [config.folder.name for config in runs.values()]
+    if len(set(titles)) < len(titles) or len({config.runs for config in runs.values()}) > 1:
+        raise InputError(f"{path}: runs need names of their own, in one folder; found {titles}")
+    shared = _over(layers, "compare")
+    prompts = tuple(_listed(shared.pop("prompts", ["test"])))
+    folder = str(next(iter(runs.values())).runs)
+    reports = root / "reports" / name
+    comparisons: dict[Path, CompareConfig] = {
+        _prompt_file(file_name, build.out): _config(
+            "compare",
+            path,
+            {"run": titles, "runs": folder, "out": str(default_out(file_name, reports)), **shared},
+        )
+        for file_name in prompts
+    }
+    outs = {config.out for config in comparisons.values()}
+    if not prompts or len(outs) < len(prompts):
         raise InputError(
-            f"{path}: compare: prompts must be files of different names, found {files}"
+            f"{path}: compare: prompts must be files of different names, found {list(prompts)}"
         )
     return Recipe(
-        name=name,
-        summary=summary,
-        build=build,
-        tune=tune,
-        comparisons=comparisons,
-        score=_config(ReportConfig, path, stages["score"]),
-        reports=reports,
-    )
+        name=name, summary=file.summary, root=root, build=build, runs=runs, prompts=prompts,
+        comparisons=comparisons, score=_config("score", path, _over(layers, "score")),
+    )  # fmt: skip
 
 
-def _config(config: Any, path: Path, values: dict[str, Any]) -> Any:
-    return from_mapping(config, values, str(path))
+def _config(stage: str, path: Path, values: dict[str, Any], short: str = "") -> Any:
+    """Return a stage's settings; errors say in which part of the recipe they are."""
+    where = f"{path}: " + (f"runs.{short}" if short else stage)
+    try:
+        return from_mapping(CONFIGS[stage], values, where)
+    except InputError as error:
+        if str(error).startswith(where):
+            raise
+        raise InputError(f"{where}: {error}") from error
 
 
 def _prompt_file(name: str, data: Path) -> Path:
@@ -140,22 +199,6 @@ def _prompt_file(name: str, data: Path) -> Path:
     if name in FILES:
         return data / FILES[name]
     return TEST_PROMPTS if name == "prompts" else Path(name)
-
-
-def _setting(text: str) -> tuple[str, str, Any]:
-    """Split ``tune.learning_rate=1e-3`` into stage, key and value."""
-    key, equals, value = text.partition("=")
-    stage, dot, field = key.partition(".")
-    if not equals or not dot or not field:
-        raise InputError(
-            f"--set {text!r}: STAGE.KEY=VALUE is needed, as in tune.learning_rate=1e-3"
-        )
-    if stage not in STAGES:
-        raise InputError(f"--set {text!r}: {unknown('stage', stage, STAGES)}")
-    try:
-        return stage, field.replace("-", "_"), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {text!r}: the value is not valid YAML") from error
 
 
 def _listed(value: Any) -> list[str]:

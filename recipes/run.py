@@ -13,6 +13,7 @@ from prepdata import manifest
 from prepdata.config import BuildConfig
 from prepdata.sources.opening import local_files
 from recipes.recipe import Recipe
+from tuning.config import TuneConfig
 
 Say = Callable[[str], None]
 
@@ -66,14 +67,20 @@ def _prepare(recipe: Recipe, say: Say) -> None:
 
 
 def _tune(recipe: Recipe, say: Say) -> None:
+    """Train every run that is not there with these settings."""
+    for number, (short, config) in enumerate(recipe.runs.items(), 1):
+        which = f": {short} ({number} of {len(recipe.runs)})" if short else ""
+        _train(config, f"2/4 tune{which}", f"recipe {recipe.name}", say)
+
+
+def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run."""
     from tuning import runs
 
-    made_by = f"recipe {recipe.name}"
-    config, found = recipe.tune, runs.standing(recipe.tune)
+    found = runs.standing(config)
     if found.state == "finished" and not config.overwrite:
-        return say(f"2/4 tune: {config.folder} is up to date")
-    say("2/4 tune")
+        return say(f"{head}: {config.folder} is up to date")
+    say(head)
     if found.state == "other" and found.facts and found.facts.get("made_by") == made_by:
         say(f"training again, since these have changed: {', '.join(found.differing)}")
         config = dataclasses.replace(config, overwrite=True)

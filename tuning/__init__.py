@@ -1,1 +1,1 @@
-"""Stage two, `tune`: train with TRL's SFTTrainer and PEFT, list runs, merge."""
+"""Stage two, `tune`: teach a model to answer or to label, list runs, merge."""

@@ -1,4 +1,4 @@
-"""The settings of a run as TRL's arguments; the only place that knows its names."""
+"""The settings of a run as the trainers' arguments; the only place that knows their names."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ LOGS = 100
 """Points of the loss curve, whatever the length of the training."""
 
 
-def arguments(config: TuneConfig, device: str, examples: int, *, has_validation: bool) -> Any:
-    """Return TRL's SFTConfig.
+def sft_arguments(config: TuneConfig, device: str, examples: int, *, has_validation: bool) -> Any:
+    """Return TRL's SFTConfig for rows that come tokenised, labelled and fitted.
 
     Args:
         config: The settings.
@@ -22,6 +22,26 @@ def arguments(config: TuneConfig, device: str, examples: int, *, has_validation:
     """
     from trl import SFTConfig
 
+    return SFTConfig(
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        gradient_checkpointing=False,  # TRL turns on this old name of activation_checkpointing
+        **_shared(config, device, examples, has_validation),
+    )
+
+
+def head_arguments(config: TuneConfig, device: str, examples: int, *, has_validation: bool) -> Any:
+    """Return transformers' TrainingArguments for texts with labels; arguments as above."""
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        label_names=["labels"],  # else PEFT's wrapper hides them, and nothing is evaluated
+        **_shared(config, device, examples, has_validation),
+    )
+
+
+def _shared(config: TuneConfig, device: str, examples: int, has_validation: bool) -> dict[str, Any]:
+    """Return what is the same whatever the objective."""
     choice: dict[str, Any] = {"eval_strategy": "no"}
     if has_validation:
         choice = {
@@ -29,35 +49,32 @@ def arguments(config: TuneConfig, device: str, examples: int, *, has_validation:
             "load_best_model_at_end": True,
             "metric_for_best_model": "eval_loss",
         }
-    return SFTConfig(
-        output_dir=str(config.folder / "checkpoints"),
-        dataset_kwargs={"skip_prepare_dataset": True},  # rows come tokenised, labelled and fitted
-        max_length=None,
-        num_train_epochs=config.num_train_epochs,
-        max_steps=config.max_steps or -1,
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        per_device_eval_batch_size=config.per_device_train_batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.lr_scheduler_type,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        gradient_checkpointing=False,  # the old name of the next one, which TRL turns on
-        activation_checkpointing=config.gradient_checkpointing,
-        use_cpu=device == "cpu",
-        bf16=device == "cuda",
-        seed=config.seed,
-        logging_steps=max(1, _steps(config, examples) // LOGS),
-        logging_nan_inf_filter=False,  # a loss that is no number must be seen
-        include_num_input_tokens_seen="non_padding",
-        save_strategy="epoch",
-        save_total_limit=2,
-        disable_tqdm=True,
-        dataloader_pin_memory=device == "cuda",
-        report_to="none",
+    return {
+        "output_dir": str(config.folder / "checkpoints"),
+        "num_train_epochs": config.num_train_epochs,
+        "max_steps": config.max_steps or -1,
+        "per_device_train_batch_size": config.per_device_train_batch_size,
+        "per_device_eval_batch_size": config.per_device_train_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.lr_scheduler_type,
+        "warmup_steps": config.warmup_steps,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "activation_checkpointing": config.gradient_checkpointing,
+        "use_cpu": device == "cpu",
+        "bf16": device == "cuda",
+        "seed": config.seed,
+        "logging_steps": max(1, _steps(config, examples) // LOGS),
+        "logging_nan_inf_filter": False,  # a loss that is no number must be seen
+        "include_num_input_tokens_seen": "non_padding",
+        "save_strategy": "epoch",
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device == "cuda",
+        "report_to": "none",
         **choice,
-    )
+    }
 
 
 def _steps(config: TuneConfig, examples: int) -> int:

@@ -14,5 +14,11 @@ def write_card(run: Run) -> None:
 
     text = (Path(__file__).parent / "card.md.j2").read_text(encoding="utf-8")
     template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    card = template.render(name=run.name, facts=run.facts, base=run.facts["base"]["model"])
+    card = template.render(
+        name=run.name,
+        facts=run.facts,
+        base=run.facts["base"]["model"],
+        saved=run.saved.name,
+        prompts=run.prompts,
+    )
     write_text(run.folder / "README.md", card)

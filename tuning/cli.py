@@ -22,13 +22,13 @@ def main() -> None:
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(TuneConfig)
 def run(config: Path | None, **typed: Any) -> None:
-    """Train a run: runs/NAME gets the adapter, run.json, metrics, a plot and a card."""
+    """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
     settings = resolve(TuneConfig, typed, config)
     from tuning.sft import finetune
 
     done = finetune(settings, lambda line: click.echo(line, err=True))
-    click.echo(f"adapter: {done.adapter}")
-    click.echo(f"next: infer compare prompts/test.json --run {done.name}")
+    click.echo(f"{done.saved.name}: {done.saved}")
+    click.echo(f"next: infer compare {done.prompts} --run {done.name}")
 
 
 @main.command(name="list")
@@ -47,7 +47,7 @@ def list_runs(runs: Path) -> None:
 def methods() -> None:
     """Show the training methods."""
     for name, method in METHODS.items():
-        click.echo(f"{name:8} {method.summary}")
+        click.echo(f"{name:8} {method.summary}; for {' and '.join(method.objectives)}")
 
 
 @main.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import unknown
-from tuning.registry import METHODS
+from tuning.registry import METHODS, OBJECTIVES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +19,18 @@ class TuneConfig:
     """The folder that `prepdata build` wrote, or one with a train.jsonl of records."""
     model: str = field(default="gpt2", metadata={"aliases": ("--model-name-or-path",)})
     """The base model: tiny (embedded), a folder, or a Hub id."""
+    objective: Literal["generate", "classify"] = "generate"
+    """What is learned: to write the answer to a prompt, or to choose a label by a classification
+    head."""
     method: str = "lora"
     """What is trained; see `tune methods`."""
     name: str | None = None
-    """The run's name; by default MODEL-METHOD."""
+    """The run's name; by default MODEL-METHOD, with -classify for that objective."""
     runs: Path = Path("runs")
     """The folder that holds the runs."""
     template: str = "instruct"
-    """The prompt template, by name or as a .j2 file; the run keeps its text for inference."""
+    """The prompt template, by name or as a .j2 file; the run keeps its text for inference. To
+    classify, texts are read as they are."""
     limit: int | None = None
     """Train on the first so many records only."""
     max_length: int = 512
@@ -56,6 +60,9 @@ class TuneConfig:
     """The adapter's output is scaled by lora_alpha / lora_r."""
     lora_dropout: float = 0.0
     """Dropout before the adapter; on a CPU 0.05 costs a third of the speed."""
+    lora_bias: Literal["none", "all", "lora_only"] = "none"
+    """Biases that are trained beside the adapter: none, all, or those of the adapted layers. They
+    are the base's own, so that such a run cannot share a base with others."""
     target_modules: tuple[str, ...] = ()
     """Layers that get an adapter, by the end of their names; by default every linear layer but the
     head. May be repeated."""
@@ -72,6 +79,9 @@ class TuneConfig:
         """Reject what cannot be."""
         if self.method not in METHODS:
             raise unknown("method", self.method, METHODS)
+        if self.objective not in OBJECTIVES:
+            raise unknown("objective", self.objective, OBJECTIVES)
+        self._check_method()
         for name in (
             "max_length",
             "num_train_epochs",
@@ -100,6 +110,20 @@ class TuneConfig:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         self._check_name()
 
+    def _check_method(self) -> None:
+        method = METHODS[self.method]
+        if self.objective not in method.objectives:
+            others = [name for name, each in METHODS.items() if self.objective in each.objectives]
+            raise ValueError(
+                f"method {self.method!r} is for --objective {' or '.join(method.objectives)} only; "
+                f"to {self.objective}, use {' or '.join(others)}"
+            )
+        if not method.is_adapter and self.dtype not in ("auto", "float32"):
+            raise ValueError(
+                f"dtype is of frozen weights, and method {self.method!r} freezes none: it trains "
+                f"in float32, not in {self.dtype}"
+            )
+
     def _check_name(self) -> None:
         if self.name is None:
             return
@@ -109,6 +133,14 @@ class TuneConfig:
             raise ValueError("name 'base' is what comparisons call the untuned model")
 
     @property
+    def weights_dtype(self) -> Literal["auto", "float32", "bfloat16", "float16"]:
+        """What the base is loaded in: steps of an optimizer are lost in half precision."""
+        return self.dtype if METHODS[self.method].is_adapter else "float32"
+
+    @property
     def folder(self) -> Path:
         """The run's folder."""
-        return self.runs / (self.name or f"{Path(self.model).resolve().name}-{self.method}")
+        parts = [Path(self.model).resolve().name, self.method]
+        if self.objective != TuneConfig.objective:
+            parts.append(self.objective)
+        return self.runs / (self.name or "-".join(parts))

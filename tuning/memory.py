@@ -7,6 +7,7 @@ from typing import Any
 
 from inference import models
 from tuning.config import TuneConfig
+from tuning.registry import METHODS
 
 LIBRARIES = 0.7 * 2**30
 """What Python, torch, transformers, peft and trl take by themselves."""
@@ -23,7 +24,8 @@ def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float
     Args:
         model: The loaded model with its adapter.
         config: Batch size, longest example, checkpointing.
-        counts: `examples`, `tokens` and `trained_tokens` of the training records.
+        counts: `examples` and `tokens` of the training records, and `trained_tokens` where the
+            model predicts tokens.
     """
     shape = model.config.get_text_config()
     width, layers = models.width(model), int(shape.num_hidden_layers)
@@ -35,7 +37,8 @@ def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float
     mean = counts["tokens"] / counts["examples"]
     tokens = config.per_device_train_batch_size * min(config.max_length, 2 * mean)
     per_layer = 2 if config.gradient_checkpointing else VALUES_PER_LAYER // 2
-    activations = 4 * tokens * width * layers * per_layer
-    share = counts["trained_tokens"] / counts["tokens"]
+    kept = layers if METHODS[config.method].reaches_layers else 1
+    activations = 4 * tokens * width * kept * per_layer
+    share = counts.get("trained_tokens", 0) / counts["tokens"]
     logits = 3 * 4 * tokens * share * int(shape.vocab_size)
     return float(LIBRARIES + weights + 3 * 4 * trained + activations + logits)

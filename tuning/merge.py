@@ -9,6 +9,8 @@ from typing import Any
 from core.errors import InputError
 from core.quiet import quiet_libraries
 from inference import models
+from inference.finished import is_classifier
+from inference.heads import load_tokenizer
 from tuning.runs import Run
 
 TOLERANCE = 1e-3
@@ -53,6 +55,11 @@ def merge_run(run: Run, out: Path) -> float:
 
 
 def _check(run: Run, out: Path) -> None:
+    if run.saved != run.adapter:
+        raise InputError(
+            f"run {run.name!r} trained all weights: {run.saved} is the whole model, and there is "
+            "nothing to merge"
+        )
     if run.facts["state"] != "finished":
         raise InputError(
             f"run {run.name!r} is not finished (it is {run.facts['state']}); "
@@ -72,19 +79,28 @@ def _write(run: Run, merged: Path) -> float:
     quiet_libraries()  # before PEFT loads bitsandbytes
     from peft import PeftModel
 
-    base = run.facts["base"]["model"]
-    tokenizer = models.load_tokenizer(base)
-    model = models.load_model(base, dtype="float32", device="cpu")
+    tokenizer, model = _load(run, run.facts["base"]["model"])
     adapted = PeftModel.from_pretrained(model, str(run.adapter)).eval()
     before = _logits(adapted, tokenizer)
     adapted.merge_and_unload().save_pretrained(str(merged))
     tokenizer.save_pretrained(str(merged))
-    after = _logits(models.load_model(str(merged), dtype="float32", device="cpu"), tokenizer)
+    after = _logits(_load(run, str(merged))[1], tokenizer)
     return max(float((one - other).abs().max()) for one, other in zip(before, after, strict=True))
 
 
+def _load(run: Run, place: str) -> tuple[Any, Any]:
+    """Return tokenizer and model of the run's kind in float32, from its base or a merged folder."""
+    if not is_classifier(run.facts):
+        return models.load_tokenizer(place), models.load_model(place, dtype="float32", device="cpu")
+    tokenizer, labels = load_tokenizer(place), run.facts["head"]["labels"]
+    pad = tokenizer.pad_token_id
+    return tokenizer, models.load_classifier(
+        place, labels, pad_token_id=pad, dtype="float32", device="cpu"
+    )[0]
+
+
 def _logits(model: Any, tokenizer: Any) -> list[Any]:
-    """Return the logits on every probe, each of shape (1, tokens, vocabulary)."""
+    """Return the logits on every probe: (1, tokens, vocabulary), or (1, labels) of a head."""
     import torch
 
     model.eval()

@@ -12,12 +12,18 @@ from typing import Any, Literal
 from core.errors import InputError, unknown
 from core.files import read_json, write_json
 from inference import models
+from prepdata.records import FILES
 from prompts import templates
 from tuning.config import TuneConfig
 from tuning.data import data_fingerprint
+from tuning.registry import METHODS
 
 SCHEMA = "tuneproof/run@1"
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "accelerate", "tokenizers")
+COLUMNS = (
+    "run", "state", "model", "objective", "method", "examples", "trained", "loss", "validation",
+    "time",
+)  # fmt: skip
 PLACE_ONLY = ("name", "runs", "overwrite")
 """Settings that say where a run stands, not what it is."""
 
@@ -40,6 +46,19 @@ class Run:
     def adapter(self) -> Path:
         """Where the best adapter is saved."""
         return self.folder / "adapter"
+
+    @property
+    def saved(self) -> Path:
+        """What the training left: the adapter, or the whole model where all weights are trained."""
+        is_adapter = METHODS[self.facts["config"]["method"]].is_adapter
+        return self.adapter if is_adapter else self.folder / "model"
+
+    @property
+    def prompts(self) -> Path:
+        """What to try the run on."""
+        if self.facts["template"] is None:  # it answers labels only
+            return Path(self.facts["data"]["folder"]) / FILES["test"]
+        return Path("prompts/test.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +117,13 @@ def standing(config: TuneConfig) -> Standing:
     else:
         return Standing(state="new")
     facts = open_run(folder).facts
-    wanted, found = recorded(config), facts["config"]
-    differing = [
-        name for name in wanted if name not in PLACE_ONLY and wanted[name] != found.get(name)
-    ]
+    wanted = recorded(config)
+    found = recorded(TuneConfig()) | facts["config"]  # a setting newer than the run had its default
+    differing = [name for name in wanted if name not in PLACE_ONLY and wanted[name] != found[name]]
     if facts["data"]["fingerprint"] != data_fingerprint(config.data):
         differing.append("the data")
-    if facts["template"]["text"] != templates.load(config.template).text:
+    told = facts["template"]  # none where texts are read as they are
+    if told is not None and told["text"] != templates.load(config.template).text:
         differing.append("the template's text")
     with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
         if facts["base"]["weights_sha256"] != models.weights_hash(config.model):
@@ -146,23 +165,22 @@ def write(folder: Path, facts: dict[str, Any]) -> None:
 
 def table(runs: list[Run]) -> str:
     """Return the runs as an aligned text table, one line each."""
-    rows = [
-        ("run", "state", "model", "method", "examples", "trained", "loss", "validation", "time")
-    ]
+    rows = [[*COLUMNS]]
     for run in runs:
         facts, result = run.facts, run.facts.get("result") or {}
         rows.append(
-            (
+            [
                 run.name,
                 facts["state"],
                 facts["config"]["model"],
+                facts["config"].get("objective", TuneConfig.objective),
                 facts["config"]["method"],
                 f"{facts['data']['train']['examples']:,}",
                 f"{facts['parameters']['trainable'] / facts['parameters']['total']:.2%}",
                 _number(result.get("last_loss")),
                 _number(result.get("best_validation_loss")),
                 f"{result['wall_seconds'] / 60:.1f} min" if "wall_seconds" in result else "",
-            )
+            ]
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.errors import InputError
@@ -14,21 +15,24 @@ def has_conv1d(model: Any) -> bool:
     return any(isinstance(module, Conv1D) for module in model.modules())
 
 
-def check_targets(model: Any, wanted: tuple[str, ...]) -> None:
+def check_targets(model: Any, wanted: Sequence[str], head: Sequence[str] = ()) -> None:
     """Raise InputError when a wanted layer cannot carry an adapter, naming those that can.
 
     Args:
         model: The base model.
         wanted: Ends of layer names, as in PEFT's `target_modules`.
+        head: Names of the modules of a head that is trained whole.
     """
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    head = model.get_output_embeddings()
+    output = model.get_output_embeddings()
     names = {
         name
         for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head
+        if isinstance(module, torch.nn.Linear | Conv1D)
+        and module is not output
+        and not is_within(name, head)
     }
     for target in wanted:
         if not any(name == target or name.endswith(f".{target}") for name in names):
@@ -37,6 +41,11 @@ def check_targets(model: Any, wanted: tuple[str, ...]) -> None:
                 f"target_modules: the model has no layer {target!r} that can carry an adapter. "
                 f"Layers: {', '.join(kinds)}"
             )
+
+
+def is_within(name: str, modules: Sequence[str]) -> bool:
+    """Return whether a module's or parameter's name is one of the modules or inside of one."""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def adapted_layers(model: Any) -> list[str]:

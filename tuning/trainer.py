@@ -6,7 +6,6 @@ for every token nobody trains on. The loss is the same; only the work for nothin
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,14 +13,14 @@ from peft import PeftModel
 from torch.nn import functional as F
 from trl import SFTTrainer
 
-from tuning.batches import LengthGroupedSampler
 from tuning.examples import IGNORED
+from tuning.run_trainer import RunTrainer
 
 COMPACT_DEVICES = ("cuda", "xpu")
 """Where TRL leaves the untrained positions out by itself."""
 
 
-class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
     """An SFTTrainer that computes logits only where a label is.
 
     The mean over trained tokens of a batch (or of all accumulated batches) is the loss, in nats.
@@ -30,11 +29,6 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     def __init__(self, **settings: Any) -> None:
         """Take SFTTrainer's settings, and find out whether the short way is the same here."""
         super().__init__(**settings)
-        if isinstance(self.model, PeftModel):
-            # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
-            self.model.save_pretrained = partial(
-                self.model.save_pretrained, save_embedding_layers=False
-            )
         self.is_short = (
             self.args.device.type not in COMPACT_DEVICES
             and self.accelerator.num_processes == 1
@@ -52,21 +46,11 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         """Return the loss; falls back to TRL's own where the short way would not be the same."""
         if return_outputs or not self.is_short:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        loss, count = completion_loss(
-            _core(model), inputs["input_ids"], inputs["attention_mask"], inputs["labels"]
-        )
+        with self.accelerator.autocast():
+            loss, count = completion_loss(
+                _core(model), inputs["input_ids"], inputs["attention_mask"], inputs["labels"]
+            )
         return loss / (count.clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
-
-    def create_model_card(self, *_: Any, **__: Any) -> None:
-        """Write none: the run has a card of its own."""
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
-        dataset = self.train_dataset if train_dataset is None else train_dataset
-        return LengthGroupedSampler(
-            [len(ids) for ids in dataset["input_ids"]],
-            self.args.train_batch_size * self.args.gradient_accumulation_steps,
-            self.args.seed,
-        )
 
 
 def has_plain_head(core: Any) -> bool:

@@ -6,7 +6,6 @@ import math
 import resource
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,23 +15,25 @@ from core.files import read_json
 from tuning import flops, runs
 from tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
 from tuning.card import write_card
+from tuning.job import Job, Say
 from tuning.plot import plot_loss
+from tuning.registry import METHODS
 
-Say = Callable[[str], None]
 
-
-def train(trainer: Any, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
-    """Train, and leave the adapter, run.json, the plot and the card.
+def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
+    """Train, and leave the weights, run.json, the plot and the card.
 
     Args:
-        trainer: TRL's trainer, ready to start.
+        job: The trainer, ready to start, and what completes its work.
         folder: The run's folder; checkpoints in it are gone on from.
         facts: What run.json says; `state` and `result` are filled in here.
         say: Receives one line of text at a time.
 
     Raises:
+        InputError: What came out of the training is not what it should be.
         KeyboardInterrupt: Ctrl-C came; there is a checkpoint to go on from.
     """
+    trainer = job.trainer
     last = last_checkpoint(folder / "checkpoints")
     if last is not None:
         say(f"going on from {last.name}")
@@ -51,7 +52,11 @@ def train(trainer: Any, folder: Path, facts: dict[str, Any], say: Say) -> runs.R
     if stop.has_stopped:
         runs.write(folder, facts)
         raise KeyboardInterrupt
-    _complete(trainer, runs.Run(folder=folder, facts=facts))
+    try:
+        _complete(job, runs.Run(folder=folder, facts=facts), say)
+    except InputError:
+        runs.write(folder, facts | {"state": "failed"})
+        raise
     return runs.open_run(folder)
 
 
@@ -72,11 +77,12 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _complete(trainer: Any, run: runs.Run) -> None:
+def _complete(job: Job, run: runs.Run, say: Say) -> None:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
-    trainer.model.save_pretrained(str(run.adapter))
-    (run.adapter / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
-    trainer.processing_class.save_pretrained(str(run.adapter))
+    job.trainer.model.save_pretrained(str(run.saved))
+    (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
+    job.trainer.processing_class.save_pretrained(str(run.saved))
+    run.facts.update(job.finish(run.saved, say))
     plot_loss(run.folder / "metrics.jsonl", run.folder / "loss.png")
     write_card(run)
     runs.write(run.folder, run.facts)
@@ -93,7 +99,11 @@ def _result(state: Any, facts: dict[str, Any], seconds: float) -> dict[str, Any]
         "epochs": round(state.epoch or 0.0, 4),
         "examples_seen": round(facts["data"]["train"]["examples"] * (state.epoch or 0.0)),
         "tokens_seen": tokens,
-        "flops": flops.training(facts["parameters"], tokens),
+        "flops": flops.training(
+            facts["parameters"],
+            tokens,
+            reaches_layers=METHODS[facts["config"]["method"]].reaches_layers,
+        ),
         "first_loss": fmean(losses[:tenth]) if losses else None,  # of the first tenth of the logs
         "last_loss": fmean(losses[-tenth:]) if losses else None,
         "best_validation_loss": state.best_metric,

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recipes.cli import main
+from recipes.recipe import load
 
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "numpy", "accelerate", "matplotlib"}
 
@@ -16,7 +17,7 @@ def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["", "run", "list"])
+@pytest.mark.parametrize("command", ["", "run", "show", "list"])
 def test_help_imports_nothing_heavy(command: str) -> None:
     code = (
         "import sys\nfrom recipes.cli import main\n"
@@ -28,9 +29,23 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     assert done.stdout.startswith("Usage: ")
 
 
-def test_recipes_are_listed_with_their_summaries() -> None:
+def test_help_of_run_and_show_has_examples_on_lines_of_their_own() -> None:
+    assert "\n  recipe run demo\n" in invoke("run", "--help").output
+    assert "\n  recipe show imdb --model tiny\n" in invoke("show", "--help").output
+
+
+def test_recipes_are_listed_with_their_runs_and_summaries() -> None:
     lines = invoke("list").output.splitlines()
     assert any(line.startswith("demo ") and "embedded" in line for line in lines)
+    assert any(line.split()[:4] == ["imdb", "lora,", "head,", "head-only"] for line in lines)
+
+
+def test_show_prints_a_recipe(tmp_path: Path) -> None:
+    result = invoke("show", "demo", "--model", "gpt2", "--set", "tune.lora_r=8")
+    assert result.exit_code == 0, result.output
+    (tmp_path / "demo.yaml").write_text(result.stdout)
+    wanted = load("demo", model="gpt2", settings=("tune.lora_r=8",))
+    assert load(str(tmp_path / "demo.yaml")) == wanted
 
 
 @pytest.mark.parametrize(

@@ -17,18 +17,20 @@ def refused(name: str | Path, **changes: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("model", ["gpt2", "tiny"])
 @pytest.mark.parametrize("name", names())
-def test_every_recipe_that_comes_along_can_be_loaded(name: str) -> None:
-    recipe = load(name)
+def test_every_recipe_that_comes_along_can_be_loaded(name: str, model: str) -> None:
+    recipe = load(name, model=model)
     assert recipe.summary
     assert recipe.name == name
     assert recipe.comparisons
+    assert {config.model for config in recipe.runs.values()} == {model}
 
 
 def test_stages_are_joined_by_their_folders(tmp_path: Path) -> None:
     recipe = load("demo", root=tmp_path)
-    assert recipe.build.out == recipe.tune.data == tmp_path / "data" / "demo"
-    assert recipe.tune.folder == tmp_path / "runs" / "demo"
+    assert recipe.build.out == recipe.runs[""].data == tmp_path / "data" / "demo"
+    assert recipe.runs[""].folder == tmp_path / "runs" / "demo"
     assert recipe.reports == tmp_path / "reports" / "demo"
     [(prompts, config)] = recipe.comparisons.items()
     assert prompts == tmp_path / "data" / "demo" / "test.jsonl"
@@ -53,8 +55,8 @@ def test_command_line_changes_settings(tmp_path: Path) -> None:
         settings=("tune.learning-rate=1e-3", "compare.limit=7", "tune.name=other"),
         root=tmp_path,
     )
-    assert recipe.tune.model == "tiny"
-    assert recipe.tune.learning_rate == 1e-3
+    assert recipe.runs[""].model == "tiny"
+    assert recipe.runs[""].learning_rate == 1e-3
     assert recipe.build.source == ("dolly", "finqa=/there")
     assert {config.limit for config in recipe.comparisons.values()} == {7}
     assert {config.run for config in recipe.comparisons.values()} == {("other",)}
@@ -63,7 +65,7 @@ def test_command_line_changes_settings(tmp_path: Path) -> None:
 def test_model_wins_over_another_name_of_the_setting(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("tune: {model: gpt2, model-name-or-path: other}")
-    assert load(str(path), model="tiny").tune.model == "tiny"
+    assert load(str(path), model="tiny").runs[""].model == "tiny"
 
 
 def test_recipe_without_sources_has_the_default_ones(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_recipe_without_sources_has_the_default_ones(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"settings": ("tune.lerning_rate=1",)}, "unknown setting 'lerning_rate'. Did you mean"),
-        ({"settings": ("tun.limit=1",)}, "unknown stage 'tun'. Did you mean 'tune'?"),
+        ({"settings": ("tun.limit=1",)}, "unknown section 'tun'. Did you mean 'tune'?"),
         ({"settings": ("tune.limit",)}, "STAGE.KEY=VALUE is needed"),
         ({"settings": ("limit=1",)}, "STAGE.KEY=VALUE is needed"),
         ({"settings": ("tune.limit=[",)}, "the value is not valid YAML"),
@@ -93,7 +95,7 @@ def test_changes_that_cannot_be_are_refused(changes: dict[str, Any], message: st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tunes: {}", "unknown stage 'tunes'. Did you mean 'tune'?"),
+        ("tunes: {}", "unknown section 'tunes'. Did you mean 'tune'?"),
         ("tune: 5", "tune: settings (key: value) are needed, found 5"),
         ("tune: [model]", "tune: settings (key: value) are needed, found ['model']"),
         ("- tune", "a mapping (key: value) is needed"),

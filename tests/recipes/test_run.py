@@ -20,7 +20,7 @@ def stages_run(file: Path, *settings: str, **changes: Any) -> list[str]:
     said: list[str] = []
     recipe = load(str(file), root=file.parent, settings=settings, **changes)
     found = run_recipe(recipe, said.append)
-    assert found["metrics"]["small"]
+    assert set(found["metrics"]) >= {config.folder.name for config in recipe.runs.values()}
     heads = [line for line in said if line[1:3] == "/4"]
     assert sorted({line[0] for line in heads}) == ["1", "2", "3", "4"]
     return [line.split()[1].strip(":") for line in heads if "is up to date" not in line]
@@ -98,3 +98,57 @@ def test_run_that_lost_its_base_is_trained_again(
     assert stages_run(recipe_file, model=model) == []
     make_model(tmp_path / "model", "gpt2", seed=4)
     assert stages_run(recipe_file, model=model) == ALL[1:]
+
+
+@pytest.fixture
+def file_of_two(recipe_file: Path) -> Path:
+    recipe_file.write_text(recipe_file.read_text() + "runs:\n  low: {}\n  high: {lora_r: 4}\n")
+    return recipe_file
+
+
+def trained(file: Path, *settings: str) -> list[str]:
+    """Run the recipe; return what was said of the trainings that were not up to date."""
+    said: list[str] = []
+    run_recipe(load(str(file), root=file.parent, settings=settings), said.append)
+    return [line for line in said if line.startswith("2/4") and "is up to date" not in line]
+
+
+def test_every_run_is_trained_once_and_again_where_it_changed(file_of_two: Path) -> None:
+    assert stages_run(file_of_two) == ["prepdata", "tune", "tune", "compare", "score"]
+    assert stages_run(file_of_two) == []
+    assert stages_run(file_of_two, "runs.high.lora_r=3") == ALL[1:]
+    assert trained(file_of_two, "runs.high.lora_r=3") == []
+    assert trained(file_of_two, "runs.high.lora_r=5") == ["2/4 tune: high (2 of 2)"]
+    assert trained(file_of_two, "runs.high.lora_r=5", "tune.seed=7") == [
+        "2/4 tune: low (1 of 2)",
+        "2/4 tune: high (2 of 2)",
+    ]
+    comparison = json.loads((file_of_two.parent / "reports/small/test_comparison.json").read_text())
+    names = [variant["name"] for variant in comparison["variants"]]
+    assert names[:3] == ["base", "small-low", "small-high"]
+
+
+def test_run_that_is_left_out_stays_and_is_not_compared(file_of_two: Path) -> None:
+    trained(file_of_two)
+    assert trained(file_of_two, "runs.high=null") == []
+    report = json.loads((file_of_two.parent / "reports/small/report.json").read_text())
+    assert "small-high" not in report["metrics"]
+    assert (file_of_two.parent / "runs/small-high/run.json").is_file()
+
+
+def test_interrupted_recipe_goes_on_at_the_run_where_it_stopped(
+    file_of_two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuning import sft
+
+    finetune = sft.finetune
+
+    def stop_at_high(config: Any, *rest: Any, **named: Any) -> Any:
+        if config.lora_r == 4:
+            raise KeyboardInterrupt
+        return finetune(config, *rest, **named)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(sft, "finetune", stop_at_high)
+        trained(file_of_two)
+    assert trained(file_of_two) == ["2/4 tune: high (2 of 2)"]

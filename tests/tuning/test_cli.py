@@ -97,7 +97,37 @@ def test_no_run_at_all_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_methods_are_listed() -> None:
-    assert invoke("methods").output.startswith("lora ")
+    lines = invoke("methods").output.splitlines()
+    assert [line.split()[0] for line in lines] == ["lora", "head", "full"]
+    assert lines[1].endswith("; for classify")
+    assert lines[2].endswith("; for generate and classify")
+
+
+@pytest.mark.slow
+def test_head_is_trained_merged_and_listed(classify: Callable[..., TuneConfig]) -> None:
+    config = classify()
+    names = ("data", "model", "runs", "max_length", "lora_r", "objective")
+    options = [
+        text
+        for name in names
+        for text in (f"--{name.replace('_', '-')}", str(getattr(config, name)))
+    ]
+    done = invoke("run", *options, "--max-steps", "2")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [
+        f"adapter: {config.runs / 'gpt2-lora-classify' / 'adapter'}",
+        f"next: infer compare {config.data}/test.jsonl --run gpt2-lora-classify",
+    ]
+    assert invoke("merge", "gpt2-lora-classify", "--runs", config.runs).exit_code == 0
+    full = invoke("run", *options, "--max-steps", "2", "--method", "full", "--name", "full")
+    assert full.stdout.splitlines()[0] == f"model: {config.runs / 'full' / 'model'}"
+    refused = invoke("merge", "full", "--runs", config.runs)
+    assert refused.exit_code == 2
+    assert refused.output.startswith("Error: run 'full' trained all weights: ")
+    listed = invoke("list", "--runs", config.runs).output.splitlines()
+    assert [line.split()[3:5] for line in listed] == [
+        ["objective", "method"], ["classify", "full"], ["classify", "lora"],
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -20,6 +20,12 @@ from tuning.config import TuneConfig
         ({"warmup_steps": -0.1}, "warmup_steps must not be negative"),
         ({"seed": -1}, "seed must not be negative"),
         ({"method": "lora2"}, "unknown method 'lora2'. Did you mean 'lora'?"),
+        (
+            {"method": "head"},
+            "method 'head' is for --objective classify only; to generate, use",
+        ),
+        ({"method": "full", "dtype": "bfloat16"}, "dtype is of frozen weights, and method 'full'"),
+        ({"objective": "clasify"}, "unknown objective 'clasify'. Did you mean 'classify'?"),
         ({"name": "a/b"}, "name must be a plain folder name"),
         ({"name": ""}, "name must be a plain folder name"),
         ({"name": "base"}, "name 'base' is what comparisons call the untuned model"),
@@ -34,4 +40,5 @@ def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) 
 def test_run_is_named_after_model_and_method() -> None:
     assert TuneConfig(model="org/gpt2-small").folder == Path("runs/gpt2-small-lora")
     assert TuneConfig(model="/models/mine/").folder == Path("runs/mine-lora")
+    assert TuneConfig(model="tiny", objective="classify").folder == Path("runs/tiny-lora-classify")
     assert TuneConfig(name="a", runs=Path("r")).folder == Path("r/a")

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import InputError
+from inference import models
+from prompts import templates
 from tuning import runs
+from tuning.config import TuneConfig
+from tuning.data import data_fingerprint
 
 FACTS: dict[str, Any] = {
     "state": "finished",
@@ -26,7 +32,16 @@ def test_table_has_a_line_per_run(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in lines] == [
         ["run", "state"], ["a", "interrupted"], ["b", "finished"],
     ]  # fmt: skip
-    assert lines[2].split()[2:] == ["tiny", "lora", "1,200", "0.50%", "1.250", "1.5", "min"]
+    assert lines[2].split()[2:] == [
+        "tiny",
+        "generate",
+        "lora",
+        "1,200",
+        "0.50%",
+        "1.250",
+        "1.5",
+        "min",
+    ]
 
 
 def test_unknown_run_gives_the_nearest(tmp_path: Path) -> None:
@@ -39,3 +54,25 @@ def test_run_of_another_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("[]")
     with pytest.raises(InputError, match="not a run of schema tuneproof/run@1"):
         runs.open_run(tmp_path)
+
+
+def test_settings_that_are_newer_than_a_run_had_their_defaults(
+    write_data: Callable[..., Path], base_models: dict[str, Path], tmp_path: Path
+) -> None:
+    config = TuneConfig(
+        data=write_data(tmp_path / "data"), model=str(base_models["gpt2"]), runs=tmp_path, name="a"
+    )
+    told = {name: value for name, value in runs.recorded(config).items() if name != "objective"}
+    runs.write(
+        tmp_path / "a",
+        {
+            "state": "finished",
+            "config": told,
+            "data": {"fingerprint": data_fingerprint(config.data)},
+            "template": {"text": templates.load().text},
+            "base": {"weights_sha256": models.weights_hash(config.model)},
+        },
+    )
+    assert runs.standing(config).state == "finished"
+    other = dataclasses.replace(config, objective="classify")
+    assert runs.standing(other).differing == ("objective",)

@@ -190,6 +190,34 @@ def test_bfloat16_weights_can_be_tuned(tuned: Tuned) -> None:
     assert run.facts["result"]["last_loss"] < run.facts["result"]["first_loss"]
 
 
+def test_all_weights_can_be_tuned(tuned: Tuned, base_models: dict[str, Path]) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    run = tuned(method="full", num_train_epochs=12, learning_rate=3e-3)
+    assert run.facts["parameters"]["trainable"] == run.facts["parameters"]["total"]
+    assert run.saved == run.folder / "model"
+    assert not run.adapter.exists()
+    before = load_file(base_models["gpt2"] / "model.safetensors")
+    after = load_file(run.saved / "model.safetensors")
+    assert all(not before[name].equal(after[name]) for name in before)
+    asked = AutoTokenizer.from_pretrained(run.saved)(
+        "### Instruction:\nWhat does river 3 carry?\n\n### Response:\n", return_tensors="pt"
+    )
+    model = AutoModelForCausalLM.from_pretrained(run.saved)
+    answer = model.generate(**asked, max_new_tokens=8, pad_token_id=0, do_sample=False)
+    new = answer[0, asked["input_ids"].shape[1] :]
+    assert AutoTokenizer.from_pretrained(run.saved).decode(new) == "Mud.<|endoftext|>"
+    card = (run.folder / "README.md").read_text()
+    assert 'AutoModelForCausalLM.from_pretrained("model")' in card
+    assert "library_name: transformers\n" in card
+
+
+def test_biases_can_be_tuned_beside_the_adapter(tuned: Tuned) -> None:
+    assert any(name.endswith("ln_1.bias") for name in weights(tuned(lora_bias="all")))
+    assert not any(name.endswith("bias") for name in weights(tuned(name="plain")))
+
+
 def test_target_modules_are_those_adapted(tuned: Tuned) -> None:
     assert tuned(target_modules=("c_attn",)).facts["adapted_layers"] == ["c_attn"]
 

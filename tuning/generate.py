@@ -1,0 +1,72 @@
+"""The objective `generate`: instruction tuning with TRL's SFTTrainer."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from core.errors import InputError
+from inference import models
+from prompts import templates
+from tuning.arguments import sft_arguments
+from tuning.config import TuneConfig
+from tuning.data import Data
+from tuning.examples import Examples, encode, marked
+from tuning.job import Job, check_model, make_trainer, with_rate
+from tuning.registry import METHODS
+
+
+def prepare(config: TuneConfig, data: Data) -> Job:
+    """Load the model, turn the records into tokens, and make the trainer.
+
+    Raises:
+        InputError: Data or model cannot be used.
+    """
+    template = templates.load(config.template)
+    tokenizer = models.load_tokenizer(config.model)
+    model = models.load_model(config.model, dtype=config.weights_dtype)
+    check_model(config, model, tokenizer)
+    train = encode(data.train, template, tokenizer, config.max_length)
+    if not train.rows:
+        raise InputError(
+            f"all {len(train.too_long)} training records are longer than max_length "
+            f"{config.max_length} even without their input"
+        )
+    validation = encode(data.validation, template, tokenizer, config.max_length)
+    return Job(
+        trainer=_trainer(with_rate(config, model), model, tokenizer, train, validation),
+        counts={"train": train.counts(), "validation": validation.counts()},
+        facts={"template": {"name": template.name, "text": template.text}},
+        summary=_summary(train.counts()),
+        shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
+    )
+
+
+def _trainer(
+    config: TuneConfig, model: Any, tokenizer: Any, train: Examples, validation: Examples
+) -> Any:
+    """Return TRL's trainer over the tokenised examples; it wraps the model with its adapter."""
+    from tuning.trainer import CompletionTrainer
+
+    make_config = METHODS[config.method].peft_config
+    size, has_validation = len(train.rows), bool(validation.rows)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*reference model.*")
+        return make_trainer(
+            CompletionTrainer,
+            train.rows,
+            validation.rows,
+            model=model,
+            args=sft_arguments(config, model.device.type, size, has_validation=has_validation),
+            processing_class=tokenizer,
+            peft_config=make_config and make_config(config, model, ()),
+        )
+
+
+def _summary(counts: dict[str, int]) -> str:
+    return (
+        f"{counts['examples']:,} examples, {counts['tokens']:,} tokens of which "
+        f"{counts['trained_tokens']:,} are trained on; {counts['shortened']:,} inputs shortened "
+        f"({counts['shortened'] / counts['examples']:.1%}), "
+        f"{counts['too_long']:,} left out as too long"
+    )
