@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from inference.config import Decoding
 from inference.generate import Answer, answer_batch
@@ -10,15 +10,19 @@ from inference.variants import Variants
 
 
 def replies(
-    variants: Variants, lines: Iterable[str], decoding: Decoding
+    loaded: Sequence[Variants], lines: Iterable[str], decoding: Decoding
 ) -> Iterator[dict[str, Answer] | None]:
     """Yield the answers to each line by variant; None where a line is too long to be asked.
 
     Every line is asked alone: the runs were trained on single questions.
     """
     for number, line in enumerate(lines):
-        encoded = variants.ask(line, "", decoding.max_new_tokens)
+        encoded = loaded[0].ask(line, "", decoding.max_new_tokens)
         if encoded is None:
             yield None
             continue
-        yield answer_batch(variants, [encoded.prompt_ids], decoding, decoding.seed + number)[0]
+        answers: dict[str, Answer] = {}
+        for variants in loaded:
+            seed = decoding.seed + number
+            answers |= answer_batch(variants, [encoded.prompt_ids], decoding, seed)[0]
+        yield answers

@@ -49,8 +49,8 @@ def chat(run: str, runs: Path, **typed: Any) -> None:
     from inference.chat import replies
     from inference.variants import load_variants
 
-    variants = load_variants(runs, [run])
-    for answers in replies(variants, _typed_lines(), decoding):
+    loaded = load_variants(runs, [run])
+    for answers in replies(loaded, _typed_lines(), decoding):
         if answers is None:
             click.echo("that is longer than anything the run was trained on", err=True)
             continue

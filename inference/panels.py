@@ -65,12 +65,12 @@ def load_panels(
     recorded: dict[str, Any] = {"decoding": None, "template": None}
     models = [name for name in config.run if name not in heads]
     if models:
-        variants = load_variants(config.runs, models, dtype=config.dtype)
+        loaded = load_variants(config.runs, models, dtype=config.dtype)
         if task is not None:  # more tokens would only make more of a wrong answer
-            most = longest_label(variants.tokenizer, task.labels) + SPARE_TOKENS
+            most = longest_label(loaded[0].tokenizer, task.labels) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
-        panels.append(of_models(variants, items, config, task))
-        recorded = {"decoding": config.recorded(), "template": variants.template.text}
+        panels += [of_models(variants, items, config, task) for variants in loaded]
+        recorded = {"decoding": config.recorded(), "template": loaded[0].template.text}
         if task is not None:
             recorded["calibrate"] = config.calibrate
     if task is not None:

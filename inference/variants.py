@@ -19,12 +19,13 @@ WEIGHTS = "adapter_model.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class Variants:
-    """A loaded base with its adapters."""
+    """What answers over one model in memory: a base with its adapters, or one run alone."""
 
     names: list[str]
-    """``base``, then the runs in the order given."""
+    """``base`` and the runs that share it, in the order given; or one run."""
     model: Any
-    """PEFT's model over the base; adapter number i is called ``vi``."""
+    """PEFT's model over the base, where adapter number i is called ``vi``; or, where there is one
+    variant only, the model that answers for it."""
     tokenizer: Any
     """The base's tokenizer."""
     template: Template
@@ -40,6 +41,8 @@ class Variants:
         Args:
             names: The variant of every row.
         """
+        if len(self.names) == 1:
+            return {}
         known = {name: f"v{index}" for index, name in enumerate(self.names)}
         return {"adapter_names": ["__base__" if name == BASE else known[name] for name in names]}
 
@@ -76,8 +79,14 @@ class Variants:
         return fit(self.template, self.tokenizer, instruction, input, max_length=limit)
 
 
-def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "auto") -> Variants:
-    """Load runs that share a base and a template.
+def load_variants(
+    runs: Path, names: Sequence[str], *, dtype: models.Dtype = "auto"
+) -> list[Variants]:
+    """Load runs of one base and one template.
+
+    Returns:
+        First the base with the adapters that share its weights, then every run that cannot: one
+        that trained weights of the base itself has a copy of its own.
 
     Raises:
         InputError: An unknown or unfinished run, runs that do not share base or template, or a
@@ -92,26 +101,55 @@ def load_variants(runs: Path, names: Sequence[str], *, dtype: models.Dtype = "au
         shown=lambda fact: fact["template"]["name"],
     )
     trained_on = _shared(facts, "base weights", lambda fact: fact["base"]["weights_sha256"])
-    tokenizer = models.load_tokenizer(base)
-    model = models.load_model(base, dtype=dtype)
     if models.weights_hash(base) != trained_on:
         raise InputError(
             f"the weights of {base!r} are not those that {', '.join(names)} was trained on; "
             "an adapter means nothing on other weights"
         )
-    _forget_decoding(model)
-    first = next(iter(facts.values()))
-    return Variants(
-        names=[BASE, *names],
-        model=_with_adapters(model, [runs / name / "adapter" for name in names]),
-        tokenizer=tokenizer,
-        template=Template(name=first["template"]["name"], text=template),
+    common = {
+        "tokenizer": models.load_tokenizer(base),
+        "template": Template(name=next(iter(facts.values()))["template"]["name"], text=template),
+        "max_length": max(fact["config"]["max_length"] for fact in facts.values()),
+    }
+    sharing = [name for name in names if _shares_base(facts[name])]
+    adapters = {name: runs / name / "adapter" for name in sharing}
+    together = Variants(
+        names=[BASE, *sharing],
+        model=_with_adapters(_loaded(base, dtype), list(adapters.values())),
         described=[
             {"name": BASE, "model": base, "adapter": None},
-            *(described(name, facts[name], runs / name / "adapter") for name in names),
+            *(described(name, facts[name], folder) for name, folder in adapters.items()),
         ],
-        max_length=max(fact["config"]["max_length"] for fact in facts.values()),
+        **common,
     )
+    alone = (name for name in names if name not in sharing)
+    return [together, *(_alone(runs, name, facts[name], dtype, common) for name in alone)]
+
+
+def _alone(
+    runs: Path, name: str, facts: dict[str, Any], dtype: models.Dtype, common: dict[str, Any]
+) -> Variants:
+    """Load a run with a model of its own."""
+    adapter: Path | None = runs / name / "adapter"
+    if (runs / name / "model").is_dir():
+        model, adapter = _loaded(str(runs / name / "model"), dtype).eval(), None
+    else:
+        model = _with_adapters(_loaded(facts["base"]["model"], dtype), [runs / name / "adapter"])
+    return Variants(
+        names=[name], model=model, described=[described(name, facts, adapter)], **common
+    )
+
+
+def _shares_base(facts: dict[str, Any]) -> bool:
+    """Return whether a run left all weights of the base as they are, its biases included."""
+    config = facts["config"]
+    return bool(config["method"] != "full" and config.get("lora_bias", "none") == "none")
+
+
+def _loaded(model: str, dtype: models.Dtype) -> Any:
+    loaded = models.load_model(model, dtype=dtype)
+    _forget_decoding(loaded)
+    return loaded
 
 
 def _forget_decoding(model: Any) -> None:
@@ -146,7 +184,8 @@ def _facts(runs: Path, name: str) -> dict[str, Any]:
     if is_classifier(facts):
         raise InputError(f"run {name!r} trained a classification head; it answers no prompts")
     adapter = runs / name / "adapter"
-    if not (adapter / WEIGHTS).is_file():  # PEFT would ask the Hub for it
+    is_whole = (runs / name / "model").is_dir()
+    if not is_whole and not (adapter / WEIGHTS).is_file():  # PEFT would ask the Hub for it
         raise InputError(f"{adapter} holds no {WEIGHTS}")
     return facts
 

@@ -25,7 +25,7 @@ def variants(runs: Path, kind: str) -> Any:
     """Base and both runs of a shape of model, loaded together."""
     from inference.variants import load_variants
 
-    return load_variants(runs, [f"{kind}-mud", f"{kind}-ice"], dtype="float32")
+    return load_variants(runs, [f"{kind}-mud", f"{kind}-ice"], dtype="float32")[0]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_every_line_is_answered_by_all(variants: Any, kind: str) -> None:
     lines = ["What does river 3 carry?", "Ice? " * 200, "What does river 4 carry?"]
-    first, too_long, last = replies(variants, lines, Decoding(max_new_tokens=8))
+    first, too_long, last = replies([variants], lines, Decoding(max_new_tokens=8))
     assert too_long is None
     assert first is not None
     assert last is not None
@@ -24,10 +24,10 @@ def test_every_line_is_answered_by_all(variants: Any, kind: str) -> None:
 
 
 def test_answer_that_does_not_fit_beside_the_question_shortens_nothing_else(variants: Any) -> None:
-    [reply] = replies(variants, ["Ice?"], Decoding(max_new_tokens=100))
+    [reply] = replies([variants], ["Ice?"], Decoding(max_new_tokens=100))
     assert reply is not None
     assert all(answer.tokens <= 100 for answer in reply.values())
-    [too_long] = replies(variants, ["Ice? " * 15], Decoding(max_new_tokens=100))
+    [too_long] = replies([variants], ["Ice? " * 15], Decoding(max_new_tokens=100))
     assert too_long is None
 
 

@@ -110,8 +110,8 @@ def test_model_files_do_not_change_the_decoding(
     facts = json.loads(run.read_text())
     facts["base"]["model"] = str(tmp_path / "model")
     run.write_text(json.dumps(facts))
-    plain = load_variants(runs, [name], dtype="float32")
-    changed = load_variants(tmp_path / "runs", [name], dtype="float32")
+    plain = load_variants(runs, [name], dtype="float32")[0]
+    changed = load_variants(tmp_path / "runs", [name], dtype="float32")[0]
     prompts = ids_of(plain)
     assert answer_batch(plain, prompts, GREEDY, 1) == answer_batch(changed, prompts, GREEDY, 1)
 

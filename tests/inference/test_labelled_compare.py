@@ -184,6 +184,6 @@ def test_labels_alike_to_the_tokenizer_are_refused(labelled: Path, config: Compa
     from inference.scored import LabelScorer
     from inference.variants import load_variants
 
-    variants = load_variants(config.runs, ["river"])
+    variants = load_variants(config.runs, ["river"])[0]
     with pytest.raises(InputError, match="the labels 'ice' and 'ice' are the same to the tokeni"):
         LabelScorer(variants, ["ice", "ice"])

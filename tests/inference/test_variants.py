@@ -100,3 +100,50 @@ def test_missing_or_broken_adapter_is_one_line(changed: Callable[..., Path]) -> 
     assert refused(runs, "gpt2-mud").startswith(f"cannot load the adapter in {weights.parent}: ")
     weights.rename(weights.with_suffix(".bin"))  # a pickle: never read
     assert refused(runs, "gpt2-mud").endswith("holds no adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(
+    base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path_factory: Any
+) -> Path:
+    """Runs that cannot share the base: one trained its biases, one all of its weights."""
+    from tuning.config import TuneConfig
+    from tuning.sft import finetune
+
+    folder: Path = tmp_path_factory.mktemp("alone")
+    for name, changes in (("biases", {"lora_bias": "all"}), ("whole", {"method": "full"})):
+        config = TuneConfig(
+            data=write_data(folder / "data"), model=str(base_models["gpt2"]), name=name,
+            runs=folder, max_length=96, num_train_epochs=4, per_device_train_batch_size=4,
+            learning_rate=1e-2, **changes,
+        )  # fmt: skip
+        finetune(config, lambda _: None)
+    return folder
+
+
+def test_runs_that_changed_the_base_have_a_model_of_their_own(
+    alone: Path, base_models: dict[str, Path], tmp_path: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from inference.compare import compare
+    from inference.config import CompareConfig
+    from tuning.merge import merge_run
+    from tuning.runs import open_run
+
+    loaded = load_variants(alone, ["biases", "whole"], dtype="float32")
+    assert [variants.names for variants in loaded] == [["base"], ["biases"], ["whole"]]
+    merge_run(open_run(alone / "biases"), tmp_path / "merged")
+    folders = [base_models["gpt2"], tmp_path / "merged", alone / "whole" / "model"]
+    ids = torch.tensor([loaded[0].ask("What does river 3 carry?", "", 8).prompt_ids])  # type: ignore[union-attr]
+    with torch.no_grad():
+        for variants, folder in zip(loaded, folders, strict=True):
+            expected = AutoModelForCausalLM.from_pretrained(folder).eval()(ids).logits
+            torch.testing.assert_close(variants.model(ids).logits, expected, rtol=0, atol=1e-4)
+    (tmp_path / "prompts.json").write_text(json.dumps(["Ice?", "What does river 2 carry?"]))
+    config = CompareConfig(
+        run=("biases", "whole"), runs=alone, out=tmp_path / "out.json", max_new_tokens=4
+    )
+    value = compare(tmp_path / "prompts.json", config)
+    assert [list(item["answers"]) for item in value["items"]] == [["base", "biases", "whole"]] * 2

@@ -299,4 +299,4 @@ def test_model_from_the_hubs_cache_needs_no_network(
         "model": "some/thing",
         "weights_sha256": weights_hash(str(base_models["gpt2"])),
     }
-    assert load_variants(tmp_path / "runs", ["short"]).names == ["base", "short"]
+    assert load_variants(tmp_path / "runs", ["short"])[0].names == ["base", "short"]
