@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,18 @@ from numpy.typing import NDArray
 
 from eval.comparison import Answer, Comparison, Item
 from eval.config import ReportConfig
+from eval.intervals import Range
 from eval.metrics.label_sets import BINS, label_f1, label_precision, label_recall
 from eval.metrics.registry import METRICS
+from eval.pairs import compare_pairs
+from eval.permutation import swap_p
 from eval.scoring import group_numbers
-from eval.statistics import Estimate, estimate, estimate_of_totals, mcnemar
+from eval.statistics import Estimate, by_group, estimate_of_totals
 
 Floats = NDArray[np.float64]
 OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
 BY_LABEL = {"precision": label_precision, "recall": label_recall, "f1": label_f1}
+Groups = NDArray[np.int64]
 Key = tuple[str, ...]
 
 
@@ -89,18 +92,19 @@ def bin_of(confidence: Floats) -> NDArray[np.int64]:
 
 def set_figures(
     comparison: Comparison, items: Sequence[Item], config: ReportConfig
-) -> dict[Key, Estimate]:
-    """Estimate the figures of the whole set.
+) -> tuple[dict[Key, Estimate], dict[Key, float]]:
+    """Estimate the figures of the whole set, and test those that are gains.
 
     Returns:
         ``("metric", variant, name)`` and ``("gain", variant, name)`` for the metrics of sets, and
-        ``("label", variant, precision | recall | f1, label)``.
+        ``("label", variant, precision | recall | f1, label)``; and the p-values of the gains.
     """
     outcomes = Outcomes(comparison, items)
     if not outcomes.names:
-        return {}
+        return {}, {}
+    groups = group_numbers(items)
     table = outcomes.table()
-    keys, differing = _keys(comparison, outcomes, table)
+    keys, differing, ranges = _keys(comparison, outcomes, table, groups)
 
     def statistic(sums: Floats) -> Floats:
         parts = outcomes.split(sums.reshape(len(sums), *table.shape[1:]))
@@ -113,9 +117,45 @@ def set_figures(
         confidence=config.confidence,
         seed=config.seed,
         differing=differing,
-        groups=group_numbers(items),
+        ranges=ranges,
+        groups=groups,
     )
-    return dict(zip(keys, found, strict=True))
+    return dict(zip(keys, found, strict=True)), _p_values(comparison, outcomes, table, config)
+
+
+def _p_values(
+    comparison: Comparison, outcomes: Outcomes, table: Floats, config: ReportConfig
+) -> dict[Key, float]:
+    """Return the permutation test's p-value of every gain in a figure of sets."""
+    if outcomes.base not in outcomes.names:
+        return {}
+    groups = group_numbers(outcomes.items)
+    found: dict[Key, float] = {}
+    base = outcomes.names.index(outcomes.base)
+    for name in outcomes.names:
+        if name not in comparison.tuned:
+            continue
+        both = {name, outcomes.base} <= set(outcomes.calibrated)
+        chosen = {m: s for m, s in OF_SETS.items() if both or "gaps" not in s.needs}
+
+        def figures(sums: Floats, chosen: dict[str, Any] = chosen) -> Floats:
+            parts = outcomes.split(sums)
+            return np.column_stack(
+                [
+                    spec.function(*(parts[column] for column in spec.needs))
+                    for spec in chosen.values()
+                ]
+            )
+
+        p = swap_p(
+            by_group(table[:, outcomes.names.index(name)], groups),
+            by_group(table[:, base], groups),
+            figures,
+            draws=config.draws,
+            seed=config.seed,
+        )
+        found |= {("gain", name, m): each for m, each in zip(chosen, p, strict=True)}
+    return found
 
 
 def _values(
@@ -140,18 +180,24 @@ def _values(
     return values
 
 
-def _keys(comparison: Comparison, outcomes: Outcomes, table: Floats) -> tuple[list[Key], list[int]]:
-    """Return the keys of the figures, and how many items bear on each gain."""
+def _keys(
+    comparison: Comparison, outcomes: Outcomes, table: Floats, groups: Groups | None
+) -> tuple[list[Key], list[int], list[Range]]:
+    """Return the keys of the figures, how many units bear on each gain, and the ranges."""
     parts = outcomes.split(np.asarray(table.sum(axis=0))[None])
     keys = list(_values(comparison, outcomes, parts))
-    differing = []
-    for kind, name, *_ in keys:
+    differing, ranges = [], []
+    for kind, name, metric, *_ in keys:
+        lowest = -1.0 if metric == "matthews" else 0.0
         if kind == "gain":
             pair = [outcomes.names.index(each) for each in (name, outcomes.base)]
-            differing.append(int((table[:, pair[0]] != table[:, pair[1]]).any(axis=1).sum()))
+            moved = by_group(table[:, pair[0]] - table[:, pair[1]], groups)
+            differing.append(int((moved != 0).any(axis=1).sum()))
+            ranges.append((lowest - 1, 1 - lowest))
         else:
             differing.append(len(table))
-    return keys, differing
+            ranges.append((lowest, 1.0))
+    return keys, differing, ranges
 
 
 def classify(
@@ -175,7 +221,7 @@ def classify(
         },
         "confusion": {name: outcomes.confusion(name).tolist() for name in outcomes.names},
         "reliability": {name: _reliability(outcomes, name) for name in outcomes.calibrated},
-        "pairs": _pairs(outcomes, config),
+        "pairs": compare_pairs(outcomes, config),
     }
 
 
@@ -200,35 +246,3 @@ def _reliability(outcomes: Outcomes, name: str) -> list[dict[str, float | int]]:
         }
         for number in np.unique(bins).tolist()
     ]
-
-
-def _pairs(outcomes: Outcomes, config: ReportConfig) -> list[dict[str, Any]]:
-    """Compare the accuracy of any two variants on the same items."""
-    pairs = list(combinations(range(len(outcomes.names)), 2))
-    if not pairs:
-        return []
-    is_right = (outcomes.given == outcomes.right[:, None]).astype(float)
-    differences = np.column_stack([is_right[:, a] - is_right[:, b] for a, b in pairs])
-    estimates = estimate(
-        differences,
-        resamples=config.resamples,
-        confidence=config.confidence,
-        seed=config.seed,
-        groups=group_numbers(outcomes.items),
-    )
-    rows = []
-    for (a, b), column, found in zip(pairs, differences.T, estimates, strict=True):
-        only = int((column > 0).sum()), int((column < 0).sum())
-        rows.append(
-            {
-                "a": outcomes.names[a],
-                "b": outcomes.names[b],
-                "accuracy_difference": found.value,
-                "low": found.low,
-                "high": found.high,
-                "mcnemar_p": mcnemar(*only),
-                "a_only": only[0],
-                "b_only": only[1],
-            }
-        )
-    return rows

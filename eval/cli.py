@@ -40,3 +40,74 @@ def report_command(files: tuple[Path, ...], out: Path | None, **typed: Any) -> N
 
     click.echo(text_table(report(files, folder, config)))
     click.echo(f"\n{folder / 'report.html'}")
+
+
+@main.command("gate")
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="CONDITION",
+    help="What must hold, such as 'accuracy >= 0.80' or 'rougeL.gain > 0'; repeatable.",
+)
+@click.option(
+    "--no-regression",
+    multiple=True,
+    metavar="METRIC",
+    help="A metric that may not have got worse; repeatable.",
+)
+@click.option("--variant", metavar="NAME", help="Whose figures.  [default: the only tuned one]")
+@click.option("--point", is_flag=True, help="Judge by the value, not by the interval's end.")
+def gate_command(
+    report: Path,
+    require: tuple[str, ...],
+    no_regression: tuple[str, ...],
+    variant: str | None,
+    point: bool,
+) -> None:
+    """Exit 0 when REPORT meets every condition, and 1 when it does not.
+
+    REPORT is a report.json or its folder. A condition must hold at the unfavourable end of the
+    interval: the lower end for > and >=, the upper end for < and <=.
+    """
+    from eval.gate import check, read_report, tuned_variant
+
+    _, found = read_report(report)
+    name = tuned_variant(found, variant)
+    outcomes = check(found, name, require, no_regression, point=point)
+    for outcome in outcomes:
+        click.echo(outcome)
+    if not all(outcome.holds for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@main.command("diff")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@options_from(ReportConfig)
+def diff_command(a: Path, b: Path, **typed: Any) -> None:
+    """Test B against A on the same items, variant by variant.
+
+    Each is a report.json, its folder, or a comparison file.
+    """
+    config = resolve(ReportConfig, typed)
+    from eval.diff import diff, diff_table
+
+    click.echo(diff_table(diff(a, b, config)))
+
+
+@main.command("selftest")
+@click.option(
+    "--simulations", type=click.IntRange(min=10), default=1000, show_default=True,
+    help="Made-up reports behind every line.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def selftest_command(simulations: int, seed: int) -> None:
+    """Check the statistics on made-up answers whose truth is known; exit 1 where one fails."""
+    from eval.selftest import selftest
+    from eval.selftest_line import overview, table
+
+    lines = list(selftest(simulations, seed))
+    click.echo(f"{table(lines)}\n\n{overview(lines)}")
+    if any(line.verdict == "FAILED" for line in lines):
+        raise click.exceptions.Exit(1)

@@ -12,9 +12,14 @@ class ReportConfig:
     seed: int = 0
     """Seed of the resampling; the same seed gives the same report."""
     resamples: int = 10_000
-    """Bootstrap resamples of the items, behind every interval and p-value."""
+    """Bootstrap resamples of the items, behind every interval; and random swaps behind p-values."""
     confidence: float = 0.95
     """Confidence of the intervals, and of the verdicts drawn from them."""
+
+    @property
+    def draws(self) -> int:
+        """Random swaps behind a p-value: enough that a corrected one can still be small."""
+        return max(self.resamples, round(100 / (1 - self.confidence)))
 
     def __post_init__(self) -> None:
         """Reject what cannot give an interval."""

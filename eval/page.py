@@ -108,6 +108,26 @@ def families(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     return [(title, names) for title, names in parts.items() if names]
 
 
+def scored_rows(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return metric -> how many items it scored and left out, and what it could not have seen."""
+    rows = []
+    for metric in METRICS:
+        cells = [found.get(metric) for found in report["metrics"].values()]
+        first = next(filter(None, cells), None)
+        if first is None:
+            continue
+        unit = unit_of(metric, report["length_unit"])
+        gains = [found.get(metric) for found in report["gains"].values()]
+        seen = [
+            wording.change(gain["mde"], unit).removeprefix("+")
+            for gain in gains
+            if gain and gain["mde"] is not None
+        ]
+        empty = [None if cell is None else cell["empty"] for cell in cells]
+        rows.append((metric, {**first, "empty": empty, "mde": ", ".join(seen)}))
+    return rows
+
+
 @lru_cache(maxsize=2)
 def environment(*, autoescape: bool) -> jinja2.Environment:
     """Return the Jinja environment of the report templates, with the wording as filters."""
@@ -126,7 +146,12 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "counted": wording.counted,
         "p_value": wording.p_value,
     }
-    made.globals |= {"interval": wording.interval, "metrics": METRICS, "unit_of": unit_of}
+    made.globals |= {
+        "interval": wording.interval,
+        "metrics": METRICS,
+        "scored_rows": scored_rows,
+        "unit_of": unit_of,
+    }
     return made
 
 

@@ -18,6 +18,7 @@ from eval.page import render_page
 from eval.plots import draw
 from eval.reading import read_comparisons
 from eval.scoring import Scores, count_answers, group_numbers, score
+from eval.story import paragraph
 from eval.summary import certainty, summarise, unit_of
 
 SCHEMA = "tuneproof/report@1"
@@ -62,7 +63,7 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
     groups = group_numbers(comparison.items)
     counts = count_answers(comparison)
     counts["groups"] = 0 if groups is None else int(groups.max()) + 1
-    result = {
+    result: dict[str, Any] = {
         "schema": SCHEMA,
         "base": comparison.base,
         "variants": [
@@ -88,6 +89,8 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
         "definitions": definitions(scores.length_unit, with_labels=comparison.labels is not None),
         "versions": versions_of(_PACKAGES),
     }
+    for variant, summary in result["summary"].items():
+        summary["paragraph"] = paragraph(result, variant)
     return {**result, "certainty": certainty(result)}
 
 

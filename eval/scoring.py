@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.comparison import Answer, Comparison, Item
-from eval.metrics.registry import Metric, metrics_of
+from eval.metrics.registry import METRICS, Metric, metrics_of
 
 _MISSING = {
     "label": "no answer has a scored label",
@@ -137,6 +137,37 @@ def count_answers(comparison: Comparison) -> dict[str, Any]:
         "truncated_inputs": sum(item.truncated for item in items),
         "variants": variants,
     }
+
+
+def count_scored(
+    comparison: Comparison,
+    scores: Scores,
+    metric: str,
+    variant: str,
+    chosen: NDArray[np.bool_],
+) -> dict[str, int]:
+    """Count what a metric's mean leaves out, and the empty answers it takes in.
+
+    Returns:
+        `without_reference`: items it does not score for want of a reference; `not_scored`: items
+        it does not score for another reason, such as a reference that is no number; `empty`:
+        scored answers without any text.
+    """
+    column = comparison.names.index(variant)
+    rows = np.flatnonzero(chosen).tolist()
+    table = scores.values.get(metric)
+    is_scored = [True] * len(rows) if table is None else (~np.isnan(table[rows, column])).tolist()
+    needs_reference = "reference" in METRICS[metric].needs
+    counts = {"without_reference": 0, "not_scored": 0, "empty": 0}
+    for row, scored in zip(rows, is_scored, strict=True):
+        item = comparison.items[row]
+        text = item.answers[variant].text
+        if not scored:
+            is_missing = needs_reference and item.reference is None
+            counts["without_reference" if is_missing else "not_scored"] += 1
+        elif text is not None and not text.strip():
+            counts["empty"] += 1
+    return counts
 
 
 def _reason(metric: Metric, items: Sequence[Item]) -> str:

@@ -1,11 +1,8 @@
-"""Bootstrap intervals and p-values for means over items, and for paired differences of means.
+"""Bootstrap: intervals of means over items, of paired differences, and of figures of whole sets.
 
 One set of resamples serves every column, so a difference keeps its pairing and all figures of a
-report belong together. Two corrections make the percentile bootstrap honest for the few dozen
-items a quick evaluation has. The percentiles are expanded (Hesterberg, 2015, What Teachers Should
-Know About the Bootstrap): with n items plain percentiles are too narrow by about
-sqrt((n - 1) / n) and by the difference between the normal and Student's distribution. And no
-p-value goes below 2^(1 - k) when only k items differ, the least that a sign-flip test can give.
+report belong together. Items of one group (the questions about one page) are drawn together. How
+resamples become an interval stands in `eval.intervals`, p-values in `eval.permutation`.
 """
 
 from __future__ import annotations
@@ -13,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eval.intervals import UNBOUNDED, Range, interval_of_figure, interval_of_mean
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -26,15 +24,23 @@ CHUNK_CELLS = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean with its interval; `low` and `high` are None where one group is all there is."""
+    """A figure with its interval; `low` and `high` are None where one group is all there is."""
 
     value: float
     low: float | None
     high: float | None
     n: int
     """Items that were scored."""
-    p: float = 1.0
-    """Two-sided p-value of the mean being zero; only meaningful for differences."""
+    units: int = 1
+    """Groups with a scored item: what is drawn. Without groups every item is one."""
+    differing: int = 0
+    """Units whose sum is not zero; of a difference, those in which the two variants differ."""
+    error: float = 0.0
+    """Standard error of the figure."""
+    typical: float = 0.0
+    """Mean size of the differing units' contributions, as if each were one unit of `units`."""
+    step: float = 0.0
+    """Least change that one unit can bring, where all that differ do so by the same amount."""
 
 
 def estimate(
@@ -44,6 +50,7 @@ def estimate(
     confidence: float,
     seed: int,
     groups: Groups | None = None,
+    ranges: Sequence[Range] | None = None,
 ) -> list[Estimate]:
     """Estimate the mean of every column over the items where it is not NaN.
 
@@ -54,14 +61,62 @@ def estimate(
         seed: Seed of the resampling.
         groups: (items,) group of each item, numbered from 0 without gaps; groups are resampled
             whole. None means every item stands for itself.
+        ranges: (columns,) least and greatest possible value; None means that nothing is known.
     """
-    present = ~np.isnan(values)
-    sums, counts = _by_group(np.where(present, values, 0.0), present.astype(float), groups)
+    sums, counts = totals(values, groups)
     means = resampled_means(sums, counts, resamples, seed)
-    return [
-        _summary(sums[:, column], counts[:, column], means[:, column], confidence)
-        for column in range(values.shape[1])
-    ]
+    found = []
+    for column, bounds in enumerate(ranges or [UNBOUNDED] * values.shape[1]):
+        scored = counts[:, column] > 0
+        parts = sums[scored, column], counts[scored, column]
+        found.append(_mean(*parts, means[:, column], confidence, bounds, is_single=groups is None))
+    return found
+
+
+def _mean(
+    sums: Floats,
+    counts: Floats,
+    drawn: Floats,
+    confidence: float,
+    bounds: Range,
+    *,
+    is_single: bool,
+) -> Estimate:
+    """Estimate one mean from the sums and counts of its scored units."""
+    total, units = counts.sum(), len(sums)
+    value = float(sums.sum() / total)
+    moved = np.abs(sums[sums != 0])
+    low, high = None, None
+    if units > 1:
+        low, high = interval_of_mean(sums, counts, drawn, confidence, bounds, is_single=is_single)
+    spread = np.square(sums - value * counts).sum() * units / max(units - 1, 1)
+    return Estimate(
+        value=value,
+        low=low,
+        high=high,
+        n=int(total),
+        units=units,
+        differing=len(moved),
+        error=float(sqrt(spread) / total),
+        typical=float(moved.mean() * units / total) if len(moved) else 0.0,
+        step=float(moved.max() / total) if len(moved) and np.ptp(moved) < 1e-9 else 0.0,
+    )
+
+
+def totals(values: Floats, groups: Groups | None) -> tuple[Floats, Floats]:
+    """Return (units, columns) sums of the scored values, and how many they are."""
+    present = ~np.isnan(values)
+    filled, counts = np.where(present, values, 0.0), present.astype(float)
+    return by_group(filled, groups), by_group(counts, groups)
+
+
+def by_group(values: Floats, groups: Groups | None) -> Floats:
+    """Sum (items, columns) over the items of each group."""
+    if groups is None:
+        return values
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    return np.asarray(np.add.reduceat(values[order], starts, axis=0))
 
 
 def resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> Floats:
@@ -75,10 +130,16 @@ def resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> 
 
     A resample that drew no scored item of a column is NaN there.
     """
-    drawn = np.concatenate(list(_resampled(np.hstack([sums, counts]), resamples, seed)))
     columns = sums.shape[1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(drawn[:, :columns] / drawn[:, columns:])
+    kinds, places = np.unique(counts, axis=1, return_inverse=True)  # most columns miss the same
+    drawn = np.empty((resamples, columns))
+    start = 0
+    for part in _resampled(np.hstack([sums, kinds]), resamples, seed):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rows = part[:, :columns] / part[:, columns:][:, places.reshape(-1)]
+        drawn[start : start + len(part)] = rows
+        start += len(part)
+    return drawn
 
 
 def estimate_of_totals(
@@ -89,6 +150,7 @@ def estimate_of_totals(
     confidence: float,
     seed: int,
     differing: Sequence[int],
+    ranges: Sequence[Range],
     groups: Groups | None = None,
 ) -> list[Estimate]:
     """Estimate figures that are functions of the column sums of all items, such as F1.
@@ -99,44 +161,46 @@ def estimate_of_totals(
 
     Args:
         table: (items, columns) what adds up.
-        statistic: (resamples, columns) sums -> (resamples, figures), from -1 to 1; NaN where a
-            figure is not defined.
+        statistic: (resamples, columns) sums -> (resamples, figures); NaN where a figure is not
+            defined.
         resamples: Resamples drawn.
         confidence: Confidence of the intervals.
         seed: Seed of the resampling.
-        differing: (figures,) items that bear on a figure; bounds the p-value of a difference.
+        differing: (figures,) units that bear on a figure.
+        ranges: (figures,) least and greatest possible value.
         groups: (items,) as in `estimate`.
 
     A figure not defined for the items themselves has the value NaN and no interval.
     """
-    sums, _ = _by_group(table, table, groups)
+    sums = by_group(table, groups)
+    units = len(sums)
     [values] = statistic(sums.sum(axis=0)[None])
     drawn = np.concatenate(
         [statistic(part).astype(np.float32) for part in _resampled(sums, resamples, seed)]
     )
     found = []
-    for value, draws, differs in zip(values.tolist(), drawn.T, differing, strict=True):
-        known = draws[~np.isnan(draws)]
-        if np.isnan(value) or not known.size or len(sums) < 2:
+    for value, draws, differs, bounds in zip(
+        values.tolist(), drawn.T, differing, ranges, strict=True
+    ):
+        known = draws[~np.isnan(draws)].astype(float)
+        if np.isnan(value) or not known.size or units < 2:
             found.append(Estimate(value=value, low=None, high=None, n=len(table)))
             continue
-        moved = np.clip(known + (value - known.mean()), 0 if known.min() >= 0 else -1, 1)
-        found.append(_from_draws(value, moved, len(table), len(sums), differs, confidence))
+        error = float(known.std() * sqrt(units / (units - 1)))
+        low, high = interval_of_figure(value, known, error, units, confidence, bounds)
+        found.append(
+            Estimate(
+                value=value,
+                low=low,
+                high=high,
+                n=len(table),
+                units=units,
+                differing=differs,
+                error=error,
+                typical=1.0,
+            )
+        )
     return found
-
-
-def mcnemar(a_only: int, b_only: int) -> float:
-    """Return the two-sided p-value of the exact McNemar test; 1 where nothing differs.
-
-    Args:
-        a_only: Items that only the first variant has right.
-        b_only: Items that only the second has right.
-
-    It is the binomial test of an even coin (McNemar, 1947; `scipy.stats.binomtest`).
-    """
-    from scipy.special import bdtr
-
-    return min(1.0, 2 * float(bdtr(min(a_only, b_only), a_only + b_only, 0.5)))
 
 
 def _resampled(table: Floats, resamples: int, seed: int) -> Iterator[Floats]:
@@ -150,52 +214,3 @@ def _resampled(table: Floats, resamples: int, seed: int) -> Iterator[Floats]:
         picks += np.arange(rows)[:, None] * size
         weights = np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size)
         yield weights.astype(float) @ table
-
-
-def expanded_tail(confidence: float, n: int) -> float:
-    """Return the share of resamples to cut off each side, widened for `n` groups (n >= 2)."""
-    from scipy.special import ndtr, stdtrit
-
-    quantile = stdtrit(n - 1, (1 - confidence) / 2) * sqrt(n / (n - 1))
-    return float(ndtr(quantile))
-
-
-def expanded_p(tail: float, n: int) -> float:
-    """Return the two-sided p-value whose interval would just touch zero; undoes `expanded_tail`."""
-    from scipy.special import ndtri, stdtr
-
-    return float(2 * stdtr(n - 1, ndtri(min(tail, 0.5)) * sqrt((n - 1) / n)))
-
-
-def _by_group(values: Floats, present: Floats, groups: Groups | None) -> tuple[Floats, Floats]:
-    """Sum values and counts over the items of each group."""
-    if groups is None:
-        return values, present
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    return (
-        np.add.reduceat(values[order], starts, axis=0),
-        np.add.reduceat(present[order], starts, axis=0),
-    )
-
-
-def _summary(sums: Floats, counts: Floats, means: Floats, confidence: float) -> Estimate:
-    total = int(counts.sum())
-    value = float(sums.sum() / total)
-    scored = int(np.count_nonzero(counts))
-    drawn = means[~np.isnan(means)]
-    if scored < 2:
-        return Estimate(value=value, low=None, high=None, n=total)
-    differing = int(np.count_nonzero(sums))
-    return _from_draws(value, drawn, total, scored, differing, confidence)
-
-
-def _from_draws(
-    value: float, drawn: NDArray[Any], n: int, groups: int, differing: int, confidence: float
-) -> Estimate:
-    """Return interval and p-value of a figure from its resamples."""
-    tail = expanded_tail(confidence, groups)
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    side = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
-    p = max(expanded_p((side + 1) / (len(drawn) + 1), groups), 2.0 ** (1 - max(differing, 1)))
-    return Estimate(value=value, low=float(low), high=float(high), n=n, p=min(p, 1.0))

@@ -24,6 +24,7 @@ def summarise(
         variant: {
             "headline": headline(variant, comparison.base, gains),
             "baselines": against_baselines(variant, comparison.baselines, found, 1 - confidence),
+            "beats_all": beats_all(variant, comparison.baselines, found, 1 - confidence),
             **{
                 verdict: [gain["sentence"] for gain in gains.values() if gain["verdict"] == verdict]
                 for verdict in wording.VERDICTS
@@ -50,7 +51,8 @@ def against_baselines(
 ) -> str | None:
     """Say which baselines a variant beats in accuracy, and how far it is from the others.
 
-    To beat one, the interval of the difference must exclude zero and McNemar's test agree.
+    To beat one, the interval of the difference must exclude zero and the p-value, corrected for
+    the number of pairs, agree.
     """
     beaten, others = [], []
     for baseline in baselines:
@@ -60,7 +62,7 @@ def against_baselines(
         low, high, difference = pair["low"], pair["high"], pair["accuracy_difference"]
         share = wording.amount(found["metrics"][baseline]["accuracy"]["value"], "share")
         name = f"{BASELINE_TITLES.get(baseline, baseline)} ({share})"
-        if wording.verdict(low, high, pair["mcnemar_p"], alpha, "higher") == "better":
+        if wording.verdict(low, high, pair["p_holm"], alpha, "higher") == "better":
             beaten.append(name)
         else:
             size = f"{wording.change(difference, 'share')} ({wording.interval(low, high, 'share')})"
@@ -69,6 +71,20 @@ def against_baselines(
     loses = f"does not beat {wording.listed(others)}" if others else ""
     parts = "; it ".join(filter(None, (beats, loses)))
     return f"{variant} {parts}" if parts else None
+
+
+def beats_all(
+    variant: str, baselines: Sequence[str], found: Mapping[str, Any], alpha: float
+) -> bool | None:
+    """Say whether a variant beats every baseline in accuracy; None where none can be compared."""
+    pairs = [pair_of(found["pairs"], variant, baseline) for baseline in baselines]
+    known = [pair for pair in pairs if pair is not None]
+    if not known:
+        return None
+    return all(
+        wording.verdict(pair["low"], pair["high"], pair["p_holm"], alpha, "higher") == "better"
+        for pair in known
+    )
 
 
 def pair_of(
@@ -104,10 +120,12 @@ def certainty(report: Mapping[str, Any]) -> str:
         same = "Accuracy, F1 and correlation are made from the same labels"
     return (
         f"In brackets: {percent} intervals from {settings['resamples']:,} paired resamples of "
-        f"{units}. A difference counts when its interval leaves out zero; of metrics that did not "
-        f"really change, about {100 * (1 - settings['confidence']):g} in 100 will be called "
-        f"different by chance. {same}: read them as one piece of evidence. All of it holds for "
-        "prompts like these, asked and decoded like this."
+        f"{units}. Better and worse are said only where the interval leaves out zero and the "
+        "p-value of a paired permutation test, corrected for all verdicts of this report (Holm), "
+        f"is below {1 - settings['confidence']:.2g}: where nothing changed, at most "
+        f"{100 * (1 - settings['confidence']):.3g} in 100 reports say either even once. {same}: "
+        "read them as one piece of evidence. All of it holds for prompts like these, asked and "
+        "decoded like this."
     )
 
 
@@ -144,8 +162,7 @@ def text_table(report: Mapping[str, Any]) -> str:
                 ]
             )
         summary = report["summary"][variant]
-        sentences = [summary["headline"], f"{summary['baselines']}." * bool(summary["baselines"])]
-        blocks.append("\n".join([_aligned(rows), *filter(None, sentences)]))
+        blocks.append(f"{aligned(rows)}\n{summary.get('paragraph', summary['headline'])}")
     if not blocks:
         everybody = list(report["metrics"])
         rows = [["metric", "n", *everybody]]
@@ -154,12 +171,12 @@ def text_table(report: Mapping[str, Any]) -> str:
             unit = unit_of(name, length_unit)
             shown = [wording.amount(cell["value"], unit) if cell else "" for cell in cells]
             rows.append([METRICS[name].title, f"{cell['n']:,}", *shown])
-        blocks.append(f"{_aligned(rows)}\n{nothing_to_compare(report)}")
+        blocks.append(f"{aligned(rows)}\n{nothing_to_compare(report)}")
     missing = [f"{METRICS[m].title}: {why}" for m, why in report["not_available"].items()]
     return "\n\n".join(blocks) + "".join(f"\nnot available: {line}" for line in missing)
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
     """Align the first and the last columns left, figures right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []

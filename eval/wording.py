@@ -29,9 +29,11 @@ def interval(low: float | None, high: float | None, unit: str) -> str:
     return f"{_signed(_size(low, unit))} to {_signed(_size(high, unit))}"
 
 
-def verdict(low: float | None, high: float | None, p: float, alpha: float, direction: str) -> str:
-    """Judge a gain: its interval must exclude zero and its p-value be below `alpha`."""
-    if low is None or high is None or low <= 0 <= high or p >= alpha:
+def verdict(
+    low: float | None, high: float | None, p_holm: float, alpha: float, direction: str
+) -> str:
+    """Judge a gain: its interval must exclude zero and its corrected p-value be below `alpha`."""
+    if low is None or high is None or low <= 0 <= high or p_holm >= alpha:
         return "no measurable difference"
     if direction == "none":
         return "different"

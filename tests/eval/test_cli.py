@@ -104,7 +104,10 @@ def test_no_file_is_a_usage_error() -> None:
     assert run().exit_code == 2
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["report", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], *([command, "--help"] for command in ("report", "gate", "diff", "selftest"))],
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom eval.cli import main\n"

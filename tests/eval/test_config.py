@@ -5,6 +5,12 @@ import pytest
 from eval.config import ReportConfig
 
 
+def test_draws_are_enough_for_a_small_p_value() -> None:
+    assert ReportConfig(resamples=100).draws == 2000
+    assert ReportConfig().draws == 10_000
+    assert ReportConfig(confidence=0.999).draws == 100_000
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

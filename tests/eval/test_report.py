@@ -38,8 +38,9 @@ def test_report_json_has_the_agreed_names(
     path = write(document)
     found = report([path], tmp_path / "out", CONFIG)
     assert found["schema"] == "tuneproof/report@1"
-    assert set(found["metrics"]["tuned"]["rougeL"]) == {"value", "low", "high", "n"}
-    assert set(found["gains"]["tuned"]["rougeL"]) >= {"value", "low", "high", "p", "verdict"}
+    assert set(found["metrics"]["tuned"]["rougeL"]) >= {"value", "low", "high", "n", "empty"}
+    gain = found["gains"]["tuned"]["rougeL"]
+    assert set(gain) >= {"value", "low", "high", "p", "p_holm", "mde", "differing", "verdict"}
     assert found["sources"][0]["file"] == str(path)
     assert found["decoding"] == document["decoding"]
     assert found["template"] == document["template"]
@@ -64,12 +65,25 @@ def test_markdown_holds_the_verdict_the_table_and_the_examples(
     report([write(document)], tmp_path / "out", CONFIG)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "**tuned is better than base on" in text
-    assert "| Exact match ↑ | 12 | 0.0 % (0.0 to 0.0) | 66.7 %" in text
+    assert "| Exact match ↑ | 12 | 0.0 % (0.0 to 24.2) | 66.7 %" in text
     assert "### Largest gains of tuned" in text
     assert "None: no item lost in ROUGE-L." in text
     assert "````text\nred green blue\n```\n# !\n````" in text
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in table}) == 1
+
+
+def test_every_metric_says_what_it_scored(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    document["items"][0]["reference"] = None
+    found = report([write(document)], tmp_path / "out", CONFIG)
+    cell = found["metrics"]["tuned"]["rougeL"]
+    counts = {key: cell[key] for key in ("n", "without_reference", "not_scored", "empty")}
+    assert counts == {"n": 11, "without_reference": 1, "not_scored": 0, "empty": 1}
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "--:|\n| ROUGE-L | 11 | 1 | 0 | 0 | 1 | 0." in text
+    assert "What was scored" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_stale_plots_of_an_earlier_report_are_removed(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eval.reading import read_comparison
-from eval.scoring import count_answers, group_numbers, score
+from eval.scoring import count_answers, count_scored, group_numbers, score
 
 Write = Callable[..., Path]
 
@@ -56,6 +56,22 @@ def test_counts(document: dict[str, Any], write: Write) -> None:
     assert counts["truncated_inputs"] == 1
     assert counts["variants"]["base"] == {"empty": 0, "stopped": 0, "cut": 12, "tokens": 2400}
     assert counts["variants"]["tuned"]["empty"] == 1
+
+
+def test_what_a_mean_leaves_out_is_counted(document: dict[str, Any], write: Write) -> None:
+    document["items"][0]["reference"] = None
+    document["items"][1]["reference"] = "12"
+    comparison = read_comparison(write(document))
+    scores = score(comparison)
+    everything = np.ones(12, dtype=bool)
+
+    def counts(metric: str, chosen: np.ndarray = everything) -> tuple[int, ...]:
+        return tuple(count_scored(comparison, scores, metric, "tuned", chosen).values())
+
+    assert counts("rougeL") == (1, 0, 1)  # without a reference, not scored otherwise, empty
+    assert counts("numeric_match") == (1, 10, 0)
+    assert counts("repetition_rate") == (0, 0, 1)
+    assert counts("rougeL", np.arange(12) < 6) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.summary import against_baselines, headline, pair_of
+from eval.summary import against_baselines, beats_all, headline, pair_of
 
 NONE = "no measurable difference"
 
@@ -34,6 +34,7 @@ def pair(a: str, b: str, value: float, low: float, high: float, p: float) -> dic
         "low": low,
         "high": high,
         "mcnemar_p": p,
+        "p_holm": p,
         "a_only": 9,
         "b_only": 3,
     }
@@ -62,6 +63,12 @@ def test_baselines_beaten_and_not_beaten_are_named_with_their_accuracy() -> None
     assert against_baselines("new", ["chance"], FOUND, 0.05) == "new beats chance (5.0 %)"
     assert against_baselines("new", [], FOUND, 0.05) is None
     assert against_baselines("new", ["unscored"], FOUND, 0.05) is None
+
+
+def test_beats_all_only_when_every_baseline_is_beaten() -> None:
+    assert beats_all("new", ["majority", "chance"], FOUND, 0.05) is True
+    assert beats_all("new", ["majority", "tf-idf"], FOUND, 0.05) is False
+    assert beats_all("new", ["unscored"], FOUND, 0.05) is None
 
 
 def test_a_difference_that_may_be_chance_beats_nothing() -> None:
