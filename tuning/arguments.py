@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from tuning.config import TuneConfig
+from tuning.precision import uses_bf16
 
 LOGS = 100
 """Points of the loss curve, whatever the length of the training."""
@@ -63,7 +64,7 @@ def _shared(config: TuneConfig, device: str, examples: int, has_validation: bool
         "max_grad_norm": config.max_grad_norm,
         "activation_checkpointing": config.gradient_checkpointing,
         "use_cpu": device == "cpu",
-        "bf16": device == "cuda",
+        "bf16": uses_bf16(config.mixed_precision, device),
         "seed": config.seed,
         "logging_steps": max(1, _steps(config, examples) // LOGS),
         "logging_nan_inf_filter": False,  # a loss that is no number must be seen

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import unknown
+from tuning.precision import Precision
 from tuning.registry import METHODS, OBJECTIVES
 
 
@@ -35,6 +36,9 @@ class TuneConfig:
     """Train on the first so many records only."""
     max_length: int = 512
     """Most tokens of an example; its input is shortened to fit, never question or answer."""
+    loss_weighting: Literal["example", "token"] = "example"
+    """Whether every example counts the same, or every token, as in plain TRL: then the long answers
+    decide, and a small model hardly learns to stop."""
     num_train_epochs: float = 2.0
     """Passes over the training records."""
     max_steps: int | None = None
@@ -70,6 +74,8 @@ class TuneConfig:
     """Compute activations twice to save memory."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the frozen weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    mixed_precision: Precision = "auto"
+    """Multiply in bfloat16 under autocast; auto does where the hardware has instructions for it."""
     seed: int = 42
     """For the adapter's first weights, dropout and the order of the examples."""
     overwrite: bool = False

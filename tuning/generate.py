@@ -56,6 +56,7 @@ def _trainer(
             CompletionTrainer,
             train.rows,
             validation.rows,
+            weighting=config.loss_weighting,
             model=model,
             args=sft_arguments(config, model.device.type, size, has_validation=has_validation),
             processing_class=tokenizer,

@@ -72,6 +72,7 @@ def _facts(config: TuneConfig, data: Data, job: Job) -> dict[str, Any]:
         "adapted_layers": adapted_layers(model),
         "versions": versions_of(runs.PACKAGES),
         "learning_rate": job.trainer.args.learning_rate,
+        "products": "bfloat16" if job.trainer.args.bf16 else "float32",
     }
 
 
@@ -83,7 +84,7 @@ def _announce(facts: dict[str, Any], job: Job, config: TuneConfig, say: Say) -> 
     say(
         f"{config.method}: {parameters['trainable']:,} of {parameters['total']:,} parameters are "
         f"trained ({share:.2%}), in {', '.join(trained_parts(facts))}; "
-        f"learning rate {facts['learning_rate']:g}"
+        f"learning rate {facts['learning_rate']:g}, {facts['products']} products"
     )
     size = memory.estimate(job.trainer.model, config, job.counts["train"])
     say(f"memory: about {size / 2**30:.1f} GiB")

@@ -1,12 +1,16 @@
-"""TRL's SFTTrainer, with the output head on the trained positions only.
+"""TRL's SFTTrainer, with the output head on the trained positions only, and every example alike.
 
 On a CPU trl 1.16 sends prompt and padding through the head too: for GPT-2 that is 50,257 products
 for every token nobody trains on. The loss is the same; only the work for nothing is left out.
+
+TRL's loss is the mean over tokens, so that long answers decide what is learned; the mean over
+examples teaches a small model to stop.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from peft import PeftModel
@@ -16,22 +20,29 @@ from trl import SFTTrainer
 from tuning.examples import IGNORED
 from tuning.run_trainer import RunTrainer
 
+Weighting = Literal["example", "token"]
+
 COMPACT_DEVICES = ("cuda", "xpu")
 """Where TRL leaves the untrained positions out by itself."""
 
 
 class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
-    """An SFTTrainer that computes logits only where a label is.
+    """An SFTTrainer that computes logits only where a label is, and can weigh examples alike.
 
-    The mean over trained tokens of a batch (or of all accumulated batches) is the loss, in nats.
+    The loss, in nats, is a mean over the batch, or over all accumulated batches.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        """Take SFTTrainer's settings, and find out whether the short way is the same here."""
+    def __init__(self, *, weighting: Weighting = "token", **settings: Any) -> None:
+        """Take SFTTrainer's settings, and find out whether the short way is the same here.
+
+        Args:
+            weighting: Whether every ``example`` counts the same, or every ``token``, as in TRL.
+            settings: SFTTrainer's.
+        """
         super().__init__(**settings)
-        self.is_short = (
-            self.args.device.type not in COMPACT_DEVICES
-            and self.accelerator.num_processes == 1
+        self.weighting = weighting
+        self.is_short = (  # several processes must go through the wrapper that joins gradients
+            self.accelerator.num_processes == 1
             and not self.aux_loss_enabled
             and has_plain_head(_core(self.model))
         )
@@ -43,14 +54,38 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Return the loss; falls back to TRL's own where the short way would not be the same."""
-        if return_outputs or not self.is_short:
+        """Return the loss; where TRL's own is the same and no slower, it is TRL's."""
+        is_compact = self.args.device.type in COMPACT_DEVICES
+        by_token = self.weighting == "token"
+        if return_outputs or (by_token and (is_compact or not self.is_short)):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         with self.accelerator.autocast():
-            loss, count = completion_loss(
-                _core(model), inputs["input_ids"], inputs["attention_mask"], inputs["labels"]
-            )
-        return loss / (count.clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
+            losses, examples = completion_losses(model, inputs, is_short=self.is_short)
+        if by_token:
+            total, count = losses.sum(), torch.tensor(len(losses)).clamp(min=1)
+        else:
+            total, count = sum_of_means(losses, examples), torch.tensor(len(inputs["input_ids"]))
+        return total / (count if num_items_in_batch is None else num_items_in_batch)
+
+    def prediction_step(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> Any:
+        """Return the loss of a validation batch, by the same way as in training."""
+        if not prediction_loss_only:
+            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        with torch.no_grad():
+            loss = self.compute_loss(model, self._prepare_inputs(inputs))
+        return loss.detach(), None, None
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        """Return what the losses of all accumulated batches are divided by."""
+        if self.weighting == "token":
+            return super()._get_num_items_in_batch(batch_samples, device)
+        return torch.tensor(sum(len(batch["input_ids"]) for batch in batch_samples), device=device)
 
 
 def has_plain_head(core: Any) -> bool:
@@ -76,24 +111,39 @@ def has_plain_head(core: Any) -> bool:
     return is_same
 
 
-def completion_loss(
-    core: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+def completion_losses(
+    model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the summed cross-entropy in nats, and the number of tokens it is summed over.
+    """Return the cross-entropy in nats of every trained token, and the example it belongs to.
 
     Args:
-        core: A causal language model without wrappers.
-        input_ids: Shape (batch, tokens), padded on the right.
-        attention_mask: Shape (batch, tokens); 0 on padding.
-        labels: Shape (batch, tokens); -100 where nothing is trained.
+        model: A causal language model, wrapped or not.
+        inputs: `input_ids` and `attention_mask` (0 on padding), padded on the right, and `labels`
+            (-100 where nothing is trained), each of shape (batch, tokens).
+        is_short: Whether `has_plain_head` is true of the model, so that only the trained positions
+            need to go through the head.
     """
-    hidden = core.base_model(
-        input_ids=input_ids, attention_mask=attention_mask, use_cache=False
-    ).last_hidden_state
-    targets = labels[:, 1:]
+    given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    targets = inputs["labels"][:, 1:]
     trained = targets != IGNORED
-    logits = core.get_output_embeddings()(hidden[:, :-1][trained])  # (trained tokens, vocabulary)
-    return F.cross_entropy(logits.float(), targets[trained], reduction="sum"), trained.sum()
+    if is_short:
+        core = _core(model)
+        hidden = core.base_model(**given, use_cache=False).last_hidden_state
+        logits = core.get_output_embeddings()(hidden[:, :-1][trained])  # (trained, vocabulary)
+    else:
+        logits = model(**given, use_cache=False).logits[:, :-1][trained]
+    losses = F.cross_entropy(logits.float(), targets[trained], reduction="none")
+    return losses, trained.nonzero()[:, 0]
+
+
+def sum_of_means(losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+    """Return the sum over the examples of each one's mean loss.
+
+    Args:
+        losses: Of every trained token, shape (tokens,).
+        examples: The number of the example that each belongs to, shape (tokens,).
+    """
+    return (losses / examples.bincount()[examples]).sum()
 
 
 def _core(model: Any) -> Any:

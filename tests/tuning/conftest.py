@@ -26,6 +26,7 @@ def settings(
             "data": tmp_path / "data", "model": str(base_models["gpt2"]), "name": "short",
             "runs": tmp_path / "runs", "max_length": 96, "num_train_epochs": 1,
             "per_device_train_batch_size": 8, "learning_rate": 1e-2, "lora_r": 2,
+            "mixed_precision": "no",
         }  # fmt: skip
         return TuneConfig(**{**plain, **changes})
 
@@ -132,6 +133,7 @@ def classify(
             "data": tmp_path / "labelled", "model": str(all_models[kind]), "name": "short",
             "runs": tmp_path / "runs", "max_length": 32, "num_train_epochs": 1,
             "per_device_train_batch_size": 8, "learning_rate": 1e-2, "lora_r": 2,
+            "mixed_precision": "no",
             "objective": "classify",
         }  # fmt: skip
         return TuneConfig(**{**plain, **changes})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from tuning.examples import IGNORED
-from tuning.trainer import CompletionTrainer, completion_loss, has_plain_head
+from tuning.trainer import CompletionTrainer, completion_losses, has_plain_head, sum_of_means
 
 pytestmark = pytest.mark.slow
 
@@ -109,17 +110,57 @@ def test_validation_loss_is_that_of_trl(
     assert ours == pytest.approx(theirs, rel=1e-5)
 
 
-def test_completion_loss_is_the_sum_over_trained_tokens(base_models: dict[str, Path]) -> None:
+IDS = [[5, 6, 7, 8], [9, 10, 0, 0]]
+LABELS = [[IGNORED, IGNORED, 7, 8], [IGNORED, 10, IGNORED, IGNORED]]
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_losses_are_those_of_the_trained_tokens_by_example(
+    base_models: dict[str, Path], is_short: bool
+) -> None:
     model = AutoModelForCausalLM.from_pretrained(base_models["gpt2"]).eval()
-    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
-    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
-    labels = torch.tensor([[IGNORED, IGNORED, 7, 8], [IGNORED, 10, IGNORED, IGNORED]])
+    inputs = {
+        "input_ids": torch.tensor(IDS), "labels": torch.tensor(LABELS),
+        "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]]),
+    }  # fmt: skip
     with torch.no_grad():
-        loss, count = completion_loss(model, ids, mask, labels)
-        chances = model(input_ids=ids, attention_mask=mask).logits.log_softmax(-1)
-    expected = -(chances[0, 1, 7] + chances[0, 2, 8] + chances[1, 0, 10])
-    assert count == 3
-    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+        losses, examples = completion_losses(model, inputs, is_short=is_short)
+        labels = inputs.pop("labels")
+        chances = model(**inputs).logits.log_softmax(-1)
+    expected = [-chances[0, 1, 7], -chances[0, 2, 8], -chances[1, 0, 10]]
+    assert examples.tolist() == [0, 0, 1]
+    assert labels.ne(IGNORED).sum() == 3
+    torch.testing.assert_close(losses, torch.stack(expected), rtol=1e-5, atol=0)
+
+
+def test_sum_of_means_gives_every_example_the_same_weight() -> None:
+    losses, examples = torch.tensor([1.0, 3.0, 10.0]), torch.tensor([0, 0, 1])
+    assert float(sum_of_means(losses, examples)) == 2 + 10
+
+
+def test_by_example_the_loss_is_the_mean_of_the_examples_losses(
+    kind: str, base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
+) -> None:
+    by_example = partial(CompletionTrainer, weighting="example")
+    alone = step_of(trainer_of(SFTTrainer, base_models[kind], tokenizer, tmp_path, 1, 1), 1)
+    each = [
+        trainer_of(SFTTrainer, base_models[kind], tokenizer, tmp_path, 1, 1).compute_loss(
+            *batch_of(base_models[kind], tokenizer, tmp_path, number)
+        ).item()
+        for number in range(6)
+    ]  # fmt: skip
+    whole = step_of(trainer_of(by_example, base_models[kind], tokenizer, tmp_path, 1, 6), 1)
+    parts = step_of(trainer_of(by_example, base_models[kind], tokenizer, tmp_path, 2, 4), 2)
+    assert each[0] == pytest.approx(alone[0][0], rel=1e-5)
+    assert whole[0][0] == pytest.approx(sum(each) / 6, rel=1e-4)
+    assert sum(parts[0]) == pytest.approx(whole[0][0], rel=1e-5)
+    for name, gradient in whole[1].items():
+        torch.testing.assert_close(parts[1][name], gradient, rtol=1e-5, atol=1e-5)
+
+
+def batch_of(model: Path, tokenizer: Any, out: Path, number: int) -> tuple[Any, dict[str, Any]]:
+    trainer = trainer_of(SFTTrainer, model, tokenizer, out, 1, 1)
+    return trainer.model, trainer.data_collator([trainer.train_dataset[number]])
 
 
 @pytest.mark.parametrize(
