@@ -1,0 +1,106 @@
+"""Base and adapter answer 32 prompts, exactly so many tokens each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.subjects import Settings, gpt2, records_of, run_on
+from benchmarks.table import Row
+from benchmarks.timing import alternate
+from inference.config import Decoding
+from inference.decode import decode
+from inference.generate import _left_padded
+from inference.variants import Variants, load_variants
+from prompts.prompt_files import TEST_PROMPTS, read_prompts
+
+
+def measure(settings: Settings) -> list[Row]:
+    """Return ours against one prompt at a time, and against a padded batch per model."""
+    prompts = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
+    new = 40 if settings.is_small else 200
+    records = records_of(["a"] * 8, ["b"] * 8, "Say b.")
+    with gpt2(settings) as model, run_on(model, records) as runs:
+        (variants,) = load_variants(runs, ["bench"], dtype="float32")
+        asked = [variants.ask(each.prompt, each.input, new) for each in prompts]
+        ids = [encoded.prompt_ids for encoded in asked if encoded is not None]
+        found: dict[str, list[list[int]]] = {}
+        sides = {
+            "ours": lambda: found.update(ours=_ours(variants, ids, new)),
+            "batches": lambda: found.update(batches=_batches(variants, ids, new)),
+            "one by one": lambda: found.update(single=_one_by_one(variants, ids, new)),
+        }
+        took = alternate(sides, settings.rounds, warm_up=False)
+        same = [
+            sum(a == b for a, b in zip(found["ours"], found[other], strict=True))
+            for other in ("single", "batches")
+        ]
+    work = f"{len(ids)} prompts x base and adapter, exactly {new} new tokens each"
+    return [
+        Row(
+            work=work,
+            against="transformers `generate`, one prompt at a time",
+            ours=took["ours"],
+            theirs=took["one by one"],
+            goal=15,
+            checked=f"{same[0]} of {2 * len(ids)} answers the same",
+        ),
+        Row(
+            work=work,
+            against="transformers `generate`, one left-padded batch per model",
+            ours=took["ours"],
+            theirs=took["batches"],
+            goal=2,
+            checked=f"{same[1]} of {2 * len(ids)} answers the same",
+        ),
+    ]
+
+
+def _ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+    names = variants.names * len(ids)
+    rows = [row for row in ids for _ in variants.names]
+    padded, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
+
+    def route(kept: Any) -> dict[str, Any]:
+        return variants.routed([names[row] for row in kept])
+
+    answers: list[list[int]] = decode(
+        variants.model, padded, mask, route, set(), Decoding(max_new_tokens=new)
+    )
+    return answers
+
+
+def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+    """Answer by each model apart; the results go prompt by prompt, base before adapter."""
+    padded, mask = _left_padded(ids, variants.tokenizer.pad_token_id, variants.model.device)
+    adapted = _generate(variants, padded, mask, new)
+    with variants.model.disable_adapter():
+        base = _generate(variants, padded, mask, new)
+    return [row for pair in zip(base, adapted, strict=True) for row in pair]
+
+
+def _one_by_one(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+    answers = []
+    for row in ids:
+        padded, mask = _left_padded([row], variants.tokenizer.pad_token_id, variants.model.device)
+        with variants.model.disable_adapter():
+            answers += _generate(variants, padded, mask, new)
+        answers += _generate(variants, padded, mask, new)
+    return answers
+
+
+def _generate(variants: Variants, ids: Any, mask: Any, new: int) -> list[list[int]]:
+    import torch
+    from transformers import GenerationConfig
+
+    settings = GenerationConfig(
+        max_new_tokens=new,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=variants.tokenizer.pad_token_id,
+    )
+    with torch.inference_mode():
+        output = variants.model.generate(
+            input_ids=ids, attention_mask=mask, generation_config=settings
+        )
+    rows: list[list[int]] = output[:, ids.shape[1] :].tolist()
+    return rows
