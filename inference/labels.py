@@ -100,22 +100,36 @@ def label_log_probabilities(
         logits_to_keep=1,
         **extra,
     )
-    after = read.logits[:, -1:].float().log_softmax(-1)  # (prompts, 1, vocabulary): at the root
+    steps = [step for path in trie.paths for step in path]
+    at_root = sorted({token for node, token in steps if node < 0})
+    found = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
     if trie.tokens:
-        nodes = _read_nodes(model, trie, mask, read.past_key_values, extra)
-        after = torch.cat([after, nodes], 1)  # the root stands first, so node i is row i + 1
-    columns = []
-    for path in trie.paths:
-        rows = torch.tensor([node + 1 for node, _ in path], device=ids.device)
-        targets = torch.tensor([token for _, token in path], device=ids.device)
-        columns.append(after[:, rows, targets].sum(1))
-    return torch.stack(columns, 1)
+        deeper = sorted({step for step in steps if step[0] >= 0})
+        found |= _chosen(_read_nodes(model, trie, mask, read.past_key_values, extra), deeper)
+    return torch.stack([sum(found[step] for step in path) for path in trie.paths], 1)
+
+
+def _chosen(
+    logits: torch.Tensor, steps: Sequence[tuple[int, int]], offset: int = 0
+) -> dict[tuple[int, int], torch.Tensor]:
+    """Return the log-probability of each step (from which node, to which token) in every prompt.
+
+    Args:
+        logits: Shape (prompts, nodes, vocabulary).
+        steps: Nodes and tokens.
+        offset: What is added to a node to find its row.
+    """
+    rows = torch.tensor([node + offset for node, _ in steps], device=logits.device)
+    tokens = torch.tensor([token for _, token in steps], device=logits.device)
+    logits = logits.float()
+    values = logits[:, rows, tokens] - logits.logsumexp(-1)[:, rows]  # (prompts, steps)
+    return dict(zip(steps, values.unbind(1), strict=True))
 
 
 def _read_nodes(
     model: Any, trie: Trie, mask: torch.Tensor, cache: Any, extra: Mapping[str, Any]
 ) -> torch.Tensor:
-    """Return the log-probabilities after every node, shape (prompts, nodes, vocabulary)."""
+    """Return the logits after every node, shape (prompts, nodes, vocabulary)."""
     count, device = mask.shape[0], mask.device
     tokens = torch.tensor(trie.tokens, device=device).expand(count, -1)
     depths = torch.tensor(trie.depths(), device=device)
@@ -132,4 +146,4 @@ def _read_nodes(
         use_cache=True,
         **extra,
     )
-    return output.logits.float().log_softmax(-1)
+    return output.logits
