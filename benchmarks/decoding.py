@@ -9,7 +9,7 @@ from benchmarks.table import Row
 from benchmarks.timing import alternate
 from inference.config import Decoding
 from inference.decode import decode
-from inference.generate import _left_padded
+from inference.generate import left_padded
 from inference.variants import Variants, load_variants
 from prompts.prompt_files import TEST_PROMPTS, read_prompts
 
@@ -58,7 +58,7 @@ def measure(settings: Settings) -> list[Row]:
 def _ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
     names = variants.names * len(ids)
     rows = [row for row in ids for _ in variants.names]
-    padded, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
+    padded, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
 
     def route(kept: Any) -> dict[str, Any]:
         return variants.routed([names[row] for row in kept])
@@ -71,7 +71,7 @@ def _ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]
 
 def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
     """Answer by each model apart; the results go prompt by prompt, base before adapter."""
-    padded, mask = _left_padded(ids, variants.tokenizer.pad_token_id, variants.model.device)
+    padded, mask = left_padded(ids, variants.tokenizer.pad_token_id, variants.model.device)
     adapted = _generate(variants, padded, mask, new)
     with variants.model.disable_adapter():
         base = _generate(variants, padded, mask, new)
@@ -81,7 +81,7 @@ def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[in
 def _one_by_one(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
     answers = []
     for row in ids:
-        padded, mask = _left_padded([row], variants.tokenizer.pad_token_id, variants.model.device)
+        padded, mask = left_padded([row], variants.tokenizer.pad_token_id, variants.model.device)
         with variants.model.disable_adapter():
             answers += _generate(variants, padded, mask, new)
         answers += _generate(variants, padded, mask, new)

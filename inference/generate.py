@@ -49,7 +49,7 @@ def answer_batch(
 
     names = variants.names * len(prompts)
     rows = [list(prompt) for prompt in prompts for _ in variants.names]
-    ids, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
+    ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     stops = stop_ids(variants)
     torch.manual_seed(seed)
     if can_decode(variants.model):
@@ -62,7 +62,7 @@ def answer_batch(
             decoding,
         )
     else:
-        new = _by_generate(variants, ids, mask, names, decoding)
+        new = by_generate(variants, ids, mask, names, decoding)
     answers = [_answer(row, stops, variants.tokenizer) for row in new]
     width = len(variants.names)
     return [
@@ -71,7 +71,7 @@ def answer_batch(
     ]
 
 
-def _by_generate(
+def by_generate(
     variants: Variants, ids: Any, mask: Any, names: Sequence[str], decoding: Decoding
 ) -> list[list[int]]:
     """Return each row's new tokens by transformers' own `generate`, which knows every cache."""
@@ -110,7 +110,7 @@ def stop_ids(variants: Variants) -> set[int]:
     return {variants.tokenizer.eos_token_id, *(token for token in listed if token is not None)}
 
 
-def _left_padded(rows: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
+def left_padded(rows: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
     """Return ids and mask, both of shape (rows, longest)."""
     import torch
 

@@ -9,7 +9,7 @@ import torch
 
 from inference.config import Decoding
 from inference.decode import can_decode, decode
-from inference.generate import _by_generate, _left_padded, stop_ids
+from inference.generate import by_generate, left_padded, stop_ids
 from tests.inference.conftest import QUESTIONS
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ GREEDY = Decoding(max_new_tokens=24)
 def batch(variants: Any) -> tuple[Any, Any, list[str]]:
     asked = [variants.ask(question, "", 24).prompt_ids for question in QUESTIONS]
     rows = [ids for ids in asked for _ in variants.names]
-    ids, mask = _left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
+    ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     return ids, mask, variants.names * len(asked)
 
 
@@ -37,7 +37,7 @@ def cut(row: list[int], stops: set[int]) -> list[int]:
 def test_tokens_are_those_of_generate(variants: Any) -> None:
     stops = stop_ids(variants)
     ids, mask, names = batch(variants)
-    expected = [cut(row, stops) for row in _by_generate(variants, ids, mask, names, GREEDY)]
+    expected = [cut(row, stops) for row in by_generate(variants, ids, mask, names, GREEDY)]
     found = decoded(variants, stops, GREEDY)
     assert found == expected
     lengths = {len(row) for row in found}
