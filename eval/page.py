@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -128,6 +129,13 @@ def scored_rows(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return rows
 
 
+def coded(text: str) -> str:
+    """Return an escaped text whose parts in backticks are HTML code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 @lru_cache(maxsize=2)
 def environment(*, autoescape: bool) -> jinja2.Environment:
     """Return the Jinja environment of the report templates, with the wording as filters."""
@@ -143,6 +151,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
     made.filters |= {
         "amount": wording.amount,
         "change": wording.change,
+        "coded": coded,
         "counted": wording.counted,
         "p_value": wording.p_value,
     }

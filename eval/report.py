@@ -11,6 +11,7 @@ from core.versions import versions_of
 from eval.analysis import analyse
 from eval.comparison import Comparison
 from eval.config import ReportConfig
+from eval.doctor.check import check_comparison
 from eval.examples import records
 from eval.markdown import render_markdown
 from eval.metrics.registry import metrics_of
@@ -75,6 +76,7 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
         "labels": None if comparison.labels is None else list(comparison.labels),
         "counts": counts,
         "summary": summarise(found, comparison, config.confidence),
+        "findings": [finding.as_row() for finding in check_comparison(comparison)],
         **found,
         "not_available": scores.not_available,
         "length_unit": scores.length_unit,

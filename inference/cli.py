@@ -36,6 +36,10 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     click.echo(f"{len(value['items'])} prompts x {len(value['variants'])} variants: {settings.out}")
     if value["left_out"]:
         click.echo(f"left out as too long: {', '.join(value['left_out'])}", err=True)
+    from eval.doctor.check import lines_of
+
+    for line in lines_of(settings.out):
+        click.echo(line, err=True)
     click.echo(f"next: score report {settings.out}")
 
 

@@ -67,7 +67,7 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
 
 def identity(prompts: Path, config: CompareConfig) -> str:
     """Return a hash of all that decides the answers; it needs no model to be loaded."""
-    folders = [config.runs / name for name in config.run]
+    folders = [config.runs / name for name in (*config.run, *config.merged)]
     beside = [prompts.parent / name for name in (manifest.NAME, FILES["train"])]
     facts = {
         "prompts": fingerprint(existing_file(prompts)),
@@ -79,6 +79,8 @@ def identity(prompts: Path, config: CompareConfig) -> str:
         "calibrate": config.calibrate,
         "no_baselines": config.no_baselines,
         "runs": list(config.run),
+        "merged": list(config.merged),
+        "quantized": config.quantized,
         "trained": [fingerprint(existing_file(folder / "run.json")) for folder in folders],
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -50,6 +50,11 @@ class CompareConfig(Decoding):
 
     run: tuple[str, ...] = ()
     """A run of `tune run` to compare with its base; may be repeated."""
+    merged: tuple[str, ...] = ()
+    """A run to compare as RUN-merged: its adapter merged into the full-precision base, in memory;
+    may be repeated."""
+    quantized: Literal["base"] | None = None
+    """Compare the base in 4 bits too, as base-4bit."""
     runs: Path = Path("runs")
     """The folder that holds the runs."""
     out: Path = Path("model_comparison.json")
@@ -70,10 +75,11 @@ class CompareConfig(Decoding):
     def __post_init__(self) -> None:
         """Reject what cannot be."""
         super().__post_init__()
-        if not self.run:
+        if not self.run and not self.merged:
             raise ValueError("no run given; name one with --run (see `tune list`)")
-        if len(set(self.run)) != len(self.run):
-            raise ValueError(f"a run is given twice: {', '.join(self.run)}")
+        for names in (self.run, self.merged):
+            if len(set(names)) != len(names):
+                raise ValueError(f"a run is given twice: {', '.join(names)}")
         if "base" in self.run:
             raise ValueError("'base' is the name of the untuned model; rename the run's folder")
         for name in ("limit", "batch_size"):

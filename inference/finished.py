@@ -43,6 +43,7 @@ def described(name: str, facts: dict[str, Any], adapter: Path | None) -> dict[st
         "model": facts["base"]["model"],
         "adapter": adapter and str(adapter),
         "method": facts["config"]["method"],
+        "quantization": facts.get("quantization"),
         "parameters": facts["parameters"],
         "training_seconds": facts["result"]["wall_seconds"],
         "peak_memory_bytes": facts["result"]["peak_memory_bytes"],

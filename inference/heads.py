@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from core.files import read_json
 from inference import models
 from inference.baselines import pick_label
 from inference.finished import described, is_classifier, read_facts
+from inference.four_bit import check_whole, four_bit_of, weights_bytes
 from inference.head_modules import head_tensors, tensor_hash
 from inference.label_task import text_of
 from prompts.prompt_files import Prompt
@@ -115,24 +117,32 @@ def load_head(
     adapter, whole = runs / name / "adapter", runs / name / "model"
     is_adapter = not whole.is_dir()
     _check_order(adapter if is_adapter else whole, trained)
-    base = facts["base"]["model"]
+    began, base = time.perf_counter(), facts["base"]["model"]
     tokenizer = load_tokenizer(str(whole) if not is_adapter else base)
     model, _ = models.load_classifier(
         base if is_adapter else str(whole),
         trained,
         pad_token_id=tokenizer.pad_token_id,
         dtype=dtype if is_adapter else "float32",
+        four_bit=four_bit_of(facts),
     )
     if is_adapter:
+        _check_files(adapter)
         if models.weights_hash(base) != facts["base"]["weights_sha256"]:
             raise InputError(
                 f"the weights of {base!r} are not those that {name!r} was trained on; "
                 "an adapter means nothing on other weights"
             )
+        _check_saved(name, adapter, facts["head"]["modules"])
         model = with_adapter(model, adapter)
+    check_whole(model, facts["head"]["modules"], where=name)
     _check_head(name, model, facts["head"])
+    seconds = round(time.perf_counter() - began, 3)
+    cost = {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
     return Head(
-        described=[described(name, facts, adapter if is_adapter else None) | {"kind": "head"}],
+        described=[
+            described(name, facts, adapter if is_adapter else None) | {"kind": "head"} | cost
+        ],
         labels=tuple(labels),
         trained_labels=trained,
         model=model.eval(),
@@ -150,9 +160,7 @@ def with_adapter(model: Any, adapter: Path) -> Any:
     from peft import PeftModel
     from safetensors import SafetensorError
 
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.is_file():  # PEFT would ask the Hub for it
-        raise InputError(f"{adapter} holds no {weights.name}")
+    _check_files(adapter)
     try:
         return PeftModel.from_pretrained(model, str(adapter))
     except KeyError as error:
@@ -178,6 +186,24 @@ def _check_order(saved: Path, trained: Sequence[str]) -> None:
         raise InputError(
             f"{saved / 'config.json'}: the labels are {list(found.values())}, but run.json has "
             f"{list(trained)}; one of them was changed, and the mapping would be turned round"
+        )
+
+
+def _check_files(adapter: Path) -> None:
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.is_file():  # PEFT would ask the Hub for it
+        raise InputError(f"{adapter} holds no {weights.name}")
+
+
+def _check_saved(name: str, adapter: Path, modules: Sequence[str]) -> None:
+    """Raise InputError where the adapter's config does not say that all of the head is saved."""
+    told = read_json(adapter / "adapter_config.json").get("modules_to_save") or ()
+    missing = [module for module in modules if module not in told]
+    if missing:
+        raise InputError(
+            f"the head of run {name!r} is not the one that was trained: {', '.join(missing)} was "
+            f"left out of modules_to_save in {adapter / 'adapter_config.json'}, so that it is "
+            "random at loading"
         )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError
 from core.files import fingerprint, read_json
+from inference.four_bit import FourBit, check_whole, head_patterns, loading, settle
 
 if TYPE_CHECKING:
     import torch
@@ -71,13 +72,20 @@ def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
     return tokenizer
 
 
-def load_model(model: str, *, dtype: Dtype = "auto", device: str | None = None) -> Any:
+def load_model(
+    model: str,
+    *,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    four_bit: FourBit | None = None,
+) -> Any:
     """Return a causal language model on a device, ready for training or generation.
 
     Args:
         model: ``tiny``, a folder, or a Hub id.
         dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+        four_bit: How linear layers are held in 4 bits; None leaves them whole.
     """
     from transformers import AutoModelForCausalLM
 
@@ -89,7 +97,9 @@ def load_model(model: str, *, dtype: Dtype = "auto", device: str | None = None) 
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **loading(four_bit, device),
         )
+    settle(loaded)
     if found["missing_keys"]:  # transformers would go on with random numbers in their place
         listed = ", ".join(sorted(found["missing_keys"])[:3])
         raise InputError(
@@ -101,7 +111,7 @@ def load_model(model: str, *, dtype: Dtype = "auto", device: str | None = None) 
             f"{model!r} is no causal language model: it sees the tokens it is to predict"
             f"{ENCODER_HINT}"
         )
-    return loaded.to(device)
+    return loaded if four_bit else loaded.to(device)
 
 
 def _sees_ahead(model: Any) -> bool:
@@ -122,6 +132,7 @@ def load_classifier(
     pad_token_id: int,
     dtype: Dtype = "auto",
     device: str | None = None,
+    four_bit: FourBit | None = None,
 ) -> tuple[Any, list[str]]:
     """Return a model with a classification head on a device, and the names of its head's modules.
 
@@ -134,6 +145,7 @@ def load_classifier(
         pad_token_id: What texts are filled up with; decoders look for the last token before it.
         dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+        four_bit: How the linear layers below the head are held in 4 bits; None leaves them whole.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -141,6 +153,7 @@ def load_classifier(
 
     device = device or best_device()
     with _one_clear_error(model, "model"), _unreported():
+        whole = head_patterns(location(model), labels) if four_bit else None
         loaded, found = AutoModelForSequenceClassification.from_pretrained(
             location(model),
             id2label=dict(enumerate(labels)),
@@ -151,14 +164,17 @@ def load_classifier(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **loading(four_bit, device, whole),
         )
     for config in (loaded.config, loaded.config.get_text_config()):
         config.pad_token_id = pad_token_id
         config.use_cache = False
     new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
     head = new_modules(loaded, new, where=model)
+    check_whole(loaded, head, where=model)
+    settle(loaded)
     in_float32(loaded, head)
-    return loaded.to(device), head
+    return loaded if four_bit else loaded.to(device), head
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:
@@ -263,7 +279,7 @@ def _one_clear_error(model: str, what: str) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
         if "AutoModelForCausalLM" in reason:

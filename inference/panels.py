@@ -15,6 +15,7 @@ from inference.generate import answer_batch
 from inference.heads import Head, load_head
 from inference.label_task import LabelTask, text_of
 from inference.scored import LabelScorer, labelled, longest_label
+from inference.speed import Speed
 from inference.variants import Variants, load_variants
 from prompts.prompt_files import Prompt
 
@@ -64,8 +65,14 @@ def load_panels(
     panels: list[Panel] = []
     recorded: dict[str, Any] = {"decoding": None, "template": None}
     models = [name for name in config.run if name not in heads]
-    if models:
-        loaded = load_variants(config.runs, models, dtype=config.dtype)
+    if models or config.merged:
+        loaded = load_variants(
+            config.runs,
+            models,
+            dtype=config.dtype,
+            merged=config.merged,
+            has_four_bit_base=config.quantized is not None,
+        )
         if task is not None:  # more tokens would only make more of a wrong answer
             most = longest_label(loaded[0].tokenizer, task.labels) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
@@ -102,12 +109,13 @@ def of_models(
         for item in items
     }
     prompts = {name: found.prompt_ids for name, found in asked.items() if found is not None}
+    speed = Speed(variants.described)
 
     def answer(batch: Sequence[Prompt], seed: int) -> list[Rows]:
         ids = [prompts[item.id] for item in batch]
         rows: list[Rows] = [
             {name: found.as_row() for name, found in by_variant.items()}
-            for by_variant in answer_batch(variants, ids, config, seed)
+            for by_variant in speed.of(lambda: answer_batch(variants, ids, config, seed))
         ]
         if scorer is not None:
             for item, row, scored in zip(batch, rows, scorer.score(batch, ids), strict=True):

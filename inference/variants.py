@@ -10,6 +10,8 @@ from typing import Any
 from core.errors import InputError
 from inference import models
 from inference.finished import described, is_classifier, read_facts
+from inference.four_bit import FourBit, four_bit_of
+from inference.loading import Loading, shares_base
 from prompts.fit import Encoded, fit
 from prompts.templates import Template
 
@@ -69,6 +71,8 @@ class Variants:
             InputError: The model has no room for any prompt beside so many new tokens.
         """
         context = models.context_length(self.model)
+        if context is not None:
+            context -= getattr(self.model, "virtual_tokens", 0)
         room = self.max_length if context is None else context - max_new_tokens
         if room < 1:
             raise InputError(
@@ -80,19 +84,31 @@ class Variants:
 
 
 def load_variants(
-    runs: Path, names: Sequence[str], *, dtype: models.Dtype = "auto"
+    runs: Path,
+    names: Sequence[str],
+    *,
+    dtype: models.Dtype = "auto",
+    merged: Sequence[str] = (),
+    has_four_bit_base: bool = False,
 ) -> list[Variants]:
     """Load runs of one base and one template.
 
+    Args:
+        runs: The folder of runs.
+        names: Runs to load as they were trained.
+        dtype: Of the weights.
+        merged: Runs whose adapters are merged into the full-precision base.
+        has_four_bit_base: Whether the base in 4 bits is to be there as well.
+
     Returns:
-        First the base with the adapters that share its weights, then every run that cannot: one
-        that trained weights of the base itself has a copy of its own.
+        First the base with the adapters that share its weights, then everything that cannot: what
+        has weights of its own, or a base in 4 bits, has a model of its own.
 
     Raises:
-        InputError: An unknown or unfinished run, runs that do not share base or template, or a
-            base whose weights are not the ones a run was trained on.
+        InputError: An unknown or unfinished run, runs whose base or template differs, or a base
+            whose weights are not the ones a run was trained on.
     """
-    facts = {name: _facts(runs, name) for name in names}
+    facts = {name: _facts(runs, name) for name in (*names, *merged)}
     base = _shared(facts, "base model", lambda fact: fact["base"]["model"])
     template = _shared(
         facts,
@@ -103,7 +119,7 @@ def load_variants(
     trained_on = _shared(facts, "base weights", lambda fact: fact["base"]["weights_sha256"])
     if models.weights_hash(base) != trained_on:
         raise InputError(
-            f"the weights of {base!r} are not those that {', '.join(names)} was trained on; "
+            f"the weights of {base!r} are not those that {', '.join(facts)} was trained on; "
             "an adapter means nothing on other weights"
         )
     common = {
@@ -111,72 +127,30 @@ def load_variants(
         "template": Template(name=next(iter(facts.values()))["template"]["name"], text=template),
         "max_length": max(fact["config"]["max_length"] for fact in facts.values()),
     }
-    sharing = [name for name in names if _shares_base(facts[name])]
+    sharing = [name for name in names if shares_base(runs / name, facts[name])]
     adapters = {name: runs / name / "adapter" for name in sharing}
+    load = Loading(dtype=dtype)
+    rows = [{"name": BASE, "model": base, "adapter": None}]
+    rows += [described(name, facts[name], folder) for name, folder in adapters.items()]
+    model, costs = load.together(base, list(adapters.values()))
     together = Variants(
         names=[BASE, *sharing],
-        model=_with_adapters(_loaded(base, dtype), list(adapters.values())),
-        described=[
-            {"name": BASE, "model": base, "adapter": None},
-            *(described(name, facts[name], folder) for name, folder in adapters.items()),
-        ],
+        model=model,
+        described=[row | cost for row, cost in zip(rows, costs, strict=True)],
         **common,
     )
-    alone = (name for name in names if name not in sharing)
-    return [together, *(_alone(runs, name, facts[name], dtype, common) for name in alone)]
-
-
-def _alone(
-    runs: Path, name: str, facts: dict[str, Any], dtype: models.Dtype, common: dict[str, Any]
-) -> Variants:
-    """Load a run with a model of its own."""
-    adapter: Path | None = runs / name / "adapter"
-    if (runs / name / "model").is_dir():
-        model, adapter = _loaded(str(runs / name / "model"), dtype).eval(), None
-    else:
-        model = _with_adapters(_loaded(facts["base"]["model"], dtype), [runs / name / "adapter"])
-    return Variants(
-        names=[name], model=model, described=[described(name, facts, adapter)], **common
-    )
-
-
-def _shares_base(facts: dict[str, Any]) -> bool:
-    """Return whether a run left all weights of the base as they are, its biases included."""
-    config = facts["config"]
-    return bool(config["method"] != "full" and config.get("lora_bias", "none") == "none")
-
-
-def _loaded(model: str, dtype: models.Dtype) -> Any:
-    loaded = models.load_model(model, dtype=dtype)
-    _forget_decoding(loaded)
-    return loaded
-
-
-def _forget_decoding(model: Any) -> None:
-    """Drop what the model's files say about decoding, its stop tokens apart.
-
-    `generate` would fill in a repetition penalty, say, that the comparison does not record.
-    """
-    from transformers import GenerationConfig
-
-    stops = model.generation_config.eos_token_id
-    model.generation_config = GenerationConfig(eos_token_id=stops)
-
-
-def _with_adapters(model: Any, adapters: Sequence[Path]) -> Any:
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
-    for index, adapter in enumerate(adapters, 1):
-        try:
-            if index == 1:
-                model = PeftModel.from_pretrained(model, str(adapter), adapter_name="v1")
-            else:
-                model.load_adapter(str(adapter), adapter_name=f"v{index}")
-        except (SafetensorError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise InputError(f"cannot load the adapter in {adapter}: {reason}") from error
-    return model.eval()
+    alone = [load.run(runs / name, facts[name]) for name in names if name not in sharing]
+    alone += [load.merged(runs / name, facts[name]) for name in merged]
+    if has_four_bit_base:
+        held = filter(None, map(four_bit_of, facts.values()))
+        alone.append(load.four_bit(base, next(held, FourBit())))
+    return [
+        together,
+        *(
+            Variants(names=[row["name"]], model=model, described=[row], **common)
+            for model, row in alone
+        ),
+    ]
 
 
 def _facts(runs: Path, name: str) -> dict[str, Any]:

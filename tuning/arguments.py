@@ -11,6 +11,9 @@ from tuning.precision import uses_bf16
 LOGS = 100
 """Points of the loss curve, whatever the length of the training."""
 
+ENDLESS = 1_000_000
+"""Epochs where a budget ends the training."""
+
 
 def sft_arguments(config: TuneConfig, device: str, examples: int, *, has_validation: bool) -> Any:
     """Return TRL's SFTConfig for rows that come tokenised, labelled and fitted.
@@ -52,7 +55,7 @@ def _shared(config: TuneConfig, device: str, examples: int, has_validation: bool
         }
     return {
         "output_dir": str(config.folder / "checkpoints"),
-        "num_train_epochs": config.num_train_epochs,
+        "num_train_epochs": ENDLESS if config.has_budget else config.num_train_epochs,
         "max_steps": config.max_steps or -1,
         "per_device_train_batch_size": config.per_device_train_batch_size,
         "per_device_eval_batch_size": config.per_device_train_batch_size,
@@ -66,7 +69,7 @@ def _shared(config: TuneConfig, device: str, examples: int, has_validation: bool
         "use_cpu": device == "cpu",
         "bf16": uses_bf16(config.mixed_precision, device),
         "seed": config.seed,
-        "logging_steps": max(1, _steps(config, examples) // LOGS),
+        "logging_steps": _logging_steps(config, examples),
         "logging_nan_inf_filter": False,  # a loss that is no number must be seen
         "include_num_input_tokens_seen": "non_padding",
         "save_strategy": "epoch",
@@ -78,7 +81,10 @@ def _shared(config: TuneConfig, device: str, examples: int, has_validation: bool
     }
 
 
-def _steps(config: TuneConfig, examples: int) -> int:
-    """Return about how many optimizer steps one process makes."""
+def _logging_steps(config: TuneConfig, examples: int) -> int:
+    """Return after how many optimizer steps the loss is logged; one where nobody knows the end."""
+    if config.has_budget:
+        return 1
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    return config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
+    steps = config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
+    return max(1, steps // LOGS)

@@ -31,8 +31,20 @@ CHECKPOINT_S = 600
 class Progress(TrainerCallback):  # type: ignore[misc]
     """Shows loss, tokens per second and time left, and writes every log to metrics.jsonl."""
 
-    def __init__(self, metrics: Path, say: Callable[[str], None]) -> None:
-        """Append to a file; one object per line."""
+    def __init__(
+        self,
+        metrics: Path,
+        say: Callable[[str], None],
+        share: Callable[[], float] | None = None,
+    ) -> None:
+        """Append to a file; one object per line.
+
+        Args:
+            metrics: The file.
+            say: Receives one line of text at a time.
+            share: Returns how much of a budget is spent, where one ends the training.
+        """
+        self._share = share
         self._metrics = metrics
         self._say = say
         self._bar: Any = None
@@ -42,6 +54,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._from = (0, 0)
         self._first: tuple[float, int] | None = None
         self._next_line = 0
+        self._from_share, self._next_tenth = 0.0, 1
 
     @property
     def seconds(self) -> float:
@@ -55,9 +68,10 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._earlier = max((row.get("seconds", 0.0) for row in keep), default=0.0)
         self._began = time.perf_counter()
         self._from = (state.global_step, state.num_input_tokens_seen)
+        self._from_share = 0.0 if self._share is None else self._share()
         self._next_line = state.global_step + max(1, state.max_steps // LINES)
         self._bar = tqdm(
-            total=state.max_steps,
+            total=state.max_steps if self._share is None else None,
             initial=state.global_step,
             desc="training",
             unit=" steps",
@@ -71,7 +85,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if self._first is None:
             self._first = (time.perf_counter(), state.global_step)
         began, at = self._first
-        if state.global_step - at == FIRST_STEPS < state.max_steps - at:
+        if self._share is None and state.global_step - at == FIRST_STEPS < state.max_steps - at:
             per_step = (time.perf_counter() - began) / FIRST_STEPS
             left = per_step * (state.max_steps - state.global_step)
             self._line(f"about {duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
@@ -109,11 +123,22 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         elapsed = time.perf_counter() - self._began
         rate = f"{(tokens - self._from[1]) / elapsed:,.0f} tokens/s"
         self._bar.set_postfix_str(f"{self._loss} {self._validation} {rate}")
-        if self._bar.disable and state.global_step >= self._next_line:
+        if self._share is not None:
+            self._tell_share(self._share(), state, rate, elapsed)
+        elif self._bar.disable and state.global_step >= self._next_line:
             self._next_line += max(1, state.max_steps // LINES)
             left = duration(elapsed / steps * (state.max_steps - state.global_step))
             place = f"step {state.global_step:,}/{state.max_steps:,}"
             self._line(f"{place}: {self._loss}, {rate}, {left} left")
+
+    def _tell_share(self, share: float, state: Any, rate: str, elapsed: float) -> None:
+        """Say every tenth of a budget how much of it is spent."""
+        if self._bar.disable and share * LINES >= self._next_tenth:
+            self._next_tenth = int(share * LINES) + 1
+            spent = share - self._from_share
+            left = f", about {duration(elapsed / spent * (1 - share))} left" if spent > 0 else ""
+            place = f"step {state.global_step:,}, {share:.0%} of the budget"
+            self._line(f"{place}: {self._loss}, {rate}{left}")
 
     def _line(self, text: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):

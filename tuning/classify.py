@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ from eval.mapping import Mapping, check_mapping
 from inference import models
 from inference.head_modules import head_tensors, tensor_hash
 from inference.heads import load_tokenizer
+from tuning.adapted import adapted
 from tuning.arguments import head_arguments
 from tuning.config import TuneConfig
 from tuning.data import Data
 from tuning.job import Job, Say, check_model, make_trainer, with_rate
 from tuning.labelled import Labelled, encode, label_set, marked, summary
-from tuning.registry import METHODS
 
 CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
@@ -35,7 +36,11 @@ def prepare(config: TuneConfig, data: Data) -> Job:
 
     set_seed(config.seed)  # a new head draws its first weights from the global state
     model, head = models.load_classifier(
-        config.model, labels, pad_token_id=tokenizer.pad_token_id, dtype=config.weights_dtype
+        config.model,
+        labels,
+        pad_token_id=tokenizer.pad_token_id,
+        dtype=config.weights_dtype,
+        four_bit=config.four_bit,
     )
     check_model(config, model, tokenizer, head)
     train = encode(data.train, labels, tokenizer, config.max_length)
@@ -46,7 +51,11 @@ def prepare(config: TuneConfig, data: Data) -> Job:
     return Job(
         trainer=trainer,
         counts={"train": train.counts(), "validation": validation.counts()},
-        facts={"template": None, "head": known},
+        facts={
+            "template": None,
+            "head": known,
+            "quantization": config.four_bit and asdict(config.four_bit),
+        },
         summary=summary(train, labels),
         shown=tuple(marked(row, labels, tokenizer) for row in train.rows[:2]),
         finish=partial(_finish, trainer, validation if validation.rows else train, known, before),
@@ -62,22 +71,15 @@ def _trainer(
     validation: Labelled,
 ) -> Any:
     """Return the trainer over the tokenised texts, with the adapter on the model."""
-    from peft import get_peft_model  # after the model has been loaded: it is noisy before
-
     from tuning.head_trainer import HeadTrainer
 
     size, has_validation = len(train.rows), bool(validation.rows)
     arguments = head_arguments(config, model.device.type, size, has_validation=has_validation)
-    make_config = METHODS[config.method].peft_config
-    if make_config is not None:
-        model = get_peft_model(model, make_config(config, model, head))
-        if config.gradient_checkpointing:
-            model.enable_input_require_grads()  # else nothing below the first adapter asks for any
     return make_trainer(
         HeadTrainer,
         train.rows,
         validation.rows,
-        model=model,
+        model=adapted(config, model, head),
         args=arguments,
         processing_class=tokenizer,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from core.errors import Group, InputError
 from core.options import options_from, resolve
+from eval.doctor.finding import told
 from tuning.config import TuneConfig
 from tuning.registry import METHODS
 
@@ -44,10 +46,43 @@ def list_runs(runs: Path) -> None:
 
 
 @main.command()
+@click.option("--data", type=click.Path(path_type=Path), help="A data folder.")
+@click.option("--model", help="Whose tokenizer tells which records of --data do not fit.")
+@click.option("--run", help="A run; it is loaded and asked.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option(
+    "--comparison", type=click.Path(path_type=Path), help="A model_comparison.json or plain list."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(
+    data: Path | None,
+    model: str | None,
+    run: str | None,
+    runs: Path,
+    comparison: Path | None,
+    as_json: bool,
+) -> None:
+    """Name what is wrong with data, a run or a comparison, and what mends it.
+
+    Exits 0 without an error, 1 with one, and 2 where something cannot be read.
+    """
+    from tuning.doctor.examine import examine
+
+    folder = None if run is None else runs / run
+    findings = examine(data=data, model=model, run=folder, comparison=comparison)
+    if as_json:
+        click.echo(json.dumps([each.as_row() for each in findings], indent=2))
+    else:
+        click.echo("\n".join(told(findings)) or "nothing found")
+    if any(each.severity == "error" for each in findings):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
 def methods() -> None:
     """Show the training methods."""
     for name, method in METHODS.items():
-        click.echo(f"{name:8} {method.summary}; for {' and '.join(method.objectives)}")
+        click.echo(f"{name:13} {method.summary}; for {' and '.join(method.objectives)}")
 
 
 @main.command()
@@ -61,6 +96,7 @@ def merge(run: str, runs: Path, out: Path | None) -> None:
 
     opened = open_run(runs / run)
     folder = out or opened.folder / "merged"
-    difference = merge_run(opened, folder)
+    merged = merge_run(opened, folder)
     click.echo(f"merged model: {folder}")
-    click.echo(f"largest logit difference from base + adapter: {difference:.1e}")
+    for line in merged.lines():
+        click.echo(line)

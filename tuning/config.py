@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import unknown
+from inference.four_bit import FourBit
 from tuning.precision import Precision
 from tuning.registry import METHODS, OBJECTIVES
 
@@ -43,6 +44,13 @@ class TuneConfig:
     """Passes over the training records."""
     max_steps: int | None = None
     """Stop after so many optimizer steps, whatever the epochs."""
+    max_seconds: float | None = None
+    """Train for so long, evaluations apart, whatever the epochs; the learning rate ends with it."""
+    max_tokens: int | None = None
+    """Train on so many tokens, padding not counted, whatever the epochs; likewise."""
+    max_flops: float | None = None
+    """Train for so many operations, as tuning/flops.py counts them, whatever the epochs;
+    likewise."""
     per_device_train_batch_size: int = 8
     """Examples per step and device."""
     gradient_accumulation_steps: int = 1
@@ -70,6 +78,16 @@ class TuneConfig:
     target_modules: tuple[str, ...] = ()
     """Layers that get an adapter, by the end of their names; by default every linear layer but the
     head. May be repeated."""
+    num_virtual_tokens: int = 20
+    """Trained tokens before every text, of methods that have such."""
+    load_in_4bit: bool = False
+    """Hold the base's frozen weights in 4 bits, as method qlora does without being asked."""
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    """How 4 bits are a number: 4-bit normal floats, or plain ones."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantise the scales of the 4-bit weights too."""
+    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """What 4-bit weights become in a product."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -96,10 +114,15 @@ class TuneConfig:
             "max_grad_norm",
             "lora_r",
             "lora_alpha",
+            "num_virtual_tokens",
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("limit", "max_steps"):
+        for name in ("max_seconds", "max_flops"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} must be positive, got {value}")
+        for name in ("limit", "max_steps", "max_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -124,6 +147,21 @@ class TuneConfig:
                 f"method {self.method!r} is for --objective {' or '.join(method.objectives)} only; "
                 f"to {self.objective}, use {' or '.join(others)}"
             )
+        if self.gradient_checkpointing and not method.can_checkpoint:
+            raise ValueError(
+                f"gradient_checkpointing drops the cache of keys and values that method "
+                f"{self.method!r} works through; leave it out"
+            )
+        if self.has_budget and method.plans_by_steps and self.max_steps is None:
+            raise ValueError(
+                f"method {self.method!r} plans by the number of steps; beside a budget it needs "
+                "max_steps"
+            )
+        if self.load_in_4bit and not method.is_adapter:
+            raise ValueError(
+                f"load_in_4bit is of frozen weights, and method {self.method!r} freezes none; "
+                "use qlora"
+            )
         if not method.is_adapter and self.dtype not in ("auto", "float32"):
             raise ValueError(
                 f"dtype is of frozen weights, and method {self.method!r} freezes none: it trains "
@@ -142,6 +180,24 @@ class TuneConfig:
     def weights_dtype(self) -> Literal["auto", "float32", "bfloat16", "float16"]:
         """What the base is loaded in: steps of an optimizer are lost in half precision."""
         return self.dtype if METHODS[self.method].is_adapter else "float32"
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether something else than epochs or steps ends the training."""
+        return any(
+            limit is not None for limit in (self.max_seconds, self.max_tokens, self.max_flops)
+        )
+
+    @property
+    def four_bit(self) -> FourBit | None:
+        """How the base is held in 4 bits; None where it stays whole."""
+        if not (self.load_in_4bit or METHODS[self.method].is_four_bit):
+            return None
+        return FourBit(
+            bnb_4bit_quant_type=self.bnb_4bit_quant_type,
+            bnb_4bit_use_double_quant=self.bnb_4bit_use_double_quant,
+            bnb_4bit_compute_dtype=self.bnb_4bit_compute_dtype,
+        )
 
     @property
     def folder(self) -> Path:

@@ -40,6 +40,7 @@ class Examples:
         return {
             "examples": len(self.rows),
             "tokens": self.tokens,
+            "longest": max((len(row["input_ids"]) for row in self.rows), default=0),
             "trained_tokens": self.trained_tokens,
             "shortened": self.shortened,
             "too_long": len(self.too_long),

@@ -1,23 +1,147 @@
-"""Counting the floating-point operations of a training."""
+"""Counting the floating-point operations of a training: those of the work that is really done.
+
+The rule. A multiply-add is two operations. A linear layer costs 2 x in x out per position forward;
+as much again backward where a gradient is passed on to its input, and once more where its own
+weight is trained: a frozen weight needs no gradient of its own, and what lies before the first
+trained layer is not reached at all. Attention costs 4 x heads x width per pair of positions of a
+row forward, masked pairs included, and twice that backward. Activation checkpointing repeats the
+forward pass of the layers. The output head costs what goes through it: with the compact loss only
+the positions that are trained on. Padding and virtual tokens are positions like any other.
+
+Left out: what costs no matrix product (norms, activations, softmax, lookups, the optimizer, the
+dequantisation of 4-bit weights), DoRA's norms, AdaLoRA's penalty, and evaluations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+PROBED_TOKENS = 4
+"""Positions of the forward pass that shows what a model does."""
 
 
-def training(parameters: Mapping[str, int], tokens: int, *, reaches_layers: bool = True) -> int:
-    """Return an estimate of the operations that a training took.
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What a training step costs, in operations."""
 
-    A multiply-add is two operations. Every parameter costs 2 per token forward and 2 backward for
-    the gradient that is passed on; a trained one costs 2 more for its own gradient. Attention
-    scores, norms and padding are left out.
+    per_position: int
+    """Of the linear layers that read every position."""
+    per_row: int
+    """Of those that read one position of a row, such as a head on a pooled text."""
+    per_pair: int
+    """Of the attention, per pair of positions of a row."""
+    per_output: int
+    """Of the output head, per position that goes through it."""
+    virtual: int
+    """Virtual tokens that are read before every text."""
+
+    def batch(self, rows: int, tokens: int) -> int:
+        """Return the operations of one batch, those of its output head apart.
+
+        Args:
+            rows: Texts in the batch.
+            tokens: Of each, padding included.
+        """
+        positions = tokens + self.virtual
+        one = positions * self.per_position + self.per_row + positions**2 * self.per_pair
+        return rows * one
+
+
+def rates_of(model: Any, *, is_checkpointing: bool = False) -> Rates:
+    """Return what a step costs, from the shapes of a model and what in it is trained.
+
+    A forward pass over a few tokens shows which layers work, and where gradients go.
 
     Args:
-        parameters: `trainable` and `total`.
-        tokens: Tokens seen, padding not counted.
-        reaches_layers: Whether gradients are passed on through the layers. A head alone reads one
-            position of each example, which is left out.
+        model: The model as it is trained, with its adapter.
+        is_checkpointing: Whether activations are computed twice.
     """
-    if not reaches_layers:
-        return tokens * 2 * parameters["total"]
-    return tokens * (4 * parameters["total"] + 2 * parameters["trainable"])
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    head = inner.get_output_embeddings()
+    again = _repeated(model) if is_checkpointing else set()
+    totals = {"position": 6 * _loose_products(model), "row": 0, "output": 0}
+    probed = _probed(model)
+    for module, positions, passes_on in probed:
+        factor = 1 + passes_on + module.weight.requires_grad + (module in again)
+        kind = "output" if module is head else "row" if positions == 1 else "position"
+        totals[kind] += 2 * _size(module) * factor
+    shape = inner.config.get_text_config()
+    width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+    is_reached = any(passes_on and positions > 1 for _, positions, passes_on in probed)
+    passes = 1 + (2 if is_reached else 0) + (1 if again else 0)
+    return Rates(
+        per_position=totals["position"],
+        per_row=totals["row"],
+        per_pair=4 * shape.num_hidden_layers * shape.num_attention_heads * width * passes,
+        per_output=totals["output"],
+        virtual=max(positions for _, positions, _ in probed) - PROBED_TOKENS,
+    )
+
+
+def _loose_products(model: Any) -> int:
+    """Return the products of trained matrices that are no layers, as AdaLoRA's."""
+    import torch
+
+    return sum(
+        value.numel()
+        for module in model.modules()
+        if isinstance(module, torch.nn.ParameterDict)
+        for value in module.values()
+        if value.requires_grad and value.dim() == 2 and min(value.shape) > 1
+    )
+
+
+def _size(module: Any) -> int:
+    """Return how many products a linear layer does per position."""
+    if hasattr(module, "in_features"):
+        return int(module.in_features * module.out_features)
+    return int(module.weight.numel())  # GPT-2's Conv1D
+
+
+def _repeated(model: Any) -> set[Any]:
+    """Return the modules whose forward pass checkpointing does twice."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    layers = (each for each in model.modules() if isinstance(each, GradientCheckpointingLayer))
+    return {module for layer in layers for module in layer.modules()}
+
+
+def _probed(model: Any) -> list[tuple[Any, int, bool]]:
+    """Return every linear layer that works, its positions, and if its input needs a gradient."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    found: list[tuple[Any, int, bool]] = []
+
+    def note(module: Any, given: tuple[Any, ...]) -> None:
+        values = given[0]
+        positions = values.numel() // values.shape[-1]
+        found.append((module, positions, bool(values.requires_grad)))
+
+    handles = [
+        module.register_forward_pre_hook(note)
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear | Conv1D) and not hasattr(module, "base_layer")
+    ]
+    ids = torch.ones(1, PROBED_TOKENS, dtype=torch.long, device=model.device)
+    try:
+        with _training(model), torch.random.fork_rng(), torch.enable_grad():
+            model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+@contextmanager
+def _training(model: Any) -> Iterator[None]:
+    """Put a model in training mode for a while."""
+    was_training = model.training
+    model.train()
+    try:
+        yield
+    finally:
+        model.train(was_training)

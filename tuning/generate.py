@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict
 from typing import Any
 
 from core.errors import InputError
 from inference import models
 from prompts import templates
+from tuning.adapted import adapted, trained_in_float32
 from tuning.arguments import sft_arguments
 from tuning.config import TuneConfig
 from tuning.data import Data
 from tuning.examples import Examples, encode, marked
 from tuning.job import Job, check_model, make_trainer, with_rate
-from tuning.registry import METHODS
 
 
 def prepare(config: TuneConfig, data: Data) -> Job:
@@ -24,7 +25,7 @@ def prepare(config: TuneConfig, data: Data) -> Job:
     """
     template = templates.load(config.template)
     tokenizer = models.load_tokenizer(config.model)
-    model = models.load_model(config.model, dtype=config.weights_dtype)
+    model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)
     check_model(config, model, tokenizer)
     train = encode(data.train, template, tokenizer, config.max_length)
     if not train.rows:
@@ -36,7 +37,10 @@ def prepare(config: TuneConfig, data: Data) -> Job:
     return Job(
         trainer=_trainer(with_rate(config, model), model, tokenizer, train, validation),
         counts={"train": train.counts(), "validation": validation.counts()},
-        facts={"template": {"name": template.name, "text": template.text}},
+        facts={
+            "template": {"name": template.name, "text": template.text},
+            "quantization": config.four_bit and asdict(config.four_bit),
+        },
         summary=_summary(train.counts()),
         shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
     )
@@ -45,23 +49,23 @@ def prepare(config: TuneConfig, data: Data) -> Job:
 def _trainer(
     config: TuneConfig, model: Any, tokenizer: Any, train: Examples, validation: Examples
 ) -> Any:
-    """Return TRL's trainer over the tokenised examples; it wraps the model with its adapter."""
+    """Return TRL's trainer over the tokenised examples, with the adapter on the model."""
     from tuning.trainer import CompletionTrainer
 
-    make_config = METHODS[config.method].peft_config
     size, has_validation = len(train.rows), bool(validation.rows)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*reference model.*")
-        return make_trainer(
+        trainer = make_trainer(
             CompletionTrainer,
             train.rows,
             validation.rows,
             weighting=config.loss_weighting,
-            model=model,
+            model=adapted(config, model),
             args=sft_arguments(config, model.device.type, size, has_validation=has_validation),
             processing_class=tokenizer,
-            peft_config=make_config and make_config(config, model, ()),
         )
+    trained_in_float32(trainer.model)
+    return trainer
 
 
 def _summary(counts: dict[str, int]) -> str:

@@ -33,6 +33,7 @@ class Labelled:
         return {
             "examples": len(self.rows),
             "tokens": sum(len(row["input_ids"]) for row in self.rows),
+            "longest": max((len(row["input_ids"]) for row in self.rows), default=0),
             "shortened": self.shortened,
         }
 

@@ -9,11 +9,14 @@ from inference import models
 from tuning.config import TuneConfig
 from tuning.registry import METHODS
 
-LIBRARIES = 0.7 * 2**30
-"""What Python, torch, transformers, peft and trl take by themselves."""
+LIBRARIES = 1.0 * 2**30
+"""What Python, torch, transformers, peft and trl take by themselves, with their working memory."""
 VALUES_PER_LAYER = 34
 """Values kept for the backward pass per token, layer and unit of width (Korthikanti et al. 2022,
 https://arxiv.org/abs/2205.05198, counted in half-precision bytes, attention scores apart)."""
+SCORES = 3
+"""Copies of the attention scores that are kept per layer, where they are computed whole, as on a
+CPU."""
 
 
 def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float:
@@ -24,8 +27,8 @@ def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float
     Args:
         model: The loaded model with its adapter.
         config: Batch size, longest example, checkpointing.
-        counts: `examples` and `tokens` of the training records, and `trained_tokens` where the
-            model predicts tokens.
+        counts: `tokens` and `longest` (in tokens) of the training records, and `trained_tokens`
+            where the model predicts tokens.
     """
     shape = model.config.get_text_config()
     width, layers = models.width(model), int(shape.num_hidden_layers)
@@ -34,11 +37,13 @@ def estimate(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float
     ]
     weights = sum(count * size for count, size, _ in values)
     trained = sum(count for count, _, is_trained in values if is_trained)
-    mean = counts["tokens"] / counts["examples"]
-    tokens = config.per_device_train_batch_size * min(config.max_length, 2 * mean)
+    longest = counts["longest"]  # the first batch is made of the longest examples
+    tokens = config.per_device_train_batch_size * longest
     per_layer = 2 if config.gradient_checkpointing else VALUES_PER_LAYER // 2
     kept = layers if METHODS[config.method].reaches_layers else 1
     activations = 4 * tokens * width * kept * per_layer
+    heads = int(shape.num_attention_heads)
+    scores = 4 * SCORES * tokens * longest * heads * (1 if config.gradient_checkpointing else kept)
     share = counts.get("trained_tokens", 0) / counts["tokens"]
     logits = 3 * 4 * tokens * share * int(shape.vocab_size)
-    return float(LIBRARIES + weights + 3 * 4 * trained + activations + logits)
+    return float(LIBRARIES + weights + 3 * 4 * trained + activations + scores + logits)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,18 @@ from core.errors import InputError
 from core.quiet import quiet_libraries
 from inference import models
 from inference.finished import is_classifier
+from inference.four_bit import FourBit, four_bit_of
 from inference.heads import load_tokenizer
+from inference.loading import can_merge, with_adapter
+from prepdata.records import FILES, read_records
+from prompts.fit import fit
+from prompts.templates import Template
 from tuning.runs import Run
 
 TOLERANCE = 1e-3
 """Largest logit difference in float32 that rounding explains."""
+ANSWER_TOKENS = 24
+"""Longest greedy answer that is compared."""
 PROBES = (
     "The quick brown fox jumps over the lazy dog.",
     "### Instruction:\nName three colours.\n\n### Response:\n",
@@ -22,42 +32,75 @@ PROBES = (
 )
 
 
-def merge_run(run: Run, out: Path) -> float:
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """What a merge came to."""
+
+    difference: float
+    """Largest absolute difference between the logits of the merged file, loaded again, and of
+    full-precision base + adapter, over a few probe texts."""
+    same_answers: int
+    """Held-out prompts that both answer by the same tokens, greedily; of a head, probes labelled
+    the same."""
+    asked: int
+    """How many were asked."""
+    quantization_difference: float | None = None
+    """The same difference to the 4-bit base + adapter that was trained, where there is one: what
+    the quantisation came to, not the merge."""
+
+    def lines(self) -> list[str]:
+        """Return what there is to say of it."""
+        told = [
+            f"largest logit difference from base + adapter: {self.difference:.1e}",
+            f"greedy answers that are the same: {self.same_answers} of {self.asked}",
+        ]
+        if self.quantization_difference is not None:
+            told.append(
+                "largest logit difference from the 4-bit model that was trained: "
+                f"{self.quantization_difference:.1e} (the quantisation's, not the merge's)"
+            )
+        return told
+
+
+def merge_run(run: Run, out: Path) -> Merged:
     """Write the merged model in float32 with its tokenizer, whole or not at all.
+
+    A run whose base was in 4 bits is merged into the full-precision base.
 
     Args:
         run: A finished run.
         out: The folder to write; it must not exist or be empty.
 
-    Returns:
-        The largest absolute difference between the logits of the merged file, loaded again, and
-        of base + adapter, over a few probe texts.
-
     Raises:
-        InputError: The run is not finished, its base has changed, the folder is not empty, or the
-            difference is more than rounding explains.
+        InputError: The run is not finished, its base has changed, the folder is not empty, there is
+            nothing to merge, or the difference is more than rounding explains.
     """
     out = out.absolute()
     _check(run, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         merged = Path(folder) / "merged"
-        difference = _write(run, merged)
-        if not difference <= TOLERANCE:
+        found = _write(run, merged)
+        if not found.difference <= TOLERANCE:
             raise InputError(
-                f"the merged model's logits differ from base + adapter by {difference:.2g} "
+                f"the merged model's logits differ from base + adapter by {found.difference:.2g} "
                 f"(more than {TOLERANCE:.0e}); nothing was written"
             )
         if out.exists():
             out.rmdir()
         merged.rename(out)
-    return difference
+    return found
 
 
 def _check(run: Run, out: Path) -> None:
     if run.saved != run.adapter:
         raise InputError(
             f"run {run.name!r} trained all weights: {run.saved} is the whole model, and there is "
+            "nothing to merge"
+        )
+    if run.facts["state"] == "finished" and not can_merge(run.folder):
+        raise InputError(
+            f"run {run.name!r} trained virtual tokens, which are no part of the weights; there is "
             "nothing to merge"
         )
     if run.facts["state"] != "finished":
@@ -74,29 +117,93 @@ def _check(run: Run, out: Path) -> None:
         )
 
 
-def _write(run: Run, merged: Path) -> float:
-    """Write the merged model; return its largest logit difference from base + adapter."""
+def _write(run: Run, merged: Path) -> Merged:
+    """Write the merged model, and compare it with what it was made of."""
     quiet_libraries()  # before PEFT loads bitsandbytes
-    from peft import PeftModel
-
-    tokenizer, model = _load(run, run.facts["base"]["model"])
-    adapted = PeftModel.from_pretrained(model, str(run.adapter)).eval()
-    before = _logits(adapted, tokenizer)
+    base, held = run.facts["base"]["model"], four_bit_of(run.facts)
+    tokenizer, model = _load(run, base)
+    adapted = with_adapter(model, run.adapter).eval()
+    prompts = _held_out(run, tokenizer)
+    before = _logits(adapted, tokenizer), _answers(adapted, prompts, tokenizer)
     adapted.merge_and_unload().save_pretrained(str(merged))
     tokenizer.save_pretrained(str(merged))
-    after = _logits(_load(run, str(merged))[1], tokenizer)
-    return max(float((one - other).abs().max()) for one, other in zip(before, after, strict=True))
+    del model, adapted  # the merged one is loaded beside the file only
+    again = _load(run, str(merged))[1].eval()
+    after = _logits(again, tokenizer), _answers(again, prompts, tokenizer)
+    del again
+    trained = None
+    if held is not None:
+        quantized = with_adapter(_load(run, base, held)[1], run.adapter).eval()
+        trained = _largest(_logits(quantized, tokenizer), after[0])
+    return Merged(
+        difference=_largest(before[0], after[0]),
+        same_answers=sum(one == other for one, other in zip(before[1], after[1], strict=True)),
+        asked=len(prompts),
+        quantization_difference=trained,
+    )
 
 
-def _load(run: Run, place: str) -> tuple[Any, Any]:
+def _load(run: Run, place: str, held: FourBit | None = None) -> tuple[Any, Any]:
     """Return tokenizer and model of the run's kind in float32, from its base or a merged folder."""
+    how: dict[str, Any] = {"dtype": "float32", "device": "cpu", "four_bit": held}
     if not is_classifier(run.facts):
-        return models.load_tokenizer(place), models.load_model(place, dtype="float32", device="cpu")
+        return models.load_tokenizer(place), models.load_model(place, **how)
     tokenizer, labels = load_tokenizer(place), run.facts["head"]["labels"]
     pad = tokenizer.pad_token_id
-    return tokenizer, models.load_classifier(
-        place, labels, pad_token_id=pad, dtype="float32", device="cpu"
-    )[0]
+    return tokenizer, models.load_classifier(place, labels, pad_token_id=pad, **how)[0]
+
+
+def _held_out(run: Run, tokenizer: Any) -> list[list[int]]:
+    """Return a few prompts of the run's data that it was not trained on, else the probes."""
+    told, folder = run.facts["template"], Path(run.facts["data"]["folder"])
+    if told is None:
+        return [tokenizer(text)["input_ids"] for text in PROBES]
+    template = Template(name=told["name"], text=told["text"])
+    for name in ("test", "validation"):
+        if (folder / FILES[name]).is_file():
+            records = islice(read_records(folder / FILES[name]), len(PROBES))
+            room = run.facts["config"]["max_length"] - ANSWER_TOKENS
+            asked = [
+                fit(template, tokenizer, record.instruction, record.input, max_length=room)
+                for record in records
+            ]
+            if found := [encoded.prompt_ids for encoded in asked if encoded is not None]:
+                return found
+    return [tokenizer(text)["input_ids"] for text in PROBES]
+
+
+def _answers(model: Any, prompts: Sequence[list[int]], tokenizer: Any) -> list[list[int]]:
+    """Return each prompt's greedy answer as tokens, or its label's number."""
+    import torch
+
+    rows = [torch.tensor([prompt]) for prompt in prompts]
+    with torch.inference_mode():
+        if not hasattr(model, "generation_config"):
+            return [model(input_ids=row).logits.argmax(-1).tolist() for row in rows]
+        return [
+            model.generate(
+                input_ids=row,
+                attention_mask=torch.ones_like(row),
+                generation_config=_greedy(tokenizer),
+            )[0, row.shape[1] :].tolist()
+            for row in rows
+        ]
+
+
+def _greedy(tokenizer: Any) -> Any:
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        max_new_tokens=ANSWER_TOKENS,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+
+
+def _largest(some: Sequence[Any], others: Sequence[Any]) -> float:
+    """Return the largest absolute difference between logits of the same texts."""
+    return max(float((one - other).abs().max()) for one, other in zip(some, others, strict=True))
 
 
 def _logits(model: Any, tokenizer: Any) -> list[Any]:

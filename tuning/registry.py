@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tuning import peft_configs
 
 if TYPE_CHECKING:
     from tuning.config import TuneConfig
@@ -50,6 +53,38 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
+def _wrap(model: Any, peft_config: Any) -> Any:
+    from peft import get_peft_model
+
+    return get_peft_model(model, peft_config)
+
+
+def _wrap_pissa(model: Any, peft_config: Any) -> Any:
+    from tuning.pissa import wrap
+
+    return wrap(model, peft_config)
+
+
+def _save(model: Any, folder: Path) -> None:
+    model.save_pretrained(str(folder))
+
+
+def _save_pissa(model: Any, folder: Path) -> None:
+    from tuning.pissa import save
+
+    save(model, folder)
+
+
+def _no_callbacks() -> list[Any]:
+    return []
+
+
+def _rank_schedule() -> list[Any]:
+    from tuning.adalora import RankSchedule
+
+    return [RankSchedule()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """How a method makes a base model trainable."""
@@ -63,6 +98,20 @@ class Method:
     """What it can be used for."""
     reaches_layers: bool = True
     """Whether gradients go back through the layers, or end at the head."""
+    is_four_bit: bool = False
+    """Whether the base is held in 4 bits without being asked to."""
+    has_virtual_tokens: bool = False
+    """Whether what is trained stands before every text."""
+    can_checkpoint: bool = True
+    """Whether activations may be computed twice to save memory."""
+    plans_by_steps: bool = False
+    """Whether it must know beforehand how many steps there will be."""
+    wrap: Callable[[Any, Any], Any] = _wrap
+    """Puts the adapter of a config on a model."""
+    save: Callable[[Any, Path], None] = _save
+    """Writes what was trained into a folder."""
+    callbacks: Callable[[], list[Any]] = _no_callbacks
+    """Returns what has to happen during the training."""
 
     @property
     def is_adapter(self) -> bool:
@@ -70,43 +119,56 @@ class Method:
         return self.peft_config is not None
 
 
-def _lora(config: TuneConfig, model: Any, head: Sequence[str]) -> Any:
-    from peft import LoraConfig
-
-    from tuning.targets import has_conv1d
-
-    return LoraConfig(
-        task_type=OBJECTIVES[config.objective].task_type,
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        bias=config.lora_bias,
-        target_modules=list(config.target_modules) or "all-linear",
-        modules_to_save=list(head) or None,
-        fan_in_fan_out=has_conv1d(model),
-    )
-
-
-def _head(config: TuneConfig, model: Any, head: Sequence[str]) -> Any:
-    """Return a LoRA config without LoRA layers: PEFT then trains and saves the head alone."""
-    from peft import LoraConfig
-    from peft.utils.constants import DUMMY_TARGET_MODULES
-
-    return LoraConfig(
-        task_type=OBJECTIVES[config.objective].task_type,
-        target_modules=DUMMY_TARGET_MODULES,
-        modules_to_save=list(head),
-    )
-
-
 METHODS: dict[str, Method] = {
     "lora": Method(
         summary="low-rank adapters beside the frozen weights (Hu et al. 2021)",
-        peft_config=_lora,
+        peft_config=peft_configs.lora,
+    ),
+    "qlora": Method(
+        summary="the same beside weights of 4 bits (Dettmers et al. 2023)",
+        peft_config=peft_configs.lora,
+        is_four_bit=True,
+    ),
+    "dora": Method(
+        summary="LoRA, with the length of every column trained apart (Liu et al. 2024)",
+        peft_config=peft_configs.dora,
+    ),
+    "rslora": Method(
+        summary="LoRA, scaled by the root of its rank (Kalajdzievski 2023)",
+        peft_config=peft_configs.rslora,
+    ),
+    "pissa": Method(
+        summary="LoRA that begins with the weights' principal directions (Meng et al. 2024)",
+        peft_config=peft_configs.pissa,
+        wrap=_wrap_pissa,
+        save=_save_pissa,
+    ),
+    "adalora": Method(
+        summary="low rank that goes where it is needed (Zhang et al. 2023)",
+        peft_config=peft_configs.adalora,
+        callbacks=_rank_schedule,
+        plans_by_steps=True,
+    ),
+    "ia3": Method(
+        summary="one factor for every key, value and feed-forward unit (Liu et al. 2022)",
+        peft_config=peft_configs.ia3,
+    ),
+    "prompt-tuning": Method(
+        summary="embeddings before every text (Lester et al. 2021)",
+        peft_config=peft_configs.prompt_tuning,
+        objectives=("generate",),
+        has_virtual_tokens=True,
+    ),
+    "prefix-tuning": Method(
+        summary="keys and values before every text, in every layer (Li and Liang 2021)",
+        peft_config=peft_configs.prefix_tuning,
+        objectives=("generate",),
+        has_virtual_tokens=True,
+        can_checkpoint=False,
     ),
     "head": Method(
         summary="the classification head alone, on the frozen model",
-        peft_config=_head,
+        peft_config=peft_configs.head_alone,
         objectives=("classify",),
         reaches_layers=False,
     ),

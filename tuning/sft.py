@@ -7,9 +7,11 @@ from typing import Any
 
 from core.versions import versions_of
 from inference import models
+from inference.four_bit import parameter_count
 from tuning import memory, runs
 from tuning.config import TuneConfig
 from tuning.data import Data, read_data
+from tuning.doctor.before import lines_before
 from tuning.job import Job, Say
 from tuning.registry import METHODS, OBJECTIVES
 from tuning.targets import adapted_layers
@@ -37,6 +39,8 @@ def finetune(config: TuneConfig, say: Say = print, *, made_by: str = "tune run")
     facts["result"] = found.facts.get("result") if found.facts and found.state != "new" else None
     runs.write(config.folder, facts)
     _announce(facts, job, config, say)
+    for line in lines_before(config.data, data):
+        say(line)
     from tuning.training import train  # heavy; the checks above answer at once
 
     return train(job, config.folder, facts, say)
@@ -46,7 +50,7 @@ def _facts(config: TuneConfig, data: Data, job: Job) -> dict[str, Any]:
     """Return what run.json says before the training."""
     model = job.trainer.model
     sizes = [
-        (value.numel(), value.requires_grad)
+        (parameter_count(value), value.requires_grad)
         for name, value in model.named_parameters()
         if ".original_module." not in name  # PEFT's copy of a head as it was
     ]

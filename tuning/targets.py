@@ -52,6 +52,8 @@ def adapted_layers(model: Any) -> list[str]:
     """Return the kinds of layers that carry an adapter, by the end of their names."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
+    if hasattr(model, "prompt_encoder"):
+        return ["virtual tokens"]
     return sorted(
         {
             name.rsplit(".", 1)[-1]

@@ -17,6 +17,7 @@ from peft import PeftModel
 from torch.nn import functional as F
 from trl import SFTTrainer
 
+from tuning.adapted import is_seen_through
 from tuning.examples import IGNORED
 from tuning.run_trainer import RunTrainer
 
@@ -44,6 +45,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         self.is_short = (  # several processes must go through the wrapper that joins gradients
             self.accelerator.num_processes == 1
             and not self.aux_loss_enabled
+            and is_seen_through(self.model)
             and has_plain_head(_core(self.model))
         )
 
@@ -131,7 +133,7 @@ def completion_losses(
         hidden = core.base_model(**given, use_cache=False).last_hidden_state
         logits = core.get_output_embeddings()(hidden[:, :-1][trained])  # (trained, vocabulary)
     else:
-        logits = model(**given, use_cache=False).logits[:, :-1][trained]
+        logits = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1][trained]
     losses = F.cross_entropy(logits.float(), targets[trained], reduction="none")
     return losses, trained.nonzero()[:, 0]
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from core.errors import InputError
 from core.files import read_json
-from tuning import flops, runs
+from tuning import checks, runs
+from tuning.budget import budget_of
 from tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
 from tuning.card import write_card
 from tuning.job import Job, Say
+from tuning.meter import Meter, Spent
 from tuning.plot import plot_loss
 from tuning.registry import METHODS
 
@@ -37,8 +39,14 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     last = last_checkpoint(folder / "checkpoints")
     if last is not None:
         say(f"going on from {last.name}")
-    progress, stop = Progress(folder / "metrics.jsonl", say), StopOnInterrupt(say)
-    for callback in (progress, stop, TimedCheckpoints()):
+    example = trainer.train_dataset[0]["input_ids"]
+    before = checks.look(trainer.model, example)
+    meter, stop = Meter(trainer, last), StopOnInterrupt(say)
+    budget = budget_of(facts["config"], meter)
+    share = None if budget is None else lambda: budget.share
+    progress = Progress(folder / "metrics.jsonl", say, share)
+    more = [*METHODS[facts["config"]["method"]].callbacks(), *([] if budget is None else [budget])]
+    for callback in (meter, progress, stop, TimedCheckpoints(), *more):
         trainer.add_callback(callback)
     try:
         with stop:
@@ -48,11 +56,14 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
         runs.write(folder, facts)
         raise
     facts["state"] = "interrupted" if stop.has_stopped else "finished"
-    facts["result"] = _result(trainer.state, facts, progress.seconds)
+    facts["result"] = _result(trainer.state, facts, progress.seconds, meter.spent)
     if stop.has_stopped:
         runs.write(folder, facts)
         raise KeyboardInterrupt
+    facts["ended_by"] = "budget" if budget is not None and budget.is_spent else "steps"
+    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     try:
+        facts["warnings"] = checks.faults(trainer.model, example, before, losses)
         _complete(job, runs.Run(folder=folder, facts=facts), say)
     except InputError:
         runs.write(folder, facts | {"state": "failed"})
@@ -79,31 +90,34 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _complete(job: Job, run: runs.Run, say: Say) -> None:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
-    job.trainer.model.save_pretrained(str(run.saved))
+    METHODS[run.facts["config"]["method"]].save(job.trainer.model, run.saved)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
-    run.facts.update(job.finish(run.saved, say))
+    for warning in run.facts["warnings"]:
+        say(f"WARNING: {warning}")
+    found = job.finish(run.saved, say)
+    warnings = [*run.facts["warnings"], *found.get("warnings", [])]
+    run.facts.update(found | {"warnings": warnings})
     plot_loss(run.folder / "metrics.jsonl", run.folder / "loss.png")
     write_card(run)
     runs.write(run.folder, run.facts)
 
 
-def _result(state: Any, facts: dict[str, Any], seconds: float) -> dict[str, Any]:
+def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> dict[str, Any]:
     """Return what the training came to."""
     losses = [log["loss"] for log in state.log_history if "loss" in log]
     tenth = math.ceil(len(losses) / 10)
     earlier = (facts.get("result") or {}).get("peak_memory_bytes", 0)
-    tokens = int(state.num_input_tokens_seen)
     return {
         "steps": state.global_step,
         "epochs": round(state.epoch or 0.0, 4),
         "examples_seen": round(facts["data"]["train"]["examples"] * (state.epoch or 0.0)),
-        "tokens_seen": tokens,
-        "flops": flops.training(
-            facts["parameters"],
-            tokens,
-            reaches_layers=METHODS[facts["config"]["method"]].reaches_layers,
-        ),
+        "tokens_seen": int(state.num_input_tokens_seen),
+        "positions_seen": spent.positions,
+        "flops": spent.flops,
+        "train_seconds": round(spent.seconds, 2),
+        "cpu_seconds": round(spent.cpu_seconds, 2),
+        **({"gpu_seconds": round(spent.gpu_seconds, 2)} if spent.gpu_seconds else {}),
         "first_loss": fmean(losses[:tenth]) if losses else None,  # of the first tenth of the logs
         "last_loss": fmean(losses[-tenth:]) if losses else None,
         "best_validation_loss": state.best_metric,

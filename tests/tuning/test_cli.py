@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from tuning.cli import main
 from tuning.config import TuneConfig
+from tuning.registry import METHODS
 
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "numpy", "accelerate", "matplotlib"}
 
@@ -98,9 +99,11 @@ def test_no_run_at_all_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_methods_are_listed() -> None:
     lines = invoke("methods").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["lora", "head", "full"]
-    assert lines[1].endswith("; for classify")
-    assert lines[2].endswith("; for generate and classify")
+    by_name = {line.split()[0]: line for line in lines}
+    assert list(by_name) == list(METHODS)
+    assert by_name["head"].endswith("; for classify")
+    assert by_name["full"].endswith("; for generate and classify")
+    assert by_name["prefix-tuning"].endswith("; for generate")
 
 
 @pytest.mark.slow

@@ -79,6 +79,7 @@ def test_records_that_do_not_fit_are_counted_by_name(tokenizer: Any) -> None:
     assert found.counts() == {
         "examples": 2,
         "tokens": sum(len(row["input_ids"]) for row in found.rows),
+        "longest": max(len(row["input_ids"]) for row in found.rows),
         "trained_tokens": 2 * (len(tokenizer("Mud.")["input_ids"]) + 1),
         "shortened": 1,
         "too_long": 2,

@@ -25,8 +25,10 @@ def test_merged_model_is_base_plus_adapter(runs: Path, kind: str, tmp_path: Path
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     run = open_run(runs / f"{kind}-mud")
-    difference = merge_run(run, tmp_path / "deep" / "merged")
-    assert difference < 1e-4
+    found = merge_run(run, tmp_path / "deep" / "merged")
+    assert found.difference < 1e-4
+    assert found.same_answers == found.asked == 3
+    assert found.quantization_difference is None
     assert names_in(tmp_path / "deep") == {"merged"}
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "deep" / "merged")
     assert merged.dtype == torch.float32
@@ -91,4 +93,47 @@ def test_base_that_has_changed_is_refused(
     facts["base"]["model"] = str(make_model(tmp_path / "model", "gpt2", seed=9))
     run = Run(folder=tmp_path / "run", facts=facts)
     with pytest.raises(InputError, match="are not those that 'run' was trained on"):
+        merge_run(run, tmp_path / "merged")
+
+
+def tuned_by(settings: Callable[..., Any], **changes: Any) -> Run:
+    from tuning.sft import finetune
+
+    return finetune(settings(num_train_epochs=3, **changes), lambda _: None)
+
+
+@pytest.mark.parametrize("method", ["qlora", "dora", "rslora", "pissa", "ia3", "adalora"])
+def test_every_method_that_changes_weights_can_be_merged(
+    settings: Callable[..., Any], base_models: dict[str, Path], kind: str, method: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    run = tuned_by(settings, method=method, model=str(base_models[kind]))
+    found = merge_run(run, tmp_path / "merged")
+    assert found.difference < 1e-4
+    assert found.same_answers == found.asked
+    if method == "qlora":
+        assert found.quantization_difference is not None
+        assert found.quantization_difference > 1e-3  # reported, not refused
+        assert "4-bit model that was trained" in found.lines()[-1]
+
+
+def test_merged_file_of_a_qlora_run_is_whole(settings: Callable[..., Any], tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    merge_run(tuned_by(settings, method="qlora"), tmp_path / "merged")
+    weights = load_file(tmp_path / "merged" / "model.safetensors").values()
+    assert {str(value.dtype) for value in weights} == {"torch.float32"}
+    assert "quantization" not in (tmp_path / "merged" / "config.json").read_text()
+
+
+def test_head_over_4_bits_is_merged(classified: Callable[..., Run], tmp_path: Path) -> None:
+    found = merge_run(classified("distilbert", method="qlora"), tmp_path / "merged")
+    assert found.difference < 1e-4
+    assert found.same_answers == found.asked == 3
+    assert found.quantization_difference is not None
+
+
+def test_virtual_tokens_are_not_merged(settings: Callable[..., Any], tmp_path: Path) -> None:
+    run = tuned_by(settings, method="prompt-tuning")
+    with pytest.raises(InputError, match="virtual tokens, which are no part of the weights"):
         merge_run(run, tmp_path / "merged")

@@ -79,8 +79,11 @@ def test_run_json_says_what_is_needed_to_repeat_and_to_judge(
     assert (result["steps"], result["epochs"]) == (72, 12)
     assert result["examples_seen"] == 12 * counts["examples"] == 12 * 24
     assert result["tokens_seen"] == 12 * counts["tokens"]
-    trainable, total = facts["parameters"]["trainable"], facts["parameters"]["total"]
-    assert result["flops"] == result["tokens_seen"] * (4 * total + 2 * trainable)
+    total = facts["parameters"]["total"]
+    assert result["tokens_seen"] <= result["positions_seen"] < 1.5 * result["tokens_seen"]
+    assert 2 * total < result["flops"] / result["positions_seen"] < 6 * total
+    assert facts["ended_by"] == "steps"
+    assert 0 < result["train_seconds"] <= result["wall_seconds"]
     assert 0 < result["wall_seconds"] < 100
     assert 10**8 < result["peak_memory_bytes"] < 10**10
 

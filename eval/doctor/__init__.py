@@ -1,0 +1,1 @@
+"""The doctor's findings over a comparison: what went wrong, by name."""

@@ -1,0 +1,102 @@
+"""A finding: a mistake by name, what shows it, what it usually means, and what mends it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+QUOTED = 60
+"""Characters of an answer or a record that a finding quotes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """What is always true of a code, wherever it is found."""
+
+    severity: Severity
+    """How bad it is, where the finding itself does not say otherwise."""
+    usually: str
+    """What it usually means, in one sentence."""
+    mend: str
+    """The command that mends it; words in braces are filled in by the finding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One mistake that was found."""
+
+    code: str
+    """Its name, such as ``eos-not-trained``; a key of a registry."""
+    severity: Severity
+    """``error``: no conclusion holds; ``warning``: look at it; ``note``: good to know."""
+    evidence: str
+    """Numbers, an id or a place, a short quote; one sentence."""
+    usually: str
+    """What it usually means."""
+    mend: str
+    """The command that mends it."""
+
+    def lines(self) -> list[str]:
+        """Return the finding for a terminal: one line, and two set in under it."""
+        return [
+            f"{self.severity}: {self.code}: {self.evidence}",
+            f"    usually: {self.usually}",
+            f"    try: {self.mend}",
+        ]
+
+    def as_row(self) -> dict[str, str]:
+        """Return the finding as JSON holds it."""
+        return dataclasses.asdict(self)
+
+
+def found(
+    registry: Mapping[str, Advice],
+    code: str,
+    evidence: str,
+    *,
+    severity: Severity | None = None,
+    **places: object,
+) -> Finding:
+    """Return a finding of a registered code.
+
+    Args:
+        registry: Knows the code.
+        code: What was found.
+        evidence: What shows it.
+        severity: Where it differs from the registered one.
+        places: What stands in braces in the command that mends it.
+    """
+    advice = registry[code]
+    return Finding(
+        code=code,
+        severity=severity or advice.severity,
+        evidence=evidence,
+        usually=advice.usually,
+        mend=advice.mend.format(**places),
+    )
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings, errors first, otherwise in their order."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def told(findings: Iterable[Finding], *, notes: bool = True) -> list[str]:
+    """Return the lines of the findings; without `notes`, those of warnings and errors only."""
+    kept = (each for each in worst_first(findings) if notes or each.severity != "note")
+    return [line for finding in kept for line in finding.lines()]
+
+
+def quoted(text: str, most: int = QUOTED) -> str:
+    """Return the beginning of a text in quotes, on one line."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= most else f"{line[: most - 4].rstrip()} ...")
+
+
+def share(count: int, total: int) -> str:
+    """Return ``7 of 10 (70 %)``."""
+    return f"{count:,} of {total:,} ({100 * count / total:.3g} %)"

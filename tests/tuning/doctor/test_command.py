@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tuning.cli import main
+from tuning.config import TuneConfig
+
+Rows = dict[str, list[dict[str, str]]]
+HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "numpy", "scipy", "sklearn"}
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["doctor", *map(str, arguments)])
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom tuning.cli import main\n"
+        "try: main(['doctor', '--help'])\nexcept SystemExit: pass\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_healthy_data_is_code_0(rows: Rows, write_rows: Callable[..., Path]) -> None:
+    result = invoke("--data", write_rows(rows))
+    assert (result.exit_code, result.output) == (0, "nothing found\n")
+
+
+def test_errors_are_code_1_and_come_first(rows: Rows, write_rows: Callable[..., Path]) -> None:
+    rows["test"] = rows["test"][:50]
+    rows["train"][0]["instruction"] = rows["test"][4]["instruction"]
+    result = invoke("--data", write_rows(rows))
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("error: leak-exact: 1 of 50 (2 %) test records are in train too; te")
+    assert lines[1].startswith("    usually: ")
+    assert lines[2].startswith("    try: `prepdata build`")
+    assert lines[3].startswith("note: few-test-items: ")
+    found: list[dict[str, Any]] = json.loads(invoke("--data", write_rows(rows), "--json").stdout)
+    assert [row["code"] for row in found] == ["leak-exact", "few-test-items"]
+    assert set(found[0]) == {"code", "severity", "evidence", "usually", "mend"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Error: nothing to look at; give --data, --run or --comparison"),
+        (["--data", "/nowhere"], "Error: /nowhere holds no train.jsonl"),
+        (["--run", "none", "--runs", "/nowhere"], "Error: unknown run "),
+        (["--comparison", "/nowhere.json"], "Error: no such file: /nowhere.json"),
+    ],
+)
+def test_what_cannot_be_read_is_code_2(arguments: list[str], message: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert result.output.startswith(message)
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_training_says_what_the_data_lacks(settings: Callable[..., TuneConfig]) -> None:
+    from tuning.sft import finetune
+
+    config = settings(max_steps=1)
+    file = config.data / "train.jsonl"
+    file.write_text(file.read_text().replace("Mud.", "Mud.</s>"))
+    lines: list[str] = []
+    finetune(config, lines.append)
+    place = next(n for n, line in enumerate(lines) if line.startswith("warning: "))
+    assert lines[place].startswith("warning: eos-in-output: 24 of 24 (100 %) training outputs hold")
+    assert lines[place + 2].startswith("    try: remove the mark from the outputs of ")

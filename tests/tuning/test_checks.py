@@ -1,0 +1,104 @@
+"""Every fault of a training, planted, and told by its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from tuning.config import TuneConfig
+
+pytestmark = pytest.mark.slow
+
+Settings = Callable[..., TuneConfig]
+
+
+def finetuned(config: TuneConfig) -> tuple[Any, str]:
+    from tuning.sft import finetune
+
+    said: list[str] = []
+    return finetune(config, said.append), "\n".join(said)
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, hook: str, act: Callable[..., Any]) -> None:
+    """Do something to the model at a hook of the training."""
+    from transformers import TrainerCallback
+
+    def call(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
+        act(given["model"], state)
+
+    monkeypatch.setattr(
+        "tuning.training.TimedCheckpoints", type("Planted", (TrainerCallback,), {hook: call})
+    )
+
+
+def test_good_training_has_no_warnings(settings: Settings) -> None:
+    run, said = finetuned(settings(num_train_epochs=4))
+    assert run.facts["warnings"] == []
+    assert "WARNING" not in said
+
+
+def test_training_without_gradients_moves_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, "on_pre_optimizer_step", lambda model, state: model.zero_grad())
+    run, said = finetuned(settings())
+    names = [warning.split(":")[0] for warning in run.facts["warnings"]]
+    assert {"nothing-moved", "no-effect"} <= set(names)
+    assert "WARNING: nothing-moved: not one of the trained tensors changed. Usually the" in said
+    assert "**Warning:** nothing-moved" in (run.folder / "README.md").read_text()
+
+
+def test_layer_that_gets_no_gradient_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(model: Any, state: Any) -> None:
+        for name, value in model.named_parameters():
+            if "h.1.mlp.c_proj.lora_B" in name:
+                value.grad = None
+
+    plant(monkeypatch, "on_pre_optimizer_step", cut)
+    [warning] = finetuned(settings())[0].facts["warnings"]
+    assert warning.startswith("part-not-moved: 2 of 16 trained tensors did not change, ")
+    assert "h.1.mlp.c_proj.lora_A" in warning  # it gets its first gradient through lora_B
+
+
+def test_adapter_that_is_switched_off_has_no_effect(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(
+        monkeypatch, "on_train_end", lambda model, state: model.base_model.disable_adapter_layers()
+    )
+    (settings().data / "val.jsonl").unlink()  # else the best checkpoint is loaded, and it is on
+    run = finetuned(settings())[0]
+    assert any(warning.startswith("no-effect: ") for warning in run.facts["warnings"])
+
+
+def test_loss_that_rises_is_told(settings: Settings) -> None:
+    from inference.models import load_model
+    from tuning.checks import faults, look
+
+    model = load_model(settings().model, device="cpu")
+    before = look(model, [1, 2, 3])
+    for value in model.parameters():
+        value.data += 0.1
+    assert faults(model, [1, 2, 3], before, [3.0, 2.0, 1.0]) == []
+    [fault] = faults(model, [1, 2, 3], before, [1.0, 2.0, 3.0])
+    assert fault.startswith("loss-did-not-fall: 1 at first, 3 at last. Usually the learning rate")
+
+
+def test_weights_that_are_no_numbers_end_the_run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(model: Any, state: Any) -> None:
+        next(value for value in model.parameters() if value.requires_grad).data[0] = float("nan")
+
+    plant(monkeypatch, "on_train_end", spoil)
+    config = settings()
+    (config.data / "val.jsonl").unlink()
+    with pytest.raises(InputError, match=r"not-a-number: .*lora_A.* is not finite after"):
+        finetuned(config)
+    assert json.loads((config.folder / "run.json").read_text())["state"] == "failed"

@@ -1,0 +1,32 @@
+"""The quick look at the data before each training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eval.doctor.finding import told
+from prepdata.records import FILES, read_records
+from tuning.data import Data
+from tuning.doctor.data import check_data
+from tuning.doctor.folder import Folder
+
+
+def lines_before(path: Path, data: Data) -> list[str]:
+    """Return the warnings and errors over the data of a training, as lines for a terminal.
+
+    Args:
+        path: The data folder; its test file is read.
+        data: What will be trained on.
+
+    Raises:
+        InputError: A line of the test file is no record.
+    """
+    test = path / FILES["test"]
+    folder = Folder(
+        path=path,
+        train=data.train,
+        validation=data.validation,
+        test=list(read_records(test)) if test.is_file() else (),
+        labels=data.labels,
+    )
+    return told(check_data(folder), notes=False)

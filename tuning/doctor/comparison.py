@@ -1,0 +1,52 @@
+"""A comparison beside the run and the data it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eval.comparison import Comparison
+from eval.doctor.finding import Finding, found, quoted
+from prompts.prompt_files import Prompt
+from tuning.doctor.data import asked_prompts
+from tuning.doctor.folder import Folder
+from tuning.doctor.registry import RUN
+from tuning.runs import Run
+
+
+def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
+    """Yield where a comparison was asked otherwise, or of another base, than the run was trained.
+
+    Nothing is said where the comparison does not hold the run.
+    """
+    variant = next((each for each in comparison.variants if each.name == run.name), None)
+    if variant is None:
+        return
+    told = run.facts["template"]
+    asked = variant.details.get("template") or comparison.template
+    if told is not None and asked and asked != told["text"]:
+        yield found(
+            RUN,
+            "run-template-differs",
+            f"{run.name} was trained with {quoted(told['text'])} and asked with {quoted(asked)}",
+            run=run.name,
+        )
+    model, base = variant.details.get("model"), run.facts["base"]["model"]
+    if model and model != base:
+        yield found(
+            RUN,
+            "comparison-of-other-base",
+            f"{run.name} was trained on {base}, the comparison says {model}",
+            run=run.name,
+        )
+
+
+def check_beside_data(comparison: Comparison, folder: Folder) -> Iterator[Finding]:
+    """Yield prompts of a comparison that are training records."""
+    prompts = [
+        Prompt(
+            id=item.id, task=item.task, prompt=item.prompt, input=item.input,
+            reference=item.reference, group=item.group or item.id,
+        )
+        for item in comparison.items
+    ]  # fmt: skip
+    yield from asked_prompts(folder, prompts, str(comparison.sources[0]))

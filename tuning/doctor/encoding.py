@@ -1,0 +1,60 @@
+"""What a run trains on, token by token: the whole answer, its end mark, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from eval.doctor.finding import Finding, found, quoted, share
+from prepdata.records import Record
+from prompts.fit import completion_ids
+from prompts.templates import Template
+from tuning import examples
+from tuning.doctor.registry import RUN
+from tuning.runs import Run
+
+ENCODED = 64
+"""Records that are encoded; a fault of the encoding is in all of them or in none."""
+
+
+def check_encoding(run: Run, records: Sequence[Record], tokenizer: Any) -> Iterator[Finding]:
+    """Encode a few records as the run does, and yield what is wrong with their labels.
+
+    Args:
+        run: Its template and max_length are used.
+        records: The run's training records; the first are encoded.
+        tokenizer: The tokenizer of the run's base.
+    """
+    told, max_length = run.facts["template"], run.facts["config"]["max_length"]
+    if told is None:  # texts are read as they are, and the loss is of the label
+        return
+    template = Template(name=told["name"], text=told["text"])
+    faults: dict[str, list[tuple[Record, list[int]]]] = {
+        "eos-not-trained": [], "answer-not-trained": [], "loss-on-prompt": [],
+    }  # fmt: skip
+    encoded = 0
+    for record in records[:ENCODED]:
+        rows = examples.encode([record], template, tokenizer, max_length).rows
+        if not rows:  # too long, which is counted and reported elsewhere
+            continue
+        encoded += 1
+        trained = [label for label in rows[0]["labels"] if label != examples.IGNORED]
+        answer = completion_ids(tokenizer, record.output)
+        if trained[-1:] != answer[-1:]:
+            faults["eos-not-trained"].append((record, trained))
+        if len(trained) > len(answer):
+            faults["loss-on-prompt"].append((record, trained))
+        elif len(trained) < len(answer) - 1:
+            faults["answer-not-trained"].append((record, trained))
+    for code, cases in faults.items():
+        if cases:
+            record, trained = cases[0]
+            end = "begins with" if code == "loss-on-prompt" else "ends with"
+            shown = trained[:12] if code == "loss-on-prompt" else trained[-12:]
+            yield found(
+                RUN,
+                code,
+                f"{run.name}: {share(len(cases), encoded)} encoded records; what is trained of "
+                f"{record.id} {end} {quoted(tokenizer.decode(shown))}",
+                tokens=2 * max_length,
+            )

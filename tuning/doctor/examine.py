@@ -1,0 +1,128 @@
+"""The whole examination: what was given decides what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from eval.comparison import Comparison
+from eval.doctor.check import check_comparison
+from eval.doctor.finding import Finding, worst_first
+from eval.reading import read_comparison
+from inference import models
+from prompts import templates
+from tuning.config import TuneConfig
+from tuning.doctor.comparison import check_beside_data, check_beside_run
+from tuning.doctor.data import END_MARKS, check_data, end_marks
+from tuning.doctor.encoding import check_encoding
+from tuning.doctor.folder import Folder, read_folder
+from tuning.doctor.probes import check_loaded
+from tuning.doctor.slow import check_lengths, check_near, check_swapped
+from tuning.doctor.training import check_run
+from tuning.runs import Run, open_run
+
+BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
+"""Codes that say what loading the run would only say again."""
+
+
+def examine(
+    *,
+    data: Path | None = None,
+    model: str | None = None,
+    run: Path | None = None,
+    comparison: Path | None = None,
+) -> list[Finding]:
+    """Return what is wrong, errors first.
+
+    Args:
+        data: A data folder.
+        model: Whose tokenizer tells which records do not fit; by default that of the run.
+        run: A run's folder; the run is loaded where it is finished.
+        comparison: A comparison file, looked at alone and beside data and run.
+
+    Raises:
+        InputError: Nothing was given, or something that cannot be read.
+    """
+    if data is None and run is None and comparison is None:
+        raise InputError("nothing to look at; give --data, --run or --comparison")
+    opened = None if run is None else open_run(run)
+    folder = None if data is None else read_folder(data)
+    compared = None if comparison is None else read_comparison(comparison)
+    return worst_first(_examine(folder, model, opened, compared))
+
+
+def _examine(
+    folder: Folder | None, model: str | None, run: Run | None, compared: Comparison | None
+) -> Iterator[Finding]:
+    tokenizer = _tokenizer(model, run)
+    if folder is not None:
+        yield from check_data(folder)
+        yield from check_near(folder)
+        yield from check_swapped(folder)
+        if tokenizer is not None:
+            yield from _fits(folder, tokenizer, model, run)
+    if run is not None:
+        findings = list(check_run(run))
+        yield from findings
+        records = _trained_on(run, folder)
+        if records is not None and tokenizer is not None:
+            yield from check_encoding(run, records.train, tokenizer)
+        if run.facts["state"] == "finished" and not BASES & {each.code for each in findings}:
+            yield from check_loaded(run, compared)
+    if compared is not None:
+        yield from check_comparison(compared)
+        if run is not None:
+            yield from check_beside_run(compared, run)
+        beside = folder or (_trained_on(run, None) if run is not None else None)
+        if beside is not None:
+            yield from check_beside_data(compared, beside)
+
+
+def _tokenizer(model: str | None, run: Run | None) -> Any:
+    """Return the tokenizer of the named model or of the run's base, or None without either.
+
+    Raises:
+        InputError: The named model has none; a run's missing base is a finding instead.
+    """
+    if model is not None:
+        return models.load_tokenizer(model)
+    if run is None:
+        return None
+    try:
+        return models.load_tokenizer(run.facts["base"]["model"], needs_eos=False)
+    except InputError:
+        return None
+
+
+def _context(model: str | None, run: Run | None) -> int | None:
+    """Return how many tokens a model reads, from its config alone."""
+    from transformers import AutoConfig
+
+    named = model or (run.facts["base"]["model"] if run is not None else "")
+    config = AutoConfig.from_pretrained(models.location(named), trust_remote_code=False)
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
+def _fits(folder: Folder, tokenizer: Any, model: str | None, run: Run | None) -> Iterator[Finding]:
+    """Check lengths and end marks as the run's settings have it, otherwise as the defaults."""
+    own = [mark for mark in tokenizer.all_special_tokens if mark not in END_MARKS]
+    yield from end_marks(folder, own)
+    template, max_length = templates.load(), TuneConfig.max_length
+    if run is not None:
+        if run.facts["template"] is None:  # texts are read as they are, from their beginning
+            return
+        template = templates.Template(**run.facts["template"])
+        max_length = run.facts["config"]["max_length"]
+    yield from check_lengths(folder, template, tokenizer, max_length, _context(model, run))
+
+
+def _trained_on(run: Run, folder: Folder | None) -> Folder | None:
+    """Return the run's data, where it is still there."""
+    if folder is not None:
+        return folder
+    try:
+        return read_folder(Path(run.facts["data"]["folder"]))
+    except InputError:
+        return None

@@ -1,0 +1,75 @@
+"""A data folder as the doctor sees it: all three files, and what makes two questions the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import InputError
+from prepdata import manifest
+from prepdata.duplicates import FIGURES
+from prepdata.records import FILES, Record, Split, normalised, read_records
+from prompts.prompt_files import Prompt
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """The records of a data folder."""
+
+    path: Path
+    """The folder, for messages."""
+    train: Sequence[Record]
+    """The records to train on."""
+    validation: Sequence[Record] = ()
+    """The records the best checkpoint is chosen by."""
+    test: Sequence[Record] = ()
+    """The records that are asked afterwards."""
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    """The label set of each classification task, as the manifest has it."""
+
+    def file(self, split: Split) -> Path:
+        """Return the path of a split's file, for messages."""
+        return self.path / FILES[split]
+
+    @property
+    def splits(self) -> dict[Split, Sequence[Record]]:
+        """The records by split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def held_out(self) -> dict[Split, Sequence[Record]]:
+        """The records that train must not hold, by split; the test first."""
+        return {"test": self.test, "validation": self.validation}
+
+
+def read_folder(path: Path) -> Folder:
+    """Read a folder that `prepdata build` or somebody else wrote.
+
+    Raises:
+        InputError: There is no train.jsonl in it, or a line is no record.
+    """
+    if not (path / FILES["train"]).is_file():
+        raise InputError(f"{path} holds no {FILES['train']}; make it with `prepdata build`")
+    parts: dict[str, list[Record]] = {
+        split: list(read_records(path / name)) if (path / name).is_file() else []
+        for split, name in FILES.items()
+    }
+    has_manifest = (path / manifest.NAME).is_file()
+    labels = dict(manifest.read(path)["labels"]) if has_manifest else {}
+    return Folder(
+        path=path,
+        labels=labels,
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
+    )
+
+
+def key(record: Record | Prompt) -> Key:
+    """Return what makes two questions the same: their words, and the figures in them."""
+    asked = record.instruction if isinstance(record, Record) else record.prompt
+    texts = (normalised(text) or text.strip() for text in (asked, record.input))
+    return (*texts, *(figure.strip() for figure in FIGURES.findall(asked)))

@@ -1,0 +1,150 @@
+"""Probes of a loaded run.
+
+Does the adapter do anything, is the head the trained one, and does a question get the same answer
+alone as it got in a batch?
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.errors import InputError
+from eval.comparison import Comparison, Item
+from eval.doctor.finding import Finding, found, quoted, share
+from tuning.doctor.registry import RUN
+from tuning.runs import Run
+
+QUESTION = "What is a river?"
+"""What base and tuned are asked; any text would do."""
+MISSING_KEYS = "Found missing adapter keys"
+"""How PEFT's warning begins that an adapter is of another model; it goes on without it."""
+SAME_LOGITS = 1e-6
+"""Logits no farther apart than this are the same: float32 sums differ by about 1e-5."""
+ASKED = 5
+"""Questions that are answered again, one by one."""
+NEW_TOKENS = 32
+"""Tokens of each; padding on the wrong side shows in the first."""
+HALF_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+"""What a character decodes to whose last bytes are in tokens to come."""
+DIFFERING = 0.5
+"""Share of other answers from which the batch is wrong. A tie in float32 may turn one."""
+
+
+def check_loaded(run: Run, comparison: Comparison | None) -> Iterator[Finding]:
+    """Load a finished run and yield what only the model shows.
+
+    Args:
+        run: A finished run.
+        comparison: Whose answers are tried again; None leaves that out.
+    """
+    if run.facts["config"].get("objective", "generate") == "classify":
+        yield from _head(run)
+        return
+    from inference.variants import load_variants
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=MISSING_KEYS)
+        try:
+            loaded = load_variants(run.folder.parent, [run.name])
+        except (InputError, UserWarning) as error:
+            yield found(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
+            return
+    yield from _effect(run, loaded)
+    if comparison is not None:
+        yield from _batches(run, loaded, comparison)
+
+
+def _effect(run: Run, loaded: Sequence[Any]) -> Iterator[Finding]:
+    """Compare the logits of base and run after one question."""
+    import torch
+
+    encoded = loaded[0].ask(QUESTION, "", 1)
+    if encoded is None:
+        return
+    rows = []
+    for variants in loaded:
+        ids = torch.tensor([encoded.prompt_ids] * len(variants.names), device=variants.model.device)
+        with torch.inference_mode():
+            logits = variants.model(input_ids=ids, **variants.routed(variants.names)).logits
+        rows += [row[-1].float() for row in logits]  # after the whole question
+    distance = float((rows[0] - rows[-1]).abs().max())
+    if distance <= SAME_LOGITS:
+        yield found(
+            RUN,
+            "adapter-no-effect",
+            f"{run.name}: with and without it the logits differ by at most {distance:.1g}",
+        )
+
+
+def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterator[Finding]:
+    """Answer a few questions again, one by one and greedily, and compare with the file."""
+    from inference.config import Decoding
+    from inference.generate import answer_batch
+
+    recorded = comparison.decoding or {}
+    is_same = run.name in comparison.names and comparison.template == run.facts["template"]["text"]
+    if not is_same or recorded.get("do_sample", True):  # sampled, or nobody knows
+        return
+    limit = min(NEW_TOKENS, recorded.get("max_new_tokens", NEW_TOKENS))
+    differing: dict[str, list[tuple[Item, str]]] = {}
+    asked = 0
+    for item in _spread(comparison.items):
+        encoded = loaded[0].ask(item.prompt, item.input, recorded.get("max_new_tokens", limit))
+        if encoded is None or item.truncated:  # how it was shortened depends on all the runs
+            continue
+        asked += 1
+        for variants in loaded:
+            answers = answer_batch(
+                variants, [encoded.prompt_ids], Decoding(max_new_tokens=limit), seed=0
+            )[0]
+            for name, answer in answers.items():
+                told = item.answers[name].text if name in item.answers else None
+                if told is not None and not _agree(told, answer):
+                    differing.setdefault(name, []).append((item, answer.text))
+    for name, cases in differing.items():
+        if len(cases) < max(2, DIFFERING * asked):
+            continue
+        item, text = cases[0]
+        yield found(
+            RUN,
+            "batch-differs",
+            f"{name}: {share(len(cases), asked)} questions get another answer alone; {item.id}: "
+            f"{quoted(text)} instead of {quoted(item.answers[name].text or '')}",
+            run=run.name,
+        )
+
+
+def _spread(items: Sequence[Item]) -> list[Item]:
+    """Return a few items, from the shortest question to the longest: the short ones are padded."""
+    ordered = sorted(items, key=lambda item: len(item.prompt) + len(item.input))
+    step = max(1, len(ordered) // ASKED)
+    return ordered[::step][:ASKED]
+
+
+def _agree(told: str, answer: Any) -> bool:
+    """Return whether a recorded answer is the new one, or goes on where that was stopped."""
+    if answer.finish_reason == "eos":
+        return bool(told.strip() == answer.text)
+    return told.startswith(answer.text.rstrip(HALF_CHARACTER))
+
+
+def _head(run: Run) -> Iterator[Finding]:
+    """Load a classification head; whatever the loader refuses is the finding."""
+    from inference.head_modules import head_tensors
+    from inference.heads import load_head
+
+    head = run.facts["head"]
+    tensors = head.get("tensors", {})
+    same = [name for name, each in tensors.items() if each["before"] == each["after"]]
+    if same and len(same) == len(tensors):
+        yield found(RUN, "head-untrained", f"{run.name}: {', '.join(same)} is as it began")
+    try:
+        loaded = load_head(run.folder.parent, run.name, head["labels"])
+    except InputError as error:
+        yield found(RUN, "head-untrained", str(error))
+        return
+    for name, tensor in head_tensors(loaded.model, head["modules"]).items():
+        if not tensor.is_floating_point():
+            yield found(RUN, "head-quantised", f"{run.name}: {name} is {tensor.dtype}")

@@ -1,0 +1,151 @@
+"""What takes seconds or minutes over a data folder: near-duplicates, swapped labels, lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from eval.doctor.finding import Finding, Severity, found, quoted, share
+from prepdata.records import Record, Split
+from prompts.templates import Template
+from tuning.doctor.data import severity_of
+from tuning.doctor.folder import Folder
+from tuning.doctor.labels import labelled_tasks
+from tuning.doctor.registry import DATA
+
+CHECKED = 2_000
+"""Test records that the order of the labels is checked on."""
+LEARNED = 20_000
+"""Training records that the check learns the labels from."""
+SHORTENED = 0.1
+"""Share of the records from which a shortened input is a warning, not a note."""
+TOO_LONG = 0.05
+"""Share from which records that are left out are a warning."""
+ENOUGH = 0.95
+"""Share of the long records that the proposed max_length would hold."""
+
+
+def check_near(folder: Folder) -> Iterator[Finding]:
+    """Yield near-duplicates between train and what is held out (MinHash, then compared in full)."""
+    from prepdata.duplicates import DuplicateIndex
+
+    for split, records in folder.held_out.items():
+        held: list[tuple[str, str]] = [(each.instruction, each.input) for each in records]
+        index = DuplicateIndex(held.__getitem__)
+        for number, texts in enumerate(held):
+            index.add(number, texts)
+        pairs: dict[int, Record] = {}
+        for record in folder.train if held else ():
+            match = index.find((record.instruction, record.input))
+            if match is not None and match[0] == "near-duplicate":
+                pairs.setdefault(match[1], record)
+        if pairs:
+            number, twin = next(iter(pairs.items()))
+            yield found(
+                DATA,
+                "leak-near",
+                f"{share(len(pairs), len(records))} {split} records are nearly in train; "
+                f"{records[number].id} is nearly {twin.id}: {quoted(records[number].instruction)}",
+                severity=severity_of(len(pairs), len(records)) if split == "test" else "warning",
+            )
+
+
+def check_swapped(folder: Folder) -> Iterator[Finding]:
+    """Yield tasks whose labels mean one thing in train and another in test.
+
+    A TF-IDF classifier learns train and labels the test; a renaming that does decisively better
+    (`eval.mapping`) is a swap.
+    """
+    from eval.mapping import check_mapping
+    from inference.baselines import pick_label, predict
+    from inference.label_task import text_of
+
+    for task in labelled_tasks(folder):
+        labels = folder.labels[task]
+        train, test = (
+            [each for each in part if each.task == task and each.output in labels]
+            for part in (folder.train[:LEARNED], folder.test[:CHECKED])
+        )
+        if len(labels) < 2 or not test or len({each.output for each in train}) < 2:
+            continue
+        texts = [text_of(each.instruction, each.input) for each in test]
+        learned = [text_of(each.instruction, each.input) for each in train]
+        chances = predict("tf-idf", learned, [each.output for each in train], texts, labels)
+        given = [pick_label(row, text) for row, text in zip(chances, texts, strict=True)]
+        mapping = check_mapping([each.output for each in test], given, labels)
+        if mapping.is_turned:
+            read = ", ".join(f"{a!r} in train is {b!r} in test" for a, b in mapping.renamed.items())
+            yield found(
+                DATA,
+                "labels-swapped",
+                f"{task}: TF-IDF and logistic regression are right in {mapping.accuracy:.1%} of "
+                f"{len(test):,} test records, but in {mapping.best_accuracy:.1%} if {read}",
+            )
+
+
+def check_lengths(
+    folder: Folder, template: Template, tokenizer: Any, max_length: int, context: int | None
+) -> Iterator[Finding]:
+    """Yield which records do not fit into `max_length` tokens; the test's answers do not count.
+
+    Args:
+        folder: The records.
+        template: Renders the prompts.
+        tokenizer: A fast tokenizer.
+        max_length: Most tokens of an example.
+        context: Most tokens that the model reads; None where it has no such limit.
+    """
+    out: dict[str, list[tuple[Record, int]]] = {}
+    short: dict[str, list[tuple[Record, int]]] = {}
+    for split, records in folder.splits.items():
+        answered = split != "test"
+        whole = _lengths(template, tokenizer, records, answered=answered)
+        long = [(record, n) for record, n in zip(records, whole, strict=True) if n > max_length]
+        kept = [replace(record, input="") for record, _ in long]
+        bare = _lengths(template, tokenizer, kept, answered=answered)
+        for case, least in zip(long, bare, strict=True):
+            (out if least > max_length else short).setdefault(split, []).append(case)
+    totals = {split: len(records) for split, records in folder.splits.items()}
+    for code, cases, limit in (
+        ("records-too-long", out, TOO_LONG),
+        ("inputs-shortened", short, SHORTENED),
+    ):
+        if cases:
+            yield _length_finding(code, cases, totals, limit, max_length, context)
+
+
+def _length_finding(
+    code: str,
+    cases: Mapping[str, Sequence[tuple[Record, int]]],
+    totals: Mapping[Split, int],
+    limit: float,
+    max_length: int,
+    context: int | None,
+) -> Finding:
+    counted = {split: len(cases.get(split, ())) for split in totals}
+    told = [f"{share(n, totals[split])} {split}" for split, n in counted.items() if n]
+    listed = [case for each in cases.values() for case in each]
+    longest, most = max(listed, key=lambda case: case[1])
+    is_much = any(n > limit * totals[split] for split, n in counted.items())
+    severity: Severity = "warning" if is_much else "note"
+    wanted = sorted(n for _, n in listed)[int(ENOUGH * (len(listed) - 1))]
+    return found(
+        DATA,
+        code,
+        f"{', '.join(told)} records are over {max_length} tokens: "
+        f"{', '.join(record.id for record, _ in listed[:3])} ...; the longest, {longest.id}, has "
+        f"{most:,}",
+        severity=severity,
+        tokens=wanted if context is None else min(wanted, max(context, max_length)),
+    )
+
+
+def _lengths(
+    template: Template, tokenizer: Any, records: Sequence[Record], *, answered: bool
+) -> list[int]:
+    """Return the tokens of prompt, answer (where it counts) and EOS of each record."""
+    from prompts.fit import lengths
+
+    rows = [(each.instruction, each.input, each.output if answered else "") for each in records]
+    return lengths(template, tokenizer, rows) if rows else []

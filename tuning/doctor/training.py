@@ -1,0 +1,162 @@
+"""A run's folder, without its model: how the loss went, and whether data and base are still those.
+
+Nothing is loaded but run.json, metrics.jsonl, the adapter's own tensors and file hashes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from core.errors import InputError
+from core.files import read_json, read_jsonl
+from eval.doctor.finding import Finding, found
+from inference import models
+from tuning.data import data_fingerprint
+from tuning.doctor.registry import RUN
+from tuning.runs import Run
+
+FEWEST_LOGS = 10
+"""Logged losses from which a direction is told: single batches differ by more than training."""
+DIVERGED = 1.2
+"""The loss has diverged when its last tenth is so many times its first; noise is within 5 %."""
+FLAT = 0.01
+"""Nothing moved when the last fifth is not at least so much (a share) under the first. The
+embedded tiny model, trained well, falls by 5 % on Dolly."""
+OVERFITTED = 1.02
+"""The validation loss turned up when it ends at so many times its minimum."""
+
+
+def check_run(run: Run) -> Iterator[Finding]:
+    """Yield what is wrong with a run, as far as its files show it."""
+    state = run.facts["state"]
+    if state != "finished":
+        yield found(RUN, "run-unfinished", f"{run.name} is {state}")
+    if not run.facts["data"].get("validation", {}).get("examples"):
+        yield found(RUN, "no-validation", f"{run.name} was trained without validation records")
+    yield from _losses(run)
+    yield from _same_data(run)
+    yield from _same_base(run)
+    if (run.adapter / "adapter_model.safetensors").is_file():
+        yield from _adapter(run)
+
+
+def _losses(run: Run) -> Iterator[Finding]:
+    """Judge the curves of metrics.jsonl."""
+    file = run.folder / "metrics.jsonl"
+    rows = [row for _, row in read_jsonl(file)] if file.is_file() else []
+    losses = [row["loss"] for row in rows if "loss" in row]
+    rate = run.facts.get("learning_rate") or run.facts["config"].get("learning_rate") or 1e-4
+    if any(not math.isfinite(loss) for loss in losses):
+        yield found(RUN, "loss-diverged", f"{run.name}: the loss is no number", rate=rate / 3)
+    elif len(losses) >= FEWEST_LOGS:
+        yield from _direction(run.name, losses, rate)
+    yield from _validation(run, [row for row in rows if "eval_loss" in row])
+
+
+def _direction(name: str, losses: Sequence[float], rate: float) -> Iterator[Finding]:
+    tenth, fifth = math.ceil(len(losses) / 10), math.ceil(len(losses) / 5)
+    first, last = fmean(losses[:tenth]), fmean(losses[-tenth:])
+    if last > DIVERGED * first:
+        yield found(
+            RUN,
+            "loss-diverged",
+            f"{name}: the loss rises from {first:.3f} to {last:.3f} (learning rate {rate:g})",
+            rate=rate / 3,
+        )
+        return
+    first, last = fmean(losses[:fifth]), fmean(losses[-fifth:])
+    if first > 0 and abs(first - last) < FLAT * first:
+        yield found(
+            RUN,
+            "loss-flat",
+            f"{name}: the loss goes from {first:.3f} to {last:.3f} in {len(losses)} logs "
+            f"(learning rate {rate:g})",
+            rate=rate * 3,
+        )
+
+
+def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+    values = [row["eval_loss"] for row in rows]
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < len(values):
+        rate = run.facts.get("learning_rate") or 1e-4
+        yield found(RUN, "loss-diverged", f"{run.name}: the validation loss is no number",
+                    rate=rate / 3)  # fmt: skip
+    elif len(values) > 1 and values[-1] > OVERFITTED * min(values):
+        best = values.index(min(values))
+        epoch = rows[best].get("epoch", 1.0)
+        yield found(
+            RUN,
+            "overfitting",
+            f"{run.name}: the validation loss falls to {values[best]:.3f} at epoch {epoch:g} and "
+            f"rises to {values[-1]:.3f}",
+            epochs=max(epoch, 0.1),
+        )
+
+
+def _same_data(run: Run) -> Iterator[Finding]:
+    folder, told = Path(run.facts["data"]["folder"]), run.facts["data"]["fingerprint"]
+    try:
+        now = data_fingerprint(folder)
+    except InputError:  # moved or removed: nothing to compare with, and nothing wrong
+        return
+    if now != told:
+        yield found(
+            RUN, "data-changed", f"{run.name} was trained on {told}, but {folder} is {now} now"
+        )
+
+
+def _same_base(run: Run) -> Iterator[Finding]:
+    model, told = run.facts["base"]["model"], run.facts["base"]["weights_sha256"]
+    now = _hash(model)
+    if now is None:
+        yield found(RUN, "base-missing", f"{run.name} was trained on {model}, which is not here")
+    elif now != told:
+        yield found(
+            RUN,
+            "base-changed",
+            f"{run.name} was trained on {model} of {told[:12]}, which has the weights "
+            f"{now[:12]} now",
+        )
+
+
+def _adapter(run: Run) -> Iterator[Finding]:
+    """Judge the adapter's own files: whether it moved, and whose it is."""
+    named = read_json(run.adapter / "adapter_config.json").get("base_model_name_or_path")
+    now, told = _hash(named) if named else None, run.facts["base"]["weights_sha256"]
+    if now is not None and now != told and _hash(run.facts["base"]["model"]) == told:
+        yield found(
+            RUN,
+            "adapter-wrong-base",
+            f"{run.name}: the adapter is of {named}, the run of {run.facts['base']['model']}",
+        )
+    zero, total = _zero_matrices(run.adapter / "adapter_model.safetensors")
+    if total and zero == total:
+        yield found(
+            RUN, "adapter-zero", f"{run.name}: all {total} lora_B matrices of the adapter are zero"
+        )
+
+
+def _zero_matrices(file: Path) -> tuple[int, int]:
+    """Return how many of an adapter's ``lora_B`` are all zero, and how many there are."""
+    from safetensors import safe_open
+
+    zero = total = 0
+    with safe_open(str(file), framework="pt") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 - the handle is no mapping
+            if ".lora_B." in name or ".lora_embedding_B" in name:
+                total += 1
+                zero += not tensors.get_tensor(name).any()
+    return zero, total
+
+
+def _hash(model: str) -> str | None:
+    """Return the hash of a model's weights, or None where it is not on this disk."""
+    try:
+        return models.weights_hash(model)
+    except (InputError, OSError):
+        return None

@@ -1,0 +1,116 @@
+"""Measuring what a training really spends: time, tokens, operations; across interruptions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from core.errors import InputError
+from core.files import read_json, write_json
+from tuning.flops import rates_of
+
+NAME = "spent.json"
+"""Stands in every checkpoint."""
+
+
+@dataclass(kw_only=True)
+class Spent:
+    """What the steps of a training took, evaluations apart."""
+
+    seconds: float = 0.0
+    """Of wall clock."""
+    cpu_seconds: float = 0.0
+    """Of all cores together."""
+    gpu_seconds: float = 0.0
+    """Wall clock of steps on a GPU."""
+    tokens: int = 0
+    """Read, padding not counted."""
+    positions: int = 0
+    """The same with padding and virtual tokens."""
+    examples: int = 0
+    """Trained on, every pass counted."""
+    flops: int = 0
+    """Operations, by the rule of tuning/flops.py."""
+
+
+class Meter(TrainerCallback):  # type: ignore[misc]
+    """Counts what every step spends; put it before whoever asks."""
+
+    def __init__(self, trainer: Any, last: Path | None) -> None:
+        """Look at the model that is trained, and go on from a checkpoint's count.
+
+        Args:
+            trainer: Holds the model with its adapter.
+            last: The checkpoint that is gone on from, or None.
+        """
+        self.spent = _before(last)
+        self._model = trainer.model
+        self._device = trainer.args.device.type
+        inner = getattr(self._model, "get_base_model", lambda: self._model)()
+        self._rates = rates_of(
+            self._model, is_checkpointing=bool(trainer.args.activation_checkpointing)
+        )
+        inner.get_input_embeddings().register_forward_hook(self._read)
+        if inner.get_output_embeddings() is not None:
+            inner.get_output_embeddings().register_forward_hook(self._put_out)
+        self._began: tuple[float, float] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training until now, the step at hand included."""
+        running = 0.0 if self._began is None else time.perf_counter() - self._began[0]
+        return self.spent.seconds + running
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clocks."""
+        self._began = time.perf_counter(), time.process_time()
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take the trainer's own count over, before the learning rate is set."""
+        self.spent.tokens = int(state.num_input_tokens_seen)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop the clocks."""
+        if self._device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
+        assert self._began is not None
+        seconds = time.perf_counter() - self._began[0]
+        self.spent.seconds += seconds
+        self.spent.cpu_seconds += time.process_time() - self._began[1]
+        self.spent.gpu_seconds += 0.0 if self._device == "cpu" else seconds
+        self._began = None
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave the count in the checkpoint."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if folder.is_dir():
+            write_json(folder / NAME, asdict(self.spent))
+
+    def _read(self, module: Any, given: tuple[Any, ...], result: Any) -> None:
+        """Count a batch that the model reads: every one looks its tokens up once."""
+        if self._model.training and self._began is not None and given[0].dim() == 2:
+            rows, tokens = given[0].shape
+            self.spent.examples += rows
+            self.spent.positions += rows * (tokens + self._rates.virtual)
+            self.spent.flops += self._rates.batch(rows, tokens)
+
+    def _put_out(self, module: Any, given: tuple[Any, ...], result: Any) -> None:
+        """Count the positions that go through the output head."""
+        if self._model.training and self._began is not None:
+            outputs = given[0].numel() // given[0].shape[-1]
+            self.spent.flops += outputs * self._rates.per_output
+
+
+def _before(last: Path | None) -> Spent:
+    if last is None:
+        return Spent()
+    try:
+        return Spent(**read_json(last / NAME))
+    except (InputError, TypeError):  # a checkpoint of before there was such a file
+        return Spent()
