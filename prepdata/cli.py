@@ -11,23 +11,23 @@ from core.errors import Group
 from core.options import options_from, resolve
 from prepdata.config import BuildConfig
 
+EXAMPLES = """\b
+prepdata build                                       Dolly and FinQA from the Hub
+prepdata build --source dolly=FILE --source finqa=FOLDER
+prepdata build --source csv=FILE --text-field message --label-field topic
+"""
+
 
 @click.group(cls=Group)
 def main() -> None:
     """Turn sources into records, split so that nothing leaks, as JSONL files."""
 
 
-@main.command()
+@main.command(epilog=EXAMPLES)
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(BuildConfig)
 def build(config: Path | None, **typed: Any) -> None:
-    r"""Write train.jsonl, val.jsonl, test.jsonl and manifest.json.
-
-    \b
-    prepdata build                                       Dolly and FinQA from the Hub
-    prepdata build --source dolly=FILE --source finqa=FOLDER
-    prepdata build --source csv=FILE --text-field message --label-field topic
-    """
+    """Write train.jsonl, val.jsonl, test.jsonl and manifest.json."""
     settings = resolve(BuildConfig, typed, config)
     from prepdata.build import build as build_data
     from prepdata.summary import build_summary
