@@ -93,8 +93,8 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(
-                f"{name!r} is the name of a run and of a baseline; rename the run's folder, or "
-                "give --no-baselines"
+                f"{name!r} is the name of two variants; rename the run's folder, or give "
+                "--no-baselines where it is a baseline's"
             )
 
 

@@ -109,24 +109,7 @@ def load_variants(
             whose weights are not the ones a run was trained on.
     """
     facts = {name: _facts(runs, name) for name in (*names, *merged)}
-    base = _shared(facts, "base model", lambda fact: fact["base"]["model"])
-    template = _shared(
-        facts,
-        "prompt template",
-        lambda fact: fact["template"]["text"],
-        shown=lambda fact: fact["template"]["name"],
-    )
-    trained_on = _shared(facts, "base weights", lambda fact: fact["base"]["weights_sha256"])
-    if models.weights_hash(base) != trained_on:
-        raise InputError(
-            f"the weights of {base!r} are not those that {', '.join(facts)} was trained on; "
-            "an adapter means nothing on other weights"
-        )
-    common = {
-        "tokenizer": models.load_tokenizer(base),
-        "template": Template(name=next(iter(facts.values()))["template"]["name"], text=template),
-        "max_length": max(fact["config"]["max_length"] for fact in facts.values()),
-    }
+    base, common = _common(facts)
     sharing = [name for name in names if shares_base(runs / name, facts[name])]
     adapters = {name: runs / name / "adapter" for name in sharing}
     load = Loading(dtype=dtype)
@@ -151,6 +134,28 @@ def load_variants(
             for model, row in alone
         ),
     ]
+
+
+def _common(facts: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Return the base of all runs, and what all variants have in common; InputError if nothing."""
+    base = _shared(facts, "base model", lambda fact: fact["base"]["model"])
+    template = _shared(
+        facts,
+        "prompt template",
+        lambda fact: fact["template"]["text"],
+        shown=lambda fact: fact["template"]["name"],
+    )
+    trained_on = _shared(facts, "base weights", lambda fact: fact["base"]["weights_sha256"])
+    if models.weights_hash(base) != trained_on:
+        raise InputError(
+            f"the weights of {base!r} are not those that {', '.join(facts)} was trained on; "
+            "an adapter means nothing on other weights"
+        )
+    return base, {
+        "tokenizer": models.load_tokenizer(base),
+        "template": Template(name=next(iter(facts.values()))["template"]["name"], text=template),
+        "max_length": max(fact["config"]["max_length"] for fact in facts.values()),
+    }
 
 
 def _facts(runs: Path, name: str) -> dict[str, Any]:

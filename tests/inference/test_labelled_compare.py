@@ -176,7 +176,7 @@ def _interrupt(*_: Any) -> None:
 def test_run_named_like_a_baseline_is_refused(labelled: Path, config: CompareConfig) -> None:
     runs = config.runs
     (runs / "majority").symlink_to(runs / "river")
-    with pytest.raises(InputError, match="'majority' is the name of a run and of a baseline"):
+    with pytest.raises(InputError, match="'majority' is the name of two variants"):
         compare(labelled / "test.jsonl", replace(config, run=("majority",)))
 
 
