@@ -94,7 +94,7 @@ def gains_plot(report: Mapping[str, Any]) -> Figure | None:
         if gain["low"] is not None:
             axes.plot([gain["low"], gain["high"]], [row, row], color=colour, linewidth=2.4)
         axes.plot([gain["value"]], [row], marker, color=colour, markersize=7)
-        labels.append(_axis_label(metric) + (f"  {short(variant)}" if several else ""))
+        labels.append(_axis_label(metric) + (f"\n{short(variant)}" if several else ""))
     axes.axvline(0, color=MUTED, linewidth=1)
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)

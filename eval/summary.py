@@ -11,6 +11,8 @@ from eval.metrics.registry import METRICS
 
 BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}
 """What baselines are called in a sentence, where that is not their name."""
+LOSES = " It does not beat every baseline."
+"""What a headline goes on with, so that nobody reads "better than base" as "worth having"."""
 
 
 def summarise(
@@ -20,11 +22,16 @@ def summarise(
 
     The sentences are sorted by verdict; `baselines` is None where there are none.
     """
+    beats = {
+        variant: beats_all(variant, comparison.baselines, found, 1 - confidence)
+        for variant in found["gains"]
+    }
     return {
         variant: {
-            "headline": headline(variant, comparison.base, gains),
+            "headline": headline(variant, comparison.base, gains)
+            + (LOSES if beats[variant] is False else ""),
             "baselines": against_baselines(variant, comparison.baselines, found, 1 - confidence),
-            "beats_all": beats_all(variant, comparison.baselines, found, 1 - confidence),
+            "beats_all": beats[variant],
             **{
                 verdict: [gain["sentence"] for gain in gains.values() if gain["verdict"] == verdict]
                 for verdict in wording.VERDICTS
