@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,31 @@ def shared_data() -> Path:
         if folder.is_dir():
             return folder
     pytest.skip("no public data; set TUNEPROOF_TEST_DATA to the folder that holds it")
+
+
+HEAVY = {
+    "torch", "transformers", "trl", "peft", "datasets", "numpy", "accelerate", "matplotlib",
+    "scipy", "sklearn", "pyarrow", "rensa", "jinja2",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def heavy_imports_of_help() -> Callable[[str, str], list[str]]:
+    """Run `--help` of a room's command in a process of its own; return what it imported."""
+
+    def run(room: str, command: str) -> list[str]:
+        code = (
+            f"import sys\nfrom {room}.cli import main\n"
+            f"try: main([*{command.split()!r}, '--help'])\nexcept SystemExit: pass\n"
+            f"print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith("Usage: ")
+        return done.stderr.split()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class TuneConfig:
     lora_alpha: int = 32
     """The adapter's output is scaled by lora_alpha / lora_r."""
     lora_dropout: float = 0.0
-    """Dropout before the adapter; on a CPU 0.05 costs a third of the speed."""
+    """Dropout before the adapter; on a CPU its random numbers cost much of the speed."""
     lora_bias: Literal["none", "all", "lora_only"] = "none"
     """Biases that are trained beside the adapter: none, all, or those of the adapted layers. They
     are the base's own, so that such a run cannot share a base with others."""

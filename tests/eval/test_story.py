@@ -69,6 +69,7 @@ def test_baselines_not_beaten_are_told(
 ) -> None:
     text = told(topics, write, tmp_path)
     assert "tuned does not beat majority (50.0 %)" in text
+    assert ". It does not beat every baseline. " in text
     assert text.endswith("until then a baseline that costs nothing does as well.")
 
 
