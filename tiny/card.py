@@ -28,8 +28,10 @@ cores. It continues text and knows little: use it to see the machinery work, not
 {tokens:,} tokens ({passes:.1f} passes) of the training split that `prepdata build` makes of Dolly
 (CC BY-SA 3.0), FinQA (MIT), IMDB (for research), Twitter financial news (MIT) and the consumer
 complaints (public domain). No row of a validation or test split was among them, nor a
-near-duplicate of one; no prompt template; no label of a classification task. Seed {seed},
-{steps:,} steps of 8,192 tokens, Muon and AdamW, bfloat16 autocast; stored in float16.
+near-duplicate of one; no prompt template; no label of a classification task. Muon and AdamW,
+8,192 tokens a step, bfloat16 autocast; stored in float16. The script ran for
+
+{stages}
 
 ## How well it predicts
 
@@ -53,7 +55,8 @@ def card(training: dict[str, Any], config: dict[str, Any], parameters: int) -> s
         config: What config.json holds.
         parameters: How many the model has.
     """
-    found = training["held_out_bits_per_byte"]
+    found, stages = training["held_out_bits_per_byte"], training["stages"]
+    tokens = sum(stage["tokens_seen"] for stage in stages)
     return CARD.format(
         parameters=parameters / 1e6,
         layers=config["n_layer"],
@@ -61,12 +64,19 @@ def card(training: dict[str, Any], config: dict[str, Any], parameters: int) -> s
         heads=config["n_head"],
         vocabulary=config["vocab_size"],
         context=config["n_positions"],
-        tokens=training["tokens_seen"],
-        passes=training["tokens_seen"] / training["tokens_in_corpus"],
-        seed=training["seed"],
-        steps=training["steps"],
+        tokens=tokens,
+        passes=tokens / training["tokens_in_corpus"],
+        stages="\n".join(map(stage_text, stages)),
         scores="\n".join(f"| {text} | {found[name]:.2f} |" for name, text in DOMAINS.items()),
     )
+
+
+def stage_text(stage: dict[str, Any]) -> str:
+    """Return a line of a list about one run of the script."""
+    objective = "next-token cross-entropy"
+    if stage["unlikelihood"]:
+        objective += f" and {stage['unlikelihood']:g} of the unlikelihood of repeated tokens"
+    return f"- {stage['steps']:,} steps, seed {stage['seed']}, on {objective}"
 
 
 def write_card(folder: Path, parameters: int) -> None:

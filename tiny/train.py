@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import InputError
-from core.files import write_json
+from core.files import read_json, write_json
 from prepdata.records import Record, read_records
 from tiny.card import write_card
 
@@ -113,18 +113,40 @@ def batches(documents: list[np.ndarray], rng: np.random.Generator, length: int) 
 
 
 class Objective(nn.Module):  # type: ignore[misc]
-    """Next-token cross-entropy in nats per token."""
+    """Next-token cross-entropy in nats per token, and a price for repeating what was said."""
 
-    def __init__(self, model: Any) -> None:
-        """Wrap a GPT-2 language model."""
+    def __init__(self, model: Any, unlikelihood: float = 0.0) -> None:
+        """Wrap a GPT-2 language model; `unlikelihood` is the weight of that price."""
         super().__init__()
         self.model = model
+        self.unlikelihood = unlikelihood
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the mean loss over ids of shape (rows, length + 1)."""
         hidden = self.model.transformer(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        logits = F.linear(hidden, self.model.lm_head.weight).float()
-        return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        logs = F.linear(hidden, self.model.lm_head.weight).float().log_softmax(-1)
+        loss = -logs.gather(2, ids[:, 1:, None]).mean()
+        return loss + self.unlikelihood * repetition(logs, ids) if self.unlikelihood else loss
+
+
+def repetition(logs: Tensor, ids: Tensor) -> Tensor:
+    """Return the token-level unlikelihood of Welleck et al. (2020), in nats per token.
+
+    At every place it is -log(1 - p), summed over the distinct tokens that stand before it and are
+    not the next one: without it so small a model ends in a loop nearly always.
+
+    Args:
+        logs: Log-probabilities of the next token, shape (rows, length, vocabulary).
+        ids: The tokens, shape (rows, length + 1).
+    """
+    before, length = ids[:, :-1], logs.shape[1]
+    is_known = (before[:, :, None] == before[:, None, :]).tril(-1).any(2)
+    is_next = before[:, None, :] == ids[:, 1:, None]
+    stands = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+    wrong = stands & ~is_next & ~is_known[:, None, :]  # (rows, place, token before it)
+    chances = logs.gather(2, before[:, None, :].expand(-1, length, -1)).exp()
+    prices = -torch.log1p(-chances.clamp(max=1 - 1e-5))
+    return (prices * wrong).sum(2).mean()
 
 
 def optimizers(model: Any) -> list[torch.optim.Optimizer]:
@@ -179,17 +201,25 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
 
 
 def train(
-    model: Any, feed: Callable[[int], Iterator[Tensor]], max_seconds: float, *, compiled: bool
+    model: Any,
+    feed: Callable[[int], Iterator[Tensor]],
+    max_seconds: float,
+    *,
+    compiled: bool,
+    unlikelihood: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """Train in place for so long, and yield how it goes about every minute, and at the end.
 
     Args:
-        model: The untrained model.
+        model: The model.
         feed: Returns endless batches of sequences of a length.
         max_seconds: Of training; compiling and what the caller does between the yields is free.
         compiled: Whether to use torch.compile.
+        unlikelihood: The weight of the price for repeating, see `repetition`.
     """
-    objective = torch.compile(Objective(model)) if compiled else Objective(model)
+    objective: Any = Objective(model, unlikelihood)
+    if compiled:
+        objective = torch.compile(objective)
     steppers = optimizers(model)
     rates = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
     seen = step = length = 0
@@ -245,20 +275,33 @@ def documents_of(texts: list[str], tokenizer: Any) -> list[np.ndarray]:
 @click.option("--max-seconds", default=5400.0, help="Training time, evaluation not counted.")
 @click.option("--seed", default=42, help="For initial weights and the order of documents.")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Use torch.compile.")
-def main(data: Path, out: Path, max_seconds: float, seed: int, compiled: bool) -> None:
-    """Train the embedded base model `tiny` from nothing."""
+@click.option("--unlikelihood", default=0.0, help="Weight of the price for repeating.")
+@click.option(
+    "--start", type=click.Path(path_type=Path), help="Folder of an earlier training to go on from."
+)
+def main(
+    data: Path,
+    out: Path,
+    max_seconds: float,
+    seed: int,
+    compiled: bool,
+    unlikelihood: float,
+    start: Path | None,
+) -> None:
+    """Train the embedded base model `tiny` from nothing, or further."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     texts = [text_of(record) for record in read_records(data / "train.jsonl")]
-    tokenizer = train_tokenizer(iter(texts))
+    model, tokenizer = opened(start) if start else (new_model(), train_tokenizer(iter(texts)))
     documents = documents_of(texts, tokenizer)
     total = sum(map(len, documents))
-    model = new_model().to("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     parameters = sum(value.numel() for value in model.parameters())
     click.echo(f"{len(documents):,} documents, {total:,} tokens, {parameters:,} parameters")
     log: list[dict[str, Any]] = []
     feed = partial(batches, documents, rng)
-    for state in train(model, feed, max_seconds, compiled=compiled):
+    stage = {"seed": seed, "max_seconds": max_seconds, "unlikelihood": unlikelihood}
+    for state in train(model, feed, max_seconds, compiled=compiled, unlikelihood=unlikelihood):
         click.echo(", ".join(f"{name} {value:,}" for name, value in state.items()))
         log.append(state)
         if len(log) % 8 == 0:
@@ -267,10 +310,19 @@ def main(data: Path, out: Path, max_seconds: float, seed: int, compiled: bool) -
     save(model, tokenizer, out)
     scores = held_out(model, tokenizer, data / "val.jsonl", HELD_OUT_RECORDS)
     click.echo(f"bits per byte on held-out text: {scores}")
-    facts = {"seed": seed, "tokens_in_corpus": total, "held_out_bits_per_byte": scores}
-    last = {name: log[-1][name] for name in ("steps", "tokens_seen")}
-    write_json(out / "training.json", {**facts, **last, "log": log})
+    stage |= {name: log[-1][name] for name in ("steps", "tokens_seen")}
+    earlier = read_json(start / "training.json")["stages"] if start else []
+    facts = {"tokens_in_corpus": total, "held_out_bits_per_byte": scores}
+    write_json(out / "training.json", {**facts, "stages": [*earlier, {**stage, "log": log}]})
     write_card(out, parameters)
+
+
+def opened(folder: Path) -> tuple[Any, Any]:
+    """Return model and tokenizer of an earlier training, the model in float32."""
+    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    model = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).train()
+    return model, PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Literal
 
 from core.errors import unknown
 from inference.four_bit import FourBit
+from tuning.fast.paths import FAST_PATHS
 from tuning.precision import Precision
 from tuning.registry import METHODS, OBJECTIVES
 
@@ -94,6 +95,9 @@ class TuneConfig:
     """Of the frozen weights; auto is bfloat16 on a GPU and float32 on a CPU."""
     mixed_precision: Precision = "auto"
     """Multiply in bfloat16 under autocast; auto does where the hardware has instructions for it."""
+    no_fast_path: tuple[str, ...] = ()
+    """Leave out a faster way of computing the same on a CPU: allocator, attention, dropout, gelu,
+    head or linear. May be repeated."""
     seed: int = 42
     """For the adapter's first weights, dropout and the order of the examples."""
     overwrite: bool = False
@@ -105,6 +109,9 @@ class TuneConfig:
             raise unknown("method", self.method, METHODS)
         if self.objective not in OBJECTIVES:
             raise unknown("objective", self.objective, OBJECTIVES)
+        for name in self.no_fast_path:
+            if name not in FAST_PATHS:
+                raise unknown("fast path", name, FAST_PATHS)
         self._check_method()
         for name in (
             "max_length",

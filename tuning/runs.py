@@ -75,10 +75,11 @@ class Standing:
 
 def recorded(config: TuneConfig) -> dict[str, Any]:
     """Return the settings as run.json holds them."""
-    values = dataclasses.asdict(config)
+    plain = {Path: str, tuple: list}
     return {
-        name: str(value) if isinstance(value, Path) else value for name, value in values.items()
-    } | {"target_modules": list(config.target_modules)}
+        name: next((form(value) for kind, form in plain.items() if isinstance(value, kind)), value)
+        for name, value in dataclasses.asdict(config).items()
+    }
 
 
 def open_run(folder: Path) -> Run:

@@ -130,8 +130,12 @@ def completion_losses(
     trained = targets != IGNORED
     if is_short:
         core = _core(model)
-        hidden = core.base_model(**given, use_cache=False).last_hidden_state
-        logits = core.get_output_embeddings()(hidden[:, :-1][trained])  # (trained, vocabulary)
+        hidden = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
+        head = core.get_output_embeddings()
+        examples = trained.nonzero()[:, 0]
+        if hasattr(head, "takes_targets"):  # see tuning/fast/head.py
+            return head(hidden, targets[trained]), examples
+        logits = head(hidden)  # (trained, vocabulary)
     else:
         logits = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1][trained]
     losses = F.cross_entropy(logits.float(), targets[trained], reduction="none")

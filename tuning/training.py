@@ -16,7 +16,9 @@ from tuning import checks, runs
 from tuning.budget import budget_of
 from tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
 from tuning.card import write_card
+from tuning.fast.paths import fast_paths
 from tuning.job import Job, Say
+from tuning.limit import matrix_rate, speed, speed_line
 from tuning.meter import Meter, Spent
 from tuning.plot import plot_loss
 from tuning.registry import METHODS
@@ -49,7 +51,8 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     for callback in (meter, progress, stop, TimedCheckpoints(), *more):
         trainer.add_callback(callback)
     try:
-        with stop:
+        with stop, fast_paths(trainer.model, facts["config"]["no_fast_path"]) as used:
+            facts["fast_paths"] = used
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         facts["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -60,6 +63,10 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     if stop.has_stopped:
         runs.write(folder, facts)
         raise KeyboardInterrupt
+    is_bf16 = bool(trainer.args.bf16)
+    rate = matrix_rate(trainer.args.device.type, is_bf16=is_bf16)
+    facts["speed"] = speed(facts["result"], rate)
+    say(speed_line(facts["speed"], is_bf16=is_bf16))
     facts["ended_by"] = "budget" if budget is not None and budget.is_spent else "steps"
     losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     try:

@@ -8,6 +8,7 @@ Hub: zeroshot/twitter-financial-news-topic, MIT. One upstream row:
 from __future__ import annotations
 
 import html
+import re
 
 from core.errors import InputError
 from prepdata.records import Record, content_id
@@ -36,10 +37,12 @@ LABELS = (
     "Stock Movement",
 )
 INSTRUCTION = "What is the topic of this financial news tweet?"
+SHORT_LINK = re.compile(r"https?://t\.co/\w+")
+"""Twitter's own shortener: random letters that say nothing about the topic."""
 
 
 def record(row: Row) -> Record:
-    """Map one row; the label's number becomes its name."""
+    """Map one row: the label's number becomes its name, shortened links are left out."""
     row.require("text", "label")
     text = " ".join(html.unescape(row.text("text")).split())
     label = row.text("label")
@@ -54,7 +57,7 @@ def record(row: Row) -> Record:
         id=name,
         task="twitter-topics",
         instruction=INSTRUCTION,
-        input=text,
+        input=" ".join(SHORT_LINK.sub("", text).split()) or text,
         output=topic,
         group=name,
     )

@@ -17,6 +17,11 @@ def test_default_template_without_input_has_no_input_heading() -> None:
     assert templates.load().render("Add.") == "### Instruction:\nAdd.\n\n### Response:\n"
 
 
+def test_brief_template_puts_the_text_first() -> None:
+    assert templates.load("brief").render("Topic?", "Oil up") == "Oil up\n\nTopic?\n"
+    assert templates.load("brief").render("Topic?") == "Topic?\n"
+
+
 def test_text_is_not_escaped_or_read_as_template() -> None:
     assert "<b> & {{ x }} {% if %}" in templates.load().render("<b> & {{ x }} {% if %}")
 

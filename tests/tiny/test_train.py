@@ -89,3 +89,24 @@ def test_embedded_model_predicts_english() -> None:
     good = train.bits_per_byte(model, tokenizer, ["This is one of the best films of the year."])
     bad = train.bits_per_byte(model, tokenizer, ["Year this the of films the best one is of."])
     assert good < 2.0 < bad
+
+
+def test_repetition_is_priced_from_its_definition() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, 5, (2, 9), generator=generator)
+    logs = torch.randn(2, 8, 5, generator=generator).log_softmax(-1)
+    wanted = 0.0
+    for row in range(2):
+        for place in range(8):
+            said = {int(token) for token in ids[row, : place + 1]} - {int(ids[row, place + 1])}
+            wanted -= sum(math.log(1 - math.exp(logs[row, place, token])) for token in said)
+    assert float(train.repetition(logs, ids)) == pytest.approx(wanted / 16, rel=1e-5)
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def test_no_price_leaves_the_cross_entropy() -> None:
+    model = load_model("tiny", device="cpu").eval()
+    ids = torch.arange(20)[None]
+    plain = float(train.Objective(model)(ids))
+    assert plain == pytest.approx(float(model(ids, labels=ids).loss), rel=1e-5)
+    assert float(train.Objective(model, 1.0)(ids)) > plain

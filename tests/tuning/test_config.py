@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import InputError
 from tuning.config import TuneConfig
 
 
@@ -42,3 +43,8 @@ def test_run_is_named_after_model_and_method() -> None:
     assert TuneConfig(model="/models/mine/").folder == Path("runs/mine-lora")
     assert TuneConfig(model="tiny", objective="classify").folder == Path("runs/tiny-lora-classify")
     assert TuneConfig(name="a", runs=Path("r")).folder == Path("r/a")
+
+
+def test_unknown_fast_path_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"fast path 'atention'. Did you mean 'attention'"):
+        TuneConfig(no_fast_path=("atention",))

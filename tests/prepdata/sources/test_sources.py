@@ -58,6 +58,17 @@ def test_twitter_label_numbers_become_names() -> None:
     assert twitter_topics.record(row(text="x", label="Dividend")).output == "Dividend"
 
 
+def test_twitter_links_are_left_out_but_part_of_the_id() -> None:
+    one, other = (
+        mapped(twitter_topics.record(row(text=f"Oil up https://t.co/{end} today", label=6)))
+        for end in ("aB3", "Zz9")
+    )
+    assert one.input == other.input == "Oil up today"
+    assert one.id != other.id
+    only = mapped(twitter_topics.record(row(text="https://t.co/aB3", label=6)))
+    assert only.input == "https://t.co/aB3"
+
+
 @pytest.mark.parametrize("source", [imdb, twitter_topics])
 def test_unknown_label_is_an_input_error(source: Any) -> None:
     with pytest.raises(InputError, match="file:1: label '20' is none of"):

@@ -1,0 +1,153 @@
+"""Every faster way computes what the plain one computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from tuning.fast import paths
+from tuning.trainer import completion_losses
+
+GPT2_ONLY = ("gelu",)
+TOKENS = 150
+"""More than a block of queries."""
+
+
+def gpt2(dropout: float) -> Any:
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=300, n_positions=256, n_embd=32, n_layer=2, n_head=2, bos_token_id=0,
+            eos_token_id=0, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
+        )
+    )  # fmt: skip
+
+
+def llama(dropout: float) -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=2, attention_dropout=dropout,
+        )
+    )  # fmt: skip
+
+
+def tuned(kind: Callable[[float], Any], dropout: float = 0.0, **lora: Any) -> Any:
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {"r": 4, "init_lora_weights": False, **lora}
+    is_gpt2 = kind is gpt2
+    config = LoraConfig(
+        task_type="CAUSAL_LM", target_modules="all-linear", fan_in_fan_out=is_gpt2, **settings
+    )
+    return get_peft_model(kind(dropout), config).train()
+
+
+def batch() -> dict[str, torch.Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    ids = torch.randint(1, 300, (3, TOKENS), generator=draw)
+    mask = torch.ones_like(ids)
+    labels = ids.clone()
+    labels[:, :20] = -100
+    for row, length in enumerate((TOKENS, 131, 40)):
+        mask[row, length:], labels[row, length:] = 0, -100
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def gradients(model: Any) -> tuple[float, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    losses, examples = completion_losses(model, batch(), is_short=True)
+    loss = losses.mean() + losses[examples == 1].sum() / 100
+    loss.backward()
+    found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return float(loss.detach()), found
+
+
+@pytest.mark.parametrize("kind", [gpt2, llama])
+@pytest.mark.parametrize("name", sorted(paths.FAST_PATHS))
+def test_loss_and_gradients_are_the_same(name: str, kind: Callable[[float], Any]) -> None:
+    model = tuned(kind)
+    others = [other for other in paths.FAST_PATHS if other != name]
+    loss, found = gradients(model)
+    with paths.fast_paths(model, others) as used:
+        faster_loss, faster = gradients(model)
+    if name != "dropout" and not (name in GPT2_ONLY and kind is llama):
+        assert used.get(name), f"{name} has changed nothing"
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    assert found.keys() == faster.keys() and len(found) > 8
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "lora",
+    [{"bias": "lora_only"}, {"use_rslora": True}, {"use_dora": True}, {"lora_bias": True}],
+    ids=str,
+)
+def test_all_together_and_with_other_kinds_of_lora(lora: dict[str, Any]) -> None:
+    model = tuned(gpt2, **lora)
+    loss, found = gradients(model)
+    with paths.fast_paths(model):
+        faster_loss, faster = gradients(model)
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [gpt2, llama])
+def test_in_bfloat16_the_difference_is_that_of_its_rounding(kind: Callable[[float], Any]) -> None:
+    model = tuned(kind)
+    _, exact = gradients(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, plain = gradients(model)
+        with paths.fast_paths(model):
+            _, faster = gradients(model)
+    for key, wanted in exact.items():
+        scale = wanted.abs().max()
+        error = (plain[key] - wanted).abs().max() / scale
+        assert (faster[key] - wanted).abs().max() / scale < 2 * error + 0.02
+
+
+def test_an_adapter_that_is_switched_off_stays_off() -> None:
+    model = tuned(gpt2)
+    ids = torch.arange(1, 20)[None]
+    with torch.no_grad(), model.disable_adapter():
+        wanted = model(ids).logits
+    with torch.no_grad(), paths.fast_paths(model):
+        on = model(ids).logits
+        with model.disable_adapter():
+            off = model(ids).logits
+    torch.testing.assert_close(off, wanted, atol=1e-5, rtol=1e-5)
+    assert (on - wanted).abs().max() > 1e-3
+
+
+def test_everything_is_taken_back() -> None:
+    model = tuned(gpt2, dropout=0.1)
+    with paths.fast_paths(model) as used:
+        assert set(used) == set(paths.FAST_PATHS)
+        assert model.config._attn_implementation != "sdpa"
+    assert model.config._attn_implementation == "sdpa"
+    assert not [name for name, each in model.named_modules() if "forward" in vars(each)]
+    assert not hasattr(model.get_output_embeddings(), "takes_targets")
+    with pytest.raises(RuntimeError, match="stopped"), paths.fast_paths(model):
+        raise RuntimeError("stopped")
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_padding_on_the_left_is_no_silent_fault() -> None:
+    model = tuned(gpt2)
+    mask = torch.tensor([[0, 1, 1]])
+    with paths.fast_paths(model), pytest.raises(RuntimeError, match="padding on the right"):
+        model(input_ids=torch.tensor([[1, 2, 3]]), attention_mask=mask)
+
+
+def test_a_weight_that_changes_is_copied_again() -> None:
+    model = tuned(gpt2)
+    ids = torch.arange(1, 9)[None]
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), paths.fast_paths(model):
+        before = model(ids).logits
+        model.get_base_model().transformer.h[0].mlp.c_fc.base_layer.weight.mul_(3)
+        assert (model(ids).logits - before).abs().max() > 1e-3

@@ -1,0 +1,1 @@
+"""Faster ways on a CPU through the same mathematics, each of which can be switched off."""

@@ -1,0 +1,78 @@
+"""The frozen output head and its cross-entropy in one go, a few tokens at a time.
+
+The gradient of a token's loss is known as soon as the loss is, up to a factor; so it is sent back
+through the head at once, and no matrix of (tokens, vocabulary) outlives its use.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from tuning.fast.linear import Copy, through
+from tuning.fast.precision import multiplied_in
+from tuning.fast.swap import Undo, swap
+
+TOKENS = 128
+"""At a time: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may hold."""
+
+
+def losses(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return every token's cross-entropy in nats, in float32, shape (tokens,).
+
+    Args:
+        hidden: Last hidden states, shape (tokens, width).
+        weight: Of the head, frozen, in the dtype of `hidden`, shape (width, vocabulary).
+        targets: Of each token, shape (tokens,).
+    """
+    found: torch.Tensor = _Losses.apply(hidden, weight, targets)
+    return found
+
+
+class _Losses(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        is_trained = ctx.needs_input_grad[0]
+        found = torch.empty(len(hidden), dtype=torch.float32)
+        back = torch.empty_like(hidden) if is_trained else None
+        for start in range(0, len(hidden), TOKENS):
+            part = slice(start, start + TOKENS)
+            wanted = targets[part, None]
+            logs = F.log_softmax((hidden[part] @ weight).float(), -1)
+            found[part] = -logs.gather(1, wanted)[:, 0]
+            if back is not None:
+                chances = logs.exp_()
+                chances.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=chances.dtype))
+                torch.mm(chances.to(hidden.dtype), weight.T, out=back[part])
+        if back is not None:
+            ctx.save_for_backward(back)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (back,) = ctx.saved_tensors
+        return (back * gradient[:, None]).to(back.dtype), None, None
+
+
+def replace(model: nn.Module) -> list[Undo]:
+    """Let a frozen head without a bias give losses for `targets`; return what takes that back."""
+    head: Any = getattr(model, "get_output_embeddings", lambda: None)()
+    if type(head) is not nn.Linear or head.bias is not None or head.weight.requires_grad:
+        return []
+    copy = Copy(head)
+
+    def forward(hidden: torch.Tensor, targets: torch.Tensor | None = None) -> torch.Tensor:
+        if targets is None:
+            return through(hidden, copy, None)
+        dtype = multiplied_in(hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return losses(hidden.to(dtype), copy(dtype), targets)
+
+    head.takes_targets = True
+    return [swap(head, forward), partial(delattr, head, "takes_targets")]
