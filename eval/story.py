@@ -79,7 +79,7 @@ def _cost(variants: Sequence[Mapping[str, Any]], name: str) -> str:
     parameters = details.get("parameters")
     if isinstance(parameters, Mapping) and parameters.get("trainable"):
         trained, total = parameters["trainable"], parameters.get("total")
-        of = f" of {total:,} parameters ({100 * trained / total:.2g} %)" if total else " parameters"
+        of = f" of {total:,} parameters ({100 * trained / total:.3g} %)" if total else " parameters"
         parts.append(f"changed {trained:,}{of}")
     seconds, memory = details.get("training_seconds"), details.get("peak_memory_bytes")
     if isinstance(seconds, int | float):

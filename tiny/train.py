@@ -3,6 +3,7 @@
     prepdata build --out corpus --source dolly=... --source finqa=... --source imdb=... \
         --source twitter-topics=... --source complaints=...
     python -m tiny.train --data corpus --out tiny --max-seconds 5400
+    python -m tiny.train --data corpus --out tiny --start tiny --max-seconds 2900 --unlikelihood 1
 
 GPT-2's architecture, a byte-level BPE of its own, Muon for the matrices and AdamW for the rest, one
 warm-up and a linear decay to nothing over the time allowed, a longer context for the last part. No
