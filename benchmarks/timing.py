@@ -24,7 +24,11 @@ class Timing:
 
 
 def alternate(
-    sides: Mapping[str, Callable[[], Any]], rounds: int, *, warm_up: bool = True
+    sides: Mapping[str, Callable[..., Any]],
+    rounds: int,
+    *,
+    warm_up: bool = True,
+    setup: Mapping[str, Callable[[], Any]] | None = None,
 ) -> dict[str, Timing]:
     """Run every side once per round, one after the other, and return each one's timing.
 
@@ -32,12 +36,14 @@ def alternate(
         sides: What is timed, by name.
         rounds: How often.
         warm_up: Whether every side runs once before, untimed.
+        setup: By name, what makes the argument of a side, untimed.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in tqdm(range(-warm_up, rounds), desc=" / ".join(sides), unit=" rounds"):
         for name, side in sides.items():
+            given = [setup[name]()] if setup else []
             began = time.perf_counter()
-            side()
+            side(*given)
             if number >= 0:
                 seconds[name].append(time.perf_counter() - began)
     return {
