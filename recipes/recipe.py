@@ -2,7 +2,8 @@
 
 What a recipe's file says stands at the bottom; over it goes what the file says for the base model
 that is used (`models`), and over that the command line. In each of these layers `tune` goes to all
-trainings, over what the layers below say of single ones; then `runs` goes to one each.
+trainings, over what the layers below say of single ones; then `runs` goes to one each. Only a base
+model that a single one names for itself stays, whatever model the others get.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from inference.config import CompareConfig
 from prepdata.config import BuildConfig
 from prepdata.records import FILES
 from prompts.prompt_files import TEST_PROMPTS
+from recipes.match import Match, read_match
+from recipes.merged import merged_runs
 from recipes.reading import CONFIGS, Layer, RecipeFile, read_recipe, typed
 from tuning.config import TuneConfig
 
@@ -41,6 +44,10 @@ class Recipe:
     runs: dict[str, TuneConfig]
     """Stage two: the trainings by their short names; the one of a recipe without `runs` has the
     empty name."""
+    match: Match | None
+    """Which of them get what the first used as their budget."""
+    merged: tuple[str, ...]
+    """The folders' names of those that are merged as well."""
     prompts: tuple[str, ...]
     """The files of prompts, as the recipe names them."""
     comparisons: dict[Path, CompareConfig]
@@ -131,12 +138,15 @@ def _trainings(file: RecipeFile, layers: Sequence[Layer]) -> dict[str, dict[str,
     """Return the settings of every training by its short name."""
     common: dict[str, Any] = {}
     found: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
     for layer in layers:
         common |= layer.stages["tune"]
-        for settings in found.values():
-            settings |= layer.stages["tune"]
+        for short, settings in found.items():
+            settings |= layer.stages["tune"] | models.get(short, {})
         for short, own in layer.runs.items():
             if own is not None:
+                if "model" in own:
+                    models[short] = {"model": own["model"]}
                 found[short] = found.get(short, common) | own
             elif found.pop(short, None) is None:
                 raise InputError(f"{file.path}: null for {unknown('run', short, found)}")
@@ -157,18 +167,22 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
         )
         for short, settings in _trainings(file, layers).items()
     }
+    named = {short for layer in layers for short in layer.runs}
+    plain = {key: value for layer in layers for key, value in layer.plain.items()}
+    match = read_match(plain.get("match"), runs, named, str(path))
     titles = [config.folder.name for config in runs.values()]
     if len(set(titles)) < len(titles) or len({config.runs for config in runs.values()}) > 1:
         raise InputError(f"{path}: runs need names of their own, in one folder; found {titles}")
     shared = _over(layers, "compare")
     prompts = tuple(_listed(shared.pop("prompts", ["test"])))
-    folder = str(next(iter(runs.values())).runs)
+    merged = merged_runs(_listed(shared.pop("merged", None) or []), runs, named, str(path))
+    shared = {
+        "run": titles, "merged": list(merged), "runs": str(next(iter(runs.values())).runs), **shared
+    }  # fmt: skip
     reports = root / "reports" / name
     comparisons: dict[Path, CompareConfig] = {
         _prompt_file(file_name, build.out): _config(
-            "compare",
-            path,
-            {"run": titles, "runs": folder, "out": str(default_out(file_name, reports)), **shared},
+            "compare", path, {"out": str(default_out(file_name, reports)), **shared}
         )
         for file_name in prompts
     }
@@ -178,8 +192,9 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
             f"{path}: compare: prompts must be files of different names, found {list(prompts)}"
         )
     return Recipe(
-        name=name, summary=file.summary, root=root, build=build, runs=runs, prompts=prompts,
-        comparisons=comparisons, score=_config("score", path, _over(layers, "score")),
+        name=name, summary=file.summary, root=root, build=build, runs=runs, match=match,
+        merged=merged, prompts=prompts, comparisons=comparisons,
+        score=_config("score", path, _over(layers, "score")),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from core.files import fingerprint, read_json
 from prepdata import manifest
 from prepdata.config import BuildConfig
 from prepdata.sources.opening import local_files
+from recipes.merged import merge
 from recipes.recipe import Recipe
 from tuning.config import TuneConfig
 
@@ -67,10 +68,26 @@ def _prepare(recipe: Recipe, say: Say) -> None:
 
 
 def _tune(recipe: Recipe, say: Say) -> None:
-    """Train every run that is not there with these settings."""
+    """Train every run that is not there with these settings; of matched ones, the first first."""
+    match, made_by = recipe.match, f"recipe {recipe.name}"
     for number, (short, config) in enumerate(recipe.runs.items(), 1):
-        which = f": {short} ({number} of {len(recipe.runs)})" if short else ""
-        _train(config, f"2/4 tune{which}", f"recipe {recipe.name}", say)
+        head = f"2/4 tune: {short} ({number} of {len(recipe.runs)})" if short else "2/4 tune"
+        if match is None or short not in match.followers:
+            _train(config, head, made_by, say)
+            continue
+        budget = match.used(_facts(recipe.runs[match.first]))
+        _train(match.budgeted(config, budget), head, made_by, say)
+        share = match.used(_facts(config)) / budget
+        say(f"{short} used {share:.1%} of the {match.by} of {match.first}")
+    for config in recipe.runs.values():
+        if config.folder.name in recipe.merged:
+            merge(config, say)
+
+
+def _facts(config: TuneConfig) -> dict[str, Any]:
+    """Return what the run.json of a finished run says."""
+    facts: dict[str, Any] = read_json(config.folder / "run.json")
+    return facts
 
 
 def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
