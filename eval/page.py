@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval import wording
+from eval import published, wording
 from eval.examples import telling_first
 from eval.metrics.registry import METRICS
 from eval.summary import nothing_to_compare, unit_of
@@ -158,6 +158,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
     made.globals |= {
         "interval": wording.interval,
         "metrics": METRICS,
+        "remark_on_published": published.REMARK,
         "scored_rows": scored_rows,
         "unit_of": unit_of,
     }

@@ -26,8 +26,8 @@ CONFIGS: dict[str, type[Any]] = {
 """The stages, and the settings of each."""
 SECTIONS = (*CONFIGS, "runs")
 """What settings stand under: the stages, and `runs` with what single trainings change of `tune`."""
-PLAIN = ("match",)
-"""What stands beside them: by what the runs are matched."""
+PLAIN = ("match", "published")
+"""What stands beside them: by what the runs are matched, and the figures that others published."""
 MODELS = ("tiny", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
 """The base models whose names have no slash; all others are a folder or a Hub id."""
 

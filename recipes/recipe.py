@@ -9,7 +9,7 @@ model that a single one names for itself stays, whatever model the others get.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from core.errors import InputError, unknown
 from core.files import existing_file
 from core.options import from_mapping
 from eval.config import ReportConfig
+from eval.published import Published, read_published
 from inference.config import CompareConfig
 from prepdata.config import BuildConfig
 from prepdata.records import FILES
@@ -54,6 +55,21 @@ class Recipe:
     """Stage three: the settings for every file of prompts."""
     score: ReportConfig
     """Stage four."""
+    published: tuple[Published, ...]
+    """Figures of others that stand beside ours; `variant` is a run's short name, or ``base``."""
+
+    @property
+    def beside(self) -> tuple[Published, ...]:
+        """The published figures, with their variants by the names that the report has for them."""
+        return tuple(
+            replace(
+                figure,
+                variant=self.runs[figure.variant].folder.name
+                if figure.variant in self.runs
+                else figure.variant,
+            )
+            for figure in self.published
+        )
 
     @property
     def reports(self) -> Path:
@@ -170,6 +186,12 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
     named = {short for layer in layers for short in layer.runs}
     plain = {key: value for layer in layers for key, value in layer.plain.items()}
     match = read_match(plain.get("match"), runs, named, str(path))
+    published = read_published(plain.get("published"), f"{path}: published")
+    for figure in published:
+        if figure.variant not in named | {"base"}:
+            raise InputError(
+                f"{path}: published: {unknown('run', figure.variant, [*runs, 'base'])}"
+            )
     titles = [config.folder.name for config in runs.values()]
     if len(set(titles)) < len(titles) or len({config.runs for config in runs.values()}) > 1:
         raise InputError(f"{path}: runs need names of their own, in one folder; found {titles}")
@@ -194,7 +216,7 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
     return Recipe(
         name=name, summary=file.summary, root=root, build=build, runs=runs, match=match,
         merged=merged, prompts=prompts, comparisons=comparisons,
-        score=_config("score", path, _over(layers, "score")),
+        score=_config("score", path, _over(layers, "score")), published=published,
     )  # fmt: skip
 
 

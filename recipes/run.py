@@ -119,6 +119,7 @@ def _compare(recipe: Recipe, say: Say) -> None:
 
 
 def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
+    from eval.published import beside_ours
     from eval.report import report
 
     files = [config.out for config in recipe.comparisons.values()]
@@ -126,10 +127,13 @@ def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
     sources = [{"file": str(file), "sha256": fingerprint(file)} for file in files]
     if found.is_file():
         earlier: dict[str, Any] = read_json(found)
-        if earlier["sources"] == sources and earlier["settings"] == dataclasses.asdict(
-            recipe.score
+        figures = [{**figure, "ours": None} for figure in earlier.get("published", [])]
+        if (
+            earlier["sources"] == sources
+            and earlier["settings"] == dataclasses.asdict(recipe.score)
+            and figures == beside_ours(recipe.beside, {}, {})
         ):
             say(f"4/4 score: {found} is up to date")
             return earlier
     say("4/4 score")
-    return report(files, recipe.reports, recipe.score)
+    return report(files, recipe.reports, recipe.score, recipe.beside)

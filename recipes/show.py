@@ -48,6 +48,7 @@ def as_yaml(recipe: Recipe) -> str:
         "runs": {} if list(own) == [""] else own,
         "compare": {"prompts": list(recipe.prompts), **_compare_settings(recipe)},
         "score": _settings(recipe.score, ReportConfig()),
+        "published": [dataclasses.asdict(figure) for figure in recipe.published],
     }
     shown = {section: settings for section, settings in content.items() if settings}
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
