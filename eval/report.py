@@ -10,6 +10,7 @@ from core.files import atomic_write, fingerprint, write_json, write_text
 from core.versions import versions_of
 from eval.analysis import analyse
 from eval.comparison import Comparison
+from eval.compute import compute
 from eval.config import ReportConfig
 from eval.doctor.check import check_comparison
 from eval.examples import records
@@ -25,6 +26,8 @@ from eval.summary import certainty, summarise, unit_of
 
 SCHEMA = "tuneproof/report@1"
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
+DRAWN = ("confusion_*.png", "compute_*.png")
+"""Plots of which there are as many as there are variants or metrics."""
 _PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
 
 
@@ -50,7 +53,9 @@ def report(
     found = build(comparison, scores, config, published)
     rows = records(comparison, scores)
     images = draw(found, comparison, scores)
-    earlier = {out / f"{name}.png" for name in PLOTS} | set(out.glob("confusion_*.png"))
+    earlier = {out / f"{name}.png" for name in PLOTS} | {
+        path for pattern in DRAWN for path in out.glob(pattern)
+    }
     for path in earlier - {out / f"{name}.png" for name in images}:
         path.unlink(missing_ok=True)
     for name, (_, png) in images.items():
@@ -87,6 +92,7 @@ def build(
         "summary": summarise(found, comparison, config.confidence),
         "findings": [finding.as_row() for finding in check_comparison(comparison)],
         **found,
+        "compute": compute(comparison, found["metrics"]),
         "published": beside_ours(
             published,
             found["metrics"],
