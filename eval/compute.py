@@ -14,11 +14,12 @@ QUALITY = {True: ("accuracy", "macro_f1"), False: ("rougeL", "loop_rate")}
 ALIKE = 1.02
 """Trainings whose FLOPs differ by no more than this factor count as equally dear."""
 NOTE = (
-    "Time, FLOPs and tokens are those of the training, its evaluations apart; memory is the most "
-    "held meanwhile. FLOPs are counted (tuning/flops.py), not measured. ◎ marks the Pareto "
-    "front: nothing else did better for no more FLOPs (2 % counts as the same), the base, which "
-    "took none, included. It goes by the values, not by their intervals: where these overlap, "
-    "another sample may have another front."
+    "Time, FLOPs and tokens are those of the whole training, its evaluations apart; the figures, "
+    "those of the weights that were kept: where there is validation, the ones with the lowest "
+    "loss. Memory is the most held meanwhile. FLOPs are counted (tuning/flops.py), not measured. "
+    "◎ marks the Pareto front: nothing else did better for no more FLOPs (2 % counts as the same), "
+    "the base, which took none, included. It goes by the values, not by their intervals: where "
+    "these overlap, another sample may have another front."
 )
 """What a reader must know of the table."""
 POINT = ("step", "epoch", "flops", "tokens", "seconds", "validation_loss", "validation_accuracy")
@@ -33,7 +34,8 @@ def compute(comparison: Comparison, metrics: Mapping[str, Any]) -> dict[str, Any
 
     Returns:
         `metrics` (those set against compute), `rows` (the base first, then every tuned variant; on
-        the Pareto front of the metrics in `front`) and `curves` (by variant, the evaluations of
+        the Pareto front of the metrics in `front`), `flops_spread` (by which share the dearest
+        training is above the cheapest, of several) and `curves` (by variant, the evaluations of
         its training); None where the file says nothing of any training.
     """
     by_name = {variant.name: variant for variant in comparison.variants}
@@ -52,9 +54,11 @@ def compute(comparison: Comparison, metrics: Mapping[str, Any]) -> dict[str, Any
     for row in rows:
         row["front"] = [name for name in chosen if is_on_front(row, rows, name)]
     curves = {variant.name: _curve(variant) for variant in tuned if not _is_merged(variant)}
+    costs = [row["flops"] for row in rows if row["flops"] and row["kind"] != "merged"]
     return {
         "metrics": chosen,
         "rows": rows,
+        "flops_spread": max(costs) / min(costs) - 1 if len(costs) > 1 else None,
         "curves": {name: points for name, points in curves.items() if points},
     }
 

@@ -93,6 +93,9 @@ def metric_plot(report: Mapping[str, Any], metric: str) -> Figure | None:
     axes.set_title(f"{METRICS[metric].title} {arrow} for the FLOPs of training".replace("  ", " "))
     axes.set_ylabel(f"test items, {percent} interval")
     _compute_axis(axes, rows, [_curve(report, row["variant"], "flops") for row in rows])
+    if any(_shifts(rows)):
+        axes.set_xlabel("FLOPs of training (side by side: those within 5 %)")
+    _metric_axis(axes, [row["quality"][metric] for row in rows])
     legend_below(axes, columns=2)
     return figure
 
@@ -188,6 +191,14 @@ def _lines(axes: Axes, report: Mapping[str, Any], metric: str) -> None:
                 cells[name]["value"], color=MUTED, linestyle=style, linewidth=1.2,
                 label=f"{short(name)} ({value})",
             )  # fmt: skip
+
+
+def _metric_axis(axes: Axes, cells: Sequence[Mapping[str, Any]]) -> None:
+    """Make room for the intervals, which the axes do not look at where figures are moved."""
+    ends = [cell[end] for cell in cells for end in ("low", "high") if cell[end] is not None]
+    drawn = [*axes.get_ylim(), *ends, *(cell["value"] for cell in cells)]
+    spare = 0.04 * (max(drawn) - min(drawn))
+    axes.set_ylim(min(drawn) - spare, max(drawn) + spare)
 
 
 def _compute_axis(

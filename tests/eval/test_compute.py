@@ -63,6 +63,7 @@ def built(document: dict[str, Any], write: Write) -> dict[str, Any]:
 def test_table_says_what_each_training_took(matched: dict[str, Any], write: Write) -> None:
     found = built(matched, write)["compute"]
     assert found["metrics"] == ["accuracy", "macro_f1"]
+    assert found["flops_spread"] == pytest.approx(0.01)
     base, tuned, worse, merged = found["rows"]
     assert [row["variant"] for row in found["rows"]] == ["base", "tuned", "worse", "tuned-merged"]
     assert (base["kind"], base["flops"], base["trainable"]) == ("base", 0, 0)
@@ -155,6 +156,9 @@ def test_several_runs_are_drawn_with_curves_front_and_what_costs_nothing(
     assert "tuned-merged" not in lines
     drawn = [list(line.get_ydata()) for line in axes.get_lines()]
     assert [0.5, 0.7] in drawn  # the validation accuracy of the first run
+    low, high = axes.get_ylim()
+    for cells in (found["metrics"][name]["accuracy"] for name in ("tuned", "worse")):
+        assert low < cells["low"] < cells["high"] < high
     assert axes.get_xscale() == "linear"
     assert axes.get_xlim()[0] == 0
     losses = loss_plot(found, "head")
@@ -164,12 +168,15 @@ def test_several_runs_are_drawn_with_curves_front_and_what_costs_nothing(
 
 
 def test_trainings_of_very_different_cost_have_a_logarithmic_axis(
-    matched: dict[str, Any], write: Write
+    matched: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     matched["variants"][2]["training"]["flops"] = 1e14
     figure = metric_plot(built(matched, write), "accuracy")
     assert figure is not None
     assert figure.axes[0].get_xscale() == "log"
+    found = report([write(matched)], tmp_path / "out", CONFIG)
+    assert found["compute"]["flops_spread"] == pytest.approx(99)
+    assert "the same FLOPs, within" not in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
 def test_figures_of_trainings_that_are_equally_dear_stand_side_by_side(
@@ -209,6 +216,7 @@ def test_table_stands_in_page_and_markdown(
     assert (
         "| tuned | 1,000 (1 %) | 1.5 GiB | 90 s | 1 T | 2,000 | ◎ 75.0 % (46.8 to 91.1) |" in block
     )
+    assert "All trainings took the same FLOPs, within 1.0 %. Time, FLOPs" in block
     assert "| base | 0 |  |  |  |  | ◎ 16.7 % (" in block
     table = [line for line in block.splitlines() if line.startswith("|")]
     assert len(table) == 6
