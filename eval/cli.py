@@ -26,8 +26,15 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write into.  [default: reports/<name of FILE>]",
 )
+@click.option(
+    "--published",
+    type=click.Path(path_type=Path),
+    help="YAML of figures that others published, as recipes have them, to stand beside ours.",
+)
 @options_from(ReportConfig)
-def report_command(files: tuple[Path, ...], out: Path | None, **typed: Any) -> None:
+def report_command(
+    files: tuple[Path, ...], out: Path | None, published: Path | None, **typed: Any
+) -> None:
     """Write report.html, report.md, report.json and plots for FILE.
 
     FILE is a model_comparison.json, or a plain list of {"prompt", "regular", "fine_tuned"}.
@@ -35,10 +42,12 @@ def report_command(files: tuple[Path, ...], out: Path | None, **typed: Any) -> N
     """
     config = resolve(ReportConfig, typed)
     folder = out or Path("reports") / "+".join(path.stem for path in files)
+    from eval.published import read_published_file
     from eval.report import report
     from eval.summary import text_table
 
-    click.echo(text_table(report(files, folder, config)))
+    figures = () if published is None else read_published_file(published)
+    click.echo(text_table(report(files, folder, config, figures)))
     click.echo(f"\n{folder / 'report.html'}")
 
 

@@ -15,7 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval import wording
+from eval import published, wording
+from eval.compute import NOTE
 from eval.examples import telling_first
 from eval.metrics.registry import METRICS
 from eval.summary import nothing_to_compare, unit_of
@@ -153,11 +154,15 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "change": wording.change,
         "coded": coded,
         "counted": wording.counted,
+        "duration": wording.duration,
+        "large": wording.large,
         "p_value": wording.p_value,
     }
     made.globals |= {
         "interval": wording.interval,
         "metrics": METRICS,
+        "note_on_compute": NOTE,
+        "remark_on_published": published.REMARK,
         "scored_rows": scored_rows,
         "unit_of": unit_of,
     }

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from eval import wording
 from eval.comparison import Comparison
+from eval.compute_plots import compute_plots
 from eval.examples import item_gains
 from eval.label_plots import label_plots
 from eval.metrics.registry import METRICS
@@ -66,6 +67,7 @@ def draw(
     }
     if comparison.labels is not None:
         makers = {"gains": makers["gains"], "metrics": makers["metrics"], **label_plots(report)}
+    makers |= compute_plots(report)
     images = {}
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")

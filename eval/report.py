@@ -10,6 +10,7 @@ from core.files import atomic_write, fingerprint, write_json, write_text
 from core.versions import versions_of
 from eval.analysis import analyse
 from eval.comparison import Comparison
+from eval.compute import compute
 from eval.config import ReportConfig
 from eval.doctor.check import check_comparison
 from eval.examples import records
@@ -17,6 +18,7 @@ from eval.markdown import render_markdown
 from eval.metrics.registry import metrics_of
 from eval.page import render_page
 from eval.plots import draw
+from eval.published import Published, beside_ours
 from eval.reading import read_comparisons
 from eval.scoring import Scores, count_answers, group_numbers, score
 from eval.story import paragraph
@@ -24,16 +26,21 @@ from eval.summary import certainty, summarise, unit_of
 
 SCHEMA = "tuneproof/report@1"
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
+DRAWN = ("confusion_*.png", "compute_*.png")
+"""Plots of which there are as many as there are variants or metrics."""
 _PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
 
 
-def report(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, Any]:
+def report(
+    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published] = ()
+) -> dict[str, Any]:
     """Score the comparison files and write report.html, report.md, report.json and the plots.
 
     Args:
         files: One or more comparison files of the same experiment.
         out: Folder to write into; created when missing.
         config: Settings of the statistics.
+        published: Figures of others, to stand beside ours.
 
     Returns:
         What report.json holds.
@@ -43,10 +50,12 @@ def report(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, 
     """
     comparison = read_comparisons(files)
     scores = score(comparison)
-    found = build(comparison, scores, config)
+    found = build(comparison, scores, config, published)
     rows = records(comparison, scores)
     images = draw(found, comparison, scores)
-    earlier = {out / f"{name}.png" for name in PLOTS} | set(out.glob("confusion_*.png"))
+    earlier = {out / f"{name}.png" for name in PLOTS} | {
+        path for pattern in DRAWN for path in out.glob(pattern)
+    }
     for path in earlier - {out / f"{name}.png" for name in images}:
         path.unlink(missing_ok=True)
     for name, (_, png) in images.items():
@@ -58,7 +67,12 @@ def report(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, 
     return found
 
 
-def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[str, Any]:
+def build(
+    comparison: Comparison,
+    scores: Scores,
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+) -> dict[str, Any]:
     """Return the content of report.json."""
     found = analyse(comparison, scores, config)
     groups = group_numbers(comparison.items)
@@ -78,6 +92,12 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
         "summary": summarise(found, comparison, config.confidence),
         "findings": [finding.as_row() for finding in check_comparison(comparison)],
         **found,
+        "compute": compute(comparison, found["metrics"]),
+        "published": beside_ours(
+            published,
+            found["metrics"],
+            {variant.name: variant.details.get("model") for variant in comparison.variants},
+        ),
         "not_available": scores.not_available,
         "length_unit": scores.length_unit,
         "sources": [{"file": str(p), "sha256": fingerprint(p)} for p in comparison.sources],

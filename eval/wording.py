@@ -58,6 +58,21 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def large(value: float) -> str:
+    """Write a large number with three digits: '1.09 T' for 1,090,000,000,000."""
+    for size, name in ((1e18, " E"), (1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M")):
+        if value >= 0.9995 * size:
+            return f"{value / size:.3g}{name}"
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time: '42 s', '3.5 min', '2.1 h'."""
+    if seconds < 99.5:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Write a number with its noun: '1 item', '1,200 items'."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.errors import InputError, unknown
 from core.files import read_json
+from inference.training import training_of
 
 SCHEMA = "tuneproof/run@1"
 
@@ -36,10 +37,19 @@ def is_classifier(facts: dict[str, Any]) -> bool:
     return bool(facts["config"].get("objective", "generate") == "classify")
 
 
-def described(name: str, facts: dict[str, Any], adapter: Path | None) -> dict[str, Any]:
-    """Return a run as a comparison file records it."""
+def described(
+    folder: Path, facts: dict[str, Any], adapter: Path | None, name: str | None = None
+) -> dict[str, Any]:
+    """Return a run as a comparison file records it.
+
+    Args:
+        folder: The run's.
+        facts: What its run.json says.
+        adapter: The folder of its adapter, where it has one.
+        name: What it is called there; by default as its folder.
+    """
     return {
-        "name": name,
+        "name": name or folder.name,
         "model": facts["base"]["model"],
         "adapter": adapter and str(adapter),
         "method": facts["config"]["method"],
@@ -47,4 +57,5 @@ def described(name: str, facts: dict[str, Any], adapter: Path | None) -> dict[st
         "parameters": facts["parameters"],
         "training_seconds": facts["result"]["wall_seconds"],
         "peak_memory_bytes": facts["result"]["peak_memory_bytes"],
+        "training": training_of(folder, facts),
     }

@@ -141,7 +141,7 @@ def load_head(
     cost = {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
     return Head(
         described=[
-            described(name, facts, adapter if is_adapter else None) | {"kind": "head"} | cost
+            described(runs / name, facts, adapter if is_adapter else None) | {"kind": "head"} | cost
         ],
         labels=tuple(labels),
         trained_labels=trained,

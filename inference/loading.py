@@ -47,12 +47,12 @@ class Loading:
         whole, adapter = folder / "model", folder / "adapter"
         if whole.is_dir():
             model, cost = _timed(lambda: _loaded(str(whole), self.dtype).eval())
-            return model, described(folder.name, facts, None) | cost
+            return model, described(folder, facts, None) | cost
         base, held = facts["base"]["model"], four_bit_of(facts)
         model, cost = _timed(lambda: with_adapter(_loaded(base, self.dtype, held), adapter).eval())
         if model.active_peft_config.is_prompt_learning:
             model = VirtualTokens(model)
-        return model, described(folder.name, facts, adapter) | cost
+        return model, described(folder, facts, adapter) | cost
 
     def merged(self, folder: Path, facts: dict[str, Any]) -> tuple[Any, Row]:
         """Return a run merged into its full-precision base, in memory.
@@ -66,7 +66,7 @@ class Loading:
         model, cost = _timed(
             lambda: with_adapter(_loaded(base, self.dtype), adapter).merge_and_unload().eval()
         )
-        row = described(f"{folder.name}-merged", facts, adapter)
+        row = described(folder, facts, adapter, f"{folder.name}-merged")
         return model, row | {"quantization": None, "merged": True} | cost
 
     def four_bit(self, base: str, held: FourBit) -> tuple[Any, Row]:

@@ -114,7 +114,7 @@ def load_variants(
     adapters = {name: runs / name / "adapter" for name in sharing}
     load = Loading(dtype=dtype)
     rows = [{"name": BASE, "model": base, "adapter": None}]
-    rows += [described(name, facts[name], folder) for name, folder in adapters.items()]
+    rows += [described(runs / name, facts[name], each) for name, each in adapters.items()]
     model, costs = load.together(base, list(adapters.values()))
     together = Variants(
         names=[BASE, *sharing],

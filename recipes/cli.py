@@ -17,6 +17,7 @@ recipe run demo
 recipe run twitter-topics --model tiny --source twitter-topics=FOLDER
 recipe run demo --set tune.learning_rate=1e-3 --set compare.limit=20
 recipe run imdb-1k --set runs.head.lora_r=8 --set runs.lora=null
+recipe run imdb-1k --set match=flops
 """
 SHOW_EXAMPLES = """\b
 recipe show imdb --model tiny
@@ -48,7 +49,8 @@ def changes(command: Command) -> Command:
             "--set",
             "settings",
             multiple=True,
-            help="STAGE.KEY=VALUE, or runs.RUN.KEY=VALUE for one of its runs; may be repeated.",
+            help="STAGE.KEY=VALUE, or runs.RUN.KEY=VALUE for one of its runs, or match=flops, "
+            "seconds or tokens: the other runs may use what the first did; may be repeated.",
         ),
         click.option("--source", multiple=True, help="NAME=PATH: a local copy of a source."),
         click.option("--model", "--model-name-or-path", help="Base model instead of the recipe's."),

@@ -26,6 +26,8 @@ CONFIGS: dict[str, type[Any]] = {
 """The stages, and the settings of each."""
 SECTIONS = (*CONFIGS, "runs")
 """What settings stand under: the stages, and `runs` with what single trainings change of `tune`."""
+PLAIN = ("match", "published")
+"""What stands beside them: by what the runs are matched, and the figures that others published."""
 MODELS = ("tiny", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
 """The base models whose names have no slash; all others are a folder or a Hub id."""
 
@@ -40,6 +42,8 @@ class Layer:
     """The settings of every stage, by field name."""
     runs: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     """By a run's short name: its settings over those of `tune`; None leaves the run out."""
+    plain: dict[str, Any] = field(default_factory=dict)
+    """What is said of the whole recipe, by the names in `PLAIN`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,7 @@ def read_recipe(path: Path) -> RecipeFile:
     content = read_yaml(path)
     summary = str(content.pop("summary", ""))
     models = _mapping(content.pop("models", None), f"{path}: models")
-    known = ("summary", "models", *SECTIONS)
+    known = ("summary", "models", *PLAIN, *SECTIONS)
     base = _layer(content, str(path), known)
     for short, own in base.runs.items():
         base.runs[short] = own or {}  # `lora:` alone is a run as well
@@ -80,7 +84,7 @@ def read_recipe(path: Path) -> RecipeFile:
 def typed(settings: Iterable[str]) -> Layer:
     """Return what ``STAGE.KEY=VALUE`` and ``runs.NAME.KEY=VALUE`` on the command line change.
 
-    ``runs.NAME=null`` leaves the run out.
+    ``runs.NAME=null`` leaves the run out; ``match=flops`` matches the runs.
 
     Raises:
         InputError: A text of another form, or with a name that is not known.
@@ -90,15 +94,19 @@ def typed(settings: Iterable[str]) -> Layer:
         where = f"--set {text!r}"
         name, equals, written = text.partition("=")
         section, dot, key = name.partition(".")
-        if not equals or not dot or not key:
+        if not equals or (name != "match" and (not dot or not key)):
             raise InputError(f"{where}: STAGE.KEY=VALUE is needed, as in tune.learning_rate=1e-3")
-        if section not in SECTIONS:
+        if section not in ("match", *SECTIONS):
             raise InputError(f"{where}: {unknown('section', section, SECTIONS)}")
         try:
             value = yaml.safe_load(written)
         except yaml.YAMLError as error:
             raise InputError(f"{where}: the value is not valid YAML") from error
-        if section == "runs":
+        if name == "match":
+            layer.plain[name] = value
+        elif section == "match":
+            raise InputError(f"{where}: match=VALUE is needed, as in match=flops")
+        elif section == "runs":
             _set_run(layer, key, value, where)
         else:
             layer.stages[section] |= _settings(section, {key: value}, where)
@@ -120,7 +128,8 @@ def _model_layer(name: str, found: Any, path: Path) -> Layer:
     where = f"{path}: models"
     if "/" not in name and name not in MODELS:
         raise InputError(f"{where}: {unknown('model', name, MODELS)}")
-    layer = _layer(_mapping(found, f"{where}.{name}"), f"{where}.{name}", SECTIONS)
+    known = (*PLAIN, *SECTIONS)
+    layer = _layer(_mapping(found, f"{where}.{name}"), f"{where}.{name}", known)
     if any("model" in (own or {}) for own in (layer.stages["tune"], *layer.runs.values())):
         raise InputError(f"{where}.{name}: these settings are for {name!r}; leave 'model' out")
     return layer
@@ -129,6 +138,9 @@ def _model_layer(name: str, found: Any, path: Path) -> Layer:
 def _layer(content: Mapping[str, Any], where: str, known: Iterable[str]) -> Layer:
     layer = Layer()
     for section, found in content.items():
+        if section in PLAIN:
+            layer.plain[section] = found
+            continue
         if section not in SECTIONS:
             raise InputError(f"{where}: {unknown('section', section, known)}")
         place = f"{where}: {section}"

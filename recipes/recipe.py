@@ -2,13 +2,14 @@
 
 What a recipe's file says stands at the bottom; over it goes what the file says for the base model
 that is used (`models`), and over that the command line. In each of these layers `tune` goes to all
-trainings, over what the layers below say of single ones; then `runs` goes to one each.
+trainings, over what the layers below say of single ones; then `runs` goes to one each. Only a base
+model that a single one names for itself stays, whatever model the others get.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from core.errors import InputError, unknown
 from core.files import existing_file
 from core.options import from_mapping
 from eval.config import ReportConfig
+from eval.published import Published, read_published
 from inference.config import CompareConfig
 from prepdata.config import BuildConfig
 from prepdata.records import FILES
 from prompts.prompt_files import TEST_PROMPTS
+from recipes.match import Match, read_match
+from recipes.merged import merged_runs
 from recipes.reading import CONFIGS, Layer, RecipeFile, read_recipe, typed
 from tuning.config import TuneConfig
 
@@ -41,12 +45,31 @@ class Recipe:
     runs: dict[str, TuneConfig]
     """Stage two: the trainings by their short names; the one of a recipe without `runs` has the
     empty name."""
+    match: Match | None
+    """Which of them get what the first used as their budget."""
+    merged: tuple[str, ...]
+    """The folders' names of those that are merged as well."""
     prompts: tuple[str, ...]
     """The files of prompts, as the recipe names them."""
     comparisons: dict[Path, CompareConfig]
     """Stage three: the settings for every file of prompts."""
     score: ReportConfig
     """Stage four."""
+    published: tuple[Published, ...]
+    """Figures of others that stand beside ours; `variant` is a run's short name, or ``base``."""
+
+    @property
+    def beside(self) -> tuple[Published, ...]:
+        """The published figures, with their variants by the names that the report has for them."""
+        return tuple(
+            replace(
+                figure,
+                variant=self.runs[figure.variant].folder.name
+                if figure.variant in self.runs
+                else figure.variant,
+            )
+            for figure in self.published
+        )
 
     @property
     def reports(self) -> Path:
@@ -131,12 +154,15 @@ def _trainings(file: RecipeFile, layers: Sequence[Layer]) -> dict[str, dict[str,
     """Return the settings of every training by its short name."""
     common: dict[str, Any] = {}
     found: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
     for layer in layers:
         common |= layer.stages["tune"]
-        for settings in found.values():
-            settings |= layer.stages["tune"]
+        for short, settings in found.items():
+            settings |= layer.stages["tune"] | models.get(short, {})
         for short, own in layer.runs.items():
             if own is not None:
+                if "model" in own:
+                    models[short] = {"model": own["model"]}
                 found[short] = found.get(short, common) | own
             elif found.pop(short, None) is None:
                 raise InputError(f"{file.path}: null for {unknown('run', short, found)}")
@@ -157,18 +183,28 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
         )
         for short, settings in _trainings(file, layers).items()
     }
+    named = {short for layer in layers for short in layer.runs}
+    plain = {key: value for layer in layers for key, value in layer.plain.items()}
+    match = read_match(plain.get("match"), runs, named, str(path))
+    published = read_published(plain.get("published"), f"{path}: published")
+    for figure in published:
+        if figure.variant not in named | {"base"}:
+            raise InputError(
+                f"{path}: published: {unknown('run', figure.variant, [*runs, 'base'])}"
+            )
     titles = [config.folder.name for config in runs.values()]
     if len(set(titles)) < len(titles) or len({config.runs for config in runs.values()}) > 1:
         raise InputError(f"{path}: runs need names of their own, in one folder; found {titles}")
     shared = _over(layers, "compare")
     prompts = tuple(_listed(shared.pop("prompts", ["test"])))
-    folder = str(next(iter(runs.values())).runs)
+    merged = merged_runs(_listed(shared.pop("merged", None) or []), runs, named, str(path))
+    shared = {
+        "run": titles, "merged": list(merged), "runs": str(next(iter(runs.values())).runs), **shared
+    }  # fmt: skip
     reports = root / "reports" / name
     comparisons: dict[Path, CompareConfig] = {
         _prompt_file(file_name, build.out): _config(
-            "compare",
-            path,
-            {"run": titles, "runs": folder, "out": str(default_out(file_name, reports)), **shared},
+            "compare", path, {"out": str(default_out(file_name, reports)), **shared}
         )
         for file_name in prompts
     }
@@ -178,8 +214,9 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
             f"{path}: compare: prompts must be files of different names, found {list(prompts)}"
         )
     return Recipe(
-        name=name, summary=file.summary, root=root, build=build, runs=runs, prompts=prompts,
-        comparisons=comparisons, score=_config("score", path, _over(layers, "score")),
+        name=name, summary=file.summary, root=root, build=build, runs=runs, match=match,
+        merged=merged, prompts=prompts, comparisons=comparisons,
+        score=_config("score", path, _over(layers, "score")), published=published,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from core.files import fingerprint, read_json
 from prepdata import manifest
 from prepdata.config import BuildConfig
 from prepdata.sources.opening import local_files
+from recipes.merged import merge
 from recipes.recipe import Recipe
 from tuning.config import TuneConfig
 
@@ -67,10 +68,26 @@ def _prepare(recipe: Recipe, say: Say) -> None:
 
 
 def _tune(recipe: Recipe, say: Say) -> None:
-    """Train every run that is not there with these settings."""
+    """Train every run that is not there with these settings; of matched ones, the first first."""
+    match, made_by = recipe.match, f"recipe {recipe.name}"
     for number, (short, config) in enumerate(recipe.runs.items(), 1):
-        which = f": {short} ({number} of {len(recipe.runs)})" if short else ""
-        _train(config, f"2/4 tune{which}", f"recipe {recipe.name}", say)
+        head = f"2/4 tune: {short} ({number} of {len(recipe.runs)})" if short else "2/4 tune"
+        if match is None or short not in match.followers:
+            _train(config, head, made_by, say)
+            continue
+        budget = match.used(_facts(recipe.runs[match.first]))
+        _train(match.budgeted(config, budget), head, made_by, say)
+        share = match.used(_facts(config)) / budget
+        say(f"{short} used {share:.1%} of the {match.by} of {match.first}")
+    for config in recipe.runs.values():
+        if config.folder.name in recipe.merged:
+            merge(config, say)
+
+
+def _facts(config: TuneConfig) -> dict[str, Any]:
+    """Return what the run.json of a finished run says."""
+    facts: dict[str, Any] = read_json(config.folder / "run.json")
+    return facts
 
 
 def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
@@ -102,6 +119,7 @@ def _compare(recipe: Recipe, say: Say) -> None:
 
 
 def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
+    from eval.published import beside_ours
     from eval.report import report
 
     files = [config.out for config in recipe.comparisons.values()]
@@ -109,10 +127,13 @@ def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
     sources = [{"file": str(file), "sha256": fingerprint(file)} for file in files]
     if found.is_file():
         earlier: dict[str, Any] = read_json(found)
-        if earlier["sources"] == sources and earlier["settings"] == dataclasses.asdict(
-            recipe.score
+        figures = [{**figure, "ours": None} for figure in earlier.get("published", [])]
+        if (
+            earlier["sources"] == sources
+            and earlier["settings"] == dataclasses.asdict(recipe.score)
+            and figures == beside_ours(recipe.beside, {}, {})
         ):
             say(f"4/4 score: {found} is up to date")
             return earlier
     say("4/4 score")
-    return report(files, recipe.reports, recipe.score)
+    return report(files, recipe.reports, recipe.score, recipe.beside)

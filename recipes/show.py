@@ -35,11 +35,12 @@ def as_yaml(recipe: Recipe) -> str:
     runs = {short: _run_settings(recipe, short) for short in recipe.runs}
     common = _common(list(runs.values()))
     own = {
-        short: {name: value for name, value in settings.items() if name not in common}
+        short: {name: value for name, value in settings.items() if common.get(name, ...) != value}
         for short, settings in runs.items()
     }
     content = {
         "summary": recipe.summary,
+        "match": _match(recipe),
         "prepdata": _settings(
             recipe.build, BuildConfig(out=recipe.root / "data" / recipe.name), ("source",)
         ),
@@ -47,9 +48,20 @@ def as_yaml(recipe: Recipe) -> str:
         "runs": {} if list(own) == [""] else own,
         "compare": {"prompts": list(recipe.prompts), **_compare_settings(recipe)},
         "score": _settings(recipe.score, ReportConfig()),
+        "published": [dataclasses.asdict(figure) for figure in recipe.published],
     }
     shown = {section: settings for section, settings in content.items() if settings}
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _match(recipe: Recipe) -> str | dict[str, list[str]] | None:
+    """Return how the runs are matched, as the recipe says it."""
+    match = recipe.match
+    if match is None:
+        return None
+    if match.runs == tuple(recipe.runs):
+        return match.by
+    return {match.by: list(match.runs)}
 
 
 def _run_settings(recipe: Recipe, short: str) -> dict[str, Any]:
@@ -82,11 +94,11 @@ def _settings(config: Any, plain: Any, always: Collection[str] = ()) -> dict[str
 
 
 def _common(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the settings that all runs have with the same value."""
+    """Return the settings that all runs have with the same value, and the first one's model."""
     return {
         name: value
         for name, value in runs[0].items()
-        if all(name in run and run[name] == value for run in runs)
+        if name == "model" or all(name in run and run[name] == value for run in runs)
     }
 
 

@@ -36,6 +36,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         metrics: Path,
         say: Callable[[str], None],
         share: Callable[[], float] | None = None,
+        spent: Callable[[], dict[str, float]] = dict,
     ) -> None:
         """Append to a file; one object per line.
 
@@ -43,7 +44,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             metrics: The file.
             say: Receives one line of text at a time.
             share: Returns how much of a budget is spent, where one ends the training.
+            spent: Returns what else every line is to say of what is spent.
         """
+        self._spent = spent
         self._share = share
         self._metrics = metrics
         self._say = say
@@ -92,7 +95,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Write one line to metrics.jsonl, and tell whoever watches."""
-        names = ("loss", "eval_loss", "learning_rate", "grad_norm", "eval_runtime")
+        names = (
+            "loss", "eval_loss", "eval_accuracy", "learning_rate", "grad_norm", "eval_runtime",
+        )  # fmt: skip
         row = {name: logs[name] for name in names if name in logs}
         if not row:
             return
@@ -104,7 +109,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         where = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4)}
         spent = {"seconds": round(self.seconds, 2), "num_tokens": state.num_input_tokens_seen}
         with self._metrics.open("a") as handle:
-            handle.write(json.dumps({**where, **row, **spent}) + "\n")
+            handle.write(json.dumps({**where, **row, **spent, **self._spent()}) + "\n")
         if "loss" in logs:
             self._losses.append(logs["loss"])
             self._loss = f"loss {sum(self._losses) / len(self._losses):.3f}"

@@ -20,5 +20,11 @@ class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
         super().__init__(
             processing_class=processing_class,
             data_collator=DataCollatorWithPadding(processing_class),
+            compute_metrics=accuracy,
             **settings,
         )
+
+
+def accuracy(found: Any) -> dict[str, float]:
+    """Return the share of texts whose most probable label is the right one."""
+    return {"accuracy": float((found.predictions.argmax(-1) == found.label_ids).mean())}

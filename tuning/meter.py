@@ -65,6 +65,11 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         running = 0.0 if self._began is None else time.perf_counter() - self._began[0]
         return self.spent.seconds + running
 
+    @property
+    def logged(self) -> dict[str, float]:
+        """What a line of metrics.jsonl says of it."""
+        return {"train_seconds": round(self.seconds, 2), "flops": self.spent.flops}
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clocks."""
         self._began = time.perf_counter(), time.process_time()

@@ -13,6 +13,7 @@ from tuning.config import TuneConfig
 from tuning.data import Data, read_data
 from tuning.doctor.before import lines_before
 from tuning.job import Job, Say
+from tuning.peak import forget_peaks
 from tuning.registry import METHODS, OBJECTIVES
 from tuning.targets import adapted_layers
 
@@ -30,6 +31,7 @@ def finetune(config: TuneConfig, say: Say = print, *, made_by: str = "tune run")
         KeyboardInterrupt: Ctrl-C came; the run is saved as it is then.
     """
     found = runs.check(config)
+    forget_peaks()
     data = read_data(config.data, config.limit)
     job = OBJECTIVES[config.objective].prepare(config, data)
     facts = _facts(config, data, job) | {"made_by": made_by}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import resource
 import shutil
-import sys
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,6 +18,7 @@ from tuning.fast.paths import fast_paths
 from tuning.job import Job, Say
 from tuning.limit import matrix_rate, speed, speed_line
 from tuning.meter import Meter, Spent
+from tuning.peak import gpu_peak, peak_bytes
 from tuning.plot import plot_loss
 from tuning.registry import METHODS
 
@@ -46,7 +45,7 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     meter, stop = Meter(trainer, last), StopOnInterrupt(say)
     budget = budget_of(facts["config"], meter)
     share = None if budget is None else lambda: budget.share
-    progress = Progress(folder / "metrics.jsonl", say, share)
+    progress = Progress(folder / "metrics.jsonl", say, share, lambda: meter.logged)
     more = [*METHODS[facts["config"]["method"]].callbacks(), *([] if budget is None else [budget])]
     for callback in (meter, progress, stop, TimedCheckpoints(), *more):
         trainer.add_callback(callback)
@@ -130,21 +129,6 @@ def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> 
         "best_validation_loss": state.best_metric,
         "best_step": state.best_global_step,
         "wall_seconds": round(seconds, 1),
-        "peak_memory_bytes": max(earlier, _peak_bytes()),
-        **_gpu_peak(),
+        "peak_memory_bytes": max(earlier, peak_bytes()),
+        **gpu_peak(),
     }
-
-
-def _peak_bytes() -> int:
-    """Return the most memory that this process has held."""
-    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-
-
-def _gpu_peak() -> dict[str, int]:
-    """Return the most GPU memory that torch has held, where there is a GPU."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return {}
-    return {"peak_gpu_memory_bytes": torch.cuda.max_memory_allocated()}

@@ -126,6 +126,8 @@ def test_head_is_described(head_runs: Path, base_models: dict[str, Path]) -> Non
     assert full["adapter"] is None
     keys = {"method", "parameters", "training_seconds", "peak_memory_bytes"}
     assert keys <= lora.keys() == full.keys()
+    result = json.loads((head_runs / "lora" / "run.json").read_text())["result"]
+    assert lora["training"]["flops"] == result["flops"] > 0
 
 
 def test_half_precision_gives_nearly_the_same(head_runs: Path) -> None:

@@ -29,7 +29,7 @@ def test_help_of_run_and_show_has_examples_on_lines_of_their_own() -> None:
 def test_recipes_are_listed_with_their_runs_and_summaries() -> None:
     lines = invoke("list").output.splitlines()
     assert any(line.startswith("demo ") and "embedded" in line for line in lines)
-    assert any(line.split()[:4] == ["imdb", "lora,", "head,", "head-only"] for line in lines)
+    assert any(line.split()[:4] == ["imdb", "head,", "qlora,", "head-only,"] for line in lines)
 
 
 def test_show_prints_a_recipe(tmp_path: Path) -> None:

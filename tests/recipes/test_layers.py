@@ -103,9 +103,24 @@ def test_null_on_the_command_line_leaves_a_run_out(file: Path) -> None:
     assert list(load(str(file), settings=("runs.small=null",)).runs) == ["large"]
 
 
-def test_model_of_the_command_line_is_that_of_every_run(file: Path) -> None:
-    file.write_text("runs: {a: {model: gpt2}, b: {}}")
-    assert [config.model for config in load(str(file), model="tiny").runs.values()] == ["tiny"] * 2
+def test_model_of_the_command_line_is_that_of_every_run_that_names_none(file: Path) -> None:
+    file.write_text("runs: {a: {model: distilgpt2}, b: {}}\nmodels: {tiny: {tune: {seed: 3}}}")
+
+    def models(**changes: Any) -> list[str]:
+        return [config.model for config in load(str(file), **changes).runs.values()]
+
+    assert models(model="tiny") == ["distilgpt2", "tiny"]
+    assert models(settings=("tune.model=tiny",)) == ["distilgpt2", "tiny"]
+    assert models(model="tiny", settings=("runs.a.model=gpt2-xl",)) == ["gpt2-xl", "tiny"]
+    assert models() == ["distilgpt2", "gpt2"]
+
+
+def test_models_of_runs_are_shown_as_theirs_alone(file: Path, tmp_path: Path) -> None:
+    file.write_text("runs: {a: {}, b: {model: distilgpt2}, c: {}}")
+    recipe = load(str(file), model="gpt2-large")
+    assert shown_again(recipe, tmp_path / "again") == recipe
+    again = shown_again(recipe, tmp_path / "again", model="tiny")
+    assert [config.model for config in again.runs.values()] == ["tiny", "distilgpt2", "tiny"]
 
 
 def test_model_can_add_runs_to_a_recipe_without_any(file: Path) -> None:

@@ -24,7 +24,33 @@ def test_every_recipe_that_comes_along_can_be_loaded(name: str, model: str) -> N
     assert recipe.summary
     assert recipe.name == name
     assert recipe.comparisons
-    assert {config.model for config in recipe.runs.values()} == {model}
+    others = {config.model for short, config in recipe.runs.items() if short != "distilbert"}
+    assert others == {model}
+
+
+def test_every_experiment_has_its_variants_and_qlora_for_tiny_too() -> None:
+    variants = {
+        "twitter-topics": ["lora", "qlora", "head"],
+        "imdb": ["head", "qlora", "head-only", "lora"],
+        "complaints": ["lora", "head", "qlora", "distilbert"],
+        "dolly-finqa": ["lora", "qlora"],
+    }
+    for name, shorts in variants.items():
+        assert list(load(name).runs) == shorts
+        runs = load(name, model="tiny").runs
+        assert list(runs) == [short for short in shorts if short != "distilbert"]
+        assert runs["qlora"].four_bit is not None
+    assert load("twitter-topics", model="tiny").merged == ("twitter-topics-lora",)
+    assert load("imdb", model="tiny").runs["qlora"].gradient_checkpointing
+    distilbert = load("complaints", model="gpt2-medium").runs["distilbert"]
+    assert (distilbert.model, distilbert.objective) == ("distilbert-base-uncased", "classify")
+
+
+def test_imdb_is_matched_by_flops() -> None:
+    match = load("imdb", model="tiny").match
+    assert match is not None
+    assert (match.by, match.first) == ("flops", "head")
+    assert set(match.followers) == {"qlora", "head-only", "lora"}
 
 
 def test_stages_are_joined_by_their_folders(tmp_path: Path) -> None:
@@ -52,11 +78,13 @@ def test_command_line_changes_settings(tmp_path: Path) -> None:
         "dolly-finqa",
         model="tiny",
         sources=("finqa=/there",),
-        settings=("tune.learning-rate=1e-3", "compare.limit=7", "tune.name=other"),
+        settings=(
+            "tune.learning-rate=1e-3", "compare.limit=7", "tune.name=other", "runs.qlora=null",
+        ),
         root=tmp_path,
-    )
-    assert recipe.runs[""].model == "tiny"
-    assert recipe.runs[""].learning_rate == 1e-3
+    )  # fmt: skip
+    assert recipe.runs["lora"].model == "tiny"
+    assert recipe.runs["lora"].learning_rate == 1e-3
     assert recipe.build.source == ("dolly", "finqa=/there")
     assert {config.limit for config in recipe.comparisons.values()} == {7}
     assert {config.run for config in recipe.comparisons.values()} == {("other",)}

@@ -117,6 +117,21 @@ def test_head_alone_leaves_the_rest_and_costs_less(classified: Classified) -> No
     assert run.facts["result"]["flops"] < 0.5 * every.facts["result"]["flops"]
 
 
+def test_every_evaluation_says_how_many_are_right_and_what_it_took_until_then(
+    classified: Classified,
+) -> None:
+    run = classified(num_train_epochs=3, per_device_train_batch_size=4)
+    lines = (run.folder / "metrics.jsonl").read_text().splitlines()
+    found = [row for row in map(json.loads, lines) if "eval_loss" in row]
+    assert len(found) == 3
+    assert found[-1]["flops"] == run.facts["result"]["flops"]
+    assert [row["flops"] for row in found] == sorted({row["flops"] for row in found})
+    assert found[-1]["train_seconds"] == run.facts["result"]["train_seconds"]
+    assert all(12 * row["eval_accuracy"] == round(12 * row["eval_accuracy"]) for row in found)
+    best = min(found, key=lambda row: row["eval_loss"])
+    assert best["eval_accuracy"] == run.facts["accuracy"]["value"]
+
+
 def test_padding_side_changes_nothing(classified: Classified, base_models: dict[str, Path]) -> None:
     import torch
 
