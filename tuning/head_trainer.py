@@ -12,7 +12,7 @@ from tuning.run_trainer import RunTrainer
 class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
     """Transformers' trainer over texts of different lengths.
 
-    The labels' cross-entropy is the loss, in nats per example.
+    The labels' cross-entropy is the loss, in nats per example; evaluations give the accuracy too.
     """
 
     def __init__(self, *, processing_class: Any, **settings: Any) -> None:
@@ -20,5 +20,11 @@ class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
         super().__init__(
             processing_class=processing_class,
             data_collator=DataCollatorWithPadding(processing_class),
+            compute_metrics=_accuracy,
             **settings,
         )
+
+
+def _accuracy(found: Any) -> dict[str, float]:
+    """Return the share of the texts that get their label, in [0, 1]."""
+    return {"accuracy": float((found.predictions.argmax(-1) == found.label_ids).mean())}

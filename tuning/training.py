@@ -16,13 +16,16 @@ from tuning import checks, runs
 from tuning.budget import budget_of
 from tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
 from tuning.card import write_card
-from tuning.job import Job, Say
+from tuning.job import Job, Judge, Say
 from tuning.meter import Meter, Spent
 from tuning.plot import plot_loss
+from tuning.pruning import Pruning
 from tuning.registry import METHODS
 
 
-def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
+def train(
+    job: Job, folder: Path, facts: dict[str, Any], say: Say, judge: Judge | None = None
+) -> runs.Run:
     """Train, and leave the weights, run.json, the plot and the card.
 
     Args:
@@ -30,6 +33,7 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
         folder: The run's folder; checkpoints in it are gone on from.
         facts: What run.json says; `state` and `result` are filled in here.
         say: Receives one line of text at a time.
+        judge: May give the training up after an evaluation.
 
     Raises:
         InputError: What came out of the training is not what it should be.
@@ -45,8 +49,9 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     budget = budget_of(facts["config"], meter)
     share = None if budget is None else lambda: budget.share
     progress = Progress(folder / "metrics.jsonl", say, share)
+    pruning = Pruning(judge)
     more = [*METHODS[facts["config"]["method"]].callbacks(), *([] if budget is None else [budget])]
-    for callback in (meter, progress, stop, TimedCheckpoints(), *more):
+    for callback in (meter, progress, stop, TimedCheckpoints(), *more, pruning):
         trainer.add_callback(callback)
     try:
         with stop:
@@ -60,6 +65,9 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     if stop.has_stopped:
         runs.write(folder, facts)
         raise KeyboardInterrupt
+    if pruning.has_pruned:
+        runs.write(folder, facts | {"state": "pruned"})
+        return runs.open_run(folder)
     facts["ended_by"] = "budget" if budget is not None and budget.is_spent else "steps"
     losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     try:
@@ -122,10 +130,21 @@ def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> 
         "last_loss": fmean(losses[-tenth:]) if losses else None,
         "best_validation_loss": state.best_metric,
         "best_step": state.best_global_step,
+        **_best_accuracy(state),
         "wall_seconds": round(seconds, 1),
         "peak_memory_bytes": max(earlier, _peak_bytes()),
         **_gpu_peak(),
     }
+
+
+def _best_accuracy(state: Any) -> dict[str, float]:
+    """Return the accuracy on the validation of the weights that are kept, of a classifier."""
+    found = [
+        log["eval_accuracy"]
+        for log in state.log_history
+        if log["step"] == state.best_global_step and "eval_accuracy" in log
+    ]
+    return {"best_validation_accuracy": found[-1]} if found else {}
 
 
 def _peak_bytes() -> int:
