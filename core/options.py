@@ -63,7 +63,7 @@ def resolve(
     Raises:
         InputError: An unknown key in the file, a value of the wrong type, or one the class rejects.
     """
-    values = {} if yaml_file is None else _values(config, read_yaml(yaml_file), str(yaml_file))
+    values = {} if yaml_file is None else field_values(config, read_yaml(yaml_file), str(yaml_file))
     values |= {name: value for name, value in typed.items() if value is not None and value != ()}
     return _made(config, values)
 
@@ -74,21 +74,34 @@ def from_mapping(config: type[Config], mapping: Mapping[str, Any], where: str) -
     Raises:
         InputError: An unknown key, a value of the wrong type, or one the class rejects.
     """
-    return _made(config, _values(config, mapping, where))
+    return _made(config, field_values(config, mapping, where))
 
 
-def _values(config: type[Any], mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a mapping's values by field name, of the fields' types."""
+def field_values(config: type[Any], mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a mapping's values by field name, of the fields' types; errors begin with `where`.
+
+    Raises:
+        InputError: An unknown key, or a value of the wrong type.
+    """
     hints = typing.get_type_hints(config)
-    fields = dataclasses.fields(config)
-    names = {_plain(name): field.name for field in fields for name in _names(field)}
     values = {}
     for key, value in mapping.items():
-        if _plain(key) not in names:
-            raise InputError(f"{where}: {unknown('setting', key, names)}")
-        name = names[_plain(key)]
-        values[name] = _checked(f"{where}: {name}", value, hints[name])
+        name = field_name(config, key, where)
+        values[name] = checked(f"{where}: {name}", value, hints[name])
     return values
+
+
+def field_name(config: type[Any], key: str, where: str) -> str:
+    """Return the field that a key means, whichever of its names it is.
+
+    Raises:
+        InputError: There is no such field; the message begins with `where`.
+    """
+    fields = dataclasses.fields(config)
+    names = {_plain(name): field.name for field in fields for name in _names(field)}
+    if _plain(key) not in names:
+        raise InputError(f"{where}: {unknown('setting', key, names)}")
+    return names[_plain(key)]
 
 
 def _made(config: type[Config], values: Mapping[str, Any]) -> Config:
@@ -131,6 +144,37 @@ def field_docs(config: type[Any]) -> dict[str, str]:
     return docs
 
 
+def without_none(hint: Any) -> Any:
+    """Return a field's type without the None that stands for "not set"."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return hint
+
+
+def checked(where: str, value: Any, hint: Any) -> Any:
+    """Return a YAML value as a field's type; InputError, which begins with `where`, otherwise."""
+    if value is None and without_none(hint) is not hint:
+        return None
+    plain = without_none(hint)
+    origin = typing.get_origin(plain)
+    if origin is tuple:
+        items = value if isinstance(value, list) else [value]
+        return tuple(checked(where, item, typing.get_args(plain)[0]) for item in items)
+    if origin is typing.Literal:
+        if value not in typing.get_args(plain):
+            known = map(str, typing.get_args(plain))
+            raise InputError(f"{where}: {unknown('value', str(value), known)}")
+        return value
+    if plain is float and isinstance(value, int | str) and not isinstance(value, bool):
+        with suppress(ValueError):
+            return float(value)  # YAML reads 5e-4 as text
+    if plain is Path and isinstance(value, str):
+        return Path(value)
+    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
+        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {value!r}")
+    return value
+
+
 def _names(field: dataclasses.Field[Any]) -> list[str]:
     """Return the option's name and its aliases (``field(metadata={"aliases": ("--other",)})``)."""
     return [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]
@@ -151,7 +195,7 @@ def _shown_default(field: dataclasses.Field[Any]) -> str:
 
 def _option_type(hint: Any) -> dict[str, Any]:
     """Return click's settings for a field's type; a tuple becomes a repeatable option."""
-    plain = _without_none(hint)
+    plain = without_none(hint)
     origin = typing.get_origin(plain)
     if origin is typing.Literal:
         return {"type": click.Choice(typing.get_args(plain))}
@@ -164,35 +208,5 @@ def _option_type(hint: Any) -> dict[str, Any]:
     return {"type": plain}
 
 
-def _without_none(hint: Any) -> Any:
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
-    return hint
-
-
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
-
-
-def _checked(where: str, value: Any, hint: Any) -> Any:
-    """Return a YAML value as the field's type, or raise InputError."""
-    if value is None and _without_none(hint) is not hint:
-        return None
-    plain = _without_none(hint)
-    origin = typing.get_origin(plain)
-    if origin is tuple:
-        items = value if isinstance(value, list) else [value]
-        return tuple(_checked(where, item, typing.get_args(plain)[0]) for item in items)
-    if origin is typing.Literal:
-        if value not in typing.get_args(plain):
-            known = map(str, typing.get_args(plain))
-            raise InputError(f"{where}: {unknown('value', str(value), known)}")
-        return value
-    if plain is float and isinstance(value, int | str) and not isinstance(value, bool):
-        with suppress(ValueError):
-            return float(value)  # YAML reads 5e-4 as text
-    if plain is Path and isinstance(value, str):
-        return Path(value)
-    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {value!r}")
-    return value

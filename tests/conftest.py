@@ -31,7 +31,7 @@ def shared_data() -> Path:
 
 HEAVY = {
     "torch", "transformers", "trl", "peft", "datasets", "numpy", "accelerate", "matplotlib",
-    "scipy", "sklearn", "pyarrow", "rensa", "jinja2",
+    "scipy", "sklearn", "pyarrow", "rensa", "jinja2", "optuna", "sqlalchemy",
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from core.errors import InputError
 
 FIRST_STEPS = 5
 """Steps after which the time of the whole training is estimated; the first is not counted."""
+LOGGED = ("loss", "eval_loss", "eval_accuracy", "learning_rate", "grad_norm", "eval_runtime")
+"""What metrics.jsonl keeps of a log."""
 LINES = 10
 """Lines about the progress of a training that no terminal shows."""
 SMOOTHED = 10
@@ -95,10 +97,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Write one line to metrics.jsonl, and tell whoever watches."""
-        names = (
-            "loss", "eval_loss", "eval_accuracy", "learning_rate", "grad_norm", "eval_runtime",
-        )  # fmt: skip
-        row = {name: logs[name] for name in names if name in logs}
+        row = {name: logs[name] for name in LOGGED if name in logs}
         if not row:
             return
         if not math.isfinite(row.get("loss", 0.0)):
@@ -116,6 +115,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._tell(state)
         if "eval_loss" in logs:
             self._validation = f"validation {logs['eval_loss']:.3f}"
+            if "eval_accuracy" in logs:
+                self._validation += f" ({logs['eval_accuracy']:.1%} right)"
             self._line(f"epoch {state.epoch:.3g}: {self._loss}, {self._validation}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

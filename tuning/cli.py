@@ -14,6 +14,24 @@ from eval.doctor.finding import told
 from tuning.config import TuneConfig
 from tuning.registry import METHODS
 
+SWEEP_EXAMPLE = """\b
+FILE, such as docs/sweep.yaml:
+  tune:                       # what all trials have in common
+    model: tiny
+    data: data
+    num_train_epochs: 3
+  search:                     # any of the options of `tune run`
+    learning_rate: {low: 1e-4, high: 1e-2, log: true}
+    lora_r: {low: 4, high: 64, log: true}
+    lora_alpha: [16, 32, 64]
+    lora_dropout: {low: 0.0, high: 0.2, step: 0.05}
+    target_modules: [[c_attn], [c_attn, c_proj], [c_attn, c_proj, c_fc]]
+  trials: 20
+  metric: loss                # or accuracy, to classify
+  pruner: median              # or none
+  seed: 42
+"""
+
 
 @click.group(cls=Group)
 def main() -> None:
@@ -31,6 +49,31 @@ def run(config: Path | None, **typed: Any) -> None:
     done = finetune(settings, lambda line: click.echo(line, err=True))
     click.echo(f"{done.saved.name}: {done.saved}")
     click.echo(f"next: infer compare {done.prompts} --run {done.name}")
+
+
+@main.command(epilog=SWEEP_EXAMPLE)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--trials", type=int, help="How many settings are tried in all, instead of FILE's.")
+@click.option("--name", help="The sweep's name; by default FILE's.")
+@click.option("--data", type=click.Path(path_type=Path), help="A data folder instead of FILE's.")
+@click.option("--model", "--model-name-or-path", help="Base model instead of FILE's.")
+@click.option("--runs", type=click.Path(path_type=Path), help="Folder of runs instead of FILE's.")
+@click.option("--overwrite", is_flag=True, help="Remove a sweep of that name with its trials.")
+def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
+    """Search for the best settings: FILE says which, and where to look for them.
+
+    Every trial is a run, NAME-trial-001 and so on. Optuna chooses the settings, and gives up
+    trials that promise nothing. runs/NAME-sweep gets sweep.json, best.yaml and a plot of what
+    decided. An interrupted sweep goes on where it stopped when the same command is run again; so
+    does one that is done, with more --trials.
+    """
+    from tuning.sweep.config import read_sweep
+
+    config = read_sweep(file, typed)
+    from tuning.sweep.sweep import sweep as search
+
+    found = search(config, lambda line: click.echo(line, err=True), is_anew=overwrite)
+    click.echo("\n".join(found.lines()))
 
 
 @main.command(name="list")

@@ -12,7 +12,7 @@ from tuning.run_trainer import RunTrainer
 class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
     """Transformers' trainer over texts of different lengths.
 
-    The labels' cross-entropy is the loss, in nats per example.
+    The labels' cross-entropy is the loss, in nats per example; evaluations give the accuracy too.
     """
 
     def __init__(self, *, processing_class: Any, **settings: Any) -> None:

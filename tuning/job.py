@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from tuning.learning_rate import default_learning_rate
 from tuning.registry import METHODS
 
 Say = Callable[[str], None]
+Judge = Callable[[int, Mapping[str, float]], bool]
+"""Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
+what was found (`eval_loss`, and `eval_accuracy` where labels are learned)."""
 
 
 @dataclass(frozen=True, kw_only=True)

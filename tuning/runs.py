@@ -183,6 +183,11 @@ def table(runs: list[Run]) -> str:
                 f"{result['wall_seconds'] / 60:.1f} min" if "wall_seconds" in result else "",
             ]
         )
+    return aligned(rows)
+
+
+def aligned(rows: list[list[str]]) -> str:
+    """Return rows of cells as lines whose columns begin at the same place."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -12,19 +12,26 @@ from tuning import memory, runs
 from tuning.config import TuneConfig
 from tuning.data import Data, read_data
 from tuning.doctor.before import lines_before
-from tuning.job import Job, Say
+from tuning.job import Job, Judge, Say
 from tuning.peak import forget_peaks
 from tuning.registry import METHODS, OBJECTIVES
 from tuning.targets import adapted_layers
 
 
-def finetune(config: TuneConfig, say: Say = print, *, made_by: str = "tune run") -> runs.Run:
+def finetune(
+    config: TuneConfig,
+    say: Say = print,
+    *,
+    made_by: str = "tune run",
+    judge: Judge | None = None,
+) -> runs.Run:
     """Train one run, or go on with it where it was interrupted, and leave its folder complete.
 
     Args:
         config: The settings; they are saved in the run.
         say: Receives one line of text at a time: what is trained, on what, and how it goes.
         made_by: Who asks, as the run records it.
+        judge: May give the training up, as a sweep does; the run is `pruned` then, without weights.
 
     Raises:
         InputError: Data or model cannot be used, or the folder belongs to another run.
@@ -45,7 +52,7 @@ def finetune(config: TuneConfig, say: Say = print, *, made_by: str = "tune run")
         say(line)
     from tuning.training import train  # heavy; the checks above answer at once
 
-    return train(job, config.folder, facts, say)
+    return train(job, config.folder, facts, say, judge)
 
 
 def _facts(config: TuneConfig, data: Data, job: Job) -> dict[str, Any]:

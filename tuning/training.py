@@ -15,15 +15,18 @@ from tuning.budget import budget_of
 from tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
 from tuning.card import write_card
 from tuning.fast.paths import fast_paths
-from tuning.job import Job, Say
+from tuning.job import Job, Judge, Say
 from tuning.limit import matrix_rate, speed, speed_line
 from tuning.meter import Meter, Spent
 from tuning.peak import gpu_peak, peak_bytes
 from tuning.plot import plot_loss
+from tuning.pruning import Pruning
 from tuning.registry import METHODS
 
 
-def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
+def train(
+    job: Job, folder: Path, facts: dict[str, Any], say: Say, judge: Judge | None = None
+) -> runs.Run:
     """Train, and leave the weights, run.json, the plot and the card.
 
     Args:
@@ -31,6 +34,7 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
         folder: The run's folder; checkpoints in it are gone on from.
         facts: What run.json says; `state` and `result` are filled in here.
         say: Receives one line of text at a time.
+        judge: May give the training up after an evaluation.
 
     Raises:
         InputError: What came out of the training is not what it should be.
@@ -46,8 +50,9 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     budget = budget_of(facts["config"], meter)
     share = None if budget is None else lambda: budget.share
     progress = Progress(folder / "metrics.jsonl", say, share, lambda: meter.logged)
+    pruning = Pruning(judge)
     more = [*METHODS[facts["config"]["method"]].callbacks(), *([] if budget is None else [budget])]
-    for callback in (meter, progress, stop, TimedCheckpoints(), *more):
+    for callback in (meter, progress, stop, TimedCheckpoints(), *more, pruning):
         trainer.add_callback(callback)
     try:
         with stop, fast_paths(trainer.model, facts["config"]["no_fast_path"]) as used:
@@ -62,6 +67,9 @@ def train(job: Job, folder: Path, facts: dict[str, Any], say: Say) -> runs.Run:
     if stop.has_stopped:
         runs.write(folder, facts)
         raise KeyboardInterrupt
+    if pruning.has_pruned:
+        runs.write(folder, facts | {"state": "pruned"})
+        return runs.open_run(folder)
     is_bf16 = bool(trainer.args.bf16)
     rate = matrix_rate(trainer.args.device.type, is_bf16=is_bf16)
     facts["speed"] = speed(facts["result"], rate)
@@ -128,7 +136,18 @@ def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> 
         "last_loss": fmean(losses[-tenth:]) if losses else None,
         "best_validation_loss": state.best_metric,
         "best_step": state.best_global_step,
+        **_best_accuracy(state),
         "wall_seconds": round(seconds, 1),
         "peak_memory_bytes": max(earlier, peak_bytes()),
         **gpu_peak(),
     }
+
+
+def _best_accuracy(state: Any) -> dict[str, float]:
+    """Return the accuracy on the validation of the weights that are kept, of a classifier."""
+    found = [
+        log["eval_accuracy"]
+        for log in state.log_history
+        if log["step"] == state.best_global_step and "eval_accuracy" in log
+    ]
+    return {"best_validation_accuracy": found[-1]} if found else {}

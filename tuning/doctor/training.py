@@ -34,7 +34,8 @@ def check_run(run: Run) -> Iterator[Finding]:
     """Yield what is wrong with a run, as far as its files show it."""
     state = run.facts["state"]
     if state != "finished":
-        yield found(RUN, "run-unfinished", f"{run.name} is {state}")
+        why = ": a sweep gave it up" if state == "pruned" else ""
+        yield found(RUN, "run-unfinished", f"{run.name} is {state}{why}")
     if not run.facts["data"].get("validation", {}).get("examples"):
         yield found(RUN, "no-validation", f"{run.name} was trained without validation records")
     yield from _losses(run)

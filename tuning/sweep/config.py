@@ -1,0 +1,162 @@
+"""The settings of `tune sweep`: what its YAML file says, with every name and value checked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from core.errors import InputError, unknown
+from core.options import field_values, from_mapping, read_yaml
+from tuning.config import TuneConfig
+from tuning.sweep.space import Space, label_of, read_space, settings_of
+
+DIRECTIONS = {"loss": "minimize", "accuracy": "maximize"}
+"""The validation metrics, and which way is better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepPlan:
+    """How a sweep goes about it."""
+
+    name: str
+    """Its folder is runs/NAME-sweep, and its trials are the runs NAME-trial-001 and so on."""
+    trials: int = 20
+    """How many settings are tried in all; more than before goes on with a sweep that is done."""
+    metric: Literal["loss", "accuracy"] = "loss"
+    """What of the validation decides: the loss, or to classify, the accuracy."""
+    pruner: Literal["median", "none"] = "median"
+    """Whether a trial is given up that is worse after an epoch than the median of the trials that
+    were trained to the end, after the same epoch."""
+    prune_after: int = 5
+    """Trials that are trained to the end before any is given up."""
+    seed: int = 42
+    """For the choice of settings; the trainings have their own."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be."""
+        TuneConfig(name=self.name)
+        for field in ("trials", "prune_after"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} must be at least 1, got {getattr(self, field)}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepConfig:
+    """Everything that decides a sweep."""
+
+    plan: SweepPlan
+    """How it goes about it."""
+    tune: TuneConfig
+    """What all trials have in common."""
+    space: Space
+    """What is searched."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the sweep's own files stand."""
+        return self.tune.runs / f"{self.plan.name}-sweep"
+
+    @property
+    def made_by(self) -> str:
+        """How a trial's run.json names the sweep."""
+        return f"tune sweep {self.plan.name}"
+
+    def run_name(self, number: int) -> str:
+        """Return what the run of a trial is called."""
+        return f"{self.plan.name}-trial-{number:03}"
+
+    def trial(self, number: int, labels: Mapping[str, Any]) -> TuneConfig:
+        """Return the settings of a trial.
+
+        Args:
+            number: Of the trial, from 1.
+            labels: What Optuna chose.
+
+        Raises:
+            ValueError: These settings contradict each other.
+        """
+        settings = settings_of(self.space, labels)
+        return dataclasses.replace(self.tune, name=self.run_name(number), **settings)
+
+
+def read_sweep(path: Path, typed: Mapping[str, Any]) -> SweepConfig:
+    """Read a sweep's file.
+
+    Args:
+        path: The YAML file.
+        typed: What the command line says over it: `trials` and `name` of the sweep, and settings of
+            `tune`; None where nothing is typed.
+
+    Raises:
+        InputError: An unknown key, or a value that cannot be; the message names file and key.
+    """
+    content = read_yaml(path)
+    sections = [field.name for field in dataclasses.fields(SweepPlan)] + ["tune", "search"]
+    for key in content:
+        if key not in sections:
+            raise InputError(f"{path}: {unknown('key', key, sections)}")
+    over = {name: value for name, value in typed.items() if value is not None}
+    space = read_space(content.pop("search", None), f"{path}: search")
+    common = field_values(TuneConfig, _mapping(content.pop("tune", None), path), f"{path}: tune")
+    of_plan: dict[str, Any] = {n: over.pop(n) for n in ("trials", "name") if n in over}
+    for name in space:
+        if name in common or name in over:
+            where = "tune" if name in common else f"--{name}"
+            raise InputError(f"{path}: search: {name} is given under {where} too; leave one out")
+    for name in ("name", "overwrite"):
+        if name in common:
+            raise InputError(f"{path}: tune: {name} is not a trial's own; leave it out")
+    config = SweepConfig(
+        plan=_plan({"name": path.stem, **content, **of_plan}, path),
+        tune=_tune({**common, **over}, f"{path}: tune"),
+        space=space,
+    )
+    _check(config, path)
+    return config
+
+
+def _mapping(found: Any, path: Path) -> dict[str, Any]:
+    if not isinstance({} if found is None else found, dict):
+        raise InputError(f"{path}: tune: settings (key: value) are needed, found {found!r}")
+    return {str(key): value for key, value in (found or {}).items()}
+
+
+def _plan(values: Mapping[str, Any], path: Path) -> SweepPlan:
+    try:
+        return from_mapping(SweepPlan, values, str(path))
+    except InputError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise InputError(f"{path}: {error}") from error
+
+
+def _tune(values: Mapping[str, Any], where: str) -> TuneConfig:
+    try:
+        return TuneConfig(**values)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _check(config: SweepConfig, path: Path) -> None:
+    """Raise InputError where a value of the space, or the metric, does not fit the other settings.
+
+    Every value is tried beside the first ones of all other settings.
+    """
+    if config.plan.metric == "accuracy" and config.tune.objective != "classify":
+        raise InputError(
+            f"{path}: metric: accuracy is measured with objective classify only; "
+            f"this sweep's is {config.tune.objective}: use loss"
+        )
+    first = {name: each.samples[0] for name, each in config.space.items()}
+    for name, each in config.space.items():
+        for value in each.samples:
+            try:
+                dataclasses.replace(config.tune, **{**first, name: value})
+            except ValueError as error:
+                shown = label_of(value)
+                raise InputError(f"{path}: search: {name}: {shown}: {error}") from error

@@ -1,0 +1,187 @@
+"""What came out of a sweep: its table, sweep.json, and the best settings for `tune run`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.files import read_json, write_json, write_text
+from core.versions import versions_of
+from prepdata.records import FILES
+from tuning import runs
+from tuning.config import TuneConfig
+from tuning.sweep.config import DIRECTIONS, SweepConfig
+from tuning.sweep.importance import Importance, draw
+from tuning.sweep.space import Label
+from tuning.sweep.study import State, Study, Trial
+
+SCHEMA = "tuneproof/sweep@1"
+RESULTS = {"loss": "best_validation_loss", "accuracy": "best_validation_accuracy"}
+"""Where run.json has the metric of the weights that are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A trial, with what its run says."""
+
+    trial: Trial
+    """As the study knows it."""
+    run: str
+    """The run's name."""
+    minutes: float | None
+    """Of training and evaluation; None where it did not come so far."""
+
+    def line(self, metric: str) -> str:
+        """Return what became of the trial."""
+        spent = "" if self.minutes is None else f", {self.minutes:.1f} min"
+        ends: dict[State, str] = {
+            "finished": f"validation {metric} {shown(self.trial.value)}{spent}",
+            "pruned": f"given up after epoch {max(self.trial.epochs, default=0)} with validation "
+            f"{metric} {shown(self.trial.value)}{spent}",
+            "failed": f"failed: {self.trial.reason}",
+            "unfinished": "unfinished",
+        }
+        return ends[self.trial.state]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A sweep, as far as it has come."""
+
+    config: SweepConfig
+    """Its settings."""
+    rows: list[Row]
+    """The trials, by number."""
+    best: Row | None
+    """The best of those that were trained to the end."""
+    importance: Importance | str
+    """What decided the metric, or why that cannot be said."""
+
+    def lines(self) -> list[str]:
+        """Return the table, the best trial and what to do next."""
+        metric = self.config.plan.metric
+        lines = [_table(self.rows, self.best, metric)]
+        lines += [
+            f"{row.run} {row.line(metric)}" for row in self.rows if row.trial.state == "failed"
+        ]
+        if isinstance(self.importance, str):
+            lines.append(f"importance: {self.importance}")
+        else:
+            lines += [
+                f"importance: {self.importance.sentence()}",
+                f"plot: {self.config.folder / 'importance.png'}",
+            ]
+        if self.best is None:
+            return [*lines, "no trial was trained to its end"]
+        lines.append(f"best: {self.best.run}, {self.best.line(metric)}")
+        lines.append(f"again: tune run --config {self.config.folder / 'best.yaml'}")
+        return [*lines, f"next: {_next(self.config.tune, self.best.run)}"]
+
+
+def outcome_of(
+    config: SweepConfig, memory: Study, importance: Importance | str = "the sweep is not done"
+) -> Outcome:
+    """Return what came out of a sweep so far."""
+    rows = [_row(config, trial) for trial in memory.trials()]
+    best = memory.best()
+    return Outcome(
+        config=config,
+        rows=rows,
+        best=next((row for row in rows if row.trial == best), None),
+        importance=importance,
+    )
+
+
+def write(outcome: Outcome) -> None:
+    """Write sweep.json, best.yaml and the plot, as far as there is something for them."""
+    config = outcome.config
+    if outcome.best is not None:
+        write_text(config.folder / "best.yaml", _best_yaml(outcome, outcome.best))
+    if isinstance(outcome.importance, Importance):
+        draw(outcome.importance, config.plan.metric, config.folder / "importance.png")
+    found = {
+        "schema": SCHEMA,
+        **dataclasses.asdict(config.plan),
+        "direction": DIRECTIONS[config.plan.metric],
+        "tune": runs.recorded(config.tune),
+        "search": {name: each.as_row() for name, each in config.space.items()},
+        "versions": versions_of((*runs.PACKAGES, "optuna")),
+        "best": outcome.best and outcome.best.run,
+        "importance": outcome.importance
+        if isinstance(outcome.importance, str)
+        else dataclasses.asdict(outcome.importance),
+        "runs": [_as_json(config, row) for row in outcome.rows],
+    }
+    write_json(config.folder / "sweep.json", found)
+
+
+def metric_of(metric: str, result: Mapping[str, Any] | None) -> float | None:
+    """Return the metric of a run's kept weights on the validation records."""
+    value: float | None = (result or {}).get(RESULTS[metric])
+    return value
+
+
+def shown(label: Label) -> str:
+    """Return a value as the table has it."""
+    if label is None:
+        return "default"
+    if isinstance(label, bool):
+        return "yes" if label else "no"
+    return f"{label:.4g}" if isinstance(label, float) else str(label)
+
+
+def _row(config: SweepConfig, trial: Trial) -> Row:
+    name = config.run_name(trial.number)
+    file = config.tune.runs / name / "run.json"
+    result = (read_json(file).get("result") or {}) if file.is_file() else {}
+    seconds = result.get("wall_seconds")
+    return Row(trial=trial, run=name, minutes=None if seconds is None else seconds / 60)
+
+
+def _table(rows: list[Row], best: Row | None, metric: str) -> str:
+    names = list(rows[0].trial.labels) if rows else []
+    cells = [["trial", *names, f"validation {metric}", "minutes", "state"]]
+    for row in rows:
+        labels = (shown(row.trial.labels[name]) for name in names)
+        value = "" if row.trial.value is None else f"{row.trial.value:.4f}"
+        minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
+        state = f"{row.trial.state}, best" if row is best else row.trial.state
+        cells.append([row.run, *labels, value, minutes, state])
+    return runs.aligned(cells)
+
+
+def _best_yaml(outcome: Outcome, best: Row) -> str:
+    """Return the best trial's settings, as far as they are not the defaults or were searched."""
+    import yaml
+
+    config = outcome.config
+    found = runs.recorded(config.trial(best.trial.number, best.trial.labels))
+    plain = runs.recorded(TuneConfig())
+    settings = {
+        name: value for name, value in found.items() if name in config.space or value != plain[name]
+    } | {"name": f"{config.plan.name}-best"}
+    ended = sum(row.trial.state != "unfinished" for row in outcome.rows)
+    head = f"# {best.run}, the best of {ended} trials: {best.line(config.plan.metric)}\n"
+    return head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _as_json(config: SweepConfig, row: Row) -> dict[str, Any]:
+    found = dataclasses.asdict(row.trial)
+    labels = found.pop("labels")
+    settings = {name: config.space[name].value(label) for name, label in labels.items()}
+    plain = {
+        name: str(value) if isinstance(value, Path) else value for name, value in settings.items()
+    }
+    return {"run": row.run, **found, "minutes": row.minutes, "settings": plain}
+
+
+def _next(tune: TuneConfig, run: str) -> str:
+    """Return the command that judges the best run on records that chose nothing."""
+    test = tune.data / FILES["test"]
+    has_test = test.is_file() and test.stat().st_size > 0
+    prompts = test if has_test else Path("prompts/test.json")
+    where = "" if tune.runs == TuneConfig.runs else f" --runs {tune.runs}"
+    return f"infer compare {prompts} --run {run}{where}"
