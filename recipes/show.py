@@ -25,6 +25,7 @@ ONLY_WHERE_SET = (
     "target_modules",
     "gradient_checkpointing",
     "dtype",
+    "no_fast_path",
     "overwrite",
 )
 """Settings of `tune` that are shown where they differ from the defaults; all others always."""
