@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import typing
 from collections.abc import Collection, Mapping
@@ -57,8 +58,11 @@ class Range:
         return label
 
     def draw(self, source: random.Random) -> Label:
-        """Return one of the countable values."""
-        assert self.size is not None
+        """Return one of the numbers."""
+        if self.size is None:
+            if not self.log:
+                return source.uniform(self.low, self.high)
+            return math.exp(source.uniform(math.log(self.low), math.log(self.high)))
         return self.low + source.randrange(self.size) * (self.step or 1)
 
     def as_row(self) -> Any:
@@ -141,7 +145,7 @@ def size_of(space: Space) -> int | None:
 def untried(
     space: Space, tried: Collection[Mapping[str, Label]], source: random.Random
 ) -> dict[str, Label]:
-    """Return settings of a countable space that were not tried; there must be some left."""
+    """Return settings that were not tried; there must be some left."""
     while (drawn := {name: each.draw(source) for name, each in space.items()}) in tried:
         pass
     return drawn

@@ -80,6 +80,14 @@ def test_what_cannot_be_searched_is_refused_by_name(found: Any, message: str) ->
     assert str(caught.value).startswith("here: ")
 
 
+@pytest.mark.parametrize("log", [True, False])
+def test_numbers_of_a_range_are_drawn_from_all_of_it(log: bool) -> None:
+    each, source = Range(low=1e-4, high=1e-2, log=log), random.Random(0)
+    drawn = sorted(float(each.draw(source) or 0) for _ in range(200))
+    assert 1e-4 <= drawn[0] < drawn[-1] <= 1e-2
+    assert drawn[100] == pytest.approx(1e-3 if log else 5e-3, rel=0.3)
+
+
 def test_every_setting_of_a_countable_space_is_found() -> None:
     space = read_space(
         {"lora_r": {"low": 2, "high": 6, "step": 2}, "dtype": ["auto", "float32"]}, ""
