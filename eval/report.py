@@ -15,6 +15,7 @@ from eval.doctor.check import check_comparison
 from eval.examples import records
 from eval.markdown import render_markdown
 from eval.metrics.registry import metrics_of
+from eval.number_table import how_read
 from eval.page import render_page
 from eval.plots import draw
 from eval.reading import read_comparisons
@@ -78,6 +79,7 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
         "summary": summarise(found, comparison, config.confidence),
         "findings": [finding.as_row() for finding in check_comparison(comparison)],
         **found,
+        "numbers": how_read(comparison),
         "not_available": scores.not_available,
         "length_unit": scores.length_unit,
         "sources": [{"file": str(p), "sha256": fingerprint(p)} for p in comparison.sources],
@@ -88,7 +90,7 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
             "resamples": config.resamples,
             "confidence": config.confidence,
         },
-        "definitions": definitions(scores.length_unit, with_labels=comparison.labels is not None),
+        "definitions": definitions(comparison, scores.length_unit),
         "versions": versions_of(_PACKAGES),
     }
     for variant, summary in result["summary"].items():
@@ -96,8 +98,11 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
     return {**result, "certainty": certainty(result)}
 
 
-def definitions(length_unit: str, *, with_labels: bool) -> dict[str, dict[str, str]]:
+def definitions(comparison: Comparison, length_unit: str) -> dict[str, dict[str, str]]:
     """Return what a reader must know of every metric of this kind of task."""
+    known = metrics_of(
+        with_labels=comparison.labels is not None, with_programs=comparison.has_programs
+    )
     return {
         name: {
             "title": spec.title,
@@ -108,5 +113,5 @@ def definitions(length_unit: str, *, with_labels: bool) -> dict[str, dict[str, s
             "source": spec.source,
             "weakness": spec.weakness,
         }
-        for name, spec in metrics_of(with_labels=with_labels).items()
+        for name, spec in known.items()
     }

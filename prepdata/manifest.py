@@ -70,8 +70,12 @@ def write(
     sources: Mapping[str, Path | None],
     counts: Counts,
     dropped: Mapping[str, Counter[str]],
+    noted: Mapping[str, Counter[str]],
 ) -> dict[str, Any]:
-    """Write the manifest of a folder whose data files are already there; return it."""
+    """Write the manifest of a folder whose data files are already there; return it.
+
+    `notes` stands only where a source has some: they are of all rows that were read.
+    """
     value = {
         "schema": SCHEMA,
         "seed": config.seed,
@@ -83,6 +87,7 @@ def write(
                 "files": _fingerprints(path),
                 "records": {split: counts.records[split][name] for split in FILES},
                 "dropped": dict(sorted(dropped[name].items())),
+                **({"notes": dict(sorted(noted[name].items()))} if noted[name] else {}),
             }
             for name, path in sources.items()
         },
