@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.files import atomic_write, fingerprint, write_json, write_text
-from core.versions import versions_of
+from core.errors import InputError
+from core.files import atomic_write, fingerprint, read_json, write_json, write_text
+from core.versions import code_fingerprint, versions_of
 from eval.analysis import analyse
 from eval.comparison import Comparison
 from eval.config import ReportConfig
@@ -25,6 +27,7 @@ from eval.summary import certainty, summarise, unit_of
 
 SCHEMA = "tuneproof/report@1"
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
+FILES = ("report.json", "report.md", "report.html")
 _PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
 
 
@@ -53,10 +56,38 @@ def report(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, 
     for name, (_, png) in images.items():
         with atomic_write(out / f"{name}.png", "wb") as handle:
             handle.write(png)
-    write_json(out / "report.json", found)
     write_text(out / "report.md", render_markdown(found, rows, images))
     write_text(out / "report.html", render_page(found, rows, images))
+    write_json(out / "report.json", found)  # the last, since it vouches for the others
     return found
+
+
+def standing(files: Sequence[Path], out: Path, config: ReportConfig) -> dict[str, Any] | None:
+    """Return what report.json holds where the report is there and would come out the same.
+
+    Its files, settings, and the code and versions that made it must be those of today.
+    """
+    if not all((out / name).is_file() for name in FILES):
+        return None
+    try:
+        found = read_json(out / "report.json")
+    except InputError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    today = made_from(files, config)
+    return found if {name: found.get(name) for name in today} == today else None
+
+
+def made_from(files: Sequence[Path], config: ReportConfig) -> dict[str, Any]:
+    """Return all that decides what a report says, as report.json has it."""
+    return {
+        "schema": SCHEMA,
+        "sources": [{"file": str(path), "sha256": fingerprint(path)} for path in files],
+        "settings": dataclasses.asdict(config),
+        "versions": versions_of(_PACKAGES),
+        "code": code_fingerprint("core", "eval"),
+    }
 
 
 def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[str, Any]:
@@ -66,7 +97,7 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
     counts = count_answers(comparison)
     counts["groups"] = 0 if groups is None else int(groups.max()) + 1
     result: dict[str, Any] = {
-        "schema": SCHEMA,
+        **made_from(comparison.sources, config),
         "base": comparison.base,
         "variants": [
             {"name": variant.name, **variant.details}
@@ -82,16 +113,9 @@ def build(comparison: Comparison, scores: Scores, config: ReportConfig) -> dict[
         "numbers": how_read(comparison),
         "not_available": scores.not_available,
         "length_unit": scores.length_unit,
-        "sources": [{"file": str(p), "sha256": fingerprint(p)} for p in comparison.sources],
         "decoding": comparison.decoding,
         "template": comparison.template,
-        "settings": {
-            "seed": config.seed,
-            "resamples": config.resamples,
-            "confidence": config.confidence,
-        },
         "definitions": definitions(comparison, scores.length_unit),
-        "versions": versions_of(_PACKAGES),
     }
     for variant, summary in result["summary"].items():
         summary["paragraph"] = paragraph(result, variant)

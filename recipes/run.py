@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.files import fingerprint, read_json
+from core.files import fingerprint
 from prepdata import manifest
 from prepdata.config import BuildConfig
 from prepdata.sources.opening import local_files
@@ -102,17 +102,12 @@ def _compare(recipe: Recipe, say: Say) -> None:
 
 
 def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
-    from eval.report import report
+    from eval.report import report, standing
 
     files = [config.out for config in recipe.comparisons.values()]
-    found = recipe.reports / "report.json"
-    sources = [{"file": str(file), "sha256": fingerprint(file)} for file in files]
-    if found.is_file():
-        earlier: dict[str, Any] = read_json(found)
-        if earlier["sources"] == sources and earlier["settings"] == dataclasses.asdict(
-            recipe.score
-        ):
-            say(f"4/4 score: {found} is up to date")
-            return earlier
+    earlier = standing(files, recipe.reports, recipe.score)
+    if earlier is not None:
+        say(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
+        return earlier
     say("4/4 score")
     return report(files, recipe.reports, recipe.score)
