@@ -131,6 +131,14 @@ def read(folder: Path) -> dict[str, Any]:
     return value
 
 
+def is_intact(folder: Path, built: Mapping[str, Any]) -> bool:
+    """Return whether the data files are those that the build wrote, byte for byte."""
+    return all(
+        (folder / name).is_file() and fingerprint(folder / name) == facts["sha256"]
+        for name, facts in built["files"].items()
+    )
+
+
 def data_fingerprint(built: Mapping[str, Any]) -> str:
     """Return what identifies a build's data: the beginnings of its three files' hashes."""
     return " ".join(built["files"][name]["sha256"][:16] for name in FILES.values())

@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import rensa
 
@@ -26,16 +27,22 @@ LEAST_BITS = 256
 SLACK = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sketch:
-    """What is kept of a text to find others near it."""
+    """What is needed of a text to find others near it."""
 
     bands: tuple[int, ...]
     """A hash of each band of MinHash values, 32 bits."""
-    size: int
-    """Number of shingles."""
-    bits: int
-    """The bitmap, `bits_of(size)` bits wide."""
+    shingles: Set[str]
+    """What the text consists of."""
+
+    @cached_property
+    def bits(self) -> int:
+        """The bitmap, `bits_of` the number of shingles wide; most texts asked about need none."""
+        last, bits = bits_of(len(self.shingles)) - 1, 0
+        for value in map(hash, self.shingles):
+            bits ^= 1 << (value & last)
+        return bits
 
 
 def sketch_of(shingles: Set[str]) -> Sketch:
@@ -44,13 +51,9 @@ def sketch_of(shingles: Set[str]) -> Sketch:
     values.update(list(shingles))
     digest = values.digest()
     starts = range(0, PERMUTATIONS, ROWS)
-    last, bits = bits_of(len(shingles)) - 1, 0
-    for value in map(hash, shingles):
-        bits ^= 1 << (value & last)
     return Sketch(
         bands=tuple(hash(tuple(digest[start : start + ROWS])) & 0xFFFFFFFF for start in starts),
-        size=len(shingles),
-        bits=bits,
+        shingles=shingles,
     )
 
 
@@ -98,7 +101,7 @@ class Neighbours:
             heads[slot] = entry + band
         self._bands.extend(sketch.bands)
         self._numbers.append(number)
-        self._sizes.append(sketch.size)
+        self._sizes.append(len(sketch.shingles))
         self._bits.append(sketch.bits)
 
     def near(self, sketch: Sketch) -> Iterator[int]:
@@ -110,6 +113,7 @@ class Neighbours:
                 if self._bands[entry] == value and entry % BANDS == band:
                     places.add(entry // BANDS)
                 entry = self._next[entry]
+        size = len(sketch.shingles)
         for place in places:
-            if can_be_near(sketch.size, sketch.bits, self._sizes[place], self._bits[place]):
+            if can_be_near(size, sketch.bits, self._sizes[place], self._bits[place]):
                 yield self._numbers[place]

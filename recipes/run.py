@@ -48,10 +48,7 @@ def is_built(config: BuildConfig) -> bool:
             == {file.name: fingerprint(file) for file in local_files(path.expanduser())}
             for name, path in copies.items()
         )
-        and all(
-            (config.out / name).is_file() and fingerprint(config.out / name) == facts["sha256"]
-            for name, facts in found["files"].items()
-        )
+        and manifest.is_intact(config.out, found)
     )
 
 
