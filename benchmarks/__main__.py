@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from benchmarks.subjects import Settings
-from benchmarks.table import Row, markdown, write
+from benchmarks.table import Goal, Row, markdown, write
 
-PARTS = ("decoding", "labels", "training")
+Measure = Callable[[Settings], list[Row] | list[Goal]]
+PARTS = ("decoding", "labels", "training", "report", "startup", "prepdata")
 
 
 @click.command()
@@ -20,11 +21,11 @@ PARTS = ("decoding", "labels", "training")
 @click.option("--small", is_flag=True, help="Use tiny and little work: to see that it runs.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/results"))
 def main(names: tuple[str, ...], rounds: int, small: bool, out: Path) -> None:
-    """Measure this project beside others; write benchmarks.md and benchmarks.json."""
+    """Measure this project, beside others or its goals; write benchmarks.md and benchmarks.json."""
     settings = Settings(rounds=rounds, is_small=small)
-    rows: list[Row] = []
+    rows: list[Row | Goal] = []
     for name in names or PARTS:
-        measure: Callable[[Settings], list[Row]] = import_module(f"benchmarks.{name}").measure
+        measure: Measure = import_module(f"benchmarks.{name}").measure
         rows += measure(settings)
         write(rows, out)
     click.echo(markdown(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,49 @@ class Row:
         return self.theirs.seconds / self.ours.seconds
 
 
-def markdown(rows: list[Row]) -> str:
-    """Return the rows as a Markdown table."""
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """One figure beside the goal that it must meet."""
+
+    work: str
+    """What was done."""
+    against: str
+    """What is measured, or against what."""
+    value: float
+    goal: float
+    unit: str
+    """Of figure and goal."""
+    is_upper: bool
+    """Whether the goal is the most (or the least) that the figure may be."""
+    checked: str
+    """How it was made sure that the work was done, and further figures."""
+
+    @classmethod
+    def at_most(cls, **named: Any) -> Goal:
+        """Return a figure that must not be above the goal."""
+        return cls(is_upper=True, **named)
+
+    @classmethod
+    def at_least(cls, **named: Any) -> Goal:
+        """Return a figure that must not be below the goal."""
+        return cls(is_upper=False, **named)
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the figure meets the goal."""
+        return self.value <= self.goal if self.is_upper else self.value >= self.goal
+
+
+def markdown(rows: Sequence[Row | Goal]) -> str:
+    """Return the rows as Markdown: a table of comparisons and one of goals, as far as there are."""
+    comparisons = [row for row in rows if isinstance(row, Row)]
+    goals = [row for row in rows if isinstance(row, Goal)]
+    tables = [_comparisons(comparisons)] if comparisons else []
+    tables += [_goals(goals)] if goals else []
+    return "\n".join(tables)
+
+
+def _comparisons(rows: Sequence[Row]) -> str:
     lines = [
         "| work | against | ours | theirs | ratio | goal | checked |",
         "| --- | --- | --: | --: | --: | --: | --- |",
@@ -54,7 +96,25 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(rows: list[Row], out: Path) -> None:
+def _goals(rows: Sequence[Goal]) -> str:
+    lines = [
+        "| work | against | figure | goal | met | checked |",
+        "| --- | --- | --: | --: | --- | --- |",
+    ]
+    for row in rows:
+        bound = "at most" if row.is_upper else "at least"
+        lines.append(
+            f"| {row.work} | {row.against} | **{_figure(row.value)} {row.unit}** | {bound} "
+            f"{row.goal:,g} {row.unit} | {'yes' if row.is_met else 'no'} | {row.checked} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def write(rows: Sequence[Row | Goal], out: Path) -> None:
     """Write benchmarks.md and benchmarks.json."""
     machine = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()}
     versions = versions_of(PACKAGES)
@@ -62,8 +122,10 @@ def write(rows: list[Row], out: Path) -> None:
         f"{name} {version}" for name, version in versions.items()
     )
     write_text(out / "benchmarks.md", f"{head}\n\n{markdown(rows)}")
-    listed = [asdict(row) | {"ratio": row.ratio} for row in rows]
-    write_json(out / "benchmarks.json", {"machine": machine, "versions": versions, "rows": listed})
+    listed = [asdict(row) | {"ratio": row.ratio} for row in rows if isinstance(row, Row)]
+    goals = [asdict(row) | {"is_met": row.is_met} for row in rows if isinstance(row, Goal)]
+    facts = {"machine": machine, "versions": versions, "rows": listed, "goals": goals}
+    write_json(out / "benchmarks.json", facts)
 
 
 def _shown(timing: Timing) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Iterable
 from importlib import metadata
+from pathlib import Path
+
+from core.files import fingerprint
+
+ROOT = Path(__file__).parents[1]
+CODE = (".py", ".j2")
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
@@ -16,3 +23,16 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
         except metadata.PackageNotFoundError:  # run from a checkout that is not installed
             found[name] = "not installed"
     return found
+
+
+def code_fingerprint(*rooms: str) -> str:
+    """Return the SHA-256 of the code and templates of some of this project's folders.
+
+    A version number stays the same while the code is worked on; this does not.
+    """
+    digest = hashlib.sha256()
+    for room in rooms:
+        for path in sorted((ROOT / room).rglob("*")):
+            if path.suffix in CODE:
+                digest.update(f"{path.relative_to(ROOT).as_posix()} {fingerprint(path)}\n".encode())
+    return digest.hexdigest()

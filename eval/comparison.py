@@ -35,6 +35,8 @@ class Item:
     input: str = ""
     reference: str | None = None
     """The expected answer; None where there is none (a blank text counts as none)."""
+    executed: str | None = None
+    """What the source's own program comes to: a number, ``yes`` or ``no``; None without one."""
     group: str | None = None
     """Items of one group, such as one document, are resampled together."""
     truncated: bool = False
@@ -67,6 +69,11 @@ class Comparison:
     template: str | None = None
     labels: tuple[str, ...] | None = None
     """The label set of a classification; then every reference is one of them."""
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether any item has the executed answer of a program."""
+        return any(item.executed is not None for item in self.items)
 
     @property
     def base(self) -> str:

@@ -13,7 +13,7 @@ from eval.metrics.registry import METRICS
 from eval.scoring import Scores
 
 CLIP_CHARACTERS = 6_000
-SHOWN_METRICS = ("rougeL", "numeric_match", "exact_match")
+SHOWN_METRICS = ("rougeL", "numeric_match", "executed_match", "exact_match")
 """Metrics whose value is shown beside each answer."""
 SHOWN_LABELS = 3
 """Most probable labels shown beside each answer."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from eval import wording
 from eval.examples import clip, confident_mistakes, extremes
-from eval.page import environment, families
+from eval.page import environment, families, has_programs
 from eval.summary import nothing_to_compare
 
 EXAMPLES = 5
@@ -35,6 +35,7 @@ def render_markdown(
         families=families(report),
         images={name: description for name, (description, _) in images.items()},
         nothing_to_compare=nothing_to_compare(report),
+        has_programs=has_programs(report),
         examples=chosen,
         names=list(report["metrics"]),
     )

@@ -19,6 +19,7 @@ from eval import published, wording
 from eval.compute import NOTE
 from eval.examples import telling_first
 from eval.metrics.registry import METRICS
+from eval.number_table import SAMPLES
 from eval.summary import nothing_to_compare, unit_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def render_page(
                 for name, (description, png) in images.items()
             },
             nothing_to_compare=nothing_to_compare(report),
+            has_programs=has_programs(report),
             has_gains=any(gain is not None for row in kept for gain in row["gains"]),
         )
     )
@@ -108,6 +110,11 @@ def families(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         title = next(title for title, marks in _FAMILIES.items() if not marks or needs & marks)
         parts[title].append(metric)
     return [(title, names) for title, names in parts.items() if names]
+
+
+def has_programs(report: Mapping[str, Any]) -> bool:
+    """Say whether the samples of numbers have the executed answer of a program beside them."""
+    return any(s["executed"] is not None for form in report["numbers"] for s in form["samples"])
 
 
 def scored_rows(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -159,6 +166,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "p_value": wording.p_value,
     }
     made.globals |= {
+        "number_samples": SAMPLES,
         "interval": wording.interval,
         "metrics": METRICS,
         "note_on_compute": NOTE,

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import InputError, unknown
 from core.files import read_json
+from core.numbers import is_value
 from eval.comparison import Answer, Comparison, Item, Variant
 from eval.label_checks import check_label, check_labels, check_probabilities
 
@@ -135,6 +136,7 @@ def _item(
         prompt=_get(where, row, "prompt", str),
         input=_get(where, row, "input", str, optional=True) or "",
         reference=reference,
+        executed=_executed(where, row),
         group=_get(where, row, "group", str, optional=True),
         truncated=_get(where, row, "truncated", bool, optional=True) or False,
         answers={
@@ -173,6 +175,13 @@ def _scored(where: str, row: dict[str, Any], labels: tuple[str, ...]) -> dict[st
 def _reference(where: str, row: dict[str, Any]) -> str | None:
     text: str | None = _get(where, row, "reference", str, optional=True)
     return text if text and text.strip() else None
+
+
+def _executed(where: str, row: dict[str, Any]) -> str | None:
+    text: str | None = _get(where, row, "executed", str, optional=True)
+    if text and not is_value(text):
+        raise InputError(f"{where}: 'executed' is {_show(text)}; expected a number, yes or no")
+    return text or None
 
 
 def _unique(path: Path, items: list[Item]) -> Iterator[Item]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.files import atomic_write, fingerprint, write_json, write_text
-from core.versions import versions_of
+from core.errors import InputError
+from core.files import atomic_write, fingerprint, read_json, write_json, write_text
+from core.versions import code_fingerprint, versions_of
 from eval.analysis import analyse
 from eval.comparison import Comparison
 from eval.compute import compute
@@ -16,6 +18,7 @@ from eval.doctor.check import check_comparison
 from eval.examples import records
 from eval.markdown import render_markdown
 from eval.metrics.registry import metrics_of
+from eval.number_table import how_read
 from eval.page import render_page
 from eval.plots import draw
 from eval.published import Published, beside_ours
@@ -28,6 +31,7 @@ SCHEMA = "tuneproof/report@1"
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
 DRAWN = ("confusion_*.png", "compute_*.png")
 """Plots of which there are as many as there are variants or metrics."""
+FILES = ("report.json", "report.md", "report.html")
 _PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
 
 
@@ -61,10 +65,43 @@ def report(
     for name, (_, png) in images.items():
         with atomic_write(out / f"{name}.png", "wb") as handle:
             handle.write(png)
-    write_json(out / "report.json", found)
     write_text(out / "report.md", render_markdown(found, rows, images))
     write_text(out / "report.html", render_page(found, rows, images))
+    write_json(out / "report.json", found)  # the last, since it vouches for the others
     return found
+
+
+def standing(
+    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published] = ()
+) -> dict[str, Any] | None:
+    """Return what report.json holds where the report is there and would come out the same.
+
+    Its files, settings, and the code and versions that made it must be those of today.
+    """
+    if not all((out / name).is_file() for name in FILES):
+        return None
+    try:
+        found = read_json(out / "report.json")
+    except InputError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    today = made_from(files, config, published)
+    return found if {name: found.get(name) for name in today} == today else None
+
+
+def made_from(
+    files: Sequence[Path], config: ReportConfig, published: Sequence[Published] = ()
+) -> dict[str, Any]:
+    """Return all that decides what a report says, as report.json has it."""
+    return {
+        "schema": SCHEMA,
+        "sources": [{"file": str(path), "sha256": fingerprint(path)} for path in files],
+        "settings": dataclasses.asdict(config),
+        "beside": [dataclasses.asdict(figure) for figure in published],
+        "versions": versions_of(_PACKAGES),
+        "code": code_fingerprint("core", "eval"),
+    }
 
 
 def build(
@@ -79,7 +116,7 @@ def build(
     counts = count_answers(comparison)
     counts["groups"] = 0 if groups is None else int(groups.max()) + 1
     result: dict[str, Any] = {
-        "schema": SCHEMA,
+        **made_from(comparison.sources, config, published),
         "base": comparison.base,
         "variants": [
             {"name": variant.name, **variant.details}
@@ -98,26 +135,23 @@ def build(
             found["metrics"],
             {variant.name: variant.details.get("model") for variant in comparison.variants},
         ),
+        "numbers": how_read(comparison),
         "not_available": scores.not_available,
         "length_unit": scores.length_unit,
-        "sources": [{"file": str(p), "sha256": fingerprint(p)} for p in comparison.sources],
         "decoding": comparison.decoding,
         "template": comparison.template,
-        "settings": {
-            "seed": config.seed,
-            "resamples": config.resamples,
-            "confidence": config.confidence,
-        },
-        "definitions": definitions(scores.length_unit, with_labels=comparison.labels is not None),
-        "versions": versions_of(_PACKAGES),
+        "definitions": definitions(comparison, scores.length_unit),
     }
     for variant, summary in result["summary"].items():
         summary["paragraph"] = paragraph(result, variant)
     return {**result, "certainty": certainty(result)}
 
 
-def definitions(length_unit: str, *, with_labels: bool) -> dict[str, dict[str, str]]:
+def definitions(comparison: Comparison, length_unit: str) -> dict[str, dict[str, str]]:
     """Return what a reader must know of every metric of this kind of task."""
+    known = metrics_of(
+        with_labels=comparison.labels is not None, with_programs=comparison.has_programs
+    )
     return {
         name: {
             "title": spec.title,
@@ -128,5 +162,5 @@ def definitions(length_unit: str, *, with_labels: bool) -> dict[str, dict[str, s
             "source": spec.source,
             "weakness": spec.weakness,
         }
-        for name, spec in metrics_of(with_labels=with_labels).items()
+        for name, spec in known.items()
     }

@@ -41,7 +41,9 @@ def score(comparison: Comparison) -> Scores:
     """Score every answer of every variant with every metric that has what it needs."""
     unit = length_unit(comparison)
     names = comparison.names
-    metrics = metrics_of(with_labels=comparison.labels is not None)
+    metrics = metrics_of(
+        with_labels=comparison.labels is not None, with_programs=comparison.has_programs
+    )
     of_answers = {name: metric for name, metric in metrics.items() if not metric.is_of_a_set}
     shape = (len(comparison.items), len(names))
     values = {name: np.full(shape, np.nan) for name in of_answers}
@@ -87,6 +89,7 @@ def _columns(
     return {
         "prediction": answer.text,
         "reference": item.reference,
+        "executed": item.executed,
         "prompt": item.prompt,
         "finish_reason": answer.finish_reason,
         "length": answer.tokens if unit == "tokens" else words,

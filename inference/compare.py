@@ -134,6 +134,7 @@ def _answer(
 
 
 def _item(item: Prompt, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:
+    executed = {"executed": item.executed} if item.executed else {}
     return {
         "id": item.id,
         "task": item.task,
@@ -142,5 +143,6 @@ def _item(item: Prompt, is_shortened: bool, answers: dict[str, Any]) -> dict[str
         "input": item.input,
         "truncated": is_shortened,
         "reference": item.reference,
+        **executed,
         "answers": answers,
     }

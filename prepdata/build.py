@@ -22,6 +22,9 @@ from prepdata.sources.opening import Row, local_files, matching
 from prepdata.splits import assign, fraction_of
 from prepdata.spool import Entry, Spool
 
+Noted = dict[str, Counter[str]]
+"""What was counted of the rows that were read, by source and what it is."""
+
 
 def build(config: BuildConfig) -> dict[str, Any]:
     """Build train, validation and test files with a manifest; return the manifest.
@@ -35,9 +38,10 @@ def build(config: BuildConfig) -> dict[str, Any]:
     manifest.check_folder(config.out)
     sources = _sources(config)
     dropped: Dropped = {name: Counter() for name in sources}
+    noted: Noted = {name: Counter() for name in sources}
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
-        entries = _read(sources, config, spool, dropped)
+        entries = _read(sources, config, spool, dropped, noted)
         entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
         entries.sort(key=lambda entry: entry.place)
         counts = manifest.Counts.of((entry.source, entry.split, entry.label) for entry in entries)
@@ -50,7 +54,7 @@ def build(config: BuildConfig) -> dict[str, Any]:
             for split, name in FILES.items():
                 chosen = (entry.offset for entry in entries if entry.split == split)
                 write_jsonl(folder / name, (spool.read(offset).as_row() for offset in chosen))
-            return manifest.write(folder, config, sources, counts, dropped)
+            return manifest.write(folder, config, sources, counts, dropped, noted)
 
 
 def _sources(config: BuildConfig) -> dict[str, Path | None]:
@@ -70,7 +74,11 @@ def _sources(config: BuildConfig) -> dict[str, Path | None]:
 
 
 def _read(
-    sources: dict[str, Path | None], config: BuildConfig, spool: Spool, dropped: Dropped
+    sources: dict[str, Path | None],
+    config: BuildConfig,
+    spool: Spool,
+    dropped: Dropped,
+    noted: Noted,
 ) -> list[Entry]:
     """Read every source into the spool; return the entries with their splits assigned."""
     entries: list[Entry] = []
@@ -78,7 +86,7 @@ def _read(
     for name, path in sources.items():
         source = registry.find(name, config)
         rows = matching(registry.rows(name, source, path), config.where, dropped[name])
-        found = list(_entries(name, source, rows, config.seed, spool, dropped[name]))
+        found = list(_entries(name, source, rows, config.seed, spool, dropped[name], noted[name]))
         if not found:
             where = f"source {name!r}" + (f": {path}" if path else "")
             raise InputError(
@@ -100,6 +108,7 @@ def _entries(
     seed: int,
     spool: Spool,
     dropped: Counter[str],
+    noted: Counter[str],
 ) -> Iterator[Entry]:
     seen: set[tuple[Split | None, str]] = set()
     for row in tqdm(rows, desc=f"reading {name}", unit=" rows", file=sys.stderr, disable=None):
@@ -114,6 +123,8 @@ def _entries(
             dropped[fault] += 1
             continue
         seen.add((row.split, record.id))
+        if source.notes is not None:
+            noted.update(source.notes(row))
         yield Entry(
             offset=spool.add(record),
             source=name,

@@ -4,10 +4,9 @@ Two records are exact duplicates when instruction and input are the same words. 
 near-duplicates when both their instructions and their inputs share at least `THRESHOLD` of their
 five-character shingles (Jaccard). In either case their instructions must name the same figures:
 "the change from 2009 to 2010" is another question than "from 2010 to 2011", and "3 + 4" than
-"3 - 4". Candidates come from MinHash with locality-sensitive hashing (the `rensa` library); each is
-then compared in full, so that a near-duplicate is a fact and not an estimate. What LSH misses
-stays: 64 permutations in 16 bands find a pair at Jaccard 0.8 with probability
-1 - (1 - 0.8^4)^16 = 99.98 %.
+"3 - 4". Candidates come from sketches (`prepdata.sketches`); each is then compared in full, so that
+a near-duplicate is a fact and not an estimate. What the sketches miss stays: 64 permutations in 16
+bands find a pair at Jaccard 0.8 with probability 1 - (1 - 0.8^4)^16 = 99.98 %.
 """
 
 from __future__ import annotations
@@ -17,15 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Set
 from functools import lru_cache
 
-import rensa
-
 from prepdata.records import digest, normalised
+from prepdata.sketches import THRESHOLD, Neighbours, Sketch, sketch_of
 
-THRESHOLD = 0.8
 SHINGLE = 5
-PERMUTATIONS = 64
-BANDS = 16
-SEED = 1
+CAPACITY = 10_000
+"""Records that an index is made for where nobody says how many there will be."""
 COMMON = 16
 """An input that so many records share tells nothing; their instructions are sketched instead."""
 FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
@@ -42,12 +38,12 @@ class DuplicateIndex:
     `texts_of`, which is called with the number that `add` was given.
     """
 
-    def __init__(self, texts_of: Callable[[int], Texts]) -> None:
-        """Start empty."""
+    def __init__(self, texts_of: Callable[[int], Texts], capacity: int = CAPACITY) -> None:
+        """Start empty, for about so many records."""
         self._texts_of = texts_of
         self._exact: dict[bytes, int] = {}
-        self._by_context = rensa.RMinHashLSH(THRESHOLD, PERMUTATIONS, BANDS)
-        self._by_instruction = rensa.RMinHashLSH(THRESHOLD, PERMUTATIONS, BANDS)
+        self._by_context = Neighbours(capacity)
+        self._by_instruction = Neighbours(CAPACITY)
         self._sharing: Counter[int] = Counter()
         self._has_common_inputs = False
 
@@ -56,9 +52,9 @@ class DuplicateIndex:
         number = self._exact.get(_key(texts))
         if number is not None:
             return "duplicate", number
-        candidates = set(self._by_context.query(_sketch(_context(texts))))
+        candidates = set(self._by_context.near(_sketch(_context(texts))))
         if self._has_common_inputs:
-            candidates.update(self._by_instruction.query(_sketch(texts[0])))
+            candidates.update(self._by_instruction.near(_sketch(texts[0])))
         for number in sorted(candidates):
             if are_near(texts, self._texts_of(number)):
                 return "near-duplicate", number
@@ -70,10 +66,10 @@ class DuplicateIndex:
         context = hash(_words(texts[1]))
         if texts[1] and self._sharing[context] >= COMMON:
             self._has_common_inputs = True
-            self._by_instruction.insert(number, _sketch(texts[0]))
+            self._by_instruction.add(number, _sketch(texts[0]))
         else:
             self._sharing[context] += 1
-            self._by_context.insert(number, _sketch(_context(texts)))
+            self._by_context.add(number, _sketch(_context(texts)))
 
 
 def are_near(one: Texts, other: Texts) -> bool:
@@ -125,7 +121,5 @@ def _key(texts: Texts) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _sketch(text: str) -> rensa.RMinHash:
-    sketch = rensa.RMinHash(PERMUTATIONS, SEED)
-    sketch.update(list(shingles(text)))
-    return sketch
+def _sketch(text: str) -> Sketch:
+    return sketch_of(shingles(text))

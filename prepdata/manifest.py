@@ -70,8 +70,12 @@ def write(
     sources: Mapping[str, Path | None],
     counts: Counts,
     dropped: Mapping[str, Counter[str]],
+    noted: Mapping[str, Counter[str]],
 ) -> dict[str, Any]:
-    """Write the manifest of a folder whose data files are already there; return it."""
+    """Write the manifest of a folder whose data files are already there; return it.
+
+    `notes` stands only where a source has some: they are of all rows that were read.
+    """
     value = {
         "schema": SCHEMA,
         "seed": config.seed,
@@ -83,6 +87,7 @@ def write(
                 "files": _fingerprints(path),
                 "records": {split: counts.records[split][name] for split in FILES},
                 "dropped": dict(sorted(dropped[name].items())),
+                **({"notes": dict(sorted(noted[name].items()))} if noted[name] else {}),
             }
             for name, path in sources.items()
         },
@@ -124,6 +129,14 @@ def read(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise InputError(f"{folder / NAME}: not a manifest of schema {SCHEMA}")
     return value
+
+
+def is_intact(folder: Path, built: Mapping[str, Any]) -> bool:
+    """Return whether the data files are those that the build wrote, byte for byte."""
+    return all(
+        (folder / name).is_file() and fingerprint(folder / name) == facts["sha256"]
+        for name, facts in built["files"].items()
+    )
 
 
 def data_fingerprint(built: Mapping[str, Any]) -> str:

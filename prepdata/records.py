@@ -34,10 +34,15 @@ class Record:
     """The right answer; for classification the label's text."""
     group: str
     """What must not be split across train, validation and test: a page, a dialogue, a passage."""
+    executed: str = ""
+    """What the source's own program comes to, a number, yes or no; empty where it has none."""
 
     def as_row(self) -> dict[str, str]:
-        """Return the record as the JSON object of its line."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """Return the record as the JSON object of its line; `executed` only where it has one."""
+        row = {name: getattr(self, name) for name in self.__slots__}
+        if not self.executed:
+            del row["executed"]
+        return row
 
 
 def content_id(task: str, *texts: str) -> str:

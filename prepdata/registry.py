@@ -38,6 +38,8 @@ class Source:
     """Maps an `opening.Row`; a row that is no example gives the reason as text."""
     labels: tuple[str, ...] | None = None
     """The label set of a classification task, in upstream's order; () to read it off the data."""
+    notes: Callable[[opening.Row], Iterator[str]] | None = None
+    """Yields what is worth counting of a row that is kept; the manifest has the counts."""
     generate: Callable[[], Iterator[opening.Row]] | None = None
     """Makes the rows, for the embedded source."""
     is_own: bool = False
@@ -74,6 +76,7 @@ SOURCES: dict[str, Source] = {
         size="8,281",
         hub_id="PTPReasoning/finqa",
         record=finqa.record,
+        notes=finqa.notes,
     ),
     "imdb": Source(
         summary="film reviews -> negative, positive",

@@ -28,7 +28,7 @@ def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> lis
     The test split is left as it is. From train, repeats within train and prompts of the prompt
     file that comes with the project are dropped as well.
     """
-    index = DuplicateIndex(spool.texts)
+    index = DuplicateIndex(spool.texts, len(entries))
     origin: dict[int, str] = {}
 
     def remember(offsets: Iterable[int], name: str) -> None:

@@ -47,11 +47,15 @@ class Spool:
 
     def read(self, offset: int) -> Record:
         """Return the record at an offset."""
-        self._handle.seek(offset)
-        self._is_at_end = False
-        return Record(**json.loads(self._handle.readline().decode()))
+        return Record(**self._row(offset))
 
     def texts(self, offset: int) -> Texts:
         """Return the instruction and input of the record at an offset."""
-        record = self.read(offset)
-        return record.instruction, record.input
+        row = self._row(offset)
+        return row["instruction"], row["input"]
+
+    def _row(self, offset: int) -> dict[str, str]:
+        self._handle.seek(offset)
+        self._is_at_end = False
+        row: dict[str, str] = json.loads(self._handle.readline().decode())
+        return row

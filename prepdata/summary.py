@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,25 @@ def build_summary(folder: Path, manifest: Mapping[str, Any]) -> str:
 def overview(manifest: Mapping[str, Any]) -> str:
     """Return records per source and split, what was left out and why, and warnings."""
     parts = [counts(manifest)]
-    reasons = [
-        (source, f"{count:,}", reason)
-        for source, facts in manifest["sources"].items()
-        for reason, count in facts["dropped"].items()
-    ]
-    if reasons:
-        wide = max(len(source) for source, _, _ in reasons)
-        high = max(len(count) for _, count, _ in reasons)
-        lines = [f"{source:{wide}}  {count:>{high}}  {reason}" for source, count, reason in reasons]
-        parts.append("left out\n" + indented("\n".join(lines)))
-    found = warnings(manifest)
-    if found:
-        parts.append("\n".join(f"warning: {warning}" for warning in found))
+    for title, key in (("left out", "dropped"), ("noted of the rows read", "notes")):
+        found = [
+            (source, f"{count:,}", what)
+            for source, facts in manifest["sources"].items()
+            for what, count in facts.get(key, {}).items()
+        ]
+        if found:
+            parts.append(f"{title}\n{indented(_listed(found))}")
+    told = warnings(manifest)
+    if told:
+        parts.append("\n".join(f"warning: {warning}" for warning in told))
     return "\n\n".join(parts)
+
+
+def _listed(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Return source, count and what was counted as aligned lines."""
+    wide = max(len(source) for source, _, _ in rows)
+    high = max(len(count) for _, count, _ in rows)
+    return "\n".join(f"{source:{wide}}  {count:>{high}}  {what}" for source, count, what in rows)
 
 
 def counts(manifest: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.files import existing_file, read_json, read_jsonl
+from core.numbers import is_value
 
 TEST_PROMPTS = Path(__file__).parent / "test.json"
 """The prompts that come with the project; `prepdata build` keeps them out of train."""
@@ -30,6 +31,8 @@ class Prompt:
     """The right answer, where one is known."""
     group: str
     """Items of one group are not independent of each other (questions on one page)."""
+    executed: str | None = None
+    """What the source's own program comes to, where it has one."""
 
 
 def read_prompts(path: Path) -> list[Prompt]:
@@ -37,8 +40,8 @@ def read_prompts(path: Path) -> list[Prompt]:
 
     Args:
         path: ``.json``: a list of strings or of objects with `prompt` (or `instruction`) and
-            perhaps `id`, `task`, `input`, `reference` (or `output`), `group`. ``.jsonl``: one such
-            object a line.
+            perhaps `id`, `task`, `input`, `reference` (or `output`), `group`, `executed`.
+            ``.jsonl``: one such object a line.
 
     Raises:
         InputError: Missing, empty or of another shape; the message names the item.
@@ -86,12 +89,17 @@ def _prompt(item: Any, where: str, index: int) -> Prompt:
         "input": item.get("input"),
         "reference": item.get("reference", item.get("output")),
         "group": item.get("group"),
+        "executed": item.get("executed"),
     }
     for name, value in values.items():
         if value is not None and not isinstance(value, str):
             raise InputError(f"{where}: {name!r} must be text, found {value!r}")
     if not text.strip():
         raise InputError(f"{where}: the prompt is empty")
+    if values["executed"] and not is_value(values["executed"]):
+        raise InputError(
+            f"{where}: 'executed' must be a number, yes or no, found {values['executed']!r}"
+        )
     values["id"] = values["id"] or f"prompt-{index}"
     return Prompt(
         id=values["id"],
@@ -100,4 +108,5 @@ def _prompt(item: Any, where: str, index: int) -> Prompt:
         input=values["input"] or "",
         reference=values["reference"] or None,
         group=values["group"] or values["id"],
+        executed=values["executed"] or None,
     )

@@ -49,10 +49,7 @@ def is_built(config: BuildConfig) -> bool:
             == {file.name: fingerprint(file) for file in local_files(path.expanduser())}
             for name, path in copies.items()
         )
-        and all(
-            (config.out / name).is_file() and fingerprint(config.out / name) == facts["sha256"]
-            for name, facts in found["files"].items()
-        )
+        and manifest.is_intact(config.out, found)
     )
 
 
@@ -119,21 +116,12 @@ def _compare(recipe: Recipe, say: Say) -> None:
 
 
 def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
-    from eval.published import beside_ours
-    from eval.report import report
+    from eval.report import report, standing
 
     files = [config.out for config in recipe.comparisons.values()]
-    found = recipe.reports / "report.json"
-    sources = [{"file": str(file), "sha256": fingerprint(file)} for file in files]
-    if found.is_file():
-        earlier: dict[str, Any] = read_json(found)
-        figures = [{**figure, "ours": None} for figure in earlier.get("published", [])]
-        if (
-            earlier["sources"] == sources
-            and earlier["settings"] == dataclasses.asdict(recipe.score)
-            and figures == beside_ours(recipe.beside, {}, {})
-        ):
-            say(f"4/4 score: {found} is up to date")
-            return earlier
+    earlier = standing(files, recipe.reports, recipe.score, recipe.beside)
+    if earlier is not None:
+        say(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
+        return earlier
     say("4/4 score")
     return report(files, recipe.reports, recipe.score, recipe.beside)

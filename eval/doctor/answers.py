@@ -86,8 +86,9 @@ def _openings(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Find
         "template-words",
         f"{name}: {share(len(begun), len(answered))} answers begin with words of a prompt "
         f"template: {named}; {item.id}: {quoted(text)}",
-        severity="error" if is_tuned else "note",
-        run=name if is_tuned else "RUN",
+        severity="error",
+        of_base=not is_tuned,
+        run=name,
     )
 
 
@@ -101,8 +102,9 @@ def _loops(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding
             "answers-loop",
             f"{name}: {share(len(looping), len(answered))} answers end in a loop; {item.id} ends "
             f"with {quoted(end)}",
-            severity="warning" if is_tuned else "note",
-            run=name if is_tuned else "RUN",
+            severity="warning",
+            of_base=not is_tuned,
+            run=name,
         )
 
 
@@ -135,8 +137,9 @@ def _endings(
             COMPARISON,
             "not-stopping",
             f"{evidence}; first {cut[0][0].id}",
-            severity=severity if is_tuned else "note",
-            run=name if is_tuned else "RUN",
+            severity=severity,
+            of_base=not is_tuned,
+            run=name,
         )
     elif is_common(going_on := sum(not loop_rate(text) for *_, text in cut), len(told)):
         yield found(  # those that loop are told already
@@ -163,8 +166,9 @@ def _empty(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding
             COMPARISON,
             "empty-answers",
             f"{name}: {share(len(empty), len(answered))} answers are empty; first {empty[0].id}",
-            severity="warning" if is_tuned else "note",
-            run=name if is_tuned else "RUN",
+            severity="warning",
+            of_base=not is_tuned,
+            run=name,
         )
 
 

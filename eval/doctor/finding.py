@@ -9,6 +9,12 @@ from typing import Literal, get_args
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+OF_BASE = (
+    "a base that was never trained for this does so by nature; the tuned models are measured "
+    "against it.",
+    "nothing to mend, where the tuned models no longer do so",
+)
+"""What a fault of the base means, whatever it is, and what to do about it."""
 QUOTED = 60
 """Characters of an answer or a record that a finding quotes."""
 
@@ -59,6 +65,7 @@ def found(
     evidence: str,
     *,
     severity: Severity | None = None,
+    of_base: bool = False,
     **places: object,
 ) -> Finding:
     """Return a finding of a registered code.
@@ -68,15 +75,17 @@ def found(
         code: What was found.
         evidence: What shows it.
         severity: Where it differs from the registered one.
+        of_base: Whether it is in the base's own answers: then it is a note, with advice of its own.
         places: What stands in braces in the command that mends it.
     """
     advice = registry[code]
+    usually, mend = OF_BASE if of_base else (advice.usually, advice.mend.format(**places))
     return Finding(
         code=code,
-        severity=severity or advice.severity,
+        severity="note" if of_base else severity or advice.severity,
         evidence=evidence,
-        usually=advice.usually,
-        mend=advice.mend.format(**places),
+        usually=usually,
+        mend=mend,
     )
 
 

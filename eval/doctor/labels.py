@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from eval.comparison import Comparison
-from eval.doctor.finding import Finding, Severity, found, quoted, share
+from eval.doctor.finding import Finding, found, quoted, share
 from eval.doctor.registry import COMPARISON
 from eval.metrics.labels import normalize_label
 
@@ -53,7 +53,6 @@ def _accuracy(
     mapping = check_mapping(right, given, labels)
     total, correct = len(right), round(mapping.accuracy * len(right))
     majority, most = Counter(right).most_common(1)[0]
-    severity: Severity = "error" if is_tuned else "note"
     if mapping.is_turned and mapping.best_accuracy > most / total:  # renaming beats saying one
         read = ", ".join(f"{given!r} as {right!r}" for given, right in mapping.renamed.items())
         yield found(
@@ -61,7 +60,7 @@ def _accuracy(
             "labels-turned",
             f"{name}: accuracy is {mapping.accuracy:.1%}, but would be "
             f"{mapping.best_accuracy:.1%} with {read}",
-            severity=severity,
+            of_base=not is_tuned,
         )
     elif binomtest(correct, total, 1 / len(labels), alternative="less").pvalue < P_BELOW:
         yield found(
@@ -69,7 +68,7 @@ def _accuracy(
             "below-chance",
             f"{name}: {share(correct, total)} right; guessing among {len(labels)} labels gives "
             f"{1 / len(labels):.1%}",
-            severity=severity,
+            of_base=not is_tuned,
         )
     elif binomtest(correct, total, most / total, alternative="less").pvalue < P_MAJORITY:
         yield found(
@@ -77,7 +76,7 @@ def _accuracy(
             "below-majority",
             f"{name}: {share(correct, total)} right; always saying {majority!r} gives "
             f"{most / total:.1%}",
-            severity="warning" if is_tuned else "note",
+            of_base=not is_tuned,
         )
 
 
@@ -92,7 +91,7 @@ def _collapse(
             "one-label-only",
             f"{name}: {share(count, total)} answers are {label!r}, which is right "
             f"{right.count(label):,} times",
-            severity="warning" if is_tuned else "note",
+            of_base=not is_tuned,
         )
 
 
@@ -111,5 +110,5 @@ def _invalid(comparison: Comparison, name: str, *, is_tuned: bool) -> Iterator[F
             "invalid-labels",
             f"{name}: {share(len(invalid), len(texts))} generated answers are none of the labels; "
             f"{where}: {quoted(text)}",
-            severity="warning" if is_tuned else "note",
+            of_base=not is_tuned,
         )

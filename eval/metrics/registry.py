@@ -17,7 +17,7 @@ from eval.metrics.label_sets import (
     weighted_recall,
 )
 from eval.metrics.labels import accuracy, brier, free_accuracy, invalid_rate
-from eval.metrics.numeric import numeric_match
+from eval.metrics.numeric import executed_match, numeric_match
 from eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
 from eval.metrics.rouge import rouge1, rouge2, rouge_l
 from eval.metrics.squad import exact_match, token_f1
@@ -25,10 +25,11 @@ from eval.metrics.squad import exact_match, token_f1
 Column = Literal[
     "prediction", "reference", "prompt", "finish_reason", "length",
     "label", "label_probabilities", "labels",
+    "executed",
     "hits", "predicted", "actual", "gaps", "count",
 ]  # fmt: skip
 """What a metric may read; the last line stands for a set of items, see `metrics.label_sets`."""
-Task = Literal["text", "labels", "any"]
+Task = Literal["text", "labels", "programs", "any"]
 Direction = Literal["higher", "lower", "none"]
 Unit = Literal["score", "share", "tokens", "words"]
 
@@ -59,7 +60,8 @@ class Metric:
     numeric: bool = False
     """Whether only references that are numbers are scored."""
     task: Task = "text"
-    """Whether it judges free texts, labels of a fixed set, or either."""
+    """Whether it judges free texts, labels of a fixed set, texts whose right answer a program
+    gives, or all of them."""
 
     @property
     def is_of_a_set(self) -> bool:
@@ -67,13 +69,17 @@ class Metric:
         return bool({"count", "hits"} & set(self.needs))
 
 
-def metrics_of(*, with_labels: bool) -> dict[str, Metric]:
+def metrics_of(*, with_labels: bool, with_programs: bool = False) -> dict[str, Metric]:
     """Return the metrics for a task with a label set, or for one without.
+
+    Those of programs join in where items have programs.
 
     A label is a few fixed words: overlap with the reference would be accuracy again in a weaker
     form, and an answer that loops or echoes is not a label, so `invalid_rate` counts it already.
     """
-    wanted = ("any", "labels" if with_labels else "text")
+    wanted = {"any", "labels" if with_labels else "text"}
+    if with_programs and not with_labels:
+        wanted.add("programs")
     return {name: metric for name, metric in METRICS.items() if metric.task in wanted}
 
 
@@ -290,6 +296,21 @@ METRICS: dict[str, Metric] = {
         weakness="A right result that stands elsewhere in the answer is missed. A unit that only "
         "one side has may be missing, so 12.4 and 0.124 both match 12.4%.",
         numeric=True,
+    ),
+    "executed_match": Metric(
+        title="Numeric match, executed",
+        function=executed_match,
+        needs=(*_PAIR, "executed"),
+        task="programs",
+        direction="higher",
+        unit="share",
+        definition="Share of answers that give what the source's program comes to, a number to the "
+        "digits and in the unit in which the reference is written (four significant digits where "
+        "it is no number), or the program's yes or no; only for items with a program.",
+        empty="0",
+        source="Chen et al., 2021 (execution accuracy)",
+        weakness="Some programs answer another question than the reference does; prepdata counts "
+        "them.",
     ),
     "repetition_rate": Metric(
         title="Repeated 4-grams",

@@ -6,18 +6,23 @@ Hub: PTPReasoning/finqa, MIT. Upstream JSON nests the question, the Hub's form i
      "pre_text": ["the largest operators ..."],
      "table": [["company", "volume"], ["visa", "$ 2457"]],
      "post_text": ["( 1 ) visa inc ."],
-     "qa": {"question": "what is the average ...?", "answer": "127.40", "exe_ans": 127.4}}
+     "qa": {"question": "what is the average ...?", "answer": "127.40", "exe_ans": 127.4,
+            "program": "divide(637, const_5)"}}
+
+The written answer is what is trained on; what the program comes to goes along as `executed`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.errors import InputError
+from core.numbers import gives
 from prepdata.records import Record, content_id
+from prepdata.sources import programs
 from prepdata.sources.opening import Row
 
 ANSWERS = ("answer", "final_result", "exe_ans", "exe_ans_computed")
@@ -43,7 +48,50 @@ def record(row: Row) -> Record:
         input=ECHO.sub(r"\1\2", page),
         output=answer_text(row),
         group=row.text("filename") or re.sub(r"-\d+$", "", name),
+        executed=executed_text(row),
     )
+
+
+def notes(row: Row) -> Iterator[str]:
+    """Yield what became of the row's program, and where its answers contradict one another."""
+    row = _flat(row)
+    if not row.text("program"):
+        return
+    executed = executed_text(row)
+    if not executed:
+        yield "program that cannot be executed"
+        return
+    yield "program executed"
+    given, written = _given(row), STRAY_BREAK.sub("", row.text("answer")).strip()
+    if given and given != executed:
+        yield "program that comes to something else than exe_ans"
+    if written and not gives(written, executed, written):
+        yield "program that comes to something else than the written answer"
+
+
+def executed_text(row: Row) -> str:
+    """Return what the program of a flat row comes to, or nothing where it cannot be executed."""
+    try:
+        return _value_text(programs.execute(row.text("program"), _list(row, "table")))
+    except ValueError:
+        return ""
+
+
+def _given(row: Row) -> str:
+    """Return the executed answer that the row itself has, written like ours."""
+    for name in ("exe_ans", "exe_ans_computed"):
+        value = row.values.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _value_text(round(float(value), programs.DECIMALS))
+        if row.text(name):
+            return row.text(name)
+    return ""
+
+
+def _value_text(value: programs.Value) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.{programs.DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def input_text(row: Row) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import InputError
 from eval.config import ReportConfig
-from eval.report import report
+from eval.report import report, standing
 from eval.summary import text_table
 
 Write = Callable[..., Path]
@@ -155,3 +155,22 @@ def test_baselines_alone_are_reported(topics: dict[str, Any], write: Write, tmp_
     assert found["gains"] == {}
     assert "No tuned variant answered, only base and majority." in text_table(found)
     assert "only base and majority" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_report_stands_while_files_settings_code_and_versions_are_the_same(
+    document: dict[str, Any], write: Callable[..., Path], tmp_path: Path
+) -> None:
+    file, out, config = write(document), tmp_path / "out", ReportConfig(resamples=100)
+    assert standing([file], out, config) is None
+    found = report([file], out, config)
+    assert standing([file], out, config) == found == json.loads((out / "report.json").read_text())
+    assert standing([file], out, ReportConfig(resamples=200)) is None
+    for name in ("schema", "versions", "code"):
+        changed = {key: value for key, value in found.items() if key != name}
+        (out / "report.json").write_text(json.dumps(changed))
+        assert standing([file], out, config) is None, name
+    (out / "report.json").write_text("[]")
+    assert standing([file], out, config) is None
+    report([file], out, config)
+    document["items"].pop()
+    assert standing([write(document)], out, config) is None

@@ -49,7 +49,7 @@ def test_file_has_every_prompt_in_order_with_every_answer(
     items = [
         {"id": "long", "prompt": "What is there in the winter?", "input": "Ice. " * 6},
         {"id": "short", "task": "river", "prompt": "What does river 3 carry?",
-         "reference": "Mud.", "group": "g"},
+         "reference": "Mud.", "group": "g", "executed": "5"},
     ]  # fmt: skip
     value = compare(prompts(items), config)
     assert json.loads(config.out.read_text()) == value
@@ -66,6 +66,8 @@ def test_file_has_every_prompt_in_order_with_every_answer(
     assert short["answers"]["gpt2-mud"] == {"text": "Mud.", "tokens": 3, "finish_reason": "eos"}
     assert short["answers"]["gpt2-ice"]["text"] == "tons of ice"
     assert value["items"][0]["truncated"] is False
+    assert [item.get("executed") for item in value["items"]] == [None, "5"]
+    assert "executed" not in value["items"][0]
 
 
 def test_every_prompt_gets_its_own_answers_whatever_the_batch(

@@ -13,6 +13,7 @@ from prepdata import build as building
 from prepdata import manifest
 from prepdata.build import build
 from prepdata.config import BuildConfig
+from prepdata.summary import overview
 from prompts.prompt_files import TEST_PROMPTS, read_prompts
 
 Rows = list[dict[str, str]]
@@ -257,3 +258,30 @@ def test_other_files_in_the_folder_stay(built: Build, rows: Rows, tmp_path: Path
     built(rows)
     assert (tmp_path / "data" / "README.md").read_text() == "mine"
     assert len(contents(tmp_path / "data")) == 5
+
+
+def test_notes_on_programs_stand_in_manifest_and_summary_of_their_source_only(
+    tmp_path: Path, rows: list[dict[str, str]]
+) -> None:
+    page = {"table": [["sales", "2", "3"]], "pre_text": [], "post_text": []}
+    asked = [
+        {**page, "id": f"page-{n}", "filename": f"page {n}", "question": f"what of {n}?",
+         "answer": answer, "program": "table_sum(sales, none)", "exe_ans": 5.0}
+        for n, answer in enumerate(["5", "6", "5"])
+    ]  # fmt: skip
+    (tmp_path / "finqa_train.json").write_text(json.dumps(asked))
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sources = (f"finqa={tmp_path / 'finqa_train.json'}", f"jsonl={tmp_path / 'own.jsonl'}")
+    out = tmp_path / "data"
+    manifest = build(BuildConfig(source=sources, out=out, val_fraction=0, test_fraction=0))
+    assert manifest["sources"]["finqa"]["notes"] == {
+        "program executed": 3,
+        "program that comes to something else than the written answer": 1,
+    }
+    assert "notes" not in manifest["sources"]["jsonl"]
+    assert "noted of the rows read\n  finqa  3  program executed\n  finqa  1  pro" in overview(
+        manifest
+    )
+    written = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    assert {row.get("executed") for row in written} == {None, "5"}
+    assert {row.get("executed") for row in written if row["task"] == "finqa"} == {"5"}

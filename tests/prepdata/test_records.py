@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def test_only_instruction_and_output_are_needed(tmp_path: Path) -> None:
 def test_record_reads_back_from_its_row() -> None:
     record = Record(id="1", task="t", instruction="a", input="b", output="c", group="g")
     assert record_from_row(record.as_row(), "here", default_id="x") == record
+
+
+def test_executed_stands_in_the_row_only_where_there_is_a_program() -> None:
+    record = Record(id="1", task="t", instruction="a", input="b", output="c", group="g")
+    assert list(record.as_row()) == ["id", "task", "instruction", "input", "output", "group"]
+    programmed = replace(record, executed="0.05")
+    assert programmed.as_row() == {**record.as_row(), "executed": "0.05"}
+    assert record_from_row(programmed.as_row(), "here", default_id="x") == programmed
 
 
 @pytest.mark.parametrize(

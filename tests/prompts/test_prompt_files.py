@@ -80,3 +80,12 @@ def test_own_prompts_are_of_several_kinds() -> None:
     assert len({item.prompt for item in prompts}) > 25
     assert sum(item.reference is None for item in prompts) >= 6
     assert sum("---" in item.input for item in prompts) >= 6
+
+
+def test_executed_answer_goes_along_and_is_checked(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, [{"prompt": "a", "executed": "-0.05"}, {"prompt": "b", "executed": ""}]
+    )
+    assert [prompt.executed for prompt in read_prompts(path)] == ["-0.05", None]
+    with pytest.raises(InputError, match=r"item 1: 'executed' must be a number, yes or no, fou"):
+        read_prompts(written(tmp_path, [{"prompt": "a", "executed": "5%"}]))

@@ -37,6 +37,13 @@ def test_every_stage_runs_once_and_again_from_where_something_changed(recipe_fil
     ):  # fmt: skip
         assert (recipe_file.parent / name).is_file(), name
     assert stages_run(recipe_file) == []
+    report = recipe_file.parent / "reports/small/report.json"
+    for name, older in (("versions", {"tuneproof": "0.0.1"}), ("code", "0" * 64), ("schema", "@0")):
+        report.write_text(json.dumps(json.loads(report.read_text()) | {name: older}))
+        assert stages_run(recipe_file) == ["score"], name
+    (report.parent / "report.html").unlink()
+    assert stages_run(recipe_file) == ["score"]
+    assert stages_run(recipe_file) == []
     assert stages_run(recipe_file, "score.resamples=200") == ["score"]
     assert stages_run(recipe_file, "score.resamples=200", "compare.limit=2") == ALL[2:]
     assert stages_run(recipe_file, "tune.learning_rate=1e-3") == ALL[1:]

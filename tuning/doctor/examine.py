@@ -26,6 +26,9 @@ from tuning.runs import Run, open_run
 BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
 """Codes that say what loading the run would only say again."""
 
+SAID_BY = {"too-few-items": "few-test-items"}
+"""Code of a comparison -> the code over the data that has said the same already."""
+
 
 def examine(
     *,
@@ -50,7 +53,9 @@ def examine(
     opened = None if run is None else open_run(run)
     folder = None if data is None else read_folder(data)
     compared = None if comparison is None else read_comparison(comparison)
-    return worst_first(_examine(folder, model, opened, compared))
+    findings = worst_first(_examine(folder, model, opened, compared))
+    codes = {each.code for each in findings}
+    return [each for each in findings if SAID_BY.get(each.code) not in codes]
 
 
 def _examine(

@@ -30,6 +30,9 @@ class Folder:
     labels: dict[str, list[str]] = field(default_factory=dict)
     """The label set of each classification task, as the manifest has it."""
 
+    is_as_built: bool = False
+    """Whether the files are as `prepdata build` wrote them, without repeats in other splits."""
+
     def file(self, split: Split) -> Path:
         """Return the path of a split's file, for messages."""
         return self.path / FILES[split]
@@ -57,11 +60,11 @@ def read_folder(path: Path) -> Folder:
         split: list(read_records(path / name)) if (path / name).is_file() else []
         for split, name in FILES.items()
     }
-    has_manifest = (path / manifest.NAME).is_file()
-    labels = dict(manifest.read(path)["labels"]) if has_manifest else {}
+    built = manifest.read(path) if (path / manifest.NAME).is_file() else {}
     return Folder(
         path=path,
-        labels=labels,
+        labels=dict(built.get("labels", {})),
+        is_as_built="files" in built and manifest.is_intact(path, built),
         train=parts["train"],
         validation=parts["validation"],
         test=parts["test"],

@@ -16,6 +16,12 @@ DATA: dict[str, Advice] = {
         usually="questions of nearly the same words stand in both files; the score is too good.",
         mend="`prepdata build`, which keeps near-duplicates out of train",
     ),
+    "near-sampled": Advice(
+        severity="note",
+        usually="`prepdata build` did not write these files, and they are too many to compare all "
+        "in the time of a look; a rare near-duplicate may be missed.",
+        mend="`prepdata build`, which compares all and keeps near-duplicates out of train",
+    ),
     "leak-group": Advice(
         severity="error",
         usually="questions on one page or dialogue were cut apart by a random split.",

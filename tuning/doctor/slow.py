@@ -14,6 +14,8 @@ from tuning.doctor.folder import Folder
 from tuning.doctor.labels import labelled_tasks
 from tuning.doctor.registry import DATA
 
+COMPARED = 50_000
+"""Train records that are compared with what is held out; of more, every second, third, ..."""
 CHECKED = 2_000
 """Test records that the order of the labels is checked on."""
 LEARNED = 20_000
@@ -27,28 +29,42 @@ ENOUGH = 0.95
 
 
 def check_near(folder: Folder) -> Iterator[Finding]:
-    """Yield near-duplicates between train and what is held out (MinHash, then compared in full)."""
+    """Yield near-duplicates between train and what is held out (MinHash, then compared in full).
+
+    Files that are still as `prepdata build` wrote them hold none: it compares in the same way.
+    """
     from prepdata.duplicates import DuplicateIndex
 
-    for split, records in folder.held_out.items():
-        held: list[tuple[str, str]] = [(each.instruction, each.input) for each in records]
-        index = DuplicateIndex(held.__getitem__)
-        for number, texts in enumerate(held):
-            index.add(number, texts)
-        pairs: dict[int, Record] = {}
-        for record in folder.train if held else ():
-            match = index.find((record.instruction, record.input))
-            if match is not None and match[0] == "near-duplicate":
-                pairs.setdefault(match[1], record)
-        if pairs:
-            number, twin = next(iter(pairs.items()))
+    if folder.is_as_built or not folder.train:
+        return
+    held = [(split, each) for split, records in folder.held_out.items() for each in records]
+    texts: list[tuple[str, str]] = [(each.instruction, each.input) for _, each in held]
+    index = DuplicateIndex(texts.__getitem__, len(texts))
+    for number, pair in enumerate(texts):
+        index.add(number, pair)
+    compared = folder.train[:: -(-len(folder.train) // COMPARED)] if held else ()
+    pairs: dict[Split, dict[int, Record]] = {split: {} for split in folder.held_out}
+    for record in compared:
+        match = index.find((record.instruction, record.input))
+        if match is not None and match[0] == "near-duplicate":
+            pairs[held[match[1]][0]].setdefault(match[1], record)
+    looked = f"{len(compared):,} of {len(folder.train):,} train records were compared"
+    is_part = bool(held) and len(compared) < len(folder.train)
+    for split, found_here in pairs.items():
+        if found_here:
+            total = len(folder.held_out[split])
+            number, twin = next(iter(found_here.items()))
+            nearly = held[number][1]
             yield found(
                 DATA,
                 "leak-near",
-                f"{share(len(pairs), len(records))} {split} records are nearly in train; "
-                f"{records[number].id} is nearly {twin.id}: {quoted(records[number].instruction)}",
-                severity=severity_of(len(pairs), len(records)) if split == "test" else "warning",
+                f"{share(len(found_here), total)} {split} records are nearly in train"
+                f"{f' ({looked})' if is_part else ''}; {nearly.id} is nearly {twin.id}: "
+                f"{quoted(nearly.instruction)}",
+                severity=severity_of(len(found_here), total) if split == "test" else "warning",
             )
+    if is_part and not any(pairs.values()):
+        yield found(DATA, "near-sampled", f"{looked} with test and validation; none is near")
 
 
 def check_swapped(folder: Folder) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import pytest
 
 from eval.config import ReportConfig
 from eval.doctor.check import check_comparison, lines_of
-from eval.doctor.finding import SEVERITIES, Finding
+from eval.doctor.finding import OF_BASE, SEVERITIES, Finding
 from eval.doctor.registry import COMPARISON
 from eval.reading import read_comparison
 from eval.report import report
@@ -167,7 +167,9 @@ def test_faults_of_the_base_are_notes(texts: Document, found: Found) -> None:
         row.update(text=f"### Input: {LOOP}", finish_reason="length")
 
     expected = dict.fromkeys(("template-words", "answers-loop", "not-stopping"), "note")
-    assert severities(found(each(texts, spoil, "base"))) == expected
+    findings = found(each(texts, spoil, "base"))
+    assert severities(findings) == expected
+    assert {(each.usually, each.mend) for each in findings} == {OF_BASE}
 
 
 def test_long_references_mean_that_the_limit_cuts(texts: Document, found: Found) -> None:

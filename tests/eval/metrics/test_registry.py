@@ -11,6 +11,7 @@ EMPTY = {
     "prompt": "a question of four words",
     "finish_reason": "length",
     "length": 0,
+    "executed": "5",
     "labels": ("some words", "others"),
 }
 ONE_OF_A_SET = ("label", "label_probabilities", "hits", "gaps")
@@ -32,7 +33,9 @@ def test_empty_answer_scores_what_the_registry_says() -> None:
 
 def test_texts_and_labels_have_their_own_metrics() -> None:
     texts, labels = (metrics_of(with_labels=choice) for choice in (False, True))
-    assert set(texts) | set(labels) == set(METRICS)
+    programs = set(metrics_of(with_labels=False, with_programs=True)) - set(texts)
+    assert programs == {"executed_match"}
+    assert set(texts) | set(labels) | programs == set(METRICS)
     assert set(texts) & set(labels) == {"stop_rate", "length"}
     assert "rougeL" in texts and "accuracy" in labels
     assert [name for name, metric in texts.items() if metric.is_of_a_set] == []

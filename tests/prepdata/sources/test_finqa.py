@@ -122,3 +122,37 @@ def test_computed_share_asked_for_in_percent_is_a_percentage(
 def test_row_of_another_shape_is_an_input_error(values: dict[str, Any], fault: str) -> None:
     with pytest.raises(InputError, match=f"file:1: {fault}"):
         finqa.record(row(values))
+
+
+def counted(values: dict[str, Any]) -> list[str]:
+    return list(finqa.notes(row(values)))
+
+
+def test_program_is_executed_and_checked_against_both_answers() -> None:
+    assert finqa.record(row(NESTED)).executed == "0.2"
+    assert counted(NESTED) == ["program executed"]
+    twisted = {**NESTED, "qa": {**NESTED["qa"], "answer": "2%", "exe_ans": 0.02}}
+    assert finqa.record(row(twisted)).executed == "0.2"
+    assert counted(twisted) == [
+        "program executed",
+        "program that comes to something else than exe_ans",
+        "program that comes to something else than the written answer",
+    ]
+
+
+def test_row_without_a_program_has_no_executed_answer() -> None:
+    assert finqa.record(row(FLAT)).executed == ""
+    assert counted(FLAT) == []
+
+
+def test_program_that_cannot_be_executed_is_counted_and_the_row_kept() -> None:
+    broken = {**COMPACT, "program": "divide(1, 0)"}
+    assert finqa.record(row(broken)).output == "20%"
+    assert finqa.record(row(broken)).executed == ""
+    assert counted(broken) == ["program that cannot be executed"]
+
+
+def test_yes_and_no_are_executed_answers() -> None:
+    asked = {**COMPACT, "program": "greater(2, 10)", "exe_ans_computed": "no"}
+    assert finqa.record(row(asked)).executed == "no"
+    assert counted(asked) == ["program executed"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from core.errors import InputError
 from eval.doctor.finding import SEVERITIES
+from prepdata.build import build
+from prepdata.config import BuildConfig
 from prompts.prompt_files import TEST_PROMPTS, read_prompts
 from prompts.templates import load
 from tuning.data import read_data
@@ -16,7 +19,7 @@ from tuning.doctor.before import lines_before
 from tuning.doctor.examine import examine
 from tuning.doctor.folder import read_folder
 from tuning.doctor.registry import DATA, RUN
-from tuning.doctor.slow import check_lengths
+from tuning.doctor.slow import check_lengths, check_near
 
 Rows = dict[str, list[dict[str, str]]]
 MOODS = {"mood": ["good", "bad"]}
@@ -64,6 +67,36 @@ def test_near_duplicates_are_found(rows: Rows, found: Found) -> None:
         asked = rows["test"][number]["instruction"]
         rows["train"][number]["instruction"] = f"{asked}, please"
     assert found(rows) == {"leak-near": "error"}
+
+
+def test_files_as_built_are_not_compared_again_and_changed_ones_are(
+    rows: Rows, tmp_path: Path, severities: Callable[[Any], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name, part in rows.items():
+        lines = "".join(json.dumps(row) + "\n" for row in part)
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    out = tmp_path / "out"
+    build(BuildConfig(source=(f"jsonl={tmp_path}",), out=out))
+    with monkeypatch.context() as patched:
+        patched.setattr("prepdata.duplicates.DuplicateIndex", None)
+        assert list(check_near(read_folder(out))) == []
+    twin = json.loads((out / "test.jsonl").read_text().splitlines()[0])
+    with (out / "train.jsonl").open("a") as handle:
+        handle.write(json.dumps({**twin, "instruction": twin["instruction"] + " please"}) + "\n")
+    assert severities(check_near(read_folder(out))) == {"leak-near": "warning"}
+
+
+def test_very_many_are_compared_in_part_which_is_told(
+    rows: Rows, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuning.doctor.slow.COMPARED", 60)
+    (note,) = check_near(read_folder(write_rows(rows)))
+    assert (note.code, note.severity) == ("near-sampled", "note")
+    assert note.evidence.startswith("50 of 200 train records were compared with test")
+    rows["train"][4]["instruction"] = rows["test"][9]["instruction"] + ", please"
+    (leak,) = check_near(read_folder(write_rows(rows)))
+    assert leak.evidence.startswith("1 of 120 (0.833 %) test records are nearly in train (50 of 20")
 
 
 def test_groups_on_both_sides_are_found(rows: Rows, found: Found) -> None:

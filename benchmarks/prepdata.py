@@ -1,0 +1,96 @@
+"""Building a data set of many rows: does the time stay in proportion, and memory in bounds?"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from benchmarks.child import Child, run
+from benchmarks.rows import write_rows
+from benchmarks.subjects import Settings
+from benchmarks.table import Goal
+
+FEW, MANY = 100_000, 1_000_000
+MOST_TIMES = 11
+MOST_BYTES = 2e9
+LEAST_PER_S = 5_000
+
+
+def measure(settings: Settings) -> list[Goal]:
+    """Return how `prepdata build` does on ten times the rows; planted repeats must be found."""
+    few, many = (1_000, 10_000) if settings.is_small else (FEW, MANY)
+    with tempfile.TemporaryDirectory() as folder:
+        small, _ = _build(Path(folder), few)
+        large, checked = _build(Path(folder), many)
+    work = f"`prepdata build`, {many:,} rows, exact and near-duplicates removed"
+    times = large.seconds / small.seconds
+    return [
+        Goal.at_most(
+            work=work,
+            against=f"time for {few:,} rows",
+            value=times,
+            goal=MOST_TIMES,
+            unit="times",
+            checked=f"{small.seconds:.0f} s and {large.seconds:.0f} s; processor "
+            f"{small.cpu_seconds:.0f} s and {large.cpu_seconds:.0f} s, "
+            f"{large.cpu_seconds / small.cpu_seconds:.1f} times",
+        ),
+        Goal.at_least(
+            work=work,
+            against="rows per second",
+            value=many / large.seconds,
+            goal=LEAST_PER_S,
+            unit="rows/s",
+            checked=f"{checked}; {many / large.cpu_seconds:,.0f} per second of processor",
+        ),
+        Goal.at_most(
+            work=work,
+            against="peak memory",
+            value=large.peak_bytes / 1e9,
+            goal=MOST_BYTES / 1e9,
+            unit="GB",
+            checked=f"{few:,} rows: {small.peak_bytes / 1e9:.2f} GB",
+        ),
+    ]
+
+
+def _build(folder: Path, count: int) -> tuple[Child, str]:
+    """Build so many rows; return what it took, and what became of the planted repeats."""
+    file, out = folder / f"{count}.jsonl", folder / f"data-{count}"
+    write_rows(file, count)
+    child = run("prepdata", "build", "--source", f"jsonl={file}", "--out", out)
+    return child, check(file, out)
+
+
+def check(file: Path, out: Path) -> str:
+    """Return how many planted repeats were found: all that do not stay beside their original.
+
+    Raises:
+        RuntimeError: A planted repeat was missed, or a row was taken for one that is none.
+    """
+    kept: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        with (out / f"{split}.jsonl").open(encoding="utf-8") as handle:
+            kept |= {json.loads(line)["id"].removeprefix("jsonl-"): split for line in handle}
+    planted, found, missed, lost = 0, 0, 0, 0
+    with file.open(encoding="utf-8") as handle:
+        for line in handle:
+            name = json.loads(line)["id"]
+            original, _, is_repeat = name.partition("-")
+            planted += bool(is_repeat)
+            if is_repeat and name in kept and original in kept:
+                is_beside = kept[name] == kept[original] != "train"  # held-out files stay whole
+                missed += not is_beside
+            elif is_repeat:
+                found += 1
+                lost += name not in kept and original not in kept
+    dropped = json.loads((out / "manifest.json").read_text())["sources"]["jsonl"]["dropped"]
+    others = sum(dropped.values()) - found
+    if missed or lost or others:
+        raise RuntimeError(
+            f"of {planted:,} planted repeats {missed:,} were missed; {lost:,} were dropped with "
+            f"their original, {others:,} rows that repeat none"
+        )
+    beside = planted - found
+    return f"{planted:,} repeats planted, {found:,} found, {beside:,} beside theirs in val or test"
