@@ -43,7 +43,7 @@ def test_cost_is_told_as_far_as_it_is_known(
         "peak_memory_bytes": 1927716864,
     }
     assert (
-        "Training changed 393,216 of 7,491,584 parameters (5.2 %), took 26.7 minutes and needed "
+        "Training changed 393,216 of 7,491,584 parameters (5.25 %), took 26.7 minutes and needed "
         "at most 1.8 GiB of memory."
     ) in told(document, write, tmp_path)
     document["variants"][1]["parameters"] = {"trainable": 10}
