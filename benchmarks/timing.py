@@ -22,6 +22,10 @@ class Timing:
     high: float
     """The slowest round."""
 
+    def times(self, factor: float) -> Timing:
+        """Return what so many times the work would take."""
+        return Timing(seconds=self.seconds * factor, low=self.low * factor, high=self.high * factor)
+
 
 def alternate(
     sides: Mapping[str, Callable[..., Any]],

@@ -23,7 +23,7 @@ from tuning.limit import matrix_rate, speed
 from tuning.meter import Meter
 from tuning.precision import uses_bf16
 
-ROWS = 48
+ROWS = 24
 BATCH = 8
 MAX_LENGTH = 512
 LORA_R = 8
