@@ -25,8 +25,8 @@ FAST_PATHS = {
         summary="freed memory is kept for the next step", module="tuning.fast.allocator"
     ),
     "attention": FastPath(
-        summary="causal attention in blocks, with no padding mask",
-        module="tuning.fast.attention",
+        summary="attention in blocks; of decoders without a mask",
+        module="tuning.fast.attending",
     ),
     "dropout": FastPath(summary="dropout with cheap random numbers", module="tuning.fast.dropout"),
     "gelu": FastPath(summary="tanh GELU in one kernel", module="tuning.fast.gelu"),

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from tuning.fast import paths
 from tuning.trainer import completion_losses
@@ -151,3 +158,34 @@ def test_a_weight_that_changes_is_copied_again() -> None:
         before = model(ids).logits
         model.get_base_model().transformer.h[0].mlp.c_fc.base_layer.weight.mul_(3)
         assert (model(ids).logits - before).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
+def test_encoders_are_the_same_too(kind: str) -> None:
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        kind, vocab_size=300, hidden_size=32, dim=32, num_hidden_layers=2, n_layers=2,
+        num_attention_heads=2, n_heads=2, intermediate_size=48, hidden_dim=48,
+        max_position_embeddings=256, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        dropout=0.0, attention_dropout=0.0, seq_classif_dropout=0.0, pad_token_id=0, num_labels=3,
+    )  # fmt: skip
+    model = AutoModelForSequenceClassification.from_config(config)
+    targets = ["q_lin", "v_lin"] if kind == "distilbert" else ["query", "value"]
+    lora = LoraConfig(task_type="SEQ_CLS", r=4, init_lora_weights=False, target_modules=targets)
+    tuned_model = get_peft_model(model, lora).train()
+    given = {**batch(), "labels": torch.tensor([0, 1, 2])}
+
+    def step() -> tuple[float, dict[str, torch.Tensor]]:
+        tuned_model.zero_grad()
+        loss = tuned_model(**given).loss
+        loss.backward()
+        named = tuned_model.named_parameters()
+        return float(loss.detach()), {n: p.grad.clone() for n, p in named if p.grad is not None}
+
+    loss, found = step()
+    with paths.fast_paths(tuned_model) as used:
+        faster_loss, faster = step()
+    assert {"attention", "linear"} <= set(used)
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)

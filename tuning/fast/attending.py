@@ -1,0 +1,87 @@
+"""Letting a transformers model attend by tuning/fast/attention.py.
+
+Decoders get no padding mask at all: what stands after a text is seen by none of its tokens, where
+batches are padded on the right. Encoders get which keys are padding.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import repeat_kv
+from transformers.masking_utils import sdpa_mask
+
+from tuning.fast.attention import attention
+from tuning.fast.precision import multiplied_in
+from tuning.fast.swap import Undo
+
+DECODERS = ("gpt2", "llama", "qwen2")
+"""Their attention is causal and nothing else, unless a window is set."""
+ENCODERS = ("bert", "distilbert", "roberta")
+"""They see everything but the padding, unless they are set to be decoders."""
+CAUSAL, BOTH_WAYS = "tuneproof_causal", "tuneproof_both_ways"
+"""Names under which transformers finds these ways; the first has no mask function: no mask."""
+
+
+def replace(model: nn.Module) -> list[Undo]:
+    """Let a model attend this way where that is the same; return what takes it back."""
+    config = model.config
+    windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    before = config._attn_implementation
+    is_decoder = config.model_type in DECODERS
+    is_encoder = config.model_type in ENCODERS and not getattr(config, "is_decoder", False)
+    if windows or before != "sdpa" or not (is_decoder or is_encoder):
+        return []
+    AttentionInterface.register(CAUSAL, partial(_attend, is_causal=True))
+    AttentionInterface.register(BOTH_WAYS, partial(_attend, is_causal=False))
+    AttentionMaskInterface.register(BOTH_WAYS, sdpa_mask)
+    config._attn_implementation = CAUSAL if is_decoder else BOTH_WAYS
+    guard = model.register_forward_pre_hook(_check, with_kwargs=True) if is_decoder else None
+
+    def undo() -> None:
+        config._attn_implementation = before
+        if guard is not None:
+            guard.remove()
+
+    return [undo]
+
+
+def _check(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+    mask = kwargs.get("attention_mask")
+    if mask is not None and bool((mask[:, 1:] > mask[:, :-1]).any()):
+        raise RuntimeError("this way of attention needs padding on the right")
+
+
+def _attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    *,
+    is_causal: bool,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend as transformers asks: (batch, heads, tokens, width) in, (batch, tokens, ...) out."""
+    if (groups := getattr(module, "num_key_value_groups", 1)) > 1:
+        key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    batch, heads, count, width = query.shape
+    dtype = multiplied_in(query)
+    joined = [each.to(dtype).reshape(batch * heads, -1, width) for each in (query, key, value)]
+    hidden = None
+    if attention_mask is not None:  # True where seen, the same for every query
+        seen = attention_mask[:, 0, 0]
+        hidden = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
+        hidden = hidden.repeat_interleave(heads, 0)
+    scale = width**-0.5 if scaling is None else scaling
+    with torch.autocast(query.device.type, enabled=False):
+        out = attention(
+            joined[0], joined[1], joined[2], scale, dropout, hidden=hidden, is_causal=is_causal
+        )
+    return out.view(batch, heads, count, width).transpose(1, 2), None
