@@ -77,7 +77,14 @@ class Comparison:
 
     @property
     def base(self) -> str:
-        """The variant the others are measured against: `base`, otherwise the first model."""
+        """The variant the others are measured against: `base`, otherwise the first model.
+
+        Where there are only trained classification heads, it is the majority class: no head is of
+        use before it is trained.
+        """
+        heads = {each.name for each in self.variants if each.details.get("kind") == "head"}
+        if "majority" in self.baselines and set(self.names) == heads | set(self.baselines):
+            return "majority"
         names = self.names
         return next((n for n in names if n == "base" or n not in self.baselines), names[0])
 
