@@ -1,0 +1,61 @@
+"""What was lost since an earlier run: `python -m benchmarks.compare OLD.json NEW.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.files import read_json
+
+SLACK = 0.8
+"""A ratio that fell below this share of what it was is lost; timings scatter."""
+KEPT = Path("benchmarks/kept.json")
+"""The last run whose table is kept in the repository."""
+
+
+def lost(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return a line for every row that got slower, misses its goal now, or is gone."""
+    lines = []
+    before = {_name(row): row for row in old["rows"]}
+    after = {_name(row): row for row in new["rows"]}
+    for name, row in before.items():
+        if name not in after:
+            lines.append(f"gone: {name}")
+            continue
+        ratio, goal = after[name]["ratio"], row["goal"]
+        if ratio < SLACK * row["ratio"]:
+            lines.append(f"slower: {name}: {row['ratio']:.1f}x, now {ratio:.1f}x")
+        elif goal is not None and ratio < goal <= row["ratio"]:
+            lines.append(f"goal missed: {name}: {ratio:.1f}x, goal {goal:g}x")
+    met = {_name(goal): goal["is_met"] for goal in new["goals"]}
+    for goal in old["goals"]:
+        if goal["is_met"] and not met.get(_name(goal), True):
+            lines.append(f"goal missed: {_name(goal)}")
+        elif _name(goal) not in met:
+            lines.append(f"gone: {_name(goal)}")
+    return lines
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['work']} | {row['against']}"
+
+
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path, exists=True), default=KEPT)
+@click.argument(
+    "new",
+    type=click.Path(path_type=Path, exists=True),
+    default=Path("benchmarks/results/benchmarks.json"),
+)
+def main(old: Path, new: Path) -> None:
+    """Print what NEW lost against OLD; exit code 1 where anything was."""
+    lines = lost(read_json(old), read_json(new))
+    click.echo("\n".join(lines) or "nothing lost")
+    raise SystemExit(bool(lines))
+
+
+if __name__ == "__main__":
+    main()
