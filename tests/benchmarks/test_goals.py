@@ -77,13 +77,13 @@ def test_check_passes_a_right_build_and_sees_a_wrong_one(
         check(file, out)
 
 
-def test_child_tells_its_output_time_and_memory_and_a_failure() -> None:
+def test_child_tells_its_output_time_and_memory_and_a_failure(tmp_path: Path) -> None:
     found = child.run("prepdata", "sources")
     assert "finqa" in found.output
     assert found.cpu_seconds > 0
     assert 5e6 < found.peak_bytes < 1e9
     with pytest.raises(RuntimeError, match="unknown source"):
-        child.run("prepdata", "build", "--source", "nothing")
+        child.run("prepdata", "build", "--source", "nothing", "--out", str(tmp_path / "data"))
 
 
 def test_all_commands_are_timed() -> None:
