@@ -12,7 +12,7 @@ from benchmarks.subjects import Settings
 from benchmarks.table import Goal, Row, markdown, write
 
 Measure = Callable[[Settings], list[Row] | list[Goal]]
-PARTS = ("decoding", "labels", "training", "report", "startup", "prepdata")
+PARTS = ("decoding", "labels", "training", "memory", "report", "startup", "prepdata")
 
 
 @click.command()

@@ -34,7 +34,7 @@ def measure(settings: Settings) -> list[Row]:
     count = 8 if settings.is_small else ROWS
     with gpt2(settings) as model:
         return [
-            *_rivals(model, _records(count), settings, {"defaults": 8, "best": 3}),
+            *_rivals(model, instructions(count), settings, {"defaults": 8, "best": 3}),
             *_rivals(model, _tweets(count * 4), settings, {"best": 4}),
         ]
 
@@ -47,10 +47,10 @@ def _rivals(
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", records)
-        setup = {"ours": partial(_ours, model, out)}
-        sides = {"ours": partial(_train, found)}
+        setup = {"ours": partial(our_trainer, model, out)}
+        sides = {"ours": partial(train, found)}
         for name in goals:
-            setup[name] = partial(_trl, model, records, out, FLAGS[name])
+            setup[name] = partial(trl_trainer, model, records, out, FLAGS[name])
             sides[name] = partial(_train_theirs, found, name)
         took = alternate(sides, settings.rounds, warm_up=False, setup=setup)
     tokens = found["spent"].tokens
@@ -91,7 +91,7 @@ FLAGS: dict[str, dict[str, Any]] = {"defaults": {}, "best": BEST}
 SHOWN = {"defaults": "its defaults", "best": "bf16, no checkpointing, grouped by length"}
 
 
-def _records(count: int) -> list[Record]:
+def instructions(count: int) -> list[Record]:
     """Return real records where `prepdata build` has written some, else made-up ones.
 
     They are those that need no shortening, since TRL cuts where we shorten the context.
@@ -126,7 +126,8 @@ def _tweets(count: int) -> list[Record]:
     return records_of(texts, draw.choices(LABELS, k=count), INSTRUCTION)
 
 
-def _ours(model: str, out: Path) -> Any:
+def our_trainer(model: str, out: Path) -> Any:
+    """Return the trainer of `tune run` over the records in a folder."""
     from tuning.config import TuneConfig
     from tuning.data import read_data
     from tuning.generate import prepare
@@ -146,7 +147,7 @@ def _ours(model: str, out: Path) -> Any:
     return prepare(config, read_data(config.data)).trainer
 
 
-def _trl(model: str, records: list[Record], out: Path, flags: dict[str, Any]) -> Any:
+def trl_trainer(model: str, records: list[Record], out: Path, flags: dict[str, Any]) -> Any:
     """Return a plain SFTTrainer over the same prompts and answers."""
     from datasets import Dataset
     from peft import LoraConfig
@@ -182,7 +183,8 @@ def _trl(model: str, records: list[Record], out: Path, flags: dict[str, Any]) ->
     )
 
 
-def _train(found: dict[str, Any], trainer: Any) -> None:
+def train(found: dict[str, Any], trainer: Any) -> None:
+    """Train as `tune run` does, and leave the loss and what was spent."""
     meter = Meter(trainer, None)
     trainer.add_callback(meter)
     with fast_paths(trainer.model):

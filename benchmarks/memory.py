@@ -1,0 +1,67 @@
+"""The most memory that a training step on long rows takes, ours and TRL's, each in a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.child import ROOT, peak_bytes
+from benchmarks.subjects import Settings, gpt2, write_records
+from benchmarks.table import Goal
+from benchmarks.training import (
+    BATCH,
+    FLAGS,
+    LORA_R,
+    MAX_LENGTH,
+    SHOWN,
+    instructions,
+    our_trainer,
+    train,
+    trl_trainer,
+)
+
+GIB = 2**30
+
+
+def measure(settings: Settings) -> list[Goal]:
+    """Return our peak over TRL's, with its defaults (which checkpoint) and with its fast flags."""
+    with gpt2(settings) as model:
+        peaks = {side: _peak(side, model) for side in ("ours", *FLAGS)}
+    return [
+        Goal.at_most(
+            work=f"peak memory, LoRA r={LORA_R}, {BATCH} rows of at most {MAX_LENGTH} tokens",
+            against=f"TRL's SFTTrainer, {SHOWN[side]}",
+            value=peaks["ours"] / peaks[side],
+            goal=1,
+            unit="x",
+            checked=f"{peaks['ours'] / GIB:.2f} GiB and {peaks[side] / GIB:.2f} GiB",
+        )
+        for side in FLAGS
+    ]
+
+
+def _peak(side: str, model: str) -> int:
+    command = [sys.executable, "-m", "benchmarks.memory", side, model]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{side}: {done.stderr[-2000:]}")
+    return int(done.stdout.splitlines()[-1])
+
+
+def _main(side: str, model: str) -> None:
+    """Train one step on the longest rows and print the most memory this process has held."""
+    found = sorted(instructions(64), key=lambda each: len(each.input + each.output))[-BATCH:]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        write_records(out / "data", found)
+        if side == "ours":
+            train({}, our_trainer(model, out))
+        else:
+            trl_trainer(model, found, out, FLAGS[side]).train()
+    print(peak_bytes())
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
