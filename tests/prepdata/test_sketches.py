@@ -52,7 +52,9 @@ def test_near_sets_are_not_ruled_out_where_their_bitmaps_are_of_two_widths(size:
 def test_chance_hits_are_ruled_out(size: int) -> None:
     shared = words(size // 4, 0)
     assert not may_be_near(shared | words(size, 1), shared | words(size, 2))
-    assert not may_be_near(words(size, 1), words(size, 1) | words(size // 3, 2))  # too much longer
+    index = Neighbours(capacity=1)
+    index.add(5, sketch_of(words(size, 1) | words(size // 3, 2)))  # too much longer
+    assert list(index.near(sketch_of(words(size, 1)))) == []
 
 
 def test_bitmaps_are_a_power_of_two_wide_and_no_narrower_than_the_set() -> None:
@@ -69,6 +71,13 @@ def test_near_texts_are_found_under_their_numbers_beyond_the_capacity_too() -> N
     for number, text in texts.items():
         assert number in set(index.near(sketch_of(text | {"one more"})))
     assert not list(index.near(sketch_of(words(80, 1_000))))
+
+
+def test_texts_that_crowd_in_a_band_are_all_found() -> None:
+    text, index = words(200, 0), Neighbours(capacity=100)
+    for number in range(50):
+        index.add(number, sketch_of(text | {str(number)}))
+        assert set(index.near(sketch_of(text))) == set(range(number + 1))
 
 
 def test_sketch_is_the_same_whatever_the_order() -> None:
