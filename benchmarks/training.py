@@ -26,7 +26,7 @@ from tuning.precision import uses_bf16
 ROWS = 24
 BATCH = 8
 MAX_LENGTH = 512
-LORA_R = 8
+LORA_R, LORA_ALPHA = 8, 16
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -141,6 +141,9 @@ def our_trainer(model: str, out: Path) -> Any:
         max_length=MAX_LENGTH,
         per_device_train_batch_size=BATCH,
         lora_r=LORA_R,
+        lora_alpha=LORA_ALPHA,
+        lr_scheduler_type="constant",
+        warmup_steps=0,
         learning_rate=1e-4,
         loss_weighting="token",
     )
@@ -166,6 +169,7 @@ def trl_trainer(model: str, records: list[Record], out: Path, flags: dict[str, A
             num_train_epochs=1,
             per_device_train_batch_size=BATCH,
             learning_rate=1e-4,
+            lr_scheduler_type="constant",
             use_cpu=True,
             report_to="none",
             save_strategy="no",
@@ -177,6 +181,7 @@ def trl_trainer(model: str, records: list[Record], out: Path, flags: dict[str, A
         peft_config=LoraConfig(
             task_type="CAUSAL_LM",
             r=LORA_R,
+            lora_alpha=LORA_ALPHA,
             target_modules="all-linear",
             fan_in_fan_out=True,
         ),

@@ -19,10 +19,13 @@ from trl import SFTTrainer
 
 from tuning.adapted import is_seen_through
 from tuning.examples import IGNORED
+from tuning.fast.padding import parts
 from tuning.run_trainer import RunTrainer
 
 Weighting = Literal["example", "token"]
 
+TENSORS = ("input_ids", "attention_mask", "labels")
+"""Of a batch, all of shape (batch, tokens)."""
 COMPACT_DEVICES = ("cuda", "xpu")
 """Where TRL leaves the untrained positions out by itself."""
 
@@ -125,7 +128,21 @@ def completion_losses(
         is_short: Whether `has_plain_head` is true of the model, so that only the trained positions
             need to go through the head.
     """
-    given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    if not hasattr(_core(model), "leaves_padding_out"):
+        return _losses(model, inputs, is_short)
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    found = []
+    for rows in parts(lengths):
+        part = {name: inputs[name][rows, : lengths[rows[0]]] for name in TENSORS}
+        losses, examples = _losses(model, part, is_short)
+        found.append((losses, torch.tensor(rows)[examples]))
+    return torch.cat([each for each, _ in found]), torch.cat([each for _, each in found])
+
+
+def _losses(
+    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    given = {name: inputs[name] for name in TENSORS[:2]}
     targets = inputs["labels"][:, 1:]
     trained = targets != IGNORED
     if is_short:
