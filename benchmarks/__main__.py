@@ -21,14 +21,13 @@ PARTS = ("decoding", "labels", "training", "memory", "report", "startup", "prepd
 @click.option("--small", is_flag=True, help="Use tiny and little work: to see that it runs.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/results"))
 def main(names: tuple[str, ...], rounds: int, small: bool, out: Path) -> None:
-    """Measure this project, beside others or its goals; write benchmarks.md and benchmarks.json."""
+    """Measure this project, beside others or its goals; write NAME.json each and benchmarks.md."""
     settings = Settings(rounds=rounds, is_small=small)
-    rows: list[Row | Goal] = []
     for name in names or PARTS:
         measure: Measure = import_module(f"benchmarks.{name}").measure
-        rows += measure(settings)
-        write(rows, out)
-    click.echo(markdown(rows))
+        rows = measure(settings)
+        write(name, rows, out)
+        click.echo(markdown(rows))
     click.echo(out / "benchmarks.md")
 
 

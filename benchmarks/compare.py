@@ -1,4 +1,4 @@
-"""What was lost since an earlier run: `python -m benchmarks.compare OLD.json NEW.json`."""
+"""What was lost since the run that is kept: `python -m benchmarks.compare [OLD] [NEW]`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from core.files import read_json
 
 SLACK = 0.8
 """A ratio that fell below this share of what it was is lost; timings scatter."""
-KEPT = Path("benchmarks/kept.json")
-"""The last run whose table is kept in the repository."""
+KEPT, RESULTS = Path("benchmarks/kept"), Path("benchmarks/results")
+"""The folder of the last run that the repository keeps, and that of a new one."""
 
 
 def lost(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -45,15 +45,12 @@ def _name(row: Mapping[str, Any]) -> str:
 
 @click.command()
 @click.argument("old", type=click.Path(path_type=Path, exists=True), default=KEPT)
-@click.argument(
-    "new",
-    type=click.Path(path_type=Path, exists=True),
-    default=Path("benchmarks/results/benchmarks.json"),
-)
+@click.argument("new", type=click.Path(path_type=Path, exists=True), default=RESULTS)
 def main(old: Path, new: Path) -> None:
-    """Print what NEW lost against OLD; exit code 1 where anything was."""
-    lines = lost(read_json(old), read_json(new))
-    click.echo("\n".join(lines) or "nothing lost")
+    """Print what the parts in folder NEW lost against OLD; exit code 1 where anything was."""
+    parts = [path.name for path in sorted(new.glob("*.json")) if (old / path.name).is_file()]
+    lines = [line for part in parts for line in lost(read_json(old / part), read_json(new / part))]
+    click.echo("\n".join(lines) or f"nothing lost in {', '.join(parts) or 'no part'}")
     raise SystemExit(bool(lines))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Timing
-from core.files import write_json, write_text
+from core.files import read_json, write_json, write_text
 from core.versions import versions_of
 
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "lm_eval")
@@ -114,18 +114,35 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def write(rows: Sequence[Row | Goal], out: Path) -> None:
-    """Write benchmarks.md and benchmarks.json."""
-    machine = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()}
-    versions = versions_of(PACKAGES)
-    head = f"{machine['processor']}, {machine['cores']} cores; " + ", ".join(
-        f"{name} {version}" for name, version in versions.items()
-    )
-    write_text(out / "benchmarks.md", f"{head}\n\n{markdown(rows)}")
+def write(part: str, rows: Sequence[Row | Goal], out: Path) -> None:
+    """Write PART.json, and benchmarks.md of all the parts that stand in the folder."""
+    cores = os.cpu_count() or 1
+    machine = {
+        "processor": _processor(),
+        "cores": cores,
+        "threads": int(os.environ.get("OMP_NUM_THREADS", cores)),
+        "system": platform.platform(),
+    }
     listed = [asdict(row) | {"ratio": row.ratio} for row in rows if isinstance(row, Row)]
     goals = [asdict(row) | {"is_met": row.is_met} for row in rows if isinstance(row, Goal)]
-    facts = {"machine": machine, "versions": versions, "rows": listed, "goals": goals}
-    write_json(out / "benchmarks.json", facts)
+    facts = {
+        "machine": machine,
+        "versions": versions_of(PACKAGES),
+        "rows": listed,
+        "goals": goals,
+        "table": markdown(rows),
+    }
+    write_json(out / f"{part}.json", facts)
+    pages = [_page(path) for path in sorted(out.glob("*.json"))]
+    write_text(out / "benchmarks.md", "\n".join(pages))
+
+
+def _page(path: Path) -> str:
+    facts = read_json(path)
+    machine, versions = facts["machine"], facts["versions"]
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    where = f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores"
+    return f"## {path.stem}\n\n{where}; {named}\n\n{facts['table']}"
 
 
 def _shown(timing: Timing) -> str:

@@ -31,8 +31,8 @@ def test_goals_have_a_table_of_their_own_and_stand_in_the_file(tmp_path: Path) -
     assert markdown([goal]).splitlines()[-1] == (
         "| rows | time | **12,346 s** | at most 11 s | no | ten |"
     )
-    write([goal], tmp_path)
-    (found,) = json.loads((tmp_path / "benchmarks.json").read_text())["goals"]
+    write("report", [goal], tmp_path)
+    (found,) = json.loads((tmp_path / "report.json").read_text())["goals"]
     assert (found["value"], found["is_met"]) == (12345.6, False)
 
 

@@ -31,12 +31,16 @@ def test_table_has_medians_ranges_ratio_goal_and_the_check() -> None:
 
 
 def test_files_name_machine_and_versions(tmp_path: Path) -> None:
-    write([ROW], tmp_path)
-    found = json.loads((tmp_path / "benchmarks.json").read_text())
+    write("numbers", [ROW], tmp_path)
+    write("others", [ROW], tmp_path)
+    found = json.loads((tmp_path / "numbers.json").read_text())
     assert found["rows"][0]["ratio"] == 4.5
     assert found["machine"]["processor"]
     assert found["versions"]["torch"]
-    assert found["versions"]["torch"] in (tmp_path / "benchmarks.md").read_text()
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert found["versions"]["torch"] in page
+    assert page.index("## numbers") < page.index("## others")
+    assert page.count("count to ten") == 2
 
 
 def test_sides_take_turns_after_a_warm_up() -> None:
