@@ -15,7 +15,14 @@ ENDLESS = 1_000_000
 """Epochs where a budget ends the training."""
 
 
-def sft_arguments(config: TuneConfig, device: str, examples: int, *, has_validation: bool) -> Any:
+def sft_arguments(
+    config: TuneConfig,
+    device: str,
+    examples: int,
+    *,
+    has_validation: bool,
+    by_accuracy: bool = False,
+) -> Any:
     """Return TRL's SFTConfig for rows that come tokenised, labelled and fitted.
 
     Args:
@@ -23,14 +30,17 @@ def sft_arguments(config: TuneConfig, device: str, examples: int, *, has_validat
         device: ``cpu``, ``cuda`` or ``mps``.
         examples: How many there are to train on.
         has_validation: Whether there is anything to choose the best checkpoint by.
+        by_accuracy: Whether it is the checkpoint with most answers right, not that of least loss.
     """
     from trl import SFTConfig
 
+    choice = {"metric_for_best_model": "eval_accuracy", "greater_is_better": True}
+    shared = _shared(config, device, examples, has_validation)
     return SFTConfig(
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         gradient_checkpointing=False,  # TRL turns on this old name of activation_checkpointing
-        **_shared(config, device, examples, has_validation),
+        **shared | (choice if has_validation and by_accuracy else {}),
     )
 
 

@@ -16,6 +16,9 @@ from tuning.data import Data
 from tuning.examples import Examples, encode, marked
 from tuning.job import Job, check_model, make_trainer, with_rate
 
+ENOUGH = 200
+"""Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
+
 
 def prepare(config: TuneConfig, data: Data) -> Job:
     """Load the model, turn the records into tokens, and make the trainer.
@@ -35,7 +38,9 @@ def prepare(config: TuneConfig, data: Data) -> Job:
         )
     validation = encode(data.validation, template, tokenizer, config.max_length)
     return Job(
-        trainer=_trainer(with_rate(config, model), model, tokenizer, train, validation),
+        trainer=_trainer(
+            with_rate(config, model), model, tokenizer, train, validation, has_labels(data)
+        ),
         counts={"train": train.counts(), "validation": validation.counts()},
         facts={
             "template": {"name": template.name, "text": template.text},
@@ -46,8 +51,18 @@ def prepare(config: TuneConfig, data: Data) -> Job:
     )
 
 
+def has_labels(data: Data) -> bool:
+    """Return whether every task has a label set, so that an answer is right or wrong."""
+    return {record.task for record in (*data.train, *data.validation)} <= set(data.labels)
+
+
 def _trainer(
-    config: TuneConfig, model: Any, tokenizer: Any, train: Examples, validation: Examples
+    config: TuneConfig,
+    model: Any,
+    tokenizer: Any,
+    train: Examples,
+    validation: Examples,
+    counts_right: bool,
 ) -> Any:
     """Return TRL's trainer over the tokenised examples, with the adapter on the model."""
     from tuning.trainer import CompletionTrainer
@@ -61,7 +76,14 @@ def _trainer(
             validation.rows,
             weighting=config.loss_weighting,
             model=adapted(config, model),
-            args=sft_arguments(config, model.device.type, size, has_validation=has_validation),
+            args=sft_arguments(
+                config,
+                model.device.type,
+                size,
+                has_validation=has_validation,
+                by_accuracy=counts_right and len(validation.rows) >= ENOUGH,
+            ),
+            counts_right=counts_right and has_validation,
             processing_class=tokenizer,
         )
     trained_in_float32(trainer.model)

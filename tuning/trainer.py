@@ -36,15 +36,21 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
     The loss, in nats, is a mean over the batch, or over all accumulated batches.
     """
 
-    def __init__(self, *, weighting: Weighting = "token", **settings: Any) -> None:
+    def __init__(
+        self, *, weighting: Weighting = "token", counts_right: bool = False, **settings: Any
+    ) -> None:
         """Take SFTTrainer's settings, and find out whether the short way is the same here.
 
         Args:
             weighting: Whether every ``example`` counts the same, or every ``token``, as in TRL.
+            counts_right: Whether a validation tells which share of the answers would be right,
+                word for word, if the model wrote them greedily.
             settings: SFTTrainer's.
         """
         super().__init__(**settings)
         self.weighting = weighting
+        self.counts_right = counts_right
+        self._right: list[torch.Tensor] = []
         self.is_short = (  # several processes must go through the wrapper that joins gradients
             self.accelerator.num_processes == 1
             and not self.aux_loss_enabled
@@ -82,9 +88,22 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         """Return the loss of a validation batch, by the same way as in training."""
         if not prediction_loss_only:
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        inputs = self._prepare_inputs(inputs)
         with torch.no_grad():
-            loss = self.compute_loss(model, self._prepare_inputs(inputs))
+            loss = self.compute_loss(model, inputs)
+            if self.counts_right:
+                with self.accelerator.autocast():
+                    self._right.append(greedy_right(model, inputs).cpu())
         return loss.detach(), None, None
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **named: Any) -> Any:
+        """Evaluate as transformers does, and tell the share of right answers."""
+        self._right = []
+        found = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **named)
+        if self._right:
+            share = float(torch.cat(self._right).float().mean())
+            found.metrics[f"{metric_key_prefix}_accuracy"] = share
+        return found
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Return what the losses of all accumulated batches are divided by."""
@@ -157,6 +176,22 @@ def _losses(
         logits = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1][trained]
     losses = F.cross_entropy(logits.float(), targets[trained], reduction="none")
     return losses, trained.nonzero()[:, 0]
+
+
+def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return for every example whether each trained token is the most probable one.
+
+    Then, and only then, the model would write the whole completion greedily.
+
+    Args:
+        model: A causal language model, wrapped or not.
+        inputs: As for `completion_losses`.
+    """
+    given = {name: inputs[name] for name in TENSORS[:2]}
+    targets = inputs["labels"][:, 1:]
+    logits = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1]
+    is_right: torch.Tensor = ((logits.argmax(-1) == targets) | (targets == IGNORED)).all(1)
+    return is_right
 
 
 def sum_of_means(losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:

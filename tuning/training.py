@@ -121,6 +121,7 @@ def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> 
     """Return what the training came to."""
     losses = [log["loss"] for log in state.log_history if "loss" in log]
     tenth = math.ceil(len(losses) / 10)
+    accuracy = _at_best(state, "eval_accuracy")
     earlier = (facts.get("result") or {}).get("peak_memory_bytes", 0)
     return {
         "steps": state.global_step,
@@ -134,20 +135,20 @@ def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> 
         **({"gpu_seconds": round(spent.gpu_seconds, 2)} if spent.gpu_seconds else {}),
         "first_loss": fmean(losses[:tenth]) if losses else None,  # of the first tenth of the logs
         "last_loss": fmean(losses[-tenth:]) if losses else None,
-        "best_validation_loss": state.best_metric,
+        "best_validation_loss": _at_best(state, "eval_loss"),
         "best_step": state.best_global_step,
-        **_best_accuracy(state),
+        **({} if accuracy is None else {"best_validation_accuracy": accuracy}),
         "wall_seconds": round(seconds, 1),
         "peak_memory_bytes": max(earlier, peak_bytes()),
         **gpu_peak(),
     }
 
 
-def _best_accuracy(state: Any) -> dict[str, float]:
-    """Return the accuracy on the validation of the weights that are kept, of a classifier."""
+def _at_best(state: Any, name: str) -> float | None:
+    """Return what the validation said of the weights that are kept, if it said anything."""
     found = [
-        log["eval_accuracy"]
+        log[name]
         for log in state.log_history
-        if log["step"] == state.best_global_step and "eval_accuracy" in log
+        if log["step"] == state.best_global_step and name in log
     ]
-    return {"best_validation_accuracy": found[-1]} if found else {}
+    return found[-1] if found else None

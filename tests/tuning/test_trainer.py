@@ -199,3 +199,22 @@ def test_longest_example_is_trained_first(
         batches = trainer.get_train_dataloader()
         batches.set_epoch(epoch)
         assert next(iter(batches))["input_ids"].shape == (2, longest)
+
+
+def test_right_answers_are_those_that_greedy_decoding_would_write(
+    base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
+) -> None:
+    trainer = trainer_of(
+        partial(CompletionTrainer, counts_right=True), base_models["gpt2"], tokenizer, tmp_path
+    )
+    model = trainer.model.eval()
+    rows = uneven_rows()
+    for row in rows[::2]:  # half of them get as their completion what the model itself would say
+        start = row["labels"].index(next(label for label in row["labels"] if label != IGNORED))
+        ids = torch.tensor([row["input_ids"][:start]])
+        for place in range(start, len(row["input_ids"])):
+            said = int(model(ids).logits[0, -1].argmax())
+            ids = torch.cat([ids, torch.tensor([[said]])], 1)
+            row["input_ids"][place] = row["labels"][place] = said
+    trainer.eval_dataset = Dataset.from_list(rows)
+    assert trainer.evaluate()["eval_accuracy"] == pytest.approx(0.5)
