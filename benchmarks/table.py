@@ -121,7 +121,7 @@ def write(part: str, rows: Sequence[Row | Goal], out: Path) -> None:
         "processor": _processor(),
         "cores": cores,
         "threads": int(os.environ.get("OMP_NUM_THREADS", cores)),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
     }
     listed = [asdict(row) | {"ratio": row.ratio} for row in rows if isinstance(row, Row)]
     goals = [asdict(row) | {"is_met": row.is_met} for row in rows if isinstance(row, Goal)]
