@@ -15,7 +15,7 @@ from tuning.doctor.labels import labelled_tasks
 from tuning.doctor.registry import DATA
 
 COMPARED = 50_000
-"""Train records that are compared with what is held out; of more, every second, third, ..."""
+"""Train records that are compared with what is held out; of more, so many, evenly spread."""
 CHECKED = 2_000
 """Test records that the order of the labels is checked on."""
 LEARNED = 20_000
@@ -42,26 +42,27 @@ def check_near(folder: Folder) -> Iterator[Finding]:
     index = DuplicateIndex(texts.__getitem__, len(texts))
     for number, pair in enumerate(texts):
         index.add(number, pair)
-    compared = folder.train[:: -(-len(folder.train) // COMPARED)] if held else ()
+    count, total = min(COMPARED, len(folder.train)) if held else 0, len(folder.train)
+    compared = [folder.train[place * total // count] for place in range(count)]
     pairs: dict[Split, dict[int, Record]] = {split: {} for split in folder.held_out}
     for record in compared:
         match = index.find((record.instruction, record.input))
         if match is not None and match[0] == "near-duplicate":
             pairs[held[match[1]][0]].setdefault(match[1], record)
-    looked = f"{len(compared):,} of {len(folder.train):,} train records were compared"
-    is_part = bool(held) and len(compared) < len(folder.train)
+    looked = f"{count:,} of {total:,} train records were compared"
+    is_part = 0 < count < total
     for split, found_here in pairs.items():
         if found_here:
-            total = len(folder.held_out[split])
+            among = len(folder.held_out[split])
             number, twin = next(iter(found_here.items()))
             nearly = held[number][1]
             yield found(
                 DATA,
                 "leak-near",
-                f"{share(len(found_here), total)} {split} records are nearly in train"
+                f"{share(len(found_here), among)} {split} records are nearly in train"
                 f"{f' ({looked})' if is_part else ''}; {nearly.id} is nearly {twin.id}: "
                 f"{quoted(nearly.instruction)}",
-                severity=severity_of(len(found_here), total) if split == "test" else "warning",
+                severity=severity_of(len(found_here), among) if split == "test" else "warning",
             )
     if is_part and not any(pairs.values()):
         yield found(DATA, "near-sampled", f"{looked} with test and validation; none is near")

@@ -93,10 +93,10 @@ def test_very_many_are_compared_in_part_which_is_told(
     monkeypatch.setattr("tuning.doctor.slow.COMPARED", 60)
     (note,) = check_near(read_folder(write_rows(rows)))
     assert (note.code, note.severity) == ("near-sampled", "note")
-    assert note.evidence.startswith("50 of 200 train records were compared with test")
-    rows["train"][4]["instruction"] = rows["test"][9]["instruction"] + ", please"
+    assert note.evidence.startswith("60 of 200 train records were compared with test")
+    rows["train"][3]["instruction"] = rows["test"][9]["instruction"] + ", please"
     (leak,) = check_near(read_folder(write_rows(rows)))
-    assert leak.evidence.startswith("1 of 120 (0.833 %) test records are nearly in train (50 of 20")
+    assert leak.evidence.startswith("1 of 120 (0.833 %) test records are nearly in train (60 of 20")
 
 
 def test_groups_on_both_sides_are_found(rows: Rows, found: Found) -> None:
