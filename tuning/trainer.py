@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 from peft import PeftModel
+from torch import nn
 from torch.nn import functional as F
 from trl import SFTTrainer
 
@@ -93,7 +94,8 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
             loss = self.compute_loss(model, inputs)
             if self.counts_right:
                 with self.accelerator.autocast():
-                    self._right.append(greedy_right(model, inputs).cpu())
+                    right = greedy_right(model, inputs, is_short=self.is_short)
+                self._right.append(right.cpu())
         return loss.detach(), None, None
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **named: Any) -> Any:
@@ -161,24 +163,13 @@ def completion_losses(
 def _losses(
     model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    given = {name: inputs[name] for name in TENSORS[:2]}
-    targets = inputs["labels"][:, 1:]
-    trained = targets != IGNORED
-    if is_short:
-        core = _core(model)
-        hidden = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
-        head = core.get_output_embeddings()
-        examples = trained.nonzero()[:, 0]
-        if hasattr(head, "takes_targets"):  # see tuning/fast/head.py
-            return head(hidden, targets[trained]), examples
-        logits = head(hidden)  # (trained, vocabulary)
-    else:
-        logits = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1][trained]
-    losses = F.cross_entropy(logits.float(), targets[trained], reduction="none")
-    return losses, trained.nonzero()[:, 0]
+    head, states, targets, examples = _trained(model, inputs, is_short)
+    if hasattr(head, "takes_targets"):  # see tuning/fast/head.py
+        return head(states, targets), examples
+    return F.cross_entropy(head(states).float(), targets, reduction="none"), examples
 
 
-def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bool) -> torch.Tensor:
     """Return for every example whether each trained token is the most probable one.
 
     Then, and only then, the model would write the whole completion greedily.
@@ -186,12 +177,29 @@ def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor
     Args:
         model: A causal language model, wrapped or not.
         inputs: As for `completion_losses`.
+        is_short: Likewise.
     """
+    head, states, targets, examples = _trained(model, inputs, is_short)
+    is_right = torch.ones(len(inputs["labels"]), dtype=torch.bool, device=targets.device)
+    is_right[examples[head(states).argmax(-1) != targets]] = False
+    return is_right
+
+
+def _trained(
+    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
+) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return what gives the logits of the trained tokens, from what, their targets and examples."""
     given = {name: inputs[name] for name in TENSORS[:2]}
     targets = inputs["labels"][:, 1:]
-    logits = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1]
-    is_right: torch.Tensor = ((logits.argmax(-1) == targets) | (targets == IGNORED)).all(1)
-    return is_right
+    trained = targets != IGNORED
+    if is_short:
+        core = _core(model)
+        head = core.get_output_embeddings()
+        states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1]
+    else:
+        head = nn.Identity()
+        states = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1]
+    return head, states[trained], targets[trained], trained.nonzero()[:, 0]
 
 
 def sum_of_means(losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from core.errors import InputError
 from inference.models import load_model, load_tokenizer
 from prepdata.records import Record
 from tiny import train
+from tiny.objective import Objective, repetition
 
 
 def record(task: str) -> Record:
@@ -100,13 +101,13 @@ def test_repetition_is_priced_from_its_definition() -> None:
         for place in range(8):
             said = {int(token) for token in ids[row, : place + 1]} - {int(ids[row, place + 1])}
             wanted -= sum(math.log(1 - math.exp(logs[row, place, token])) for token in said)
-    assert float(train.repetition(logs, ids)) == pytest.approx(wanted / 16, rel=1e-5)
+    assert float(repetition(logs, ids)) == pytest.approx(wanted / 16, rel=1e-5)
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def test_no_price_leaves_the_cross_entropy() -> None:
     model = load_model("tiny", device="cpu").eval()
     ids = torch.arange(20)[None]
-    plain = float(train.Objective(model)(ids))
+    plain = float(Objective(model)(ids))
     assert plain == pytest.approx(float(model(ids, labels=ids).loss), rel=1e-5)
-    assert float(train.Objective(model, 1.0)(ids)) > plain
+    assert float(Objective(model, 1.0)(ids)) > plain

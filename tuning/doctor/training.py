@@ -89,7 +89,9 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
                     rate=rate / 3)  # fmt: skip
     elif len(values) > 1 and values[-1] > OVERFITTED * min(values):
         best = values.index(min(values))
-        epoch = rows[best].get("epoch", 1.0)
+        epoch, result = rows[best].get("epoch", 1.0), run.facts["result"]
+        if "best_validation_accuracy" in result and rows[best]["step"] < result["best_step"]:
+            return  # later weights had more answers right, and were kept for that
         yield found(
             RUN,
             "overfitting",

@@ -100,6 +100,16 @@ def test_curves(
     assert severities(check_run(log(run, losses, validation))) == expected
 
 
+def test_weights_kept_for_their_right_answers_are_no_overfitting(
+    run: Path, severities: Severities
+) -> None:
+    result = read_json(run / "run.json")["result"] | {"best_validation_accuracy": 0.9}
+    spoilt = log(run, [3.0 - 0.05 * n for n in range(30)], [2.0, 1.8, 1.9])
+    for step, expected in ((1, {"overfitting": "warning"}), (10**6, {})):
+        kept = change(spoilt.folder, result=result | {"best_step": step})
+        assert severities(check_run(kept)) == expected
+
+
 def test_a_run_without_validation_or_end(run: Path, severities: Severities) -> None:
     data = read_json(run / "run.json")["data"] | {"validation": {"examples": 0}}
     spoilt = change(run, state="interrupted", data=data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from tuning.fast import padding, paths
 from tuning.trainer import completion_losses
 
 GPT2_ONLY = ("gelu",)
+IS_LINUX = sys.platform == "linux"
 TOKENS = 150
 """More than a block of queries."""
 
@@ -86,7 +88,8 @@ def test_loss_and_gradients_are_the_same(
     loss, found = gradients(model)
     with paths.fast_paths(model, others) as used:
         faster_loss, faster = gradients(model)
-    if name != "dropout" and not (name in GPT2_ONLY and kind is llama):
+    is_elsewhere = (name in GPT2_ONLY and kind is llama) or (name == "allocator" and not IS_LINUX)
+    if name != "dropout" and not is_elsewhere:
         assert used.get(name), f"{name} has changed nothing"
     assert faster_loss == pytest.approx(loss, abs=1e-5)
     assert found.keys() == faster.keys() and len(found) > 8
@@ -139,7 +142,7 @@ def test_an_adapter_that_is_switched_off_stays_off() -> None:
 def test_everything_is_taken_back() -> None:
     model = tuned(gpt2, dropout=0.1)
     with paths.fast_paths(model) as used:
-        assert set(used) == set(paths.FAST_PATHS)
+        assert set(paths.FAST_PATHS) - set(used) == (set() if IS_LINUX else {"allocator"})
         assert model.config._attn_implementation != "sdpa"
     assert model.config._attn_implementation == "sdpa"
     assert not [name for name, each in model.named_modules() if "forward" in vars(each)]
