@@ -41,6 +41,8 @@ class TuneConfig:
     loss_weighting: Literal["example", "token"] = "example"
     """Whether every example counts the same, or every token, as in plain TRL: then the long answers
     decide, and a small model hardly learns to stop."""
+    unlikelihood: float = 0.0
+    """Weight of a price for tokens that the answer has used before; it unlearns to loop."""
     num_train_epochs: float = 2.0
     """Passes over the training records."""
     max_steps: int | None = None
@@ -139,7 +141,7 @@ class TuneConfig:
             raise ValueError(
                 f"lora_dropout must be at least 0 and under 1, got {self.lora_dropout}"
             )
-        for name in ("warmup_steps", "weight_decay"):
+        for name in ("unlikelihood", "warmup_steps", "weight_decay"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.seed < 0:

@@ -75,6 +75,7 @@ def _trainer(
             train.rows,
             validation.rows,
             weighting=config.loss_weighting,
+            unlikelihood=config.unlikelihood,
             model=adapted(config, model),
             args=sft_arguments(
                 config,

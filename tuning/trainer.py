@@ -22,6 +22,7 @@ from tuning.adapted import is_seen_through
 from tuning.examples import IGNORED
 from tuning.fast.padding import parts
 from tuning.run_trainer import RunTrainer
+from tuning.unlikelihood import prices, used_before
 
 Weighting = Literal["example", "token"]
 
@@ -38,18 +39,26 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, *, weighting: Weighting = "token", counts_right: bool = False, **settings: Any
+        self,
+        *,
+        weighting: Weighting = "token",
+        unlikelihood: float = 0.0,
+        counts_right: bool = False,
+        **settings: Any,
     ) -> None:
         """Take SFTTrainer's settings, and find out whether the short way is the same here.
 
         Args:
             weighting: Whether every ``example`` counts the same, or every ``token``, as in TRL.
+            unlikelihood: Weight of the price for tokens that the answer has used, in training only;
+                see tuning/unlikelihood.py.
             counts_right: Whether a validation tells which share of the answers would be right,
                 word for word, if the model wrote them greedily.
             settings: SFTTrainer's.
         """
         super().__init__(**settings)
         self.weighting = weighting
+        self.unlikelihood = unlikelihood
         self.counts_right = counts_right
         self._right: list[torch.Tensor] = []
         self.is_short = (  # several processes must go through the wrapper that joins gradients
@@ -69,10 +78,13 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         """Return the loss; where TRL's own is the same and no slower, it is TRL's."""
         is_compact = self.args.device.type in COMPACT_DEVICES
         by_token = self.weighting == "token"
-        if return_outputs or (by_token and (is_compact or not self.is_short)):
+        price = self.unlikelihood if model.training else 0.0
+        if return_outputs or (by_token and not price and (is_compact or not self.is_short)):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         with self.accelerator.autocast():
-            losses, examples = completion_losses(model, inputs, is_short=self.is_short)
+            losses, examples = completion_losses(
+                model, inputs, is_short=self.is_short, unlikelihood=price
+            )
         if by_token:
             total, count = losses.sum(), torch.tensor(len(losses)).clamp(min=1)
         else:
@@ -138,7 +150,11 @@ def has_plain_head(core: Any) -> bool:
 
 
 def completion_losses(
-    model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bool
+    model: Any,
+    inputs: Mapping[str, torch.Tensor],
+    *,
+    is_short: bool,
+    unlikelihood: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the cross-entropy in nats of every trained token, and the example it belongs to.
 
@@ -148,25 +164,31 @@ def completion_losses(
             (-100 where nothing is trained), each of shape (batch, tokens).
         is_short: Whether `has_plain_head` is true of the model, so that only the trained positions
             need to go through the head.
+        unlikelihood: Weight of the price of repeating, which is added.
     """
     if not hasattr(_core(model), "leaves_padding_out"):
-        return _losses(model, inputs, is_short)
+        return _losses(model, inputs, is_short, unlikelihood)
     lengths = inputs["attention_mask"].sum(1).tolist()
     found = []
     for rows in parts(lengths):
         part = {name: inputs[name][rows, : lengths[rows[0]]] for name in TENSORS}
-        losses, examples = _losses(model, part, is_short)
+        losses, examples = _losses(model, part, is_short, unlikelihood)
         found.append((losses, torch.tensor(rows)[examples]))
     return torch.cat([each for each, _ in found]), torch.cat([each for _, each in found])
 
 
 def _losses(
-    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
+    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool, unlikelihood: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     head, states, targets, examples = _trained(model, inputs, is_short)
+    used = used_before(targets, examples) if unlikelihood else None
     if hasattr(head, "takes_targets"):  # see tuning/fast/head.py
-        return head(states, targets), examples
-    return F.cross_entropy(head(states).float(), targets, reduction="none"), examples
+        return head(states, targets, used, unlikelihood), examples
+    logs = head(states).float().log_softmax(-1)
+    losses = F.nll_loss(logs, targets, reduction="none")
+    if used is not None:
+        losses = losses + unlikelihood * prices(logs, targets, used)
+    return losses, examples
 
 
 def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bool) -> torch.Tensor:

@@ -66,9 +66,9 @@ def batch() -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def gradients(model: Any) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(model: Any, unlikelihood: float = 0.0) -> tuple[float, dict[str, torch.Tensor]]:
     model.zero_grad()
-    losses, examples = completion_losses(model, batch(), is_short=True)
+    losses, examples = completion_losses(model, batch(), is_short=True, unlikelihood=unlikelihood)
     loss = losses.mean() + losses[examples == 1].sum() / 100
     loss.backward()
     found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
@@ -76,18 +76,22 @@ def gradients(model: Any) -> tuple[float, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize("kind", [gpt2, llama])
+@pytest.mark.parametrize("unlikelihood", [0.0, 2.0])
 @pytest.mark.parametrize("name", sorted(paths.FAST_PATHS))
 def test_loss_and_gradients_are_the_same(
-    name: str, kind: Callable[[float], Any], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    kind: Callable[[float], Any],
+    unlikelihood: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(padding, "LEAST", 50)
     lengths = batch()["attention_mask"].sum(1).tolist()
     assert padding.parts(lengths) == [[0, 1], [2]]
     model = tuned(kind)
     others = [other for other in paths.FAST_PATHS if other != name]
-    loss, found = gradients(model)
+    loss, found = gradients(model, unlikelihood)
     with paths.fast_paths(model, others) as used:
-        faster_loss, faster = gradients(model)
+        faster_loss, faster = gradients(model, unlikelihood)
     is_elsewhere = (name in GPT2_ONLY and kind is llama) or (name == "allocator" and not IS_LINUX)
     if name != "dropout" and not is_elsewhere:
         assert used.get(name), f"{name} has changed nothing"

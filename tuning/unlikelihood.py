@@ -1,0 +1,43 @@
+"""What it costs to be ready to say again what was said: the cure for answers that loop.
+
+Cross-entropy only ever praises the right token. A small model trained with it alone falls into
+repeating itself and does not come to an end.
+"""
+
+from __future__ import annotations
+
+import torch
+
+MOST = 1 - 1e-5
+"""A chance counts as no more than this, so that its price is bounded."""
+
+
+def used_before(targets: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+    """Return which tokens would be repetitions where, shape (tokens, tokens).
+
+    A row stands for a place in an answer; a column is true where its token stands earlier in the
+    same answer, for the first time, and is not the right one at that place. The prompt is not
+    looked at: to quote it is free.
+
+    Args:
+        targets: The right tokens of all answers, shape (tokens,).
+        examples: The number of the example that each belongs to, shape (tokens,).
+    """
+    before = (examples[:, None] == examples).tril(-1)
+    is_same = targets[:, None] == targets
+    is_known = (before & is_same).any(1)
+    return before & ~is_same & ~is_known
+
+
+def prices(logs: torch.Tensor, targets: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
+    """Return the token-level unlikelihood of Welleck et al. (2020) in nats, shape (tokens,).
+
+    At every place it is the sum of -log(1 - p) over the tokens that would be repetitions.
+
+    Args:
+        logs: Log-probabilities at every place, shape (tokens, vocabulary).
+        targets: The right tokens, shape (tokens,).
+        used: As `used_before` returns it.
+    """
+    chances = logs[:, targets].exp().clamp(max=MOST)
+    return (-torch.log1p(-chances) * used).sum(1)
