@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from benchmarks.table import Row
 from benchmarks.timing import alternate
 from inference.config import Decoding
 from inference.decode import decode

@@ -7,8 +7,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from benchmarks.table import Row
 from benchmarks.timing import alternate
 from inference.scored import LabelScorer
 from inference.variants import Variants, load_variants

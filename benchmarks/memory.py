@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.child import ROOT, peak_bytes
+from benchmarks.child import peak_bytes, peak_of
+from benchmarks.results import Goal
 from benchmarks.subjects import Settings, gpt2, write_records
-from benchmarks.table import Goal
-from benchmarks.training import (
+from benchmarks.trainers import (
     BATCH,
     FLAGS,
     LORA_R,
     MAX_LENGTH,
     SHOWN,
-    instructions,
     our_trainer,
     train,
     trl_trainer,
 )
+from benchmarks.training_rows import instructions
 
 GIB = 2**30
 
@@ -28,7 +27,10 @@ GIB = 2**30
 def measure(settings: Settings) -> list[Goal]:
     """Return our peak over TRL's, with its defaults (which checkpoint) and with its fast flags."""
     with gpt2(settings) as model:
-        peaks = {side: _peak(side, model) for side in ("ours", *FLAGS)}
+        peaks = {
+            side: peak_of("benchmarks.memory", side, model, str(settings.data))
+            for side in ("ours", *FLAGS)
+        }
     return [
         Goal.at_most(
             work=f"peak memory, LoRA r={LORA_R}, {BATCH} rows of at most {MAX_LENGTH} tokens",
@@ -42,17 +44,11 @@ def measure(settings: Settings) -> list[Goal]:
     ]
 
 
-def _peak(side: str, model: str) -> int:
-    command = [sys.executable, "-m", "benchmarks.memory", side, model]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{side}: {done.stderr[-2000:]}")
-    return int(done.stdout.splitlines()[-1])
-
-
-def _main(side: str, model: str) -> None:
+def _main(side: str, model: str, data: str) -> None:
     """Train one step on the longest rows and print the most memory this process has held."""
-    found = sorted(instructions(64), key=lambda each: len(each.input + each.output))[-BATCH:]
+    found = sorted(instructions(Path(data), 64), key=lambda each: len(each.input + each.output))[
+        -BATCH:
+    ]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", found)
