@@ -20,6 +20,8 @@ PARTS = (
     "decoding",
     "labels",
     "training",
+    "growth",
+    "profile",
     "memory",
     "report",
     "startup",

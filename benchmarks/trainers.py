@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +122,6 @@ def train(found: dict[str, Any], trainer: Any) -> None:
 def train_theirs(found: dict[str, Any], name: str, trainer: Any) -> None:
     """Train as TRL does, and leave the loss under a name."""
     found[name] = trainer.train().training_loss
-
-
-TRAIN: dict[str, Callable[[Any], None]] = {
-    "ours": lambda trainer: train({}, trainer),
-    "TRL": lambda trainer: train_theirs({}, "TRL", trainer),
-}
 
 
 def same_loss(ours: float, theirs: float) -> str:
