@@ -1,4 +1,4 @@
-"""The most memory that a training step on long rows takes, ours and TRL's, each in a process."""
+"""The most memory that training and answering take, ours and others', each in a process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import decoding_memory
 from benchmarks.child import peak_bytes, peak_of
 from benchmarks.results import Goal
 from benchmarks.subjects import Settings, gpt2, write_records
@@ -25,6 +26,11 @@ GIB = 2**30
 
 
 def measure(settings: Settings) -> list[Goal]:
+    """Return our peaks over others'."""
+    return [*_training(settings), *decoding_memory.measure(settings)]
+
+
+def _training(settings: Settings) -> list[Goal]:
     """Return our peak over TRL's, with its defaults (which checkpoint) and with its fast flags."""
     with gpt2(settings) as model:
         peaks = {
