@@ -21,7 +21,7 @@ WORDS = (
     "buys", "sells", "profit", "warns",
 )  # fmt: skip
 BATCH = 16
-FEW = {"tweets": 24, "reviews": 16}
+FEW = {"tweets": 12, "reviews": 8}
 """Documents, where every label of each is a forward pass of the other side's."""
 TWEETS = 2_000
 """That the goal speaks of; lm-evaluation-harness would take half an hour a round for all."""
@@ -74,7 +74,7 @@ def measure(settings: Settings) -> list[Row | Goal]:
         many = _many_labels(variants.tokenizer)
         cases = (
             Case(kind="tweets", texts=tweets[:few], labels=LABELS, goal=10, of=TWEETS),
-            Case(kind="tweets", texts=tweets[: few // 3], labels=many, goal=25),
+            Case(kind="tweets", texts=tweets[: few // 4], labels=many, goal=25),
             Case(kind="reviews", texts=reviews[:few], labels=("negative", "positive"), goal=1.5),
         )
         for case in cases:

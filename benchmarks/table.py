@@ -94,5 +94,5 @@ def _figure(value: float) -> str:
 
 
 def _shown(row: Row, timing: Timing) -> str:
-    speed = "" if row.amount is None else f", {row.amount / timing.seconds:,.0f} {row.unit}/s"
+    speed = "" if row.amount is None else f", {_figure(row.amount / timing.seconds)} {row.unit}/s"
     return f"{timing.seconds:.2f} s ({timing.low:.2f}-{timing.high:.2f}){speed}"
