@@ -15,7 +15,7 @@ from prompts.prompt_files import TEST_PROMPTS, Prompt, read_prompts
 
 RUN = "bench"
 """The run that `run_on` leaves."""
-ALONE = 4
+ALONE = 2
 """Prompts that are answered one at a time; all would take a quarter of an hour a round."""
 
 

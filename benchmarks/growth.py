@@ -25,7 +25,7 @@ from benchmarks.training_rows import of_length
 from inference import models
 
 SHAPES = (
-    *(Shape(batch=2, max_length=tokens) for tokens in (128, 512, 1024)),
+    *(Shape(batch=1, max_length=tokens) for tokens in (128, 512, 1024)),
     *(Shape(batch=batch, max_length=64) for batch in (1, 4, 16)),
 )
 """First longer and longer rows, then more and more of them."""

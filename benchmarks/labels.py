@@ -21,7 +21,7 @@ WORDS = (
     "buys", "sells", "profit", "warns",
 )  # fmt: skip
 BATCH = 16
-FEW = {"tweets": 12, "reviews": 8}
+FEW = {"tweets": 8, "reviews": 8}
 """Documents, where every label of each is a forward pass of the other side's."""
 TWEETS = 2_000
 """That the goal speaks of; lm-evaluation-harness would take half an hour a round for all."""

@@ -29,7 +29,7 @@ from benchmarks.trainers import (
 from benchmarks.training_rows import instructions
 from prepdata.records import Record
 
-STEPS = 3
+STEPS = 2
 """That are looked at, after a first one, which also casts weights and finds memory."""
 NAMED = 3
 """Operations that are named for each kind."""

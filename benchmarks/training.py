@@ -29,7 +29,8 @@ from prepdata.records import Record
 from tuning.limit import matrix_rate, speed
 from tuning.precision import uses_bf16
 
-ROWS = 24
+ROWS, TWEETS, TINY_ROWS = 24, 64, 32
+"""Rows of a training: fewer, and grouping by length could not do what it does for TRL."""
 TINY = "tiny 7.5M"
 LEAST_SHARE = 40
 """Of the rate of matrix products, in %."""
@@ -54,8 +55,8 @@ class Work:
 
 def measure(settings: Settings) -> list[Row | Goal]:
     """Return ours against TRL with its defaults, and with the best flags found for it."""
-    count = 8 if settings.is_small else ROWS
-    asked, short = instructions(settings.data, count), tweets(count * 4)
+    asked = instructions(settings.data, 8 if settings.is_small else ROWS)
+    short = tweets(32 if settings.is_small else TWEETS)
     kind = "+".join(sorted({each.task for each in asked}))
     with gpt2(settings) as model:
         shown = TINY if settings.is_small else "GPT-2 124M"
@@ -65,7 +66,7 @@ def measure(settings: Settings) -> list[Row | Goal]:
             named(records=short, rows="tweet", goals={"best": 4}),
         ]
         if not settings.is_small:  # else it is what the others trained
-            works.append(_of_tiny(instructions(settings.data, 4 * count), kind))
+            works.append(_of_tiny(instructions(settings.data, TINY_ROWS), kind))
         return [each for work in works for each in _rivals(work, settings)]
 
 
