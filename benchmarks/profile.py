@@ -18,8 +18,10 @@ from benchmarks.results import Share
 from benchmarks.subjects import Settings, gpt2, write_records
 from benchmarks.trainers import (
     BATCH,
-    BEST,
+    FLAGS,
     MAX_LENGTH,
+    SHOWN,
+    fastest,
     our_trainer,
     same_loss,
     train,
@@ -43,7 +45,7 @@ class Subject:
 
     work: str
     side: str
-    """``ours`` or ``TRL``."""
+    """``ours``, or the name of TRL's flags."""
     model: str
     """A folder, or ``tiny``."""
     records: list[Record]
@@ -93,10 +95,13 @@ class Profile:
 def measure(settings: Settings) -> list[Share]:
     """Return the profile of GPT-2's training as `tune run` does it, and those of `tiny`."""
     records = instructions(settings.data, BATCH * (1 + STEPS))
-    with gpt2(settings) as model:
+    with gpt2(settings) as model, tempfile.TemporaryDirectory() as folder:
+        best = fastest("tiny", records, Path(folder))
         subjects = [
             Subject(work="tiny 7.5M, ours", side="ours", model="tiny", records=records),
-            Subject(work="tiny 7.5M, TRL's best flags", side="TRL", model="tiny", records=records),
+            Subject(
+                work=f"tiny 7.5M, TRL, {SHOWN[best]}", side=best, model="tiny", records=records
+            ),
         ]
         if not settings.is_small:
             first = Subject(work="GPT-2 124M, ours", side="ours", model=model, records=records)
@@ -110,7 +115,7 @@ def measure(settings: Settings) -> list[Share]:
                 profiles[each.work].append(found)
                 plain[each.work].append(_trained(each, is_profiled=False)[0].seconds / STEPS)
                 losses[each.model, each.side] = loss
-    checked = same_loss(losses["tiny", "ours"], losses["tiny", "TRL"])
+    checked = same_loss(losses["tiny", "ours"], losses["tiny", best])
     return [
         share
         for each in subjects
@@ -181,14 +186,14 @@ def _trained(subject: Subject, *, is_profiled: bool) -> tuple[Window, float]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", subject.records)
-        ways: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
-            "ours": (partial(our_trainer, subject.model, out), partial(train, found)),
-            "TRL": (
-                partial(trl_trainer, subject.model, subject.records, out, BEST),
-                partial(train_theirs, found, "TRL"),
+        ways: dict[bool, tuple[Callable[[], Any], Callable[[Any], None]]] = {
+            True: (partial(our_trainer, subject.model, out), partial(train, found)),
+            False: (
+                partial(trl_trainer, subject.model, subject.records, out, FLAGS[subject.side]),
+                partial(train_theirs, found, subject.side),
             ),
         }
-        make, run = ways[subject.side]
+        make, run = ways[subject.side == "ours"]
         trainer = make()
         trainer.add_callback(window)
         run(trainer)
