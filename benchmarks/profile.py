@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -186,15 +186,12 @@ def _trained(subject: Subject, *, is_profiled: bool) -> tuple[Window, float]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", subject.records)
-        ways: dict[bool, tuple[Callable[[], Any], Callable[[Any], None]]] = {
-            True: (partial(our_trainer, subject.model, out), partial(train, found)),
-            False: (
-                partial(trl_trainer, subject.model, subject.records, out, FLAGS[subject.side]),
-                partial(train_theirs, found, subject.side),
-            ),
-        }
-        make, run = ways[subject.side == "ours"]
-        trainer = make()
+        if subject.side == "ours":
+            trainer = our_trainer(subject.model, out)
+            run = partial(train, found)
+        else:
+            trainer = trl_trainer(subject.model, subject.records, out, FLAGS[subject.side])
+            run = partial(train_theirs, found, subject.side)
         trainer.add_callback(window)
         run(trainer)
     return window, float(found[subject.side])

@@ -10,7 +10,10 @@ from torch.profiler import ProfilerActivity
 
 from benchmarks import operations
 from benchmarks.operations import ATTENTION, COPIES, ELEMENTS, LOSS, MATRIX, OPTIMIZER, PYTHON
-from benchmarks.profile import Profile, shares
+from benchmarks.profile import STEPS, Profile, Subject, _profiled, shares
+from benchmarks.trainers import BATCH, BEST
+from benchmarks.training_rows import of_length
+from inference import models
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,17 @@ def test_shares_come_to_the_whole_and_what_no_operation_has_is_pythons() -> None
 def test_operations_longer_than_their_step_are_an_error() -> None:
     with pytest.raises(RuntimeError, match="operations of 3"):
         shares("a step", Profile(seconds=2.0, by_kind={MATRIX: {"mm": 3.0}}), "said")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of TRL's own settings
+@pytest.mark.parametrize("side", ["ours", BEST[0]])
+def test_a_training_is_profiled_after_its_first_step(side: str) -> None:
+    tokenizer = models.load_tokenizer("tiny")
+    records = [of_length(tokenizer, 40, number) for number in range(BATCH * (1 + STEPS))]
+    found, loss = _profiled(Subject(work="short", side=side, model="tiny", records=records))
+    assert loss > 0
+    assert {MATRIX, ATTENTION, LOSS, OPTIMIZER} <= found.by_kind.keys()
+    assert sum(row.share for row in shares("short", found, "said")[:-1]) == pytest.approx(
+        1, abs=0.02
+    )
