@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import click
 
+from benchmarks.child import processor_seconds
+from benchmarks.pages import write
+from benchmarks.results import Result
 from benchmarks.subjects import Settings
-from benchmarks.table import Goal, Row, markdown, write
+from benchmarks.table import markdown
 
-Measure = Callable[[Settings], list[Row] | list[Goal]]
-PARTS = ("decoding", "labels", "training", "memory", "report", "startup", "prepdata")
+Measure = Callable[[Settings], Sequence[Result]]
+PARTS = (
+    "decoding",
+    "labels",
+    "training",
+    "growth",
+    "profile",
+    "memory",
+    "report",
+    "startup",
+    "prepdata",
+)
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(PARTS))
 @click.option("--rounds", default=5, show_default=True, help="Rounds of every pair.")
 @click.option("--small", is_flag=True, help="Use tiny and little work: to see that it runs.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder of `prepdata build` with Dolly and FinQA to train on; made-up rows without.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/results"))
-def main(names: tuple[str, ...], rounds: int, small: bool, out: Path) -> None:
+def main(names: tuple[str, ...], rounds: int, small: bool, data: Path, out: Path) -> None:
     """Measure this project, beside others or its goals; write NAME.json each and benchmarks.md."""
-    settings = Settings(rounds=rounds, is_small=small)
+    settings = Settings(rounds=rounds, is_small=small, data=data)
     for name in names or PARTS:
         measure: Measure = import_module(f"benchmarks.{name}").measure
-        rows = measure(settings)
-        write(name, rows, out)
-        click.echo(markdown(rows))
+        began, before = time.perf_counter(), processor_seconds()
+        results = measure(settings)
+        took = {
+            "seconds": time.perf_counter() - began,
+            "cpu_seconds": processor_seconds() - before,
+        }
+        write(name, results, out, took)
+        click.echo(markdown(results))
     click.echo(out / "benchmarks.md")
 
 

@@ -59,6 +59,30 @@ def peak_bytes() -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
+def children_seconds() -> float:
+    """Return the processor time of all commands that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of all commands that have ended."""
+    return time.process_time() + children_seconds()
+
+
+def peak_of(module: str, *arguments: str) -> int:
+    """Run a module of the benchmarks in a process of its own; return the peak that it prints last.
+
+    Raises:
+        RuntimeError: It failed; the message has the end of what it wrote to stderr.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{module} {' '.join(arguments)}: {done.stderr[-2000:]}")
+    return int(done.stdout.splitlines()[-1])
+
+
 def _main(room: str, *arguments: str) -> None:
     """Run the command here, then tell its CPU time and memory in a last line of stderr."""
     folder = {"score": "eval", "tune": "tuning", "infer": "inference", "recipe": "recipes"}

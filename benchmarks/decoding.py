@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from benchmarks.table import Row
 from benchmarks.timing import alternate
 from inference.config import Decoding
 from inference.decode import decode
 from inference.generate import left_padded
 from inference.variants import Variants, load_variants
-from prompts.prompt_files import TEST_PROMPTS, read_prompts
+from prompts.prompt_files import TEST_PROMPTS, Prompt, read_prompts
 
-ALONE = 4
+RUN = "bench"
+"""The run that `run_on` leaves."""
+ALONE = 2
 """Prompts that are answered one at a time; all would take a quarter of an hour a round."""
 
 
 def measure(settings: Settings) -> list[Row]:
     """Return ours against one prompt at a time, and against a padded batch per model."""
-    prompts = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
-    new = 40 if settings.is_small else 200
+    prompts, new = questions(settings), new_tokens(settings)
     records = records_of(["a"] * 8, ["b"] * 8, "Say b.")
     with gpt2(settings) as model, run_on(model, records) as runs:
-        (variants,) = load_variants(runs, ["bench"], dtype="float32")
+        (variants,) = load_variants(runs, [RUN], dtype="float32")
         asked = [variants.ask(each.prompt, each.input, new) for each in prompts]
         ids = [encoded.prompt_ids for encoded in asked if encoded is not None]
         found: dict[str, list[list[int]]] = {}
         sides = {
-            "ours": lambda: found.update(ours=_ours(variants, ids, new)),
+            "ours": lambda: found.update(ours=ours(variants, ids, new)),
             "batches": lambda: found.update(batches=_batches(variants, ids, new)),
             "one by one": lambda: found.update(single=_one_by_one(variants, ids[:ALONE], new)),
         }
@@ -59,7 +60,18 @@ def measure(settings: Settings) -> list[Row]:
     ]
 
 
-def _ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+def questions(settings: Settings) -> list[Prompt]:
+    """Return the prompts that are asked."""
+    return read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
+
+
+def new_tokens(settings: Settings) -> int:
+    """Return how many tokens every answer has."""
+    return 40 if settings.is_small else 200
+
+
+def ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+    """Answer by all variants in one batch, as `infer compare` does."""
     names = variants.names * len(ids)
     rows = [row for row in ids for _ in variants.names]
     padded, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
@@ -76,9 +88,9 @@ def _ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]
 def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
     """Answer by each model apart; the results go prompt by prompt, base before adapter."""
     padded, mask = left_padded(ids, variants.tokenizer.pad_token_id, variants.model.device)
-    adapted = _generate(variants, padded, mask, new)
+    adapted = by_generate(variants.model, padded, mask, new)
     with variants.model.disable_adapter():
-        base = _generate(variants, padded, mask, new)
+        base = by_generate(variants.model, padded, mask, new)
     return [row for pair in zip(base, adapted, strict=True) for row in pair]
 
 
@@ -87,24 +99,20 @@ def _one_by_one(variants: Variants, ids: list[list[int]], new: int) -> list[list
     for row in ids:
         padded, mask = left_padded([row], variants.tokenizer.pad_token_id, variants.model.device)
         with variants.model.disable_adapter():
-            answers += _generate(variants, padded, mask, new)
-        answers += _generate(variants, padded, mask, new)
+            answers += by_generate(variants.model, padded, mask, new)
+        answers += by_generate(variants.model, padded, mask, new)
     return answers
 
 
-def _generate(variants: Variants, ids: Any, mask: Any, new: int) -> list[list[int]]:
+def by_generate(model: Any, ids: Any, mask: Any, new: int) -> list[list[int]]:
+    """Return exactly so many new tokens of each row by transformers; no row ends before."""
     import torch
     from transformers import GenerationConfig
 
     settings = GenerationConfig(
-        max_new_tokens=new,
-        do_sample=False,
-        eos_token_id=None,
-        pad_token_id=variants.tokenizer.pad_token_id,
+        max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0
     )
     with torch.inference_mode():
-        output = variants.model.generate(
-            input_ids=ids, attention_mask=mask, generation_config=settings
-        )
+        output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
     rows: list[list[int]] = output[:, ids.shape[1] :].tolist()
     return rows

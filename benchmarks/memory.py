@@ -1,34 +1,44 @@
-"""The most memory that a training step on long rows takes, ours and TRL's, each in a process."""
+"""The most memory that training and answering take, ours and others', each in a process."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.child import ROOT, peak_bytes
+from benchmarks import decoding_memory
+from benchmarks.child import peak_bytes, peak_of
+from benchmarks.results import Goal
 from benchmarks.subjects import Settings, gpt2, write_records
-from benchmarks.table import Goal
-from benchmarks.training import (
+from benchmarks.trainers import (
     BATCH,
     FLAGS,
     LORA_R,
     MAX_LENGTH,
     SHOWN,
-    instructions,
     our_trainer,
     train,
     trl_trainer,
 )
+from benchmarks.training_rows import instructions
 
 GIB = 2**30
+RIVALS = ("defaults", "stored")
+"""TRL's flags with the least and with the most memory."""
 
 
 def measure(settings: Settings) -> list[Goal]:
+    """Return our peaks over others'."""
+    return [*_training(settings), *decoding_memory.measure(settings)]
+
+
+def _training(settings: Settings) -> list[Goal]:
     """Return our peak over TRL's, with its defaults (which checkpoint) and with its fast flags."""
     with gpt2(settings) as model:
-        peaks = {side: _peak(side, model) for side in ("ours", *FLAGS)}
+        peaks = {
+            side: peak_of("benchmarks.memory", side, model, str(settings.data))
+            for side in ("ours", *RIVALS)
+        }
     return [
         Goal.at_most(
             work=f"peak memory, LoRA r={LORA_R}, {BATCH} rows of at most {MAX_LENGTH} tokens",
@@ -38,21 +48,15 @@ def measure(settings: Settings) -> list[Goal]:
             unit="x",
             checked=f"{peaks['ours'] / GIB:.2f} GiB and {peaks[side] / GIB:.2f} GiB",
         )
-        for side in FLAGS
+        for side in RIVALS
     ]
 
 
-def _peak(side: str, model: str) -> int:
-    command = [sys.executable, "-m", "benchmarks.memory", side, model]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{side}: {done.stderr[-2000:]}")
-    return int(done.stdout.splitlines()[-1])
-
-
-def _main(side: str, model: str) -> None:
+def _main(side: str, model: str, data: str) -> None:
     """Train one step on the longest rows and print the most memory this process has held."""
-    found = sorted(instructions(64), key=lambda each: len(each.input + each.output))[-BATCH:]
+    found = sorted(instructions(Path(data), 64), key=lambda each: len(each.input + each.output))[
+        -BATCH:
+    ]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", found)

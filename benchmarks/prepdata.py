@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.child import Child, run
+from benchmarks.results import Goal
 from benchmarks.rows import write_rows
 from benchmarks.subjects import Settings
-from benchmarks.table import Goal
 
 FEW, MANY = 100_000, 1_000_000
 MOST_TIMES = 11

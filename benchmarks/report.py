@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.answers import VARIANTS, write_comparison
 from benchmarks.child import run
+from benchmarks.results import Goal
 from benchmarks.subjects import Settings
-from benchmarks.table import Goal
 from eval.metrics.registry import metrics_of
 
 ITEMS = 10_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,9 +14,9 @@ from statistics import median
 import click
 
 from benchmarks.answers import write_comparison
-from benchmarks.child import ROOT
+from benchmarks.child import ROOT, children_seconds
+from benchmarks.results import Goal
 from benchmarks.subjects import Settings
-from benchmarks.table import Goal
 
 ROOMS = ("prepdata", "tuning", "inference", "eval", "recipes")
 LEAST_ROUNDS = 5
@@ -80,16 +79,10 @@ def _median(room: str, arguments: list[str], rounds: int) -> Took:
     code = f"from {room}.cli import main; main()"
     took, worked = [], []
     for _ in range(rounds):
-        began, before = time.perf_counter(), _children_seconds()
+        began, before = time.perf_counter(), children_seconds()
         subprocess.run(
             [sys.executable, "-c", code, *arguments], cwd=ROOT, check=True, capture_output=True
         )
         took.append(time.perf_counter() - began)
-        worked.append(_children_seconds() - before)
+        worked.append(children_seconds() - before)
     return Took(seconds=median(took), cpu_seconds=median(worked))
-
-
-def _children_seconds() -> float:
-    """Return the processor time of all commands that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -21,6 +21,8 @@ class Settings:
     """Rounds of every pair."""
     is_small: bool
     """Whether `tiny` takes the place of GPT-2, and there is less work: a try in a minute."""
+    data: Path = Path("data")
+    """Folder of `prepdata build` with real rows to train on; made-up ones are used without."""
 
 
 @contextmanager

@@ -1,97 +1,59 @@
-"""What a benchmark found, as Markdown and JSON with the machine and the versions."""
+"""What a benchmark found, as tables in Markdown."""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from benchmarks.results import Goal, Result, Row, Share
 from benchmarks.timing import Timing
-from core.files import read_json, write_json, write_text
-from core.versions import versions_of
-
-PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "lm_eval")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One comparison of this project with something else."""
-
-    work: str
-    """What was done."""
-    against: str
-    """By whom else."""
-    ours: Timing
-    theirs: Timing
-    checked: str
-    """How it was made sure, in the same run, that both did the same."""
-    goal: float | None = None
-    """The ratio aimed at."""
-    more: dict[str, Any] = field(default_factory=dict)
-    """Further figures."""
-
-    @property
-    def ratio(self) -> float:
-        """How many times faster this project is."""
-        return self.theirs.seconds / self.ours.seconds
+def markdown(results: Sequence[Result]) -> str:
+    """Return a table for each kind of result there is: comparisons, goals, shares."""
+    kinds: dict[type, Callable[[Any], str]] = {Row: _comparisons, Goal: _goals, Share: _shares}
+    found = {kind: [each for each in results if isinstance(each, kind)] for kind in kinds}
+    return "\n".join(kinds[kind](rows) for kind, rows in found.items() if rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """One figure beside the goal that it must meet."""
-
-    work: str
-    """What was done."""
-    against: str
-    """What is measured, or against what."""
-    value: float
-    goal: float
-    unit: str
-    """Of figure and goal."""
-    is_upper: bool
-    """Whether the goal is the most (or the least) that the figure may be."""
-    checked: str
-    """How it was made sure that the work was done, and further figures."""
-
-    @classmethod
-    def at_most(cls, **named: Any) -> Goal:
-        """Return a figure that must not be above the goal."""
-        return cls(is_upper=True, **named)
-
-    @classmethod
-    def at_least(cls, **named: Any) -> Goal:
-        """Return a figure that must not be below the goal."""
-        return cls(is_upper=False, **named)
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the figure meets the goal."""
-        return self.value <= self.goal if self.is_upper else self.value >= self.goal
+def of_goals(parts: Iterable[tuple[str, Sequence[Row | Goal]]]) -> str:
+    """Return a table of everything that has a goal, over all parts, and how many are met."""
+    lines = []
+    states = []
+    for part, results in parts:
+        for each in results:
+            if each.is_met is None:
+                continue
+            states.append(each.is_met)
+            figure, goal = _bound(each)
+            lines.append(
+                f"| {part} | {each.work} | {each.against} | **{figure}** | {goal} | "
+                f"{_met(each.is_met)} |"
+            )
+    if not lines:
+        return ""
+    head = "| part | work | against | figure | goal | met |\n| --- | --- | --- | --: | --: | --- |"
+    return "\n".join([f"{sum(states)} of {len(states)} met", "", head, *lines]) + "\n"
 
 
-def markdown(rows: Sequence[Row | Goal]) -> str:
-    """Return the rows as Markdown: a table of comparisons and one of goals, as far as there are."""
-    comparisons = [row for row in rows if isinstance(row, Row)]
-    goals = [row for row in rows if isinstance(row, Goal)]
-    tables = [_comparisons(comparisons)] if comparisons else []
-    tables += [_goals(goals)] if goals else []
-    return "\n".join(tables)
+def _bound(each: Row | Goal) -> tuple[str, str]:
+    """Return figure and goal as they are shown."""
+    if isinstance(each, Row):
+        return f"{each.ratio:.1f}x", f"at least {each.goal:g}x"
+    bound = "at most" if each.is_upper else "at least"
+    return f"{_figure(each.value)} {each.unit}", f"{bound} {each.goal:,g} {each.unit}"
 
 
 def _comparisons(rows: Sequence[Row]) -> str:
     lines = [
-        "| work | against | ours | theirs | ratio | goal | checked |",
-        "| --- | --- | --: | --: | --: | --: | --- |",
+        "| work | against | ours | theirs | ratio | goal | met | checked |",
+        "| --- | --- | --: | --: | --: | --: | --- | --- |",
     ]
     for row in rows:
         goal = "" if row.goal is None else f"{row.goal:g}x"
-        more = "".join(f"; {name} {value}" for name, value in row.more.items())
         lines.append(
-            f"| {row.work} | {row.against} | {_shown(row.ours)} | {_shown(row.theirs)} | "
-            f"**{row.ratio:.1f}x** | {goal} | {row.checked}{more} |"
+            f"| {row.work} | {row.against} | {_shown(row, row.ours)} | {_shown(row, row.theirs)} | "
+            f"**{row.ratio:.1f}x** | {goal} | {_met(row.is_met)} | {row.checked} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -102,57 +64,35 @@ def _goals(rows: Sequence[Goal]) -> str:
         "| --- | --- | --: | --: | --- | --- |",
     ]
     for row in rows:
-        bound = "at most" if row.is_upper else "at least"
+        figure, goal = _bound(row)
         lines.append(
-            f"| {row.work} | {row.against} | **{_figure(row.value)} {row.unit}** | {bound} "
-            f"{row.goal:,g} {row.unit} | {'yes' if row.is_met else 'no'} | {row.checked} |"
+            f"| {row.work} | {row.against} | **{figure}** | {goal} | {_met(row.is_met)} | "
+            f"{row.checked} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _shares(rows: Sequence[Share]) -> str:
+    lines = [
+        "| work | kind | time of a step | share | most of it |",
+        "| --- | --- | --: | --: | --- |",
+    ]
+    lines += [
+        f"| {row.work} | {row.kind} | {1000 * row.seconds:,.1f} ms | **{row.share:.1%}** | "
+        f"{row.most} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _met(is_met: bool | None) -> str:
+    return "" if is_met is None else "yes" if is_met else "**no**"
 
 
 def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def write(part: str, rows: Sequence[Row | Goal], out: Path) -> None:
-    """Write PART.json, and benchmarks.md of all the parts that stand in the folder."""
-    cores = os.cpu_count() or 1
-    machine = {
-        "processor": _processor(),
-        "cores": cores,
-        "threads": int(os.environ.get("OMP_NUM_THREADS", cores)),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-    listed = [asdict(row) | {"ratio": row.ratio} for row in rows if isinstance(row, Row)]
-    goals = [asdict(row) | {"is_met": row.is_met} for row in rows if isinstance(row, Goal)]
-    facts = {
-        "machine": machine,
-        "versions": versions_of(PACKAGES),
-        "rows": listed,
-        "goals": goals,
-        "table": markdown(rows),
-    }
-    write_json(out / f"{part}.json", facts)
-    pages = [_page(path) for path in sorted(out.glob("*.json"))]
-    write_text(out / "benchmarks.md", "\n".join(pages))
-
-
-def _page(path: Path) -> str:
-    facts = read_json(path)
-    machine, versions = facts["machine"], facts["versions"]
-    named = ", ".join(f"{name} {version}" for name, version in versions.items())
-    where = f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores"
-    return f"## {path.stem}\n\n{where}; {named}\n\n{facts['table']}"
-
-
-def _shown(timing: Timing) -> str:
-    return f"{timing.seconds:.2f} s ({timing.low:.2f}-{timing.high:.2f})"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+def _shown(row: Row, timing: Timing) -> str:
+    speed = "" if row.amount is None else f", {_figure(row.amount / timing.seconds)} {row.unit}/s"
+    return f"{timing.seconds:.2f} s ({timing.low:.2f}-{timing.high:.2f}){speed}"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 from tqdm import tqdm
@@ -32,7 +33,7 @@ def alternate(
     rounds: int,
     *,
     warm_up: bool = True,
-    setup: Mapping[str, Callable[[], Any]] | None = None,
+    setup: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
 ) -> dict[str, Timing]:
     """Run every side once per round, one after the other, and return each one's timing.
 
@@ -40,12 +41,12 @@ def alternate(
         sides: What is timed, by name.
         rounds: How often.
         warm_up: Whether every side runs once before, untimed.
-        setup: By name, what makes the argument of a side, untimed.
+        setup: By name, what makes the argument of a side, untimed; a side without has none.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in tqdm(range(-warm_up, rounds), desc=" / ".join(sides), unit=" rounds"):
         for name, side in sides.items():
-            given = [setup[name]()] if setup else []
+            given = [setup[name]()] if name in setup else []
             began = time.perf_counter()
             side(*given)
             if number >= 0:

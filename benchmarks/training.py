@@ -1,201 +1,147 @@
-"""LoRA training of instruction rows: useful (non-padding) tokens per second."""
+"""LoRA training of instruction rows and of tweets: useful (non-padding) tokens per second."""
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from benchmarks.labels import WORDS
-from benchmarks.subjects import Settings, gpt2, records_of, write_records
-from benchmarks.table import Row
-from benchmarks.timing import alternate
-from inference import models
-from prepdata.records import Record, read_records
-from prepdata.sources.twitter_topics import INSTRUCTION, LABELS
-from prompts import templates
-from tuning.fast.paths import fast_paths
+from benchmarks.results import Goal, Row
+from benchmarks.subjects import Settings, gpt2, write_records
+from benchmarks.timing import Timing, alternate
+from benchmarks.trainers import (
+    FLAGS,
+    LORA_R,
+    MAX_LENGTH,
+    SHOWN,
+    fastest,
+    our_trainer,
+    same_loss,
+    train,
+    train_theirs,
+    trl_trainer,
+)
+from benchmarks.training_rows import instructions, tweets
+from prepdata.records import Record
 from tuning.limit import matrix_rate, speed
-from tuning.meter import Meter
 from tuning.precision import uses_bf16
 
-ROWS = 24
-BATCH = 8
-MAX_LENGTH = 512
-LORA_R, LORA_ALPHA = 8, 16
+ROWS, TWEETS, TINY_ROWS = 24, 64, 32
+"""Rows of a training: fewer, and grouping by length could not do what it does for TRL."""
+TINY = "tiny 7.5M"
+LEAST_SHARE = 40
+"""Of the rate of matrix products, in %."""
 
 
-def measure(settings: Settings) -> list[Row]:
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A training that is timed, and its goals."""
+
+    model: str
+    """A folder, or ``tiny``."""
+    shown: str
+    """The model's name in the table."""
+    records: list[Record]
+    rows: str
+    """The task of the records."""
+    goals: Mapping[str, float | None]
+    """``defaults`` or ``best`` flags of TRL -> the least ratio aimed at, if any."""
+    least_share: float | None = LEAST_SHARE
+    """Goal for the share of the rate of matrix products, in %; None where there is none."""
+
+
+def measure(settings: Settings) -> list[Row | Goal]:
     """Return ours against TRL with its defaults, and with the best flags found for it."""
-    count = 8 if settings.is_small else ROWS
+    asked = instructions(settings.data, 8 if settings.is_small else ROWS)
+    short = tweets(32 if settings.is_small else TWEETS)
+    kind = "+".join(sorted({each.task for each in asked}))
     with gpt2(settings) as model:
-        return [
-            *_rivals(model, instructions(count), settings, {"defaults": 8, "best": 3}),
-            *_rivals(model, _tweets(count * 4), settings, {"best": 4}),
+        shown = TINY if settings.is_small else "GPT-2 124M"
+        named = partial(Work, model=model, shown=shown)
+        works = [
+            named(records=asked, rows=kind, goals={"defaults": 8, "best": 3}),
+            named(records=short, rows="tweet", goals={"best": 4}),
         ]
+        if not settings.is_small:  # else it is what the others trained
+            works.append(_of_tiny(instructions(settings.data, TINY_ROWS), kind))
+        return [each for work in works for each in _rivals(work, settings)]
 
 
-def _rivals(
-    model: str, records: list[Record], settings: Settings, goals: Mapping[str, float]
-) -> list[Row]:
+def _of_tiny(records: list[Record], kind: str) -> Work:
+    """Return the training of the embedded model; the part `profile` shows where its time goes."""
+    return Work(
+        model="tiny",
+        shown=TINY,
+        records=records,
+        rows=kind,
+        goals={"best": None},
+        least_share=None,
+    )
+
+
+def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     """Time ours and every rival with a goal, and check that they learned the same."""
     found: dict[str, Any] = {}
+    rates: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        write_records(out / "data", records)
-        setup = {"ours": partial(our_trainer, model, out)}
-        sides = {"ours": partial(train, found)}
+        write_records(out / "data", work.records)
+        setup = {"ours": partial(our_trainer, work.model, out)}
+        sides = {"matrix products": partial(_note_rate, rates), "ours": partial(train, found)}
+        goals = {
+            fastest(work.model, work.records, out) if name == "best" else name: goal
+            for name, goal in work.goals.items()
+        }
         for name in goals:
-            setup[name] = partial(trl_trainer, model, records, out, FLAGS[name])
-            sides[name] = partial(_train_theirs, found, name)
+            setup[name] = partial(trl_trainer, work.model, work.records, out, FLAGS[name])
+            sides[name] = partial(train_theirs, found, name)
         took = alternate(sides, settings.rounds, warm_up=False, setup=setup)
     tokens = found["spent"].tokens
-    rate = matrix_rate("cpu", is_bf16=uses_bf16("auto", "cpu"))
-    spent = {
-        "tokens_seen": tokens,
-        "positions_seen": found["spent"].positions,
-        "flops": found["spent"].flops,
-        "train_seconds": took["ours"].seconds,
-    }
-    share = speed(spent, rate)["share_of_limit"]
-    speeds = {name: f"{tokens / timing.seconds:,.0f} tokens/s" for name, timing in took.items()}
-    return [
+    told = (
+        f"{work.shown}, LoRA r={LORA_R}, {len(work.records)} {work.rows} rows, {tokens:,} tokens, "
+        f"at most {MAX_LENGTH} in a row"
+    )
+    rows = [
         Row(
-            work=f"LoRA r={LORA_R}, {len(records)} {records[0].task} rows, {tokens:,} tokens of at "
-            f"most {MAX_LENGTH} in a row",
+            work=told,
             against=f"TRL's SFTTrainer, {SHOWN[side]}",
             ours=took["ours"],
             theirs=took[side],
             goal=goal,
-            checked=f"mean loss {found['ours']:.3f} and {found[side]:.3f}",
-            more={
-                "ours": f"{speeds['ours']}, {share:.0%} of the matrix rate (goal 40%)",
-                "theirs": speeds[side],
-            },
+            checked=same_loss(found["ours"], found[side]),
+            amount=tokens,
+            unit="tokens",
         )
         for side, goal in goals.items()
     ]
+    if work.least_share is None:
+        return [*rows]
+    return [*rows, _share(told, found["spent"], took["ours"], rates, work.least_share)]
 
 
-BEST = {
-    "gradient_checkpointing": False,
-    "bf16": True,
-    "train_sampling_strategy": "group_by_length",
-}
-"""The flags with which TRL was found to be fastest on a CPU."""
-FLAGS: dict[str, dict[str, Any]] = {"defaults": {}, "best": BEST}
-SHOWN = {"defaults": "its defaults", "best": "bf16, no checkpointing, grouped by length"}
+def _note_rate(rates: list[float]) -> None:
+    rates.append(matrix_rate("cpu", is_bf16=uses_bf16("auto", "cpu")))
 
 
-def instructions(count: int) -> list[Record]:
-    """Return real records where `prepdata build` has written some, else made-up ones.
-
-    They are those that need no shortening, since TRL cuts where we shorten the context.
-    """
-    file = Path("data/train.jsonl")
-    if file.is_file():
-        tokenizer, template = models.load_tokenizer("tiny"), templates.load()
-        found = [
-            each
-            for each in islice(read_records(file), 20 * count)
-            if len(tokenizer(template.render(each.instruction, each.input) + each.output).input_ids)
-            < MAX_LENGTH
-        ]
-        return found[:: len(found) // count][:count]
-    return [
-        Record(
-            id=f"bench-{number}",
-            task="bench",
-            instruction="Describe the river. " * (1 + number % 7),
-            input="The river is slow and wide. " * (number * 5 % 40),
-            output="It carries mud and ice to the sea. " * (1 + number * 3 % 11),
-            group=f"bench-{number}",
-        )
-        for number in range(count)
-    ]
-
-
-def _tweets(count: int) -> list[Record]:
-    """Return made-up tweets with the real topics."""
-    draw = random.Random(0)
-    texts = [" ".join(draw.choices(WORDS, k=draw.randint(8, 30))) for _ in range(count)]
-    return records_of(texts, draw.choices(LABELS, k=count), INSTRUCTION)
-
-
-def our_trainer(model: str, out: Path) -> Any:
-    """Return the trainer of `tune run` over the records in a folder."""
-    from tuning.config import TuneConfig
-    from tuning.data import read_data
-    from tuning.generate import prepare
-
-    config = TuneConfig(
-        data=out / "data",
-        model=model,
-        name="bench",
-        runs=out / "runs",
-        num_train_epochs=1,
-        max_length=MAX_LENGTH,
-        per_device_train_batch_size=BATCH,
-        lora_r=LORA_R,
-        lora_alpha=LORA_ALPHA,
-        lr_scheduler_type="constant",
-        warmup_steps=0,
-        learning_rate=1e-4,
-        loss_weighting="token",
+def _share(told: str, spent: Any, took: Timing, rates: list[float], least: float) -> Goal:
+    """Return the share of the rate of matrix products, measured in the same rounds."""
+    rate = median(rates)
+    result = {
+        "tokens_seen": spent.tokens,
+        "positions_seen": spent.positions,
+        "flops": spent.flops,
+        "train_seconds": took.seconds,
+    }
+    kind = "bfloat16" if uses_bf16("auto", "cpu") else "float32"
+    return Goal.at_least(
+        work=told,
+        against=f"share of the machine's rate of {kind} matrix products",
+        value=100 * speed(result, rate)["share_of_limit"],
+        goal=least,
+        unit="%",
+        checked=f"{rate / 1e9:,.0f} GFLOP/s ({min(rates) / 1e9:,.0f}-{max(rates) / 1e9:,.0f})",
     )
-    return prepare(config, read_data(config.data)).trainer
-
-
-def trl_trainer(model: str, records: list[Record], out: Path, flags: dict[str, Any]) -> Any:
-    """Return a plain SFTTrainer over the same prompts and answers."""
-    from datasets import Dataset
-    from peft import LoraConfig
-    from trl import SFTConfig, SFTTrainer
-
-    template = templates.load()
-    rows = [
-        {"prompt": template.render(each.instruction, each.input), "completion": each.output}
-        for each in records
-    ]
-    return SFTTrainer(
-        model=models.load_model(model, dtype="float32"),
-        args=SFTConfig(
-            output_dir=str(out / "trl"),
-            max_length=MAX_LENGTH,
-            num_train_epochs=1,
-            per_device_train_batch_size=BATCH,
-            learning_rate=1e-4,
-            lr_scheduler_type="constant",
-            use_cpu=True,
-            report_to="none",
-            save_strategy="no",
-            disable_tqdm=True,
-            **flags,
-        ),
-        train_dataset=Dataset.from_list(rows),
-        processing_class=models.load_tokenizer(model),
-        peft_config=LoraConfig(
-            task_type="CAUSAL_LM",
-            r=LORA_R,
-            lora_alpha=LORA_ALPHA,
-            target_modules="all-linear",
-            fan_in_fan_out=True,
-        ),
-    )
-
-
-def train(found: dict[str, Any], trainer: Any) -> None:
-    """Train as `tune run` does, and leave the loss and what was spent."""
-    meter = Meter(trainer, None)
-    trainer.add_callback(meter)
-    with fast_paths(trainer.model):
-        found["ours"] = trainer.train().training_loss
-    found["spent"] = meter.spent
-
-
-def _train_theirs(found: dict[str, Any], name: str, trainer: Any) -> None:
-    found[name] = trainer.train().training_loss

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from benchmarks import child, startup
+from benchmarks.pages import write
 from benchmarks.prepdata import check
+from benchmarks.results import Goal
 from benchmarks.rows import write_rows
-from benchmarks.table import Goal, markdown, write
+from benchmarks.table import markdown
 from prepdata.build import build
 from prepdata.config import BuildConfig
 from prepdata.duplicates import are_near
@@ -29,7 +31,7 @@ def test_goals_are_met_up_to_the_bound_and_not_beyond() -> None:
 def test_goals_have_a_table_of_their_own_and_stand_in_the_file(tmp_path: Path) -> None:
     goal = Goal.at_most(value=12345.6, **MET)
     assert markdown([goal]).splitlines()[-1] == (
-        "| rows | time | **12,346 s** | at most 11 s | no | ten |"
+        "| rows | time | **12,346 s** | at most 11 s | **no** | ten |"
     )
     write("report", [goal], tmp_path)
     (found,) = json.loads((tmp_path / "report.json").read_text())["goals"]

@@ -1,0 +1,95 @@
+"""The files of results: JSON for each part, with machine and versions, and a page of them all."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Goal, Result, Row, Share
+from benchmarks.table import markdown, of_goals
+from benchmarks.timing import Timing
+from core.files import read_json, write_json, write_text
+from core.versions import versions_of
+
+PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "lm_eval")
+
+
+def write(
+    part: str, results: Sequence[Result], out: Path, took: Mapping[str, float] | None = None
+) -> None:
+    """Write PART.json, and benchmarks.md of all the parts that stand in the folder.
+
+    Args:
+        part: Its name.
+        results: What it found.
+        out: The folder.
+        took: `seconds` and `cpu_seconds` of the whole part.
+    """
+    rows = [each for each in results if isinstance(each, Row)]
+    goals = [each for each in results if isinstance(each, Goal)]
+    facts = {
+        "machine": _machine(),
+        "versions": versions_of(PACKAGES),
+        "rows": [asdict(row) | {"ratio": row.ratio, "is_met": row.is_met} for row in rows],
+        "goals": [asdict(goal) | {"is_met": goal.is_met} for goal in goals],
+        "shares": [asdict(each) for each in results if isinstance(each, Share)],
+        "took": took,
+        "table": markdown(results),
+    }
+    write_json(out / f"{part}.json", facts)
+    parts = {path.stem: read_json(path) for path in sorted(out.glob("*.json"))}
+    summary = of_goals((name, _with_goals(found)) for name, found in parts.items())
+    pages = [f"## goals\n\n{summary}"] if summary else []
+    pages += [_page(name, found) for name, found in parts.items()]
+    write_text(out / "benchmarks.md", "\n".join(pages))
+
+
+def _with_goals(facts: dict[str, Any]) -> list[Row | Goal]:
+    """Return the results of a part's file that may have a goal."""
+    rows = [
+        Row(**_known(Row, row) | {side: Timing(**row[side]) for side in ("ours", "theirs")})
+        for row in facts["rows"]
+    ]
+    return [*rows, *(Goal(**_known(Goal, goal)) for goal in facts["goals"])]
+
+
+def _known(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in found.items() if name in names}
+
+
+def _page(part: str, facts: dict[str, Any]) -> str:
+    machine, versions = facts["machine"], facts["versions"]
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    where = f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores"
+    took = facts.get("took")
+    minutes = (
+        f"; the whole part took {took['seconds'] / 60:.1f} minutes, {took['cpu_seconds'] / 60:.1f} "
+        "of a processor"
+        if took
+        else ""
+    )
+    return f"## {part}\n\n{where}; {named}{minutes}\n\n{facts['table']}"
+
+
+def _machine() -> dict[str, Any]:
+    cores = os.cpu_count() or 1
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "threads": int(os.environ.get("OMP_NUM_THREADS", cores)),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
