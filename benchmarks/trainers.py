@@ -69,6 +69,7 @@ def our_trainer(model: str, out: Path, shape: Shape = Shape()) -> Any:
         warmup_steps=0,
         learning_rate=LEARNING_RATE,
         loss_weighting="token",
+        unlikelihood=0,
     )
     return prepare(config, read_data(config.data)).trainer
 

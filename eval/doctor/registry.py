@@ -45,8 +45,8 @@ COMPARISON: dict[str, Advice] = {
         severity="warning",
         usually="greedy decoding of a model that was never taught to stop, or that learned too "
         "little; a small base loops by nature.",
-        mend="`tune doctor --run {run}`, to see whether EOS was trained; otherwise train longer, or "
-        "with a higher `--unlikelihood`",
+        mend="`tune doctor --run {run}`, to see whether EOS was trained; otherwise train longer, "
+        "or with a higher `--unlikelihood`",
     ),
     "not-stopping": Advice(
         severity="warning",
