@@ -41,9 +41,11 @@ class TuneConfig:
     loss_weighting: Literal["example", "token"] = "example"
     """Whether every example counts the same, or every token, as in plain TRL: then the long answers
     decide, and a small model hardly learns to stop."""
-    unlikelihood: float = 0.0
-    """Weight of a price for tokens that the answer has used before; it unlearns to loop."""
-    num_train_epochs: float = 2.0
+    unlikelihood: float | None = None
+    """Weight of a price for being ready to repeat what the answer has said, without which small
+    models loop; in training only, and not where answers are labels. By default it follows from the
+    model's width: 3 for tiny, 1 for gpt2, 0.19 for 8B models; 0 is plain TRL."""
+    num_train_epochs: float = 3.0
     """Passes over the training records."""
     max_steps: int | None = None
     """Stop after so many optimizer steps, whatever the epochs."""
@@ -141,9 +143,11 @@ class TuneConfig:
             raise ValueError(
                 f"lora_dropout must be at least 0 and under 1, got {self.lora_dropout}"
             )
-        for name in ("unlikelihood", "warmup_steps", "weight_decay"):
+        for name in ("warmup_steps", "weight_decay"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.unlikelihood is not None and not 0 <= self.unlikelihood < math.inf:
+            raise ValueError(f"unlikelihood must not be negative, got {self.unlikelihood}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         self._check_name()

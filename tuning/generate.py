@@ -15,6 +15,7 @@ from tuning.config import TuneConfig
 from tuning.data import Data
 from tuning.examples import Examples, encode, marked
 from tuning.job import Job, check_model, make_trainer, with_rate
+from tuning.unlikelihood import default_weight
 
 ENOUGH = 200
 """Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
@@ -37,18 +38,27 @@ def prepare(config: TuneConfig, data: Data) -> Job:
             f"{config.max_length} even without their input"
         )
     validation = encode(data.validation, template, tokenizer, config.max_length)
+    price = price_of_repeating(config, data, models.width(model))
     return Job(
         trainer=_trainer(
-            with_rate(config, model), model, tokenizer, train, validation, has_labels(data)
+            with_rate(config, model), model, tokenizer, train, validation, price, has_labels(data)
         ),
         counts={"train": train.counts(), "validation": validation.counts()},
         facts={
             "template": {"name": template.name, "text": template.text},
             "quantization": config.four_bit and asdict(config.four_bit),
+            "unlikelihood": price,
         },
-        summary=_summary(train.counts()),
+        summary=_summary(train.counts(), price),
         shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
     )
+
+
+def price_of_repeating(config: TuneConfig, data: Data, width: int) -> float:
+    """Return the weight of the price; labels are too short to loop."""
+    if has_labels(data):
+        return 0.0
+    return default_weight(width) if config.unlikelihood is None else config.unlikelihood
 
 
 def has_labels(data: Data) -> bool:
@@ -62,6 +72,7 @@ def _trainer(
     tokenizer: Any,
     train: Examples,
     validation: Examples,
+    price: float,
     counts_right: bool,
 ) -> Any:
     """Return TRL's trainer over the tokenised examples, with the adapter on the model."""
@@ -75,7 +86,7 @@ def _trainer(
             train.rows,
             validation.rows,
             weighting=config.loss_weighting,
-            unlikelihood=config.unlikelihood,
+            unlikelihood=price,
             model=adapted(config, model),
             args=sft_arguments(
                 config,
@@ -91,10 +102,11 @@ def _trainer(
     return trainer
 
 
-def _summary(counts: dict[str, int]) -> str:
+def _summary(counts: dict[str, int], price: float) -> str:
     return (
         f"{counts['examples']:,} examples, {counts['tokens']:,} tokens of which "
         f"{counts['trained_tokens']:,} are trained on; {counts['shortened']:,} inputs shortened "
         f"({counts['shortened'] / counts['examples']:.1%}), "
         f"{counts['too_long']:,} left out as too long"
+        + (f"; the training loss has {price:g} x the price of repeating in it" if price else "")
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+from prepdata.records import Record
 from tests.tuning.test_trainer import step_of, trainer_of
+from tuning.config import TuneConfig
+from tuning.data import Data
+from tuning.generate import price_of_repeating
 from tuning.trainer import CompletionTrainer
-from tuning.unlikelihood import prices, used_before
+from tuning.unlikelihood import default_weight, prices, used_before
 
 TARGETS = [3, 4, 3, 5, 3, 4]
 EXAMPLES = [0, 0, 0, 0, 1, 1]
@@ -35,6 +40,25 @@ def test_a_certain_repetition_has_a_bounded_price() -> None:
     targets = torch.tensor([1, 2])
     found = prices(logs, targets, used_before(targets, torch.tensor([0, 0])))
     assert found.tolist() == pytest.approx([0.0, -math.log(1e-5)], rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("width", "weight"), [(32, 3.0), (256, 3.0), (768, 1.0), (1024, 0.75), (4096, 0.19)]
+)
+def test_wider_models_need_less(width: int, weight: float) -> None:
+    assert default_weight(width) == weight
+
+
+def test_labels_cost_nothing_and_what_is_set_counts() -> None:
+    record = Record(id="1", task="kind", instruction="", input="Buy!", output="buy", group="1")
+    answers = Data(fingerprint="", labels={}, train=[record], validation=[])
+    labels = replace(answers, labels={"kind": ["buy", "sell"]})
+    assert price_of_repeating(TuneConfig(), answers, 768) == 1.0
+    assert price_of_repeating(TuneConfig(unlikelihood=0.5), answers, 768) == 0.5
+    assert price_of_repeating(TuneConfig(unlikelihood=0), answers, 768) == 0
+    assert price_of_repeating(TuneConfig(unlikelihood=0.5), labels, 768) == 0
+    with pytest.raises(ValueError, match="unlikelihood must not be negative, got -1"):
+        TuneConfig(unlikelihood=-1)
 
 
 @pytest.mark.slow
