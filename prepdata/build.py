@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from core.errors import InputError
-from core.files import replacing, write_jsonl
+from core.files import atomic_write, replacing
 from prepdata import labels, manifest, registry
 from prepdata.config import BuildConfig
 from prepdata.records import FILES, Record, Split
@@ -53,7 +53,8 @@ def build(config: BuildConfig) -> dict[str, Any]:
         with replacing(config.out, *FILES.values(), manifest.NAME) as folder:
             for split, name in FILES.items():
                 chosen = (entry.offset for entry in entries if entry.split == split)
-                write_jsonl(folder / name, (spool.read(offset).as_row() for offset in chosen))
+                with atomic_write(folder / name, "wb") as lines:
+                    lines.writelines(map(spool.line, chosen))
             return manifest.write(folder, config, sources, counts, dropped, noted)
 
 

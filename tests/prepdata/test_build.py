@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -190,13 +191,13 @@ def test_interrupted_build_leaves_the_earlier_one_whole(
     before = contents(tmp_path / "data")
     written: list[Path] = []
 
-    def interrupted(path: Path, lines: Iterator[Any]) -> int:
+    def interrupted(path: Path, mode: str) -> AbstractContextManager[Any]:
         written.append(path)
         if len(written) == 3:
             raise KeyboardInterrupt
-        return files.write_jsonl(path, lines)
+        return files.atomic_write(path, mode)
 
-    monkeypatch.setattr(building, "write_jsonl", interrupted)
+    monkeypatch.setattr(building, "atomic_write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         built(rows[:30], seed=1)
     assert len(written) == 3
