@@ -2,7 +2,7 @@
 
 Two texts that share a band of MinHash values are candidates (locality-sensitive hashing; Broder,
 1997); `rensa` computes the values. A text's shingles are hashed in numpy, many texts at once. Two
-shingles of one text have the same 48 bits once in a million million times, which is neglected.
+shingles of a text have the same 48 bits in one of 10^14 pairs, which is neglected.
 """
 
 from __future__ import annotations
