@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -182,6 +183,16 @@ def test_manifest_vouches_for_the_files(built: Build, rows: Rows, tmp_path: Path
         assert stated["records"] == len(found[Path(name).stem])
     source = facts["sources"]["jsonl"]["files"]
     assert source == {"rows.jsonl": files.fingerprint(tmp_path / "source" / "rows.jsonl")}
+
+
+def test_garbage_is_collected_again_after_a_build_and_after_a_failed_one(
+    built: Build, rows: Rows
+) -> None:
+    built(rows)
+    assert gc.isenabled()
+    with pytest.raises(InputError):
+        built([])
+    assert gc.isenabled()
 
 
 def test_interrupted_build_leaves_the_earlier_one_whole(
