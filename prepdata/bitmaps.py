@@ -7,7 +7,7 @@ look-up are such (Sandes et al., 2020, Bitmap Filter: Speeding up Exact Set Simi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,6 @@ SLACK = 1e-6
 LEAST_BITS = 256
 """Bits of the smallest bitmap; a set of more elements has about as many bits as elements."""
 WORD = 64
-AT_ONCE = 1 << 16
-"""Pairs compared at once: few enough for the processor's cache."""
 
 Indices = NDArray[np.int64]
 
@@ -33,6 +31,8 @@ class Bitmaps:
 
     sizes: Indices
     """Elements, of each set."""
+    widths: Indices
+    """Words of each bitmap, a power of two."""
     starts: Indices
     """Where the bitmap of each set begins in `words`."""
     words: NDArray[np.uint64]
@@ -42,13 +42,12 @@ class Bitmaps:
     def of(cls, owners: Indices, elements: NDArray[np.uint64], count: int) -> Bitmaps:
         """Return the bitmaps of `count` sets, given the owner of every element, and its hash."""
         sizes = np.bincount(owners, minlength=count)
-        bits = bits_of(sizes)
-        ends = np.cumsum(bits)
-        starts = ends - bits
-        places = starts[owners] + (elements.astype(np.int64) & (bits[owners] - 1))
-        is_set = np.bincount(places, minlength=ends[-1] if count else 0) & 1
+        widths = widths_of(sizes)
+        starts = np.cumsum(widths) - widths
+        bits = elements.astype(np.int64) & (WORD * widths - 1)[owners]
+        is_set = np.bincount(WORD * starts[owners] + bits, minlength=WORD * widths.sum()) & 1
         words = np.packbits(is_set.astype(np.uint8), bitorder="little").view("<u8")
-        return cls(sizes, starts // WORD, words)
+        return cls(sizes, widths, starts, words)
 
     @classmethod
     def joined(cls, parts: Sequence[Bitmaps]) -> Bitmaps:
@@ -57,47 +56,61 @@ class Bitmaps:
         starts = [part.starts + offset for part, offset in zip(parts, offsets, strict=True)]
         return cls(
             np.concatenate([part.sizes for part in parts]),
+            np.concatenate([part.widths for part in parts]),
             np.concatenate(starts),
             np.concatenate([part.words for part in parts]),
         )
 
     def near(self, ones: Indices, others: Indices) -> tuple[Indices, Indices]:
-        """Return those of the pairs that may be near; the others are not, for certain."""
-        kept = [self._near(ones[part], others[part]) for part in _parts(len(ones))]
-        empty = np.empty(0, np.int64)
-        return (
-            np.concatenate([empty, *(one for one, _ in kept)]),
-            np.concatenate([empty, *(other for _, other in kept)]),
-        )
+        """Return those of the pairs that may be near; the others are not, for certain.
 
-    def _near(self, ones: Indices, others: Indices) -> tuple[Indices, Indices]:
+        A set and itself are no pair.
+        """
         sizes, other_sizes = self.sizes[ones], self.sizes[others]
-        smaller, larger = np.minimum(sizes, other_sizes), np.maximum(sizes, other_sizes)
-        fits = smaller >= THRESHOLD * larger - SLACK
-        ones, others, narrow = ones[fits], others[fits], bits_of(smaller[fits])
-        most = RATE * (sizes + other_sizes)[fits] + SLACK
-        is_near = np.zeros(len(ones), bool)
-        for bits in np.unique(narrow).tolist():
-            (chosen,) = np.nonzero(narrow == bits)
-            differing = self._folded(ones[chosen], bits) ^ self._folded(others[chosen], bits)
-            is_near[chosen] = np.bitwise_count(differing).sum(axis=1) <= most[chosen]
-        return ones[is_near], others[is_near]
+        fits = (other_sizes >= THRESHOLD * sizes - SLACK) & (ones != others)
+        fits &= sizes >= THRESHOLD * other_sizes - SLACK
+        ones, others, sizes, other_sizes = (x[fits] for x in (ones, others, sizes, other_sizes))
+        narrow = np.minimum(self.widths[ones], self.widths[others])
+        most = RATE * (sizes + other_sizes) + SLACK
+        found = [
+            chosen[self._alike(ones[chosen], others[chosen], width, most[chosen])]
+            for width in np.flatnonzero(np.bincount(narrow)).tolist()
+            for chosen in (np.flatnonzero(narrow == width),)
+        ]
+        kept = np.concatenate([np.empty(0, np.int64), *found])
+        return ones[kept], others[kept]
 
-    def _folded(self, chosen: Indices, bits: int) -> NDArray[np.uint64]:
-        """Return bitmaps at a width that is theirs or half of it: (set, word)."""
-        width = bits // WORD
-        columns = self.starts[chosen][:, None] + np.arange(width)
-        words: NDArray[np.uint64] = self.words[columns]
-        (wide,) = np.nonzero(bits_of(self.sizes[chosen]) > bits)
-        words[wide] ^= self.words[columns[wide] + width]
-        return words
+    def _alike(
+        self, ones: Indices, others: Indices, width: int, most: NDArray[np.float64]
+    ) -> Indices:
+        """Return the places of the pairs that differ in at most so many bits.
+
+        Args:
+            ones: Sets whose bitmaps are of this width or twice as wide.
+            others: The other set of each pair.
+            width: In words.
+            most: Bits, of each pair.
+        """
+        places = np.arange(len(ones))
+        for word in range(0, width, 2):  # after two words, most pairs differ in too many bits
+            for each in (word, word + 1):
+                differing = self._word(ones, each, width) ^ self._word(others, each, width)
+                most = most - np.bitwise_count(differing)
+            left = np.flatnonzero(most >= 0)
+            places, ones, others, most = places[left], ones[left], others[left], most[left]
+        return places
+
+    def _word(self, sets: Indices, word: int, width: int) -> NDArray[np.uint64]:
+        """Return one word of bitmaps, of wider ones as if they were of this width."""
+        place = self.starts[sets] + word
+        found: NDArray[np.uint64] = self.words[place]
+        wide = np.flatnonzero(self.widths[sets] > width)
+        found[wide] ^= self.words[place[wide] + width]
+        return found
 
 
-def bits_of(sizes: Indices) -> Indices:
-    """Return how wide the bitmaps of sets are: powers of two, of near sets at most doubled."""
-    wide: Indices = 1 << np.ceil(np.log2(np.maximum(sizes, LEAST_BITS))).astype(np.int64)
-    return wide
-
-
-def _parts(count: int) -> Iterator[slice]:
-    return (slice(start, start + AT_ONCE) for start in range(0, count, AT_ONCE))
+def widths_of(sizes: Indices) -> Indices:
+    """Return how many words the bitmaps of sets are wide; those of near sets at most double."""
+    bits = np.maximum(sizes, LEAST_BITS)
+    widths: Indices = (1 << np.ceil(np.log2(bits)).astype(np.int64)) // WORD
+    return widths

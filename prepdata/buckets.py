@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from prepdata.bitmaps import Indices
 
-MOST_PAIRS = 1 << 20
-"""Pairs held at once, unless one text alone has more."""
+MOST_PAIRS = 1 << 16
+"""Pairs held at once, unless one text alone has more: few enough for the processor's cache."""
 
 
 class Buckets:
@@ -25,12 +25,12 @@ class Buckets:
         self._bucket, sizes = _numbered(hashes)
         self._starts = np.cumsum(sizes) - sizes
         self._filled = np.zeros(len(sizes), np.int32)
-        self._texts = np.zeros(sizes.sum(), np.int32)
+        self._texts = np.zeros(sizes.sum(), np.int64)
 
     def put(self, texts: Indices) -> None:
         """Put texts at the end of their buckets; each may be there but once."""
         buckets = self._bucket[texts]
-        order = np.argsort(buckets, axis=None, kind="stable")
+        order = np.argsort(buckets, axis=None)
         order = order[np.count_nonzero(buckets == 0) :]
         owners, filling = texts[order // buckets.shape[1]], buckets.ravel()[order]
         firsts = np.flatnonzero(np.diff(filling, prepend=0))
@@ -44,7 +44,10 @@ class Buckets:
         np.subtract.at(self._filled, buckets[buckets > 0], 1)
 
     def sharing(self, texts: Indices) -> Iterator[tuple[Indices, Indices]]:
-        """Yield pairs of a text and another that is in and shares a hash, part by part."""
+        """Yield pairs of a text and one that is in and shares a hash, part by part.
+
+        A text that is in makes a pair with itself; texts that share two hashes are two pairs.
+        """
         counts = self._filled[self._bucket[texts]]
         parts = np.cumsum(counts.sum(axis=1)) // MOST_PAIRS
         for part in np.unique(parts):
@@ -52,9 +55,7 @@ class Buckets:
             filled = counts[mine].ravel()
             shift = self._starts[self._bucket[texts[mine]].ravel()] - (np.cumsum(filled) - filled)
             others = self._texts[np.repeat(shift, filled) + np.arange(filled.sum())]
-            ones = np.repeat(texts[mine], counts[mine].sum(axis=1))
-            is_other = ones != others
-            yield ones[is_other], others[is_other].astype(np.int64)
+            yield np.repeat(texts[mine], counts[mine].sum(axis=1)), others
 
 
 def _numbered(hashes: NDArray[np.uint32]) -> tuple[NDArray[np.int32], Indices]:
@@ -66,12 +67,14 @@ def _numbered(hashes: NDArray[np.uint32]) -> tuple[NDArray[np.int32], Indices]:
     sizes = [np.zeros(1, np.int64)]
     count = 0
     for band in range(hashes.shape[1]):
-        order = np.argsort(hashes[:, band], kind="stable")
-        firsts = np.flatnonzero(np.diff(hashes[order, band].astype(np.int64), prepend=-1))
+        column = hashes[:, band].astype(np.int64)
+        order = np.argsort(column)
+        firsts = np.flatnonzero(np.diff(column[order], prepend=-1))
         alike = np.diff(firsts, append=len(order))
         is_shared = alike > 1
         numbers = np.where(is_shared, np.cumsum(is_shared) + count, 0)
-        bucket[order, band] = np.repeat(numbers, alike)
+        column[order] = np.repeat(numbers, alike)
+        bucket[:, band] = column
         sizes.append(alike[is_shared])
         count += int(is_shared.sum())
     return bucket, np.concatenate(sizes)

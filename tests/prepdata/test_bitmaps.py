@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepdata.bitmaps import AT_ONCE, LEAST_BITS, THRESHOLD, Bitmaps, bits_of
+from prepdata.bitmaps import THRESHOLD, Bitmaps, widths_of
 
 Sets = st.sets(st.integers(0, 2**64 - 1), max_size=60)
 
@@ -66,14 +66,12 @@ def test_every_bit_tells_whether_an_odd_number_of_elements_turned_it() -> None:
 
 
 def test_bitmaps_are_a_power_of_two_wide_and_no_narrower_than_the_set() -> None:
-    assert bits_of(np.array([0, 1, 256, 257, 1_000])).tolist() == [256, 256, 256, 512, 1024]
-    assert bits_of(np.array([0])).tolist() == [LEAST_BITS]
+    assert widths_of(np.array([0, 1, 256, 257, 512, 1_000])).tolist() == [4, 4, 4, 8, 8, 16]
 
 
-def test_pairs_stay_in_order_however_many_there_are() -> None:
-    bitmaps = bitmaps_of(elements(80, 1), elements(80, 2), elements(80, 1))
-    ones = np.zeros(AT_ONCE + 10, np.int64)
-    others = np.arange(AT_ONCE + 10) % 3
-    found = bitmaps.near(ones, others)
-    assert set(found[0].tolist()) == {0}
-    assert found[1].tolist() == others[others != 1].tolist()
+def test_pairs_of_all_widths_are_told_apart_at_once_and_a_set_is_no_pair_with_itself() -> None:
+    small, large = elements(80, 1), elements(900, 2)
+    bitmaps = bitmaps_of(small, large, small, elements(80, 3), large)
+    ones, others = (each.ravel() for each in np.indices((5, 5)))
+    found = zip(*(each.tolist() for each in bitmaps.near(ones, others)), strict=True)
+    assert set(found) == {(0, 2), (2, 0), (1, 4), (4, 1)}

@@ -16,7 +16,7 @@ def sharing(buckets: Buckets, *texts: int) -> set[tuple[int, int]]:
         for ones, others in buckets.sharing(np.array(texts, np.int64))
         for pair in zip(ones.tolist(), others.tolist(), strict=True)
     ]
-    return set(found)
+    return {(one, other) for one, other in found if one != other}
 
 
 def put(buckets: Buckets, *texts: int) -> None:
