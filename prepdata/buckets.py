@@ -25,7 +25,7 @@ class Buckets:
         self._bucket, sizes = _numbered(hashes)
         self._starts = np.cumsum(sizes) - sizes
         self._filled = np.zeros(len(sizes), np.int32)
-        self._texts = np.zeros(sizes.sum(), np.int64)
+        self._texts = np.zeros(sizes.sum(), np.int32)
 
     def put(self, texts: Indices) -> None:
         """Put texts at the end of their buckets; each may be there but once."""
@@ -55,7 +55,7 @@ class Buckets:
             filled = counts[mine].ravel()
             shift = self._starts[self._bucket[texts[mine]].ravel()] - (np.cumsum(filled) - filled)
             others = self._texts[np.repeat(shift, filled) + np.arange(filled.sum())]
-            yield np.repeat(texts[mine], counts[mine].sum(axis=1)), others
+            yield np.repeat(texts[mine], counts[mine].sum(axis=1)), others.astype(np.int64)
 
 
 def _numbered(hashes: NDArray[np.uint32]) -> tuple[NDArray[np.int32], Indices]:
