@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from core.errors import InputError
-from core.files import replacing, write_jsonl
+from core.files import atomic_write, replacing
 from prepdata import labels, manifest, registry
 from prepdata.config import BuildConfig
 from prepdata.records import FILES, Record, Split
@@ -41,7 +43,8 @@ def build(config: BuildConfig) -> dict[str, Any]:
     noted: Noted = {name: Counter() for name in sources}
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
-        entries = _read(sources, config, spool, dropped, noted)
+        with _no_search_for_cycles():
+            entries = _read(sources, config, spool, dropped, noted)
         entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
         entries.sort(key=lambda entry: entry.place)
         counts = manifest.Counts.of((entry.source, entry.split, entry.label) for entry in entries)
@@ -53,7 +56,8 @@ def build(config: BuildConfig) -> dict[str, Any]:
         with replacing(config.out, *FILES.values(), manifest.NAME) as folder:
             for split, name in FILES.items():
                 chosen = (entry.offset for entry in entries if entry.split == split)
-                write_jsonl(folder / name, (spool.read(offset).as_row() for offset in chosen))
+                with atomic_write(folder / name, "wb") as lines:
+                    lines.writelines(map(spool.line, chosen))
             return manifest.write(folder, config, sources, counts, dropped, noted)
 
 
@@ -133,6 +137,18 @@ def _entries(
             label=sys.intern(record.output) if source.labels is not None else "",
             place=fraction_of(record.id, f"{seed} {name}"),
         )
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Hold the garbage collector still: it would go through all entries again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _fault(record: Record) -> str:

@@ -4,72 +4,112 @@ Two records are exact duplicates when instruction and input are the same words. 
 near-duplicates when both their instructions and their inputs share at least `THRESHOLD` of their
 five-character shingles (Jaccard). In either case their instructions must name the same figures:
 "the change from 2009 to 2010" is another question than "from 2010 to 2011", and "3 + 4" than
-"3 - 4". Candidates come from sketches (`prepdata.sketches`); each is then compared in full, so that
-a near-duplicate is a fact and not an estimate. What the sketches miss stays: 64 permutations in 16
-bands find a pair at Jaccard 0.8 with probability 1 - (1 - 0.8^4)^16 = 99.98 %.
+"3 - 4". Candidates come from sketches (`prepdata.neighbours`); each is then compared in full, so
+that a near-duplicate is a fact and not an estimate. What the sketches miss stays: 64 permutations
+in 16 bands find a pair at Jaccard 0.8 with probability 1 - (1 - 0.8^4)^16 = 99.98 %.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Set
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import lru_cache
+from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
+from prepdata.bitmaps import THRESHOLD
+from prepdata.neighbours import BLOCK, Neighbours
 from prepdata.records import digest, normalised
-from prepdata.sketches import THRESHOLD, Neighbours, Sketch, sketch_of
+from prepdata.sketches import SHINGLE
 
-SHINGLE = 5
-CAPACITY = 10_000
-"""Records that an index is made for where nobody says how many there will be."""
 COMMON = 16
-"""An input that so many records share tells nothing; their instructions are sketched instead."""
+"""An input that more records share, exact repeats apart, tells nothing; their instructions are
+sketched instead."""
 FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
 """Numbers, and what is done with them."""
 
 Texts = tuple[str, str]
 """A record's instruction and input."""
+Match = tuple[str, int]
+"""What a record is, "duplicate" or "near-duplicate", and the number of the one it repeats."""
 
 
 class DuplicateIndex:
-    """The records seen so far, to be asked whether another one repeats one of them.
+    """Records by number: 0, 1, ... in the order given; those that were added are found again.
 
-    Memory grows by the hashes of a record, not by its text: the texts of candidates come from
-    `texts_of`, which is called with the number that `add` was given.
+    Memory grows by the hashes of a record, not by its text.
     """
 
-    def __init__(self, texts_of: Callable[[int], Texts], capacity: int = CAPACITY) -> None:
-        """Start empty, for about so many records."""
+    def __init__(self, texts: Iterable[Texts], texts_of: Callable[[int], Texts]) -> None:
+        """Sketch all records; `texts_of` tells the texts of a number once more."""
         self._texts_of = texts_of
-        self._exact: dict[bytes, int] = {}
-        self._by_context = Neighbours(capacity)
-        self._by_instruction = Neighbours(CAPACITY)
-        self._sharing: Counter[int] = Counter()
-        self._has_common_inputs = False
+        self._added: dict[int, int] = {}
+        self._alike = array("i")
+        self._inputs = array("q")
+        self._by_context = Neighbours(self._contexts(texts))
+        self._is_common = self._common_inputs()
+        self._by_instruction = (
+            Neighbours(map(self._instruction, range(len(self._inputs))))
+            if self._is_common.any()
+            else None
+        )
 
-    def find(self, texts: Texts) -> tuple[str, int] | None:
-        """Return ("duplicate" or "near-duplicate", number of what is repeated), or None."""
-        number = self._exact.get(_key(texts))
-        if number is not None:
-            return "duplicate", number
-        candidates = set(self._by_context.near(_sketch(_context(texts))))
-        if self._has_common_inputs:
-            candidates.update(self._by_instruction.near(_sketch(texts[0])))
-        for number in sorted(candidates):
-            if are_near(texts, self._texts_of(number)):
-                return "near-duplicate", number
+    def find(self, numbers: Iterable[int]) -> Iterator[tuple[int, Match | None]]:
+        """Yield each number with what it repeats of those added so far, or None.
+
+        The one just yielded may be added before the next is asked for.
+        """
+        waiting = iter(numbers)
+        while block := list(islice(waiting, BLOCK)):
+            self._by_context.look_up(block)
+            if self._by_instruction:
+                self._by_instruction.look_up(block)
+            for number in block:
+                yield number, self._match(number)
+
+    def add(self, number: int) -> None:
+        """Remember a record; of exact duplicates the first added is named."""
+        self._added.setdefault(self._alike[number], number)
+        if self._by_instruction and self._is_common[number]:
+            self._by_instruction.add(number)
+        else:
+            self._by_context.add(number)
+
+    def _match(self, number: int) -> Match | None:
+        first = self._added.get(self._alike[number])
+        if first is not None:
+            return "duplicate", first
+        candidates = set(self._by_context.near(number))
+        if self._by_instruction:
+            candidates.update(self._by_instruction.near(number))
+        if candidates:
+            texts = self._texts_of(number)
+            for other in sorted(candidates):
+                if are_near(texts, self._texts_of(other)):
+                    return "near-duplicate", other
         return None
 
-    def add(self, number: int, texts: Texts) -> None:
-        """Remember a record under a number; of exact duplicates the first is kept."""
-        self._exact.setdefault(_key(texts), number)
-        context = hash(_words(texts[1]))
-        if texts[1] and self._sharing[context] >= COMMON:
-            self._has_common_inputs = True
-            self._by_instruction.add(number, _sketch(texts[0]))
-        else:
-            self._sharing[context] += 1
-            self._by_context.add(number, _sketch(_context(texts)))
+    def _contexts(self, texts: Iterable[Texts]) -> Iterator[str]:
+        """Yield the context of each record, and note which are alike and which share an input."""
+        first: dict[bytes, int] = {}
+        for number, pair in enumerate(texts):
+            self._alike.append(first.setdefault(_key(pair), number))
+            self._inputs.append(hash(_words(pair[1])) if pair[1] else 0)
+            yield _words(_context(pair))
+
+    def _common_inputs(self) -> NDArray[np.bool_]:
+        """Return whether each record has an input that many others share, exact repeats apart."""
+        inputs = np.array(self._inputs)
+        is_first = np.array(self._alike) == np.arange(len(inputs))
+        shared, counts = np.unique(inputs[is_first & (inputs != 0)], return_counts=True)
+        return np.isin(inputs, shared[counts > COMMON])
+
+    def _instruction(self, number: int) -> str:
+        """Return the instruction of a record that has an input."""
+        return _words(self._texts_of(number)[0]) if self._inputs[number] else ""
 
 
 def are_near(one: Texts, other: Texts) -> bool:
@@ -115,11 +155,5 @@ def _words(text: str) -> str:
     return normalised(text) or text.strip()
 
 
-@lru_cache(maxsize=2)  # a record is looked up, then added
 def _key(texts: Texts) -> bytes:
     return bytes.fromhex(digest(*map(_words, texts), *_figures(texts[0])))[:16]
-
-
-@lru_cache(maxsize=2)
-def _sketch(text: str) -> Sketch:
-    return sketch_of(shingles(text))

@@ -15,6 +15,7 @@ from core.files import read_jsonl
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+WORDS = re.compile(r"\w+")
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
 
 
@@ -57,7 +58,7 @@ def digest(*texts: str) -> str:
 
 def normalised(text: str) -> str:
     """Return the text as duplicates are compared: NFKC, case folded, words only."""
-    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+    return " ".join(WORDS.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def read_records(path: Path) -> Iterator[Record]:

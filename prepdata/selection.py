@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from core.errors import InputError
 from prepdata.config import BuildConfig
 from prepdata.duplicates import DuplicateIndex
-from prepdata.records import Record, Split
+from prepdata.records import SPLITS, Record, Split
 from prepdata.spool import Entry, Spool
 from prompts.prompt_files import TEST_PROMPTS, read_prompts
 
@@ -28,37 +29,47 @@ def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> lis
     The test split is left as it is. From train, repeats within train and prompts of the prompt
     file that comes with the project are dropped as well.
     """
-    index = DuplicateIndex(spool.texts, len(entries))
-    origin: dict[int, str] = {}
-
-    def remember(offsets: Iterable[int], name: str) -> None:
-        for offset in offsets:
-            index.add(offset, spool.texts(offset))
-            origin[offset] = name
-
-    remember([spool.add(record) for record in _test_prompts()], TEST_PROMPTS.name)
-    kept = [entry for entry in entries if entry.split == "test"]
-    remember((entry.offset for entry in kept), "test")
+    index = _sketched(entries, spool)
+    numbers: dict[str | None, list[int]] = {split: [] for split in SPLITS}
+    for number, entry in enumerate(entries):
+        numbers[entry.split].append(number)
+    kept = numbers["test"]
+    for number in kept:
+        index.add(number)
     for split in ("validation", "train"):
-        held_out = {(entry.source, entry.group) for entry in kept}
-        chosen: list[Entry] = []
-        candidates = [entry for entry in entries if entry.split == split]
-        for entry in tqdm(candidates, desc=f"comparing {split}", disable=None, file=sys.stderr):
-            texts = spool.texts(entry.offset)
-            repeated = index.find(texts)
+        held_out = {(entries[number].source, entries[number].group) for number in kept}
+        chosen: list[int] = []
+        asked = tqdm(numbers[split], desc=f"comparing {split}", disable=None, file=sys.stderr)
+        for number, repeated in index.find(asked):
+            entry = entries[number]
             if repeated is not None:
-                kind, offset = repeated
-                dropped[entry.source][f"{split}: {kind} of {origin.get(offset, split)}"] += 1
+                kind, other = repeated
+                origin = entries[other].split if other < len(entries) else TEST_PROMPTS.name
+                dropped[entry.source][f"{split}: {kind} of {origin}"] += 1
             elif (entry.source, entry.group) in held_out:
                 dropped[entry.source][f"{split}: its group stands in a held-out split"] += 1
             else:
-                chosen.append(entry)
+                chosen.append(number)
                 if split == "train":
-                    index.add(entry.offset, texts)
+                    index.add(number)
         if split == "validation":
-            remember((entry.offset for entry in chosen), "validation")
-        kept += chosen
-    return kept
+            for number in chosen:
+                index.add(number)
+        kept = kept + chosen
+    return [entries[number] for number in kept]
+
+
+def _sketched(entries: list[Entry], spool: Spool) -> DuplicateIndex:
+    """Return an index of all entries in their order; the project's prompts follow and are added."""
+    offsets = array("Q", [entry.offset for entry in entries])
+    offsets.extend(spool.add(record) for record in _test_prompts())
+    texts = tqdm(
+        map(spool.texts, offsets), "sketching", len(offsets), file=sys.stderr, disable=None
+    )
+    index = DuplicateIndex(texts, lambda number: spool.texts(offsets[number]))
+    for number in range(len(entries), len(offsets)):
+        index.add(number)
+    return index
 
 
 def drawn(entries: list[Entry], config: BuildConfig, dropped: Dropped) -> list[Entry]:

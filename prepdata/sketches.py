@@ -1,145 +1,109 @@
 """Sketches of texts: few numbers each, from which near texts are found among very many.
 
-Two sketches that share a band of MinHash values are candidates (locality-sensitive hashing; Broder,
-1997); `rensa` computes the values. In a large set most candidates are chance hits, so each sketch
-has a bitmap as well, in which every shingle turns one bit over. Two bitmaps differ in no more bits
-than their sets in elements, which rules out most chance hits for certain, without reading a text
-(Sandes et al., 2020, Bitmap Filter: Speeding up Exact Set Similarity Joins).
+Two texts that share a band of MinHash values are candidates (locality-sensitive hashing; Broder,
+1997); `rensa` computes the values. A text's shingles are hashed in numpy, many texts at once. Two
+shingles of a text have the same 48 bits in one of 10^14 pairs, which is neglected.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
+import numpy as np
 import rensa
+from numpy.typing import NDArray
 
-THRESHOLD = 0.8
-"""Least share of shingles that two near texts have in common (Jaccard)."""
-RATE = (1 - THRESHOLD) / (1 + THRESHOLD)
-"""Elements in which two near sets may differ at most, as a share of the elements of both."""
+from prepdata.bitmaps import Bitmaps
+
+SHINGLE = 5
+"""Characters of a shingle."""
 PERMUTATIONS = 64
 BANDS = 16
 SEED = 1
 ROWS = PERMUTATIONS // BANDS
-LEAST_BITS = 256
-"""Bits of the smallest bitmap; a text of more shingles has about as many bits as shingles."""
-SLACK = 1e-6
-CROWD = 8
-"""Texts that share a band, from which it has a list of its own."""
+BATCH_CHARACTERS = 1 << 18
+BATCH_TEXTS = 1 << 16
+"""Texts sketched at once; their number and 48 bits of a hash are sorted as one."""
+FACTORS = np.array(
+    [
+        0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+        0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5, 0xFF51AFD7ED558CCD,
+    ],
+    np.uint64,
+)  # fmt: skip
+"""Odd numbers without a pattern, which hashes are made with (those of xxHash and Murmur3)."""
 
 
 @dataclass(frozen=True)
-class Sketch:
-    """What is needed of a text to find others near it."""
+class Sketches:
+    """What is needed of texts to find those near each other."""
 
-    bands: tuple[int, ...]
-    """A hash of each band of MinHash values, 32 bits."""
-    shingles: Set[str]
-    """What the text consists of."""
-
-    @cached_property
-    def keys(self) -> tuple[int, ...]:
-        """The hashes with their band in the last digit."""
-        return tuple(value * BANDS + band for band, value in enumerate(self.bands))
-
-    @cached_property
-    def bits(self) -> int:
-        """The bitmap, `bits_of` the number of shingles wide; most texts asked about need none."""
-        last, bits = bits_of(len(self.shingles)) - 1, 0
-        for value in map(hash, self.shingles):
-            bits ^= 1 << (value & last)
-        return bits
+    bands: NDArray[np.uint32]
+    """A hash of each band of MinHash values: (text, band)."""
+    bitmaps: Bitmaps
+    """Of the texts' shingles."""
 
 
-def sketch_of(shingles: Set[str]) -> Sketch:
-    """Return the sketch of a text, given its shingles."""
-    values = rensa.RMinHash(PERMUTATIONS, SEED)
-    values.update(list(shingles))
-    digest = values.digest()
-    starts = range(0, PERMUTATIONS, ROWS)
-    return Sketch(
-        bands=tuple(hash(tuple(digest[start : start + ROWS])) & 0xFFFFFFFF for start in starts),
-        shingles=shingles,
+def sketches_of(texts: Iterable[str]) -> Sketches:
+    """Return the sketches of normalised texts."""
+    parts = [_sketches(batch) for batch in _batches(texts)]
+    return Sketches(
+        bands=np.concatenate([part.bands for part in parts]),
+        bitmaps=Bitmaps.joined([part.bitmaps for part in parts]),
     )
 
 
-def bits_of(size: int) -> int:
-    """Return how wide the bitmap of so many shingles is: a power of two."""
-    return int(max(LEAST_BITS, 1 << max(0, size - 1).bit_length()))
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the texts in lists; the last one may be empty."""
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        batch.append(text)
+        characters += len(text)
+        if characters >= BATCH_CHARACTERS or len(batch) == BATCH_TEXTS:
+            yield batch
+            batch, characters = [], 0
+    yield batch
 
 
-def can_be_near(size: int, bits: int, other_size: int, other_bits: int) -> bool:
-    """Return whether two sets may share `THRESHOLD` of their shingles; False is certain."""
-    if max(size, other_size) > LEAST_BITS:
-        wide, narrow = bits_of(size), bits_of(other_size)
-        if wide < narrow:
-            wide, narrow, bits, other_bits = narrow, wide, other_bits, bits
-        while wide > narrow:
-            wide //= 2
-            bits = (bits >> wide) ^ (bits & ((1 << wide) - 1))
-    return (bits ^ other_bits).bit_count() <= RATE * (size + other_size) + SLACK
+def _sketches(texts: list[str]) -> Sketches:
+    hashes, counts = _shingle_hashes(texts)
+    ends = np.cumsum(counts)
+    offsets = np.concatenate([[0], ends]).astype(np.uint64)
+    minhash = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
+        hashes, offsets, PERMUTATIONS, SEED
+    )
+    values = np.array(minhash.to_rows(), np.uint64).reshape(-1, BANDS, ROWS)
+    bands = np.zeros((len(texts), BANDS), np.uint64)
+    for row in range(ROWS):
+        bands = (bands + values[:, :, row]) * FACTORS[0]
+    owners = np.repeat(np.arange(len(texts), dtype=np.uint64), counts)
+    keys = np.sort(owners << 48 | hashes >> 16)
+    keys = keys[np.diff(keys, prepend=np.uint64(0xFFFFFFFFFFFFFFFF)) != 0]
+    return Sketches(
+        bands=(bands >> 32).astype(np.uint32),
+        bitmaps=Bitmaps.of((keys >> 48).astype(np.int64), keys, len(texts)),
+    )
 
 
-class Neighbours:
-    """The sketches of texts, to be asked which of them may be near another.
+def _shingle_hashes(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the hashes of the texts' shingles one behind the other, and how many each text has.
 
-    A hash table of plain arrays, whose entries are chained; it takes less than half the memory of
-    `rensa`'s. A band that many texts share moves to a list of its own, which is read at once.
+    A text shorter than a shingle is one.
     """
-
-    def __init__(self, capacity: int) -> None:
-        """Start empty; more texts than `capacity` are slower to find, and found all the same."""
-        self._last = (1 << (2 * BANDS * max(capacity, BANDS)).bit_length()) - 1
-        self._heads = array("I", bytes(4 * (self._last + 1)))
-        self._next = array("I", [0] * BANDS)  # an entry is numbered text * BANDS + band; 0 ends
-        self._bands = array("I", [0] * BANDS)
-        self._crowds: dict[int, list[int]] = {}
-        self._numbers = array("Q", [0])
-        self._sizes = array("I", [0])
-        self._bits = [0]
-
-    def add(self, number: int, sketch: Sketch) -> None:
-        """Remember a text's sketch under a number."""
-        heads, last, entry = self._heads, self._last, len(self._next)
-        for key in sketch.keys:
-            crowd = self._crowds.get(key)
-            if crowd is None:
-                self._next.append(heads[key & last])
-                heads[key & last] = entry
-            else:
-                self._next.append(0)
-                crowd.append(entry // BANDS)
-            entry += 1
-        self._bands.extend(sketch.bands)
-        self._numbers.append(number)
-        self._sizes.append(len(sketch.shingles))
-        self._bits.append(sketch.bits)
-
-    def near(self, sketch: Sketch) -> Iterator[int]:
-        """Yield the numbers of the texts that share a band and are not ruled out by the bitmap."""
-        size, sizes = len(sketch.shingles), self._sizes
-        least, most = THRESHOLD * size - SLACK, size / THRESHOLD + SLACK
-        for place in self._sharing(sketch):
-            other = sizes[place]
-            if least <= other <= most and can_be_near(size, sketch.bits, other, self._bits[place]):
-                yield self._numbers[place]
-
-    def _sharing(self, sketch: Sketch) -> set[int]:
-        """Return the places of the texts that share a band."""
-        heads, chained, bands, last = self._heads, self._next, self._bands, self._last
-        places: set[int] = set()
-        for key, value in zip(sketch.keys, sketch.bands, strict=True):
-            sharing = self._crowds.get(key)
-            if sharing is None:
-                sharing, entry = [], heads[key & last]
-                while entry:  # the entries of one slot are of one band
-                    if bands[entry] == value:
-                        sharing.append(entry // BANDS)
-                    entry = chained[entry]
-                if len(sharing) > CROWD:
-                    self._crowds[key] = sharing
-            places.update(sharing)
-        return places
+    whole = [text.ljust(SHINGLE, "\0") for text in texts]
+    lengths = np.array([len(text) for text in whole], np.int64)
+    encoded = "".join(whole).encode("utf-32-le", "surrogatepass")
+    points = np.frombuffer(encoded, "<u4").astype(np.uint64)
+    count = max(0, len(points) - SHINGLE + 1)
+    hashes = np.zeros(count, np.uint64)
+    for place in range(SHINGLE):
+        hashes += points[place : place + count] * FACTORS[place]
+    hashes ^= hashes >> 32  # every character decides every bit
+    hashes *= FACTORS[SHINGLE]
+    hashes ^= hashes >> 29
+    is_inside = np.ones(count, bool)
+    ends = np.cumsum(lengths)[:-1]
+    is_inside[(ends[:, None] - np.arange(1, SHINGLE)).ravel()] = False
+    return hashes[is_inside], lengths - SHINGLE + 1

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import IO
 
 from prepdata.duplicates import Texts
 from prepdata.records import Record, Split
+
+AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
+READ = 2048
+"""Bytes read first; most records are shorter, and of a longer one as much again is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +31,34 @@ class Entry:
 
 
 class Spool:
-    """Records in a temporary file, to be read again by offset."""
+    """Records in a temporary file, as the lines they will be written as, to be read by offset."""
 
     def __init__(self, handle: IO[bytes]) -> None:
         """Write to an empty binary file opened for reading and writing."""
         self._handle = handle
         self._end = 0
-        self._is_at_end = True
+        self._is_flushed = True
 
     def add(self, record: Record) -> int:
         """Append a record and return its offset."""
         offset = self._end
-        line = json.dumps(record.as_row()).encode() + b"\n"
-        if not self._is_at_end:  # a seek empties the buffer
-            self._handle.seek(offset)
-            self._is_at_end = True
+        line = AS_JSON(record.as_row()).encode() + b"\n"
         self._handle.write(line)
+        self._is_flushed = False
         self._end += len(line)
         return offset
 
-    def read(self, offset: int) -> Record:
-        """Return the record at an offset."""
-        return Record(**self._row(offset))
+    def line(self, offset: int) -> bytes:
+        """Return the record at an offset as its line."""
+        if not self._is_flushed:
+            self._handle.flush()
+            self._is_flushed = True
+        line = b""
+        while not (end := line.find(b"\n") + 1):
+            line += os.pread(self._handle.fileno(), max(READ, len(line)), offset + len(line))
+        return line[:end]
 
     def texts(self, offset: int) -> Texts:
         """Return the instruction and input of the record at an offset."""
-        row = self._row(offset)
+        row = json.loads(self.line(offset).decode())  # bytes would be searched for their encoding
         return row["instruction"], row["input"]
-
-    def _row(self, offset: int) -> dict[str, str]:
-        self._handle.seek(offset)
-        self._is_at_end = False
-        row: dict[str, str] = json.loads(self._handle.readline().decode())
-        return row

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,16 @@ def test_manifest_vouches_for_the_files(built: Build, rows: Rows, tmp_path: Path
     assert source == {"rows.jsonl": files.fingerprint(tmp_path / "source" / "rows.jsonl")}
 
 
+def test_garbage_is_collected_again_after_a_build_and_after_a_failed_one(
+    built: Build, rows: Rows
+) -> None:
+    built(rows)
+    assert gc.isenabled()
+    with pytest.raises(InputError):
+        built([])
+    assert gc.isenabled()
+
+
 def test_interrupted_build_leaves_the_earlier_one_whole(
     built: Build, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,13 +202,13 @@ def test_interrupted_build_leaves_the_earlier_one_whole(
     before = contents(tmp_path / "data")
     written: list[Path] = []
 
-    def interrupted(path: Path, lines: Iterator[Any]) -> int:
+    def interrupted(path: Path, mode: str) -> AbstractContextManager[Any]:
         written.append(path)
         if len(written) == 3:
             raise KeyboardInterrupt
-        return files.write_jsonl(path, lines)
+        return files.atomic_write(path, mode)
 
-    monkeypatch.setattr(building, "write_jsonl", interrupted)
+    monkeypatch.setattr(building, "atomic_write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         built(rows[:30], seed=1)
     assert len(written) == 3

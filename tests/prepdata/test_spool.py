@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import tempfile
 
 from hypothesis import given
@@ -13,11 +14,13 @@ from prepdata.spool import Spool
 def test_records_are_read_back_by_offset_between_writes(texts: list[str]) -> None:
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
-        found: dict[int, Record] = {}
+        found: dict[int, str] = {}
         for number, text in enumerate(texts):
             record = Record(
                 id=str(number), task="t", instruction=text, input="i", output="o", group="g"
             )
-            found[spool.add(record)] = record
+            found[spool.add(record)] = json.dumps(record.as_row(), ensure_ascii=False)
             assert spool.texts(next(iter(found))) == (texts[0], "i")
-        assert {offset: spool.read(offset) for offset in found} == found
+        assert {offset: spool.line(offset).decode() for offset in found} == {
+            offset: f"{line}\n" for offset, line in found.items()
+        }

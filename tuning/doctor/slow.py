@@ -38,17 +38,17 @@ def check_near(folder: Folder) -> Iterator[Finding]:
     if folder.is_as_built or not folder.train:
         return
     held = [(split, each) for split, records in folder.held_out.items() for each in records]
-    texts: list[tuple[str, str]] = [(each.instruction, each.input) for _, each in held]
-    index = DuplicateIndex(texts.__getitem__, len(texts))
-    for number, pair in enumerate(texts):
-        index.add(number, pair)
     count, total = min(COMPARED, len(folder.train)) if held else 0, len(folder.train)
     compared = [folder.train[place * total // count] for place in range(count)]
+    both = [*(record for _, record in held), *compared]
+    texts = [(record.instruction, record.input) for record in both]
+    index = DuplicateIndex(texts, texts.__getitem__)
+    for number in range(len(held)):
+        index.add(number)
     pairs: dict[Split, dict[int, Record]] = {split: {} for split in folder.held_out}
-    for record in compared:
-        match = index.find((record.instruction, record.input))
+    for number, match in index.find(range(len(held), len(both))):
         if match is not None and match[0] == "near-duplicate":
-            pairs[held[match[1]][0]].setdefault(match[1], record)
+            pairs[held[match[1]][0]].setdefault(match[1], both[number])
     looked = f"{count:,} of {total:,} train records were compared"
     is_part = 0 < count < total
     for split, found_here in pairs.items():

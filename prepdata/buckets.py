@@ -1,0 +1,80 @@
+"""Buckets of texts that share a hash, filled and read many texts at once.
+
+All hashes are known from the start, so the buckets lie in one array, each with room for all that
+may come; a hash that one text alone has needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prepdata.bitmaps import Indices
+
+MOST_PAIRS = 1 << 16
+"""Pairs held at once, unless one text alone has more: few enough for the processor's cache."""
+
+
+class Buckets:
+    """Which texts share a hash with which of those that were put in."""
+
+    def __init__(self, hashes: NDArray[np.uint32]) -> None:
+        """Make room for the hashes, (text, band); only those of one band are compared."""
+        self._bucket, sizes = _numbered(hashes)
+        self._starts = np.cumsum(sizes) - sizes
+        self._filled = np.zeros(len(sizes), np.int32)
+        self._texts = np.zeros(sizes.sum(), np.int32)
+
+    def put(self, texts: Indices) -> None:
+        """Put texts at the end of their buckets; each may be there but once."""
+        buckets = self._bucket[texts]
+        order = np.argsort(buckets, axis=None)
+        order = order[np.count_nonzero(buckets == 0) :]
+        owners, filling = texts[order // buckets.shape[1]], buckets.ravel()[order]
+        firsts = np.flatnonzero(np.diff(filling, prepend=0))
+        rank = np.arange(len(order)) - np.repeat(firsts, np.diff(firsts, append=len(order)))
+        self._texts[self._starts[filling] + self._filled[filling] + rank] = owners
+        np.add.at(self._filled, filling, 1)
+
+    def take_last(self, texts: Indices) -> None:
+        """Take the texts out again that were put in last."""
+        buckets = self._bucket[texts]
+        np.subtract.at(self._filled, buckets[buckets > 0], 1)
+
+    def sharing(self, texts: Indices) -> Iterator[tuple[Indices, Indices]]:
+        """Yield pairs of a text and one that is in and shares a hash, part by part.
+
+        A text that is in makes a pair with itself; texts that share two hashes are two pairs.
+        """
+        counts = self._filled[self._bucket[texts]]
+        parts = np.cumsum(counts.sum(axis=1)) // MOST_PAIRS
+        for part in np.unique(parts):
+            mine = parts == part
+            filled = counts[mine].ravel()
+            shift = self._starts[self._bucket[texts[mine]].ravel()] - (np.cumsum(filled) - filled)
+            others = self._texts[np.repeat(shift, filled) + np.arange(filled.sum())]
+            yield np.repeat(texts[mine], counts[mine].sum(axis=1)), others.astype(np.int64)
+
+
+def _numbered(hashes: NDArray[np.uint32]) -> tuple[NDArray[np.int32], Indices]:
+    """Return the bucket of every hash, (text, band), and how many texts each bucket is for.
+
+    Bucket 0 stands for the hashes of one text alone and has no room.
+    """
+    bucket = np.zeros(hashes.shape, np.int32)
+    sizes = [np.zeros(1, np.int64)]
+    count = 0
+    for band in range(hashes.shape[1]):
+        column = hashes[:, band].astype(np.int64)
+        order = np.argsort(column)
+        firsts = np.flatnonzero(np.diff(column[order], prepend=-1))
+        alike = np.diff(firsts, append=len(order))
+        is_shared = alike > 1
+        numbers = np.where(is_shared, np.cumsum(is_shared) + count, 0)
+        column[order] = np.repeat(numbers, alike)
+        bucket[:, band] = column
+        sizes.append(alike[is_shared])
+        count += int(is_shared.sum())
+    return bucket, np.concatenate(sizes)

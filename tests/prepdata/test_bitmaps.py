@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prepdata.bitmaps import THRESHOLD, Bitmaps, widths_of
+
+Sets = st.sets(st.integers(0, 2**64 - 1), max_size=60)
+
+
+def elements(count: int, seed: int) -> set[int]:
+    draw = random.Random(seed)
+    return {draw.getrandbits(64) for _ in range(count)}
+
+
+def jaccard(one: set[int], other: set[int]) -> float:
+    return len(one & other) / len(one | other) if one | other else 1.0
+
+
+def bitmaps_of(*sets: set[int]) -> Bitmaps:
+    """Return the bitmaps of all, each computed by itself."""
+    return Bitmaps.joined(
+        [
+            Bitmaps.of(np.zeros(len(each), np.int64), np.array([*each], np.uint64), 1)
+            for each in sets
+        ]
+    )
+
+
+def may_be_near(one: set[int], other: set[int]) -> bool:
+    ones, _ = bitmaps_of(elements(300, 0), one, other).near(np.array([1]), np.array([2]))
+    return bool(len(ones))
+
+
+@given(Sets, Sets, Sets)
+def test_near_sets_are_never_ruled_out(common: set[int], one: set[int], other: set[int]) -> None:
+    if jaccard(common | one, common | other) >= THRESHOLD:
+        assert may_be_near(common | one, common | other)
+
+
+@pytest.mark.parametrize("size", [3, 100, 205, 256, 257, 500, 511, 512, 513, 1_000, 3_000])
+def test_near_sets_are_not_ruled_out_where_their_bitmaps_are_of_two_widths(size: int) -> None:
+    common = elements(size, 1)
+    least = int(size / THRESHOLD)
+    wider = common | elements(least - size, 2)
+    assert jaccard(common, wider) >= THRESHOLD
+    assert may_be_near(common, wider) and may_be_near(wider, common)
+
+
+@pytest.mark.parametrize("size", [60, 250, 2_000])
+def test_chance_hits_are_ruled_out(size: int) -> None:
+    shared = elements(size // 4, 0)
+    assert not may_be_near(shared | elements(size, 1), shared | elements(size, 2))
+    assert not may_be_near(elements(size, 1) | elements(size // 3, 2), elements(size, 1))
+
+
+def test_every_bit_tells_whether_an_odd_number_of_elements_turned_it() -> None:
+    owners, values = np.array([0, 1, 1, 1, 1]), np.array([3, 65, 7, 64, 256 + 7], np.uint64)
+    bitmaps = Bitmaps.of(owners, values, 3)
+    assert bitmaps.sizes.tolist() == [1, 4, 0]
+    assert bitmaps.words.tolist() == [8, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0]
+
+
+def test_bitmaps_are_a_power_of_two_wide_and_no_narrower_than_the_set() -> None:
+    assert widths_of(np.array([0, 1, 256, 257, 512, 1_000])).tolist() == [4, 4, 4, 8, 8, 16]
+
+
+def test_pairs_of_all_widths_are_told_apart_at_once_and_a_set_is_no_pair_with_itself() -> None:
+    small, large = elements(80, 1), elements(900, 2)
+    bitmaps = bitmaps_of(small, large, small, elements(80, 3), large)
+    ones, others = (each.ravel() for each in np.indices((5, 5)))
+    found = zip(*(each.tolist() for each in bitmaps.near(ones, others)), strict=True)
+    assert set(found) == {(0, 2), (2, 0), (1, 4), (4, 1)}
