@@ -27,90 +27,93 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Bitmaps:
-    """The bitmaps and sizes of sets."""
+    """Sets, each known by its place: where its size and, behind it, its bitmap stand in `words`.
 
-    sizes: Indices
-    """Elements, of each set."""
-    widths: Indices
-    """Words of each bitmap, a power of two."""
-    starts: Indices
-    """Where the bitmap of each set begins in `words`."""
+    A look-up jumps about in memory, which takes longer than to compare; so what is needed of a set
+    stands together.
+    """
+
+    places: Indices
+    """Of each set, ascending."""
     words: NDArray[np.uint64]
-    """The bits of all, one bitmap behind the other."""
 
     @classmethod
     def of(cls, owners: Indices, elements: NDArray[np.uint64], count: int) -> Bitmaps:
         """Return the bitmaps of `count` sets, given the owner of every element, and its hash."""
         sizes = np.bincount(owners, minlength=count)
-        widths = widths_of(sizes)
-        starts = np.cumsum(widths) - widths
+        widths = _widths(sizes)
+        ends = np.cumsum(1 + widths)
+        places = ends - widths - 1
         bits = elements.astype(np.int64) & (WORD * widths - 1)[owners]
-        is_set = np.bincount(WORD * starts[owners] + bits, minlength=WORD * widths.sum()) & 1
-        words = np.packbits(is_set.astype(np.uint8), bitorder="little").view("<u8")
-        return cls(sizes, widths, starts, words)
+        turned = np.bincount(
+            WORD * (places + 1)[owners] + bits, minlength=WORD * (1 + widths).sum()
+        )
+        words = np.packbits((turned & 1).astype(np.uint8), bitorder="little").view("<u8")
+        words[places] = sizes
+        return cls(places, words)
 
     @classmethod
     def joined(cls, parts: Sequence[Bitmaps]) -> Bitmaps:
         """Return all as one."""
         offsets = np.cumsum([0, *(len(part.words) for part in parts)])[:-1]
-        starts = [part.starts + offset for part, offset in zip(parts, offsets, strict=True)]
-        return cls(
-            np.concatenate([part.sizes for part in parts]),
-            np.concatenate([part.widths for part in parts]),
-            np.concatenate(starts),
-            np.concatenate([part.words for part in parts]),
-        )
+        places = [part.places + offset for part, offset in zip(parts, offsets, strict=True)]
+        return cls(np.concatenate(places), np.concatenate([part.words for part in parts]))
 
     def near(self, ones: Indices, others: Indices) -> tuple[Indices, Indices]:
         """Return those of the pairs that may be near; the others are not, for certain.
 
-        A set and itself are no pair.
+        All sets are given by their places. A set and itself are no pair.
         """
-        sizes, other_sizes = self.sizes[ones], self.sizes[others]
+        sizes, other_sizes = (self.words[places].astype(np.int64) for places in (ones, others))
         fits = (other_sizes >= THRESHOLD * sizes - SLACK) & (ones != others)
         fits &= sizes >= THRESHOLD * other_sizes - SLACK
         ones, others, sizes, other_sizes = (x[fits] for x in (ones, others, sizes, other_sizes))
-        narrow = np.minimum(self.widths[ones], self.widths[others])
         most = RATE * (sizes + other_sizes) + SLACK
-        found = [
-            chosen[self._alike(ones[chosen], others[chosen], width, most[chosen])]
-            for width in np.flatnonzero(np.bincount(narrow)).tolist()
-            for chosen in (np.flatnonzero(narrow == width),)
-        ]
-        kept = np.concatenate([np.empty(0, np.int64), *found])
-        return ones[kept], others[kept]
+        is_less = sizes <= other_sizes
+        small, large = np.where(is_less, ones, others), np.where(is_less, others, ones)
+        narrow = _widths(np.minimum(sizes, other_sizes))
+        is_wider = _widths(np.maximum(sizes, other_sizes)) > narrow
+        kept = [np.empty(0, np.int64)]
+        for width in np.flatnonzero(np.bincount(narrow)).tolist():
+            for is_folded in (False, True):
+                chosen = np.flatnonzero((narrow == width) & (is_wider == is_folded))
+                alike = self._alike(small[chosen], large[chosen], most[chosen], width, is_folded)
+                kept.append(chosen[alike])
+        found = np.concatenate(kept)
+        return ones[found], others[found]
 
     def _alike(
-        self, ones: Indices, others: Indices, width: int, most: NDArray[np.float64]
+        self,
+        small: Indices,
+        large: Indices,
+        most: NDArray[np.float64],
+        width: int,
+        is_folded: bool,
     ) -> Indices:
-        """Return the places of the pairs that differ in at most so many bits.
+        """Return which of the pairs differ in at most so many bits.
 
         Args:
-            ones: Sets whose bitmaps are of this width or twice as wide.
-            others: The other set of each pair.
-            width: In words.
+            small: Places of sets.
+            large: The other set of each pair.
             most: Bits, of each pair.
+            width: Words of the smaller set's bitmap.
+            is_folded: Whether the other's has twice as many, of which the second half is laid over
+                the first.
         """
-        places = np.arange(len(ones))
-        for word in range(0, width, 2):  # after two words, most pairs differ in too many bits
+        found = np.arange(len(small))
+        for word in range(1, 1 + width, 2):  # after two words, most pairs differ in too many bits
             for each in (word, word + 1):
-                differing = self._word(ones, each, width) ^ self._word(others, each, width)
+                differing = self.words[small + each] ^ self.words[large + each]
+                if is_folded:
+                    differing ^= self.words[large + each + width]
                 most = most - np.bitwise_count(differing)
             left = np.flatnonzero(most >= 0)
-            places, ones, others, most = places[left], ones[left], others[left], most[left]
-        return places
-
-    def _word(self, sets: Indices, word: int, width: int) -> NDArray[np.uint64]:
-        """Return one word of bitmaps, of wider ones as if they were of this width."""
-        place = self.starts[sets] + word
-        found: NDArray[np.uint64] = self.words[place]
-        wide = np.flatnonzero(self.widths[sets] > width)
-        found[wide] ^= self.words[place[wide] + width]
+            found, small, large, most = found[left], small[left], large[left], most[left]
         return found
 
 
-def widths_of(sizes: Indices) -> Indices:
-    """Return how many words the bitmaps of sets are wide; those of near sets at most double."""
+def _widths(sizes: Indices) -> Indices:
+    """Return how many words the bitmaps of sets have, powers of two; those of near sets double."""
     bits = np.maximum(sizes, LEAST_BITS)
     widths: Indices = (1 << np.ceil(np.log2(bits)).astype(np.int64)) // WORD
     return widths

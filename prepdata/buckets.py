@@ -20,22 +20,28 @@ MOST_PAIRS = 1 << 16
 class Buckets:
     """Which texts share a hash with which of those that were put in."""
 
-    def __init__(self, hashes: NDArray[np.uint32]) -> None:
-        """Make room for the hashes, (text, band); only those of one band are compared."""
+    def __init__(self, hashes: NDArray[np.uint32], names: Indices) -> None:
+        """Make room for the hashes, (text, band); only those of one band are compared.
+
+        Args:
+            hashes: Of the texts 0, 1, ...
+            names: A number for each text, which it is told by.
+        """
+        self._names = names
         self._bucket, sizes = _numbered(hashes)
         self._starts = np.cumsum(sizes) - sizes
         self._filled = np.zeros(len(sizes), np.int32)
-        self._texts = np.zeros(sizes.sum(), np.int32)
+        self._held = np.zeros(sizes.sum(), np.int32 if names.max(initial=0) < 1 << 31 else np.int64)
 
     def put(self, texts: Indices) -> None:
         """Put texts at the end of their buckets; each may be there but once."""
         buckets = self._bucket[texts]
         order = np.argsort(buckets, axis=None)
         order = order[np.count_nonzero(buckets == 0) :]
-        owners, filling = texts[order // buckets.shape[1]], buckets.ravel()[order]
+        owners, filling = self._names[texts][order // buckets.shape[1]], buckets.ravel()[order]
         firsts = np.flatnonzero(np.diff(filling, prepend=0))
         rank = np.arange(len(order)) - np.repeat(firsts, np.diff(firsts, append=len(order)))
-        self._texts[self._starts[filling] + self._filled[filling] + rank] = owners
+        self._held[self._starts[filling] + self._filled[filling] + rank] = owners
         np.add.at(self._filled, filling, 1)
 
     def take_last(self, texts: Indices) -> None:
@@ -44,7 +50,7 @@ class Buckets:
         np.subtract.at(self._filled, buckets[buckets > 0], 1)
 
     def sharing(self, texts: Indices) -> Iterator[tuple[Indices, Indices]]:
-        """Yield pairs of a text and one that is in and shares a hash, part by part.
+        """Yield pairs of a text and one that is in and shares a hash, part by part, by name.
 
         A text that is in makes a pair with itself; texts that share two hashes are two pairs.
         """
@@ -54,8 +60,11 @@ class Buckets:
             mine = parts == part
             filled = counts[mine].ravel()
             shift = self._starts[self._bucket[texts[mine]].ravel()] - (np.cumsum(filled) - filled)
-            others = self._texts[np.repeat(shift, filled) + np.arange(filled.sum())]
-            yield np.repeat(texts[mine], counts[mine].sum(axis=1)), others.astype(np.int64)
+            others = self._held[np.repeat(shift, filled) + np.arange(filled.sum())]
+            yield (
+                np.repeat(self._names[texts[mine]], counts[mine].sum(axis=1)),
+                others.astype(np.int64),
+            )
 
 
 def _numbered(hashes: NDArray[np.uint32]) -> tuple[NDArray[np.int32], Indices]:

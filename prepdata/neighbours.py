@@ -31,7 +31,7 @@ class Neighbours:
         self._distinct = array("i")
         sketches = sketches_of(self._first_seen(texts))
         self._bitmaps = sketches.bitmaps
-        self._buckets = Buckets(sketches.bands)
+        self._buckets = Buckets(sketches.bands, sketches.bitmaps.places)
         self._latest = array("i", [NOBODY]) * len(sketches.bands)
         self._before = array("i", [NOBODY]) * len(self._distinct)
         self._waiting: list[int] = []
@@ -58,8 +58,8 @@ class Neighbours:
         self._buckets.put(np.array(self._block, np.int64))
         self._found = defaultdict(list)
         for pairs in self._buckets.sharing(np.array(list(asked), np.int64)):
-            ones, others = self._bitmaps.near(*pairs)
-            for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+            near = np.searchsorted(self._bitmaps.places, self._bitmaps.near(*pairs))
+            for one, other in near.T.tolist():
                 self._found[one].append(other)
 
     def near(self, number: int) -> Iterator[int]:

@@ -4,17 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from prepdata.buckets import Buckets
 
 HASHES = np.array([[1, 5], [1, 6], [2, 5], [1, 1], [9, 9]], np.uint32)
 
 
+def buckets_of(hashes: NDArray[np.uint32]) -> Buckets:
+    """Return empty buckets for texts that are told by ten times their number."""
+    return Buckets(hashes, 10 * np.arange(len(hashes)))
+
+
 def sharing(buckets: Buckets, *texts: int) -> set[tuple[int, int]]:
     found = [
-        pair
+        (one // 10, other // 10)
         for ones, others in buckets.sharing(np.array(texts, np.int64))
-        for pair in zip(ones.tolist(), others.tolist(), strict=True)
+        for one, other in zip(ones.tolist(), others.tolist(), strict=True)
     ]
     return {(one, other) for one, other in found if one != other}
 
@@ -24,7 +30,7 @@ def put(buckets: Buckets, *texts: int) -> None:
 
 
 def test_texts_that_were_put_in_are_found_by_a_shared_hash_of_one_band() -> None:
-    buckets = Buckets(HASHES)
+    buckets = buckets_of(HASHES)
     assert sharing(buckets, 0, 1, 2, 3, 4) == set()
     put(buckets, 0, 4)
     assert sharing(buckets, 0, 1, 2, 3, 4) == {(1, 0), (2, 0), (3, 0)}
@@ -33,7 +39,7 @@ def test_texts_that_were_put_in_are_found_by_a_shared_hash_of_one_band() -> None
 
 
 def test_texts_put_last_can_be_taken_out() -> None:
-    buckets = Buckets(HASHES)
+    buckets = buckets_of(HASHES)
     put(buckets, 0)
     put(buckets, 1, 2)
     buckets.take_last(np.array([2, 1]))
@@ -43,7 +49,7 @@ def test_texts_put_last_can_be_taken_out() -> None:
 
 
 def test_no_texts_share_nothing() -> None:
-    buckets = Buckets(np.empty((0, 2), np.uint32))
+    buckets = buckets_of(np.empty((0, 2), np.uint32))
     put(buckets)
     assert sharing(buckets) == set()
 
@@ -59,7 +65,7 @@ def test_all_pairs_are_found_whatever_is_held_at_once(
     inside = data.draw(st.sets(st.integers(0, len(rows) - 1)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("prepdata.buckets.MOST_PAIRS", most)
-        buckets = Buckets(np.array(rows, np.uint32))
+        buckets = buckets_of(np.array(rows, np.uint32))
         put(buckets, *inside)
         assert sharing(buckets, *range(len(rows))) == {
             (one, other)

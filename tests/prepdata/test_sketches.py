@@ -18,7 +18,8 @@ TEXTS = ["", "a", "abcd", "abcde", "abcdef", "aaaaaaaaaa", "ä日本語xyz", "\u
 
 
 def test_sizes_are_the_numbers_of_different_shingles() -> None:
-    sizes = sketches_of(TEXTS).bitmaps.sizes.tolist()
+    bitmaps = sketches_of(TEXTS).bitmaps
+    sizes = bitmaps.words[bitmaps.places].tolist()
     assert sizes[1:] == [len(shingles(each)) for each in TEXTS[1:]]
     assert sizes[0] == 1  # an empty text counts as one shingle, of its own
 
@@ -32,7 +33,7 @@ def test_a_text_has_the_same_sketch_whatever_stands_beside_it(
     assert np.array_equal(together.bands, apart.bands)
     assert together.bands.shape == (len(TEXTS), BANDS)
     assert np.array_equal(together.bitmaps.words, apart.bitmaps.words)
-    assert np.array_equal(together.bitmaps.starts, apart.bitmaps.starts)
+    assert np.array_equal(together.bitmaps.places, apart.bitmaps.places)
 
 
 def test_no_texts_have_no_sketches() -> None:
