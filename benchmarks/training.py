@@ -134,6 +134,7 @@ def _share(told: str, spent: Any, took: Timing, rates: list[float], least: float
         "tokens_seen": spent.tokens,
         "positions_seen": spent.positions,
         "flops": spent.flops,
+        "head_flops": spent.head_flops,
         "train_seconds": took.seconds,
     }
     kind = "bfloat16" if uses_bf16("auto", "cpu") else "float32"

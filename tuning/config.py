@@ -101,7 +101,7 @@ class TuneConfig:
     """Multiply in bfloat16 under autocast; auto does where the hardware has instructions for it."""
     no_fast_path: tuple[str, ...] = ()
     """Leave out a faster way of computing the same on a CPU: allocator, attention, dropout, gelu,
-    head, linear or padding. May be repeated."""
+    head, linear or packing. May be repeated."""
     seed: int = 42
     """For the adapter's first weights, dropout and the order of the examples."""
     overwrite: bool = False

@@ -6,7 +6,9 @@ weight is trained: a frozen weight needs no gradient of its own, and what lies b
 trained layer is not reached at all. Attention costs 4 x heads x width per pair of positions of a
 row forward, masked pairs included, and twice that backward. Activation checkpointing repeats the
 forward pass of the layers. The output head costs what goes through it: with the compact loss only
-the positions that are trained on. Padding and virtual tokens are positions like any other.
+the positions that are trained on. Padding and virtual tokens are positions like any other; in a
+batch that is packed (tuning/fast/packing.py) there is no padding, and a common beginning is there
+once.
 
 Left out: what costs no matrix product (norms, activations, softmax, lookups, the optimizer, the
 dequantisation of 4-bit weights), DoRA's norms, AdaLoRA's penalty, and evaluations.
@@ -46,8 +48,11 @@ class Rates:
             tokens: Of each, padding included.
         """
         positions = tokens + self.virtual
-        one = positions * self.per_position + self.per_row + positions**2 * self.per_pair
-        return rows * one
+        return rows * (self.packed(positions, positions**2) + self.per_row)
+
+    def packed(self, positions: int, pairs: int) -> int:
+        """Return those of so many positions, and pairs of them in matrices of attention."""
+        return positions * self.per_position + pairs * self.per_pair
 
 
 def rates_of(model: Any, *, is_checkpointing: bool = False) -> Rates:

@@ -35,11 +35,16 @@ def speed(result: Mapping[str, Any], rate: float) -> dict[str, float]:
     """Return useful tokens per second, and the share of the limit that their operations take.
 
     Args:
-        result: Of a run: `tokens_seen`, `positions_seen` (with padding), `flops`, `train_seconds`.
+        result: Of a run: `tokens_seen`, `positions_seen` (with padding, and what a packed batch
+            begins with once), `flops`, of which `head_flops`, and `train_seconds`. The operations
+            of the useful tokens are those of the layers by token instead of by position, so that
+            sharing can lead beyond the limit, and the output head's.
         rate: Of the machine's matrix products, in operations per second.
     """
     seconds = result["train_seconds"] or float("inf")
-    useful = result["flops"] * result["tokens_seen"] / max(1, result["positions_seen"])
+    layers = result["flops"] - result["head_flops"]
+    useful = layers * result["tokens_seen"] / max(1, result["positions_seen"])
+    useful += result["head_flops"]
     return {
         "tokens_per_second": round(result["tokens_seen"] / seconds, 1),
         "matrix_flops_per_second": round(rate),

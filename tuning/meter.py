@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 
 from core.errors import InputError
 from core.files import read_json, write_json
+from tuning.fast.packing import Packing
 from tuning.flops import rates_of
 
 NAME = "spent.json"
@@ -28,13 +29,16 @@ class Spent:
     gpu_seconds: float = 0.0
     """Wall clock of steps on a GPU."""
     tokens: int = 0
-    """Read, padding not counted."""
+    """Of the texts that were read, padding not counted."""
     positions: int = 0
-    """The same with padding and virtual tokens."""
+    """What the layers computed for them: padding and virtual tokens too, but what the texts of a
+    packed batch begin with only once."""
     examples: int = 0
     """Trained on, every pass counted."""
     flops: int = 0
     """Operations, by the rule of tuning/flops.py."""
+    head_flops: int = 0
+    """Those of the output head among them."""
 
 
 class Meter(TrainerCallback):  # type: ignore[misc]
@@ -54,6 +58,8 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self._rates = rates_of(
             self._model, is_checkpointing=bool(trainer.args.activation_checkpointing)
         )
+        self._packing: Packing | None = None
+        inner.base_model.register_forward_pre_hook(self._note_packing, with_kwargs=True)
         inner.get_input_embeddings().register_forward_hook(self._read)
         if inner.get_output_embeddings() is not None:
             inner.get_output_embeddings().register_forward_hook(self._put_out)
@@ -97,9 +103,19 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         if folder.is_dir():
             write_json(folder / NAME, asdict(self.spent))
 
+    def _note_packing(self, module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._packing = named.get("packing")
+
     def _read(self, module: Any, given: tuple[Any, ...], result: Any) -> None:
         """Count a batch that the model reads: every one looks its tokens up once."""
-        if self._model.training and self._began is not None and given[0].dim() == 2:
+        if not self._model.training or self._began is None or given[0].dim() != 2:
+            return
+        if self._packing is not None:
+            positions, pairs = self._packing.positions, self._packing.pairs
+            self.spent.examples += len(self._packing.rests)
+            self.spent.positions += positions
+            self.spent.flops += self._rates.packed(positions, pairs)
+        else:
             rows, tokens = given[0].shape
             self.spent.examples += rows
             self.spent.positions += rows * (tokens + self._rates.virtual)
@@ -109,6 +125,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         """Count the positions that go through the output head."""
         if self._model.training and self._began is not None:
             outputs = given[0].numel() // given[0].shape[-1]
+            self.spent.head_flops += outputs * self._rates.per_output
             self.spent.flops += outputs * self._rates.per_output
 
 

@@ -20,14 +20,12 @@ from trl import SFTTrainer
 
 from tuning.adapted import is_seen_through
 from tuning.examples import IGNORED
-from tuning.fast.padding import parts
+from tuning.fast.packing import packing
 from tuning.run_trainer import RunTrainer
 from tuning.unlikelihood import prices, used_before
 
 Weighting = Literal["example", "token"]
 
-TENSORS = ("input_ids", "attention_mask", "labels")
-"""Of a batch, all of shape (batch, tokens)."""
 COMPACT_DEVICES = ("cuda", "xpu")
 """Where TRL leaves the untrained positions out by itself."""
 
@@ -166,20 +164,6 @@ def completion_losses(
             need to go through the head.
         unlikelihood: Weight of the price of repeating, which is added.
     """
-    if not hasattr(_core(model), "leaves_padding_out"):
-        return _losses(model, inputs, is_short, unlikelihood)
-    lengths = inputs["attention_mask"].sum(1).tolist()
-    found = []
-    for rows in parts(lengths):
-        part = {name: inputs[name][rows, : lengths[rows[0]]] for name in TENSORS}
-        losses, examples = _losses(model, part, is_short, unlikelihood)
-        found.append((losses, torch.tensor(rows)[examples]))
-    return torch.cat([each for each, _ in found]), torch.cat([each for _, each in found])
-
-
-def _losses(
-    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool, unlikelihood: float
-) -> tuple[torch.Tensor, torch.Tensor]:
     head, states, targets, examples = _trained(model, inputs, is_short)
     used = used_before(targets, examples) if unlikelihood else None
     if hasattr(head, "takes_targets"):  # see tuning/fast/head.py
@@ -211,17 +195,34 @@ def _trained(
     model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
 ) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return what gives the logits of the trained tokens, from what, their targets and examples."""
-    given = {name: inputs[name] for name in TENSORS[:2]}
+    given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
     targets = inputs["labels"][:, 1:]
     trained = targets != IGNORED
-    if is_short:
-        core = _core(model)
-        head = core.get_output_embeddings()
-        states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1]
+    examples, tokens = trained.nonzero(as_tuple=True)
+    core = _core(model)
+    head = core.get_output_embeddings() if is_short else nn.Identity()
+    if is_short and hasattr(core, "takes_packing"):  # see tuning/fast/packing.py
+        states = _packed_states(core.base_model, given, examples, tokens)
+    elif is_short:
+        states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
     else:
-        head = nn.Identity()
-        states = model(**given, use_cache=False).logits[:, -inputs["labels"].shape[1] : -1]
-    return head, states[trained], targets[trained], trained.nonzero()[:, 0]
+        logits = model(**given, use_cache=False).logits
+        states = logits[:, -inputs["labels"].shape[1] : -1][trained]
+    return head, states, targets[trained], examples
+
+
+def _packed_states(
+    model: Any, given: Mapping[str, torch.Tensor], examples: torch.Tensor, tokens: torch.Tensor
+) -> torch.Tensor:
+    """Return the last hidden states of so many tokens; the batch goes through as one row."""
+    ids, mask = given["input_ids"], given["attention_mask"]
+    found = packing(ids, mask.sum(1).tolist())
+    places = torch.arange(ids.shape[1]).expand_as(ids)
+    states = model(
+        input_ids=found.row(ids), position_ids=found.row(places), packing=found, use_cache=False
+    ).last_hidden_state[0]
+    picked: torch.Tensor = states[found.places(examples, tokens)]
+    return picked
 
 
 def sum_of_means(losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:

@@ -130,6 +130,7 @@ def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> 
         "tokens_seen": int(state.num_input_tokens_seen),
         "positions_seen": spent.positions,
         "flops": spent.flops,
+        "head_flops": spent.head_flops,
         "train_seconds": round(spent.seconds, 2),
         "cpu_seconds": round(spent.cpu_seconds, 2),
         **({"gpu_seconds": round(spent.gpu_seconds, 2)} if spent.gpu_seconds else {}),

@@ -115,9 +115,12 @@ def test_resumed_training_keeps_its_budget(
 
 @pytest.mark.slow
 def test_counts_are_those_of_the_batches(settings: Settings) -> None:
-    result = quietly(settings(num_train_epochs=2)).facts["result"]
+    result = quietly(settings(num_train_epochs=2, no_fast_path=("packing",))).facts["result"]
     assert result["examples_seen"] == 48
     assert result["positions_seen"] >= result["tokens_seen"]
+    packed = quietly(settings(name="packed", num_train_epochs=2)).facts["result"]
+    assert packed["examples_seen"] == 48
+    assert packed["tokens_seen"] == result["tokens_seen"] > packed["positions_seen"]
     assert result["train_seconds"] <= result["wall_seconds"]
 
 

@@ -80,8 +80,9 @@ def test_run_json_says_what_is_needed_to_repeat_and_to_judge(
     assert result["examples_seen"] == 12 * counts["examples"] == 12 * 24
     assert result["tokens_seen"] == 12 * counts["tokens"]
     total = facts["parameters"]["total"]
-    assert result["tokens_seen"] <= result["positions_seen"] < 1.5 * result["tokens_seen"]
+    assert 0.5 * result["tokens_seen"] < result["positions_seen"] < result["tokens_seen"]
     assert 2 * total < result["flops"] / result["positions_seen"] < 6 * total
+    assert 0 < result["head_flops"] < result["flops"]
     assert facts["ended_by"] == "steps"
     assert 0 < result["train_seconds"] <= result["wall_seconds"]
     assert 0 < result["wall_seconds"] < 100

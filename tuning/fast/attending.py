@@ -1,7 +1,8 @@
 """Letting a transformers model attend by tuning/fast/attention.py.
 
 Decoders get no padding mask at all: what stands after a text is seen by none of its tokens, where
-batches are padded on the right. Encoders get which keys are padding.
+batches are padded on the right; and they take batches packed into one row. Encoders get which keys
+are padding.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
-from tuning.fast.attention import attention
+from tuning.fast.attention import BOTH_WAYS, CAUSAL, attention
+from tuning.fast.packed import attend_packed
+from tuning.fast.packing import Packing
 from tuning.fast.precision import multiplied_in
 from tuning.fast.swap import Undo
 
@@ -23,8 +26,6 @@ DECODERS = ("gpt2", "llama", "qwen2")
 """Their attention is causal and nothing else, unless a window is set."""
 ENCODERS = ("bert", "distilbert", "roberta")
 """They see everything but the padding, unless they are set to be decoders."""
-CAUSAL, BOTH_WAYS = "tuneproof_causal", "tuneproof_both_ways"
-"""Names under which transformers finds these ways; the first has no mask function: no mask."""
 
 
 def replace(model: nn.Module) -> list[Undo]:
@@ -66,6 +67,7 @@ def _attend(
     scaling: float | None = None,
     *,
     is_causal: bool,
+    packing: Packing | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend as transformers asks: (batch, heads, tokens, width) in, (batch, tokens, ...) out."""
@@ -73,13 +75,18 @@ def _attend(
         key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     batch, heads, count, width = query.shape
     dtype = multiplied_in(query)
+    scale = width**-0.5 if scaling is None else scaling
+    if packing is not None:
+        row = [each[0].to(dtype) for each in (query, key, value)]
+        with torch.autocast(query.device.type, enabled=False):
+            packed = attend_packed(row[0], row[1], row[2], packing, scale, dropout)
+        return packed.transpose(0, 1)[None], None
     joined = [each.to(dtype).reshape(batch * heads, -1, width) for each in (query, key, value)]
     hidden = None
     if attention_mask is not None:  # True where seen, the same for every query
         seen = attention_mask[:, 0, 0]
         hidden = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
         hidden = hidden.repeat_interleave(heads, 0)
-    scale = width**-0.5 if scaling is None else scaling
     with torch.autocast(query.device.type, enabled=False):
         out = attention(
             joined[0], joined[1], joined[2], scale, dropout, hidden=hidden, is_causal=is_causal

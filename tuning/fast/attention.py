@@ -15,6 +15,8 @@ from tuning.fast.bits import as_integers, as_signs, chance, dropped
 
 BLOCK = 128
 """Queries at a time."""
+CAUSAL, BOTH_WAYS = "tuneproof_causal", "tuneproof_both_ways"
+"""Names under which transformers finds these ways; the first has no mask function: no mask."""
 
 
 def attention(

@@ -37,6 +37,10 @@ FAST_PATHS = {
     "linear": FastPath(
         summary="frozen weights cast once, LoRA in three products", module="tuning.fast.linear"
     ),
+    "packing": FastPath(
+        summary="no padding, and what all texts of a batch begin with once",
+        module="tuning.fast.packing",
+    ),
 }
 
 

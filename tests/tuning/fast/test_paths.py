@@ -18,13 +18,15 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from tuning.fast import padding, paths
+from tuning.fast import packing, paths
 from tuning.trainer import completion_losses
 
 GPT2_ONLY = ("gelu",)
 IS_LINUX = sys.platform == "linux"
 TOKENS = 150
 """More than a block of queries."""
+SHARED = 23
+"""That all texts begin with; a few of them are trained on."""
 
 
 def gpt2(dropout: float) -> Any:
@@ -58,6 +60,7 @@ def tuned(kind: Callable[[float], Any], dropout: float = 0.0, **lora: Any) -> An
 def batch() -> dict[str, torch.Tensor]:
     draw = torch.Generator().manual_seed(1)
     ids = torch.randint(1, 300, (3, TOKENS), generator=draw)
+    ids[:, :SHARED] = ids[0, :SHARED]
     mask = torch.ones_like(ids)
     labels = ids.clone()
     labels[:, :20] = -100
@@ -84,11 +87,13 @@ def test_loss_and_gradients_are_the_same(
     unlikelihood: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(padding, "LEAST", 50)
-    lengths = batch()["attention_mask"].sum(1).tolist()
-    assert padding.parts(lengths) == [[0, 1], [2]]
+    monkeypatch.setattr(packing, "LEAST", 50)
+    given = batch()
+    packed = packing.packing(given["input_ids"], given["attention_mask"].sum(1).tolist())
+    assert (packed.shared, packed.parts) == (SHARED, ((0, 1), (2,)))
     model = tuned(kind)
-    others = [other for other in paths.FAST_PATHS if other != name]
+    needed = {name, "attention"} if name == "packing" else {name}
+    others = sorted(set(paths.FAST_PATHS) - needed)
     loss, found = gradients(model, unlikelihood)
     with paths.fast_paths(model, others) as used:
         faster_loss, faster = gradients(model, unlikelihood)
@@ -151,6 +156,7 @@ def test_everything_is_taken_back() -> None:
     assert model.config._attn_implementation == "sdpa"
     assert not [name for name, each in model.named_modules() if "forward" in vars(each)]
     assert not hasattr(model.get_output_embeddings(), "takes_targets")
+    assert not hasattr(model.get_base_model(), "takes_packing")
     with pytest.raises(RuntimeError, match="stopped"), paths.fast_paths(model):
         raise RuntimeError("stopped")
     assert model.config._attn_implementation == "sdpa"
