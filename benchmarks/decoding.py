@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import alternate
-from inference.config import Decoding
+from inference.config import CompareConfig, Decoding
 from inference.decode import decode
 from inference.generate import left_padded
 from inference.variants import Variants, load_variants
@@ -15,8 +15,10 @@ from prompts.prompt_files import TEST_PROMPTS, Prompt, read_prompts
 
 RUN = "bench"
 """The run that `run_on` leaves."""
-ALONE = 2
+ALONE = 1
 """Prompts that are answered one at a time; all would take a quarter of an hour a round."""
+USUAL = CompareConfig(run=(RUN,)).batch_size
+"""Prompts that `infer compare` answers at once."""
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -30,24 +32,25 @@ def measure(settings: Settings) -> list[Row]:
         found: dict[str, list[list[int]]] = {}
         sides = {
             "ours": lambda: found.update(ours=ours(variants, ids, new)),
+            "at once": lambda: found.update(at_once=ours(variants, ids, new, len(ids))),
             "batches": lambda: found.update(batches=_batches(variants, ids, new)),
             "one by one": lambda: found.update(single=_one_by_one(variants, ids[:ALONE], new)),
         }
         took = alternate(sides, settings.rounds, warm_up=False)
-        same = [
-            sum(a == b for a, b in zip(found["ours"], found[other], strict=False))
-            for other in ("single", "batches")
-        ]
+        same = {
+            other: sum(a == b for a, b in zip(found[side], found[other], strict=False))
+            for side, other in (("at_once", "single"), ("ours", "batches"))
+        }
     work = f"{len(ids)} prompts x base and adapter, exactly {new} new tokens each"
     return [
         Row(
-            work=work,
+            work=f"{work}, `--batch-size {len(ids)}`",
             against=f"transformers `generate`, one prompt at a time ({ALONE} of them, the time "
             f"times {len(ids) / ALONE:g})",
-            ours=took["ours"],
+            ours=took["at once"],
             theirs=took["one by one"].times(len(ids) / ALONE),
             goal=15,
-            checked=f"{same[0]} of {2 * ALONE} answers the same",
+            checked=f"{same['single']} of {2 * ALONE} answers the same",
         ),
         Row(
             work=work,
@@ -55,7 +58,7 @@ def measure(settings: Settings) -> list[Row]:
             ours=took["ours"],
             theirs=took["batches"],
             goal=2,
-            checked=f"{same[1]} of {2 * len(ids)} answers the same",
+            checked=f"{same['batches']} of {2 * len(ids)} answers the same",
         ),
     ]
 
@@ -70,19 +73,21 @@ def new_tokens(settings: Settings) -> int:
     return 40 if settings.is_small else 200
 
 
-def ours(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
-    """Answer by all variants in one batch, as `infer compare` does."""
-    names = variants.names * len(ids)
-    rows = [row for row in ids for _ in variants.names]
-    padded, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
-
-    def route(kept: Any) -> dict[str, Any]:
-        return variants.routed([names[row] for row in kept])
-
-    answers: list[list[int]] = decode(
-        variants.model, padded, mask, route, set(), Decoding(max_new_tokens=new)
-    )
-    return answers
+def ours(
+    variants: Variants, ids: list[list[int]], new: int, at_once: int = USUAL
+) -> list[list[int]]:
+    """Answer by all variants in batches of like length, as `infer compare` does."""
+    order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+    found: list[list[int]] = [[] for _ in range(len(variants.names) * len(ids))]
+    for start in range(0, len(ids), at_once):
+        places = order[start : start + at_once]
+        rows = [ids[place] for place in places for _ in variants.names]
+        names, decoding = variants.names * len(places), Decoding(max_new_tokens=new)
+        answers = decode(variants.model, rows, names, variants.routed, set(), decoding)
+        for number, answer in enumerate(answers):
+            which, variant = divmod(number, len(variants.names))
+            found[len(variants.names) * places[which] + variant] = answer
+    return found
 
 
 def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:

@@ -51,6 +51,10 @@ KINDS: dict[str, tuple[str, ...]] = {
 WITHIN = {
     "_Attention": ATTENTION,
     "_AttentionBackward": ATTENTION,
+    "_Apart": ATTENTION,
+    "_ApartBackward": ATTENTION,
+    "_Join": ATTENTION,
+    "_JoinBackward": ATTENTION,
     "aten::scaled_dot_product_attention": ATTENTION,
     "_Losses": LOSS,
     "_LossesBackward": LOSS,

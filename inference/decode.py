@@ -2,49 +2,77 @@
 
 `generate` appends every new key and value to tensors that it copies whole at every step, and goes
 on with all rows until the last one ends. Here the cache is allocated once and written in place, and
-rows that have ended leave the batch.
+rows that have ended leave the batch. On a CPU prompts are read without padding, one variant after
+the other, and what stands in the cache before a row begins is not looked at.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from inference.config import Decoding
+from inference.lean.attending import spans
+from inference.lean.ways import lean
 
-Router = Callable[[Sequence[int]], dict[str, Any]]
-"""Returns what the model needs to know about the given rows: which adapter each goes through."""
+Router = Callable[[Sequence[str]], dict[str, Any]]
+"""Returns what the model needs to know about rows of the given variants."""
 SHRINK = 0.75
 """The batch is made smaller when no more than this share of its rows is still going on."""
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
-    """The keys and values of one layer, in tensors that have room for all that will come."""
+    """The keys and values of one layer, in tensors that have room for all that will come.
 
-    def __init__(self, room: int) -> None:
-        """Note how many tokens there will be at most."""
+    Every row ends at the same place, so that a row that is shorter begins later.
+    """
+
+    def __init__(self, rows: int, room: int) -> None:
+        """Note how many rows there are, and how many tokens there will be at most."""
         super().__init__()
-        self._room = room
+        self.is_initialized = False
+        self._shape = rows, room
         self._held = 0
+        self.filled: list[tuple[int, int]] | None = None
+        """While one row of prompts is read: the row that each belongs to, and its length."""
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write new keys and values, both (rows, heads, tokens, width), behind those held."""
-        if self._held == 0:
-            rows, heads, _, width = key_states.shape
-            self.keys = key_states.new_empty(rows, heads, self._room, width)
-            self.values = value_states.new_empty(rows, heads, self._room, value_states.shape[-1])
+        """Write new keys and values, both (rows, heads, tokens, width), behind those held.
+
+        Returns:
+            All that is held; or, while prompts are read, what was given.
+        """
+        if not self.is_initialized:
+            self.keys, self.values = self._empty(key_states), self._empty(value_states)
             self.dtype, self.device = key_states.dtype, key_states.device
             self.is_initialized = True
+        if self.filled is not None:
+            start = 0
+            for row, length in self.filled:
+                places, stop = slice(self._held - length, self._held), start + length
+                self.keys[row, :, places] = key_states[0, :, start:stop]
+                self.values[row, :, places] = value_states[0, :, start:stop]
+                start = stop
+            return key_states, value_states
         start, self._held = self._held, self._held + key_states.shape[-2]
         self.keys[:, :, start : self._held] = key_states
         self.values[:, :, start : self._held] = value_states
         return self.keys[:, :, : self._held], self.values[:, :, : self._held]
+
+    def _empty(self, states: torch.Tensor) -> torch.Tensor:
+        rows, room = self._shape
+        return states.new_zeros(rows, states.shape[1], room, states.shape[-1])
+
+    def fill(self, held: int, rows: list[tuple[int, int]] | None) -> None:
+        """Say that so many tokens are held, and whose prompts are read next, if any."""
+        self._held, self.filled = held, rows
 
     def get_seq_length(self) -> int:
         """Return how many tokens are held."""
@@ -66,8 +94,8 @@ def can_decode(model: Any) -> bool:
 @torch.inference_mode()  # type: ignore[untyped-decorator]
 def decode(
     model: Any,
-    ids: torch.Tensor,
-    mask: torch.Tensor,
+    prompts: Sequence[Sequence[int]],
+    names: Sequence[str],
     route: Router,
     stops: set[int],
     decoding: Decoding,
@@ -76,49 +104,115 @@ def decode(
 
     Args:
         model: A causal language model in eval mode for which `can_decode` is true.
-        ids: Prompts, padded on the left, shape (rows, tokens).
-        mask: 0 on padding, shape (rows, tokens).
-        route: What the model is told about the rows that are still going on.
+        prompts: Token ids of every row.
+        names: The variant that answers each.
+        route: What the model is told about rows of so many variants.
         stops: Tokens that end an answer.
         decoding: How tokens are chosen.
     """
-    rows = list(range(len(ids)))  # the row of the result that each row of the batch belongs to
-    found: list[list[int]] = [[] for _ in rows]
-    room = ids.shape[1] + decoding.max_new_tokens
-    count = model.config.get_text_config().num_hidden_layers
-    cache = Cache(layers=[RoomyLayer(room) for _ in range(count)])
-    position = (mask.cumsum(1) - 1).clamp(min=0)
-    mask = torch.nn.functional.pad(mask, (0, decoding.max_new_tokens), value=1)
-    step, told = ids, route(rows)
-    for length in range(ids.shape[1], room):
-        logits = model(
-            input_ids=step,
-            attention_mask=mask[:, :length],
-            position_ids=position,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-            **told,
-        ).logits[:, -1]
-        new = _chosen(logits, decoding)
-        going = []
-        for place, token in enumerate(new.tolist()):
-            answer = found[rows[place]]
-            if answer and answer[-1] in stops:
-                continue
-            answer.append(token)
-            if token not in stops:
-                going.append(place)
-        if not going:
-            break
-        step, position = new[:, None], position[:, -1:] + 1
-        if len(going) <= SHRINK * len(rows):
-            kept = torch.tensor(going, device=ids.device)
-            step, position, mask = step[kept], position[kept], mask[kept]
-            cache.batch_select_indices(kept)
-            rows = [rows[place] for place in going]
-            told = route(rows)
+    order = sorted(range(len(prompts)), key=lambda row: (names[row], len(prompts[row])))
+    found: list[list[int]] = [[] for _ in prompts]
+    rows = list(order)  # where in the result each row of the batch belongs
+    longest = max(map(len, prompts))
+    room = longest + decoding.max_new_tokens
+    with lean(model) as is_lean:
+        reader = _Reader(model, route, len(rows), room, is_lean=is_lean)
+        starts = [longest - len(prompts[row]) for row in rows]
+        logits = reader.read([prompts[row] for row in rows], [names[row] for row in rows])
+        for held in range(longest + 1, room + 1):
+            new = _chosen(logits, decoding)
+            going = []
+            for place, token in enumerate(new.tolist()):
+                answer = found[rows[place]]
+                if answer and answer[-1] in stops:
+                    continue
+                answer.append(token)
+                if token not in stops:
+                    going.append(place)
+            if not going or held == room:
+                break
+            if len(going) <= SHRINK * len(rows):
+                new = new[reader.keep(going)]
+                rows, starts = ([each[place] for place in going] for each in (rows, starts))
+            logits = reader.go_on(new, [names[row] for row in rows], starts, held)
+        del reader, logits  # before memory that is kept is given back
     return found
+
+
+class _Reader:
+    """A model with its cache: reads the prompts of a batch, then one token of every row a time."""
+
+    def __init__(self, model: Any, route: Router, rows: int, room: int, *, is_lean: bool) -> None:
+        self._model, self._route, self._is_lean = model, route, is_lean
+        count = model.config.get_text_config().num_hidden_layers
+        self._cache = Cache(layers=[RoomyLayer(rows, room) for _ in range(count)])
+
+    def read(self, prompts: list[Sequence[int]], names: list[str]) -> torch.Tensor:
+        """Read the prompts, those of a variant side by side; return the logits after each."""
+        longest = max(map(len, prompts))
+        if not self._is_lean:
+            padded = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+            ids = torch.tensor(padded, device=self._model.device)
+            starts = [longest - len(prompt) for prompt in prompts]
+            return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
+        found, first = [], 0
+        for name, same in groupby(names):
+            some = prompts[first : first + len(list(same))]
+            lengths = [len(prompt) for prompt in some]
+            for layer in self._cache.layers:
+                layer.fill(longest, list(enumerate(lengths, first)))
+            ids = torch.tensor([token for prompt in some for token in prompt])[None]
+            places = torch.cat([torch.arange(length) for length in lengths])[None]
+            ends = torch.tensor(lengths).cumsum(0) - 1
+            told = {"attention_mask": torch.ones_like(ids), "position_ids": places}
+            found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
+            first += len(some)
+        for layer in self._cache.layers:
+            layer.fill(longest, None)
+        return torch.cat(found)
+
+    def go_on(
+        self, new: torch.Tensor, names: list[str], starts: list[int], held: int
+    ) -> torch.Tensor:
+        """Read a new token of every row, shape (rows,); return the logits after each.
+
+        Args:
+            new: The tokens.
+            names: The variant of each row.
+            starts: Where in the cache each row begins.
+            held: How many tokens the cache holds with the new ones.
+        """
+        told = self._masked(starts, held)
+        told["position_ids"] = told["position_ids"][:, -1:]
+        if self._is_lean:
+            told |= {"seen": spans(starts, held), "attention_mask": torch.ones_like(new)[:, None]}
+        return self._logits(new[:, None], names, **told)[:, -1]
+
+    def keep(self, places: list[int]) -> torch.Tensor:
+        """Let go of all other rows; return the places as a tensor."""
+        kept = torch.tensor(places, device=self._model.device)
+        self._cache.batch_select_indices(kept)
+        return kept
+
+    def _masked(self, starts: list[int], held: int) -> dict[str, torch.Tensor]:
+        """Return which tokens of the cache each row sees, and their positions in its text."""
+        device = self._model.device
+        positions = torch.arange(held, device=device) - torch.tensor(starts, device=device)[:, None]
+        return {"attention_mask": (positions >= 0).long(), "position_ids": positions.clamp(min=0)}
+
+    def _logits(
+        self, ids: torch.Tensor, names: list[str], kept: int | torch.Tensor = 1, **told: Any
+    ) -> torch.Tensor:
+        """Return the logits of the last, or of the given positions."""
+        out: torch.Tensor = self._model(
+            input_ids=ids,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=kept,
+            **told,
+            **self._route(names),
+        ).logits
+        return out
 
 
 def _chosen(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Generating answers: every variant of every prompt, in one left-padded batch."""
+"""Generating answers: every variant of every prompt, in one batch."""
 
 from __future__ import annotations
 
@@ -31,9 +31,6 @@ def answer_batch(
 ) -> list[dict[str, Answer]]:
     """Answer prompts by all variants at once.
 
-    Padding stands on the left, so that every row's last token is the prompt's last; transformers
-    derives the positions from the attention mask, so padding moves none.
-
     Args:
         variants: The loaded base and adapters.
         prompts: Token ids of each prompt.
@@ -49,20 +46,12 @@ def answer_batch(
 
     names = variants.names * len(prompts)
     rows = [list(prompt) for prompt in prompts for _ in variants.names]
-    ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     stops = stop_ids(variants)
     torch.manual_seed(seed)
     if can_decode(variants.model):
-        new = decode(
-            variants.model,
-            ids,
-            mask,
-            lambda kept: variants.routed([names[row] for row in kept]),
-            stops,
-            decoding,
-        )
+        new = decode(variants.model, rows, names, variants.routed, stops, decoding)
     else:
-        new = by_generate(variants, ids, mask, names, decoding)
+        new = by_generate(variants, rows, names, decoding)
     answers = [_answer(row, stops, variants.tokenizer) for row in new]
     width = len(variants.names)
     return [
@@ -72,11 +61,12 @@ def answer_batch(
 
 
 def by_generate(
-    variants: Variants, ids: Any, mask: Any, names: Sequence[str], decoding: Decoding
+    variants: Variants, rows: list[list[int]], names: Sequence[str], decoding: Decoding
 ) -> list[list[int]]:
     """Return each row's new tokens by transformers' own `generate`, which knows every cache."""
     import torch
 
+    ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     settings = _settings(decoding, stop_ids(variants), variants.tokenizer.pad_token_id)
     with torch.inference_mode():
         output = variants.model.generate(

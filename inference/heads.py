@@ -62,8 +62,10 @@ class Head:
         """Return the probabilities of one batch, (texts, labels in the model's order)."""
         import torch
 
+        from inference.lean.ways import lean
+
         batch = self.tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt")
-        with torch.inference_mode():
+        with torch.inference_mode(), lean(self.model, attends=False):
             logits = self.model(**batch.to(self.model.device)).logits
         chances = logits.float().softmax(-1).double()
         values: list[list[float]] = (chances / chances.sum(-1, keepdim=True)).tolist()

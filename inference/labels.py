@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import DynamicCache
+
+from inference.lean.ways import lean
+
+LOGITS = 2**23
+"""At a time: 32 MB, which need no memory that the system would have to clear first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +98,21 @@ def label_log_probabilities(
     ids = torch.tensor([[pad_token_id] * (longest - len(p)) + list(p) for p in prompts])
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
     ids, mask = ids.to(model.device), mask.to(model.device)
-    read = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-        use_cache=True,
-        logits_to_keep=1,
-        **extra,
-    )
-    steps = [step for path in trie.paths for step in path]
-    at_root = sorted({token for node, token in steps if node < 0})
-    found = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
-    if trie.tokens:
+    with lean(model, attends=False):
+        read = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            use_cache=True,
+            logits_to_keep=1,
+            **extra,
+        )
+        steps = [step for path in trie.paths for step in path]
+        at_root = sorted({token for node, token in steps if node < 0})
+        found = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
         deeper = sorted({step for step in steps if step[0] >= 0})
-        found |= _chosen(_read_nodes(model, trie, mask, read.past_key_values, extra), deeper)
+        if deeper:
+            found |= _after_nodes(model, trie, deeper, mask, read.past_key_values, extra)
     return torch.stack([sum(found[step] for step in path) for path in trie.paths], 1)
 
 
@@ -124,6 +131,27 @@ def _chosen(
     logits = logits.float()
     values = logits[:, rows, tokens] - logits.logsumexp(-1)[:, rows]  # (prompts, steps)
     return dict(zip(steps, values.unbind(1), strict=True))
+
+
+def _after_nodes(
+    model: Any,
+    trie: Trie,
+    steps: Sequence[tuple[int, int]],
+    mask: torch.Tensor,
+    cache: Any,
+    extra: Mapping[str, Any],
+) -> dict[tuple[int, int], torch.Tensor]:
+    """Return the log-probability of each step in every prompt, a few prompts at a time."""
+    vocabulary = model.config.get_text_config().vocab_size
+    most = max(1, LOGITS // (len(trie.tokens) * vocabulary))
+    parts = []
+    for start in range(0, len(mask), most):
+        rows = slice(start, start + most)
+        data = [(each.keys[rows], each.values[rows]) for each in cache.layers]
+        held = DynamicCache(data, config=model.config)
+        told = {name: value[rows] for name, value in extra.items()}
+        parts.append(_chosen(_read_nodes(model, trie, mask[rows], held, told), steps))
+    return {step: torch.cat([part[step] for part in parts]) for step in steps}
 
 
 def _read_nodes(

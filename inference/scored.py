@@ -59,8 +59,7 @@ class LabelScorer:
             ids: The same, as token ids.
         """
         names = self._variants.names
-        scores = self._log_probabilities([list(row) for row in ids for _ in names], len(prompts))
-        scores = scores.reshape(len(prompts), len(names), len(self._labels))
+        scores = self._log_probabilities([list(row) for row in ids])
         if self._is_calibrated and BASE in names:
             for place, prompt in enumerate(prompts):
                 scores[place, names.index(BASE)] -= self._prior(prompt.prompt)
@@ -79,19 +78,21 @@ class LabelScorer:
             encoded = self._variants.ask(instruction, "", 1)
             assert encoded is not None  # it fitted with an input
             names = self._variants.names
-            scores = self._log_probabilities([encoded.prompt_ids] * len(names), 1)
-            self._priors[instruction] = scores[names.index(BASE)]
+            scores = self._log_probabilities([encoded.prompt_ids])
+            self._priors[instruction] = scores[0, names.index(BASE)]
         return self._priors[instruction]
 
-    def _log_probabilities(self, rows: list[list[int]], times: int) -> Any:
-        """Return log-probabilities, shape (rows, labels); the rows go from variant to variant."""
-        return label_log_probabilities(
+    def _log_probabilities(self, rows: list[list[int]]) -> Any:
+        """Return log-probabilities, shape (rows, variants, labels)."""
+        names = self._variants.names
+        found = label_log_probabilities(
             self._variants.model,
-            rows,
+            rows * len(names),
             self._trie,
             pad_token_id=self._variants.tokenizer.pad_token_id,
-            forward=self._variants.routed(self._variants.names * times),
-        ).cpu()
+            forward=self._variants.routed([name for name in names for _ in rows]),
+        )
+        return found.unflatten(0, (len(names), len(rows))).transpose(0, 1).cpu()
 
 
 def labelled(probabilities: Mapping[str, float], text: str) -> dict[str, Any]:

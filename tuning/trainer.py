@@ -217,9 +217,13 @@ def _packed_states(
     """Return the last hidden states of so many tokens; the batch goes through as one row."""
     ids, mask = given["input_ids"], given["attention_mask"]
     found = packing(ids, mask.sum(1).tolist())
-    places = torch.arange(ids.shape[1]).expand_as(ids)
+    row, places = found.row(ids), found.row(torch.arange(ids.shape[1]).expand_as(ids))
     states = model(
-        input_ids=found.row(ids), position_ids=found.row(places), packing=found, use_cache=False
+        input_ids=row,
+        attention_mask=torch.ones_like(row),
+        position_ids=places,
+        packing=found,
+        use_cache=False,
     ).last_hidden_state[0]
     picked: torch.Tensor = states[found.places(examples, tokens)]
     return picked

@@ -9,24 +9,23 @@ import torch
 
 from inference.config import Decoding
 from inference.decode import can_decode, decode
-from inference.generate import by_generate, left_padded, stop_ids
+from inference.generate import by_generate, stop_ids
+from inference.lean import attending
+from inference.lean.ways import lean
 from tests.inference.conftest import QUESTIONS
 
 pytestmark = pytest.mark.slow
 GREEDY = Decoding(max_new_tokens=24)
 
 
-def batch(variants: Any) -> tuple[Any, Any, list[str]]:
+def batch(variants: Any) -> tuple[list[list[int]], list[str]]:
     asked = [variants.ask(question, "", 24).prompt_ids for question in QUESTIONS]
     rows = [ids for ids in asked for _ in variants.names]
-    ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
-    return ids, mask, variants.names * len(asked)
+    return rows, variants.names * len(asked)
 
 
 def decoded(variants: Any, stops: set[int], decoding: Decoding) -> list[list[int]]:
-    ids, mask, names = batch(variants)
-    route = lambda kept: variants.routed([names[row] for row in kept])  # noqa: E731
-    return decode(variants.model, ids, mask, route, stops, decoding)
+    return decode(variants.model, *batch(variants), variants.routed, stops, decoding)
 
 
 def cut(row: list[int], stops: set[int]) -> list[int]:
@@ -34,10 +33,17 @@ def cut(row: list[int], stops: set[int]) -> list[int]:
     return row[:end]
 
 
-def test_tokens_are_those_of_generate(variants: Any) -> None:
+@pytest.mark.parametrize("is_lean", [True, False])
+def test_tokens_are_those_of_generate(
+    variants: Any, monkeypatch: pytest.MonkeyPatch, *, is_lean: bool
+) -> None:
     stops = stop_ids(variants)
-    ids, mask, names = batch(variants)
-    expected = [cut(row, stops) for row in by_generate(variants, ids, mask, names, GREEDY)]
+    expected = [cut(row, stops) for row in by_generate(variants, *batch(variants), GREEDY)]
+    monkeypatch.setattr(attending, "GAP", 4)
+    if not is_lean:
+        monkeypatch.setattr(attending, "MODELS", ())
+    with lean(variants.model) as is_possible:
+        assert is_possible is is_lean
     found = decoded(variants, stops, GREEDY)
     assert found == expected
     lengths = {len(row) for row in found}
@@ -54,15 +60,13 @@ def test_one_token_is_enough(variants: Any) -> None:
 
 
 def test_sampling_follows_the_models_probabilities(variants: Any) -> None:
-    ids, mask, names = batch(variants)
-    ids, mask, names = ids[:1].expand(4000, -1), mask[:1].expand(4000, -1), names[:1] * 4000
+    (row, *_), (name, *_) = batch(variants)
     decoding = Decoding(max_new_tokens=1, do_sample=True, temperature=2.0, top_p=0.9)
-    route = lambda kept: variants.routed([names[row] for row in kept])  # noqa: E731
     torch.manual_seed(0)
-    drawn = torch.tensor(decode(variants.model, ids, mask, route, {-1}, decoding))[:, 0]
+    given = ([row] * 4000, [name] * 4000, variants.routed)
+    drawn = torch.tensor(decode(variants.model, *given, {-1}, decoding))[:, 0]
     with torch.no_grad():
-        alone = ids[:1, mask[0] == 1]  # without its padding
-        logits = variants.model(alone, **variants.routed(names[:1]))
+        logits = variants.model(torch.tensor([row]), **variants.routed([name]))
     chances, order = (logits.logits[0, -1] / 2).softmax(-1).sort(descending=True)
     chances[chances.cumsum(0) - chances > 0.9] = 0
     expected = torch.zeros_like(chances).scatter(0, order, chances / chances.sum())
@@ -83,3 +87,20 @@ def test_models_that_forget_old_keys_are_left_to_generate() -> None:
         if kind != "llama":
             config.sliding_window = 8
         assert can_decode(AutoModelForCausalLM.from_config(config)) is expected, kind
+
+
+def test_the_model_is_left_as_it_was(variants: Any) -> None:
+    decoded(variants, {-1}, GREEDY)
+    core = variants.model.get_base_model()
+    assert core.config._attn_implementation == "sdpa"
+    assert not [name for name, each in core.named_modules() if "forward" in vars(each)]
+
+
+def test_rows_that_begin_near_each_other_are_taken_together() -> None:
+    found = attending.spans([50, 48, 40, 3, 0, 0], 60)
+    assert [(each.rows.start, each.rows.stop, each.start) for each in found] == [
+        (0, 3, 40),
+        (3, 6, 0),
+    ]
+    assert found[0].mask[:, 0, 0].sum(1).tolist() == [10, 12, 20]
+    assert attending.spans([7, 7], 9)[0].mask is None

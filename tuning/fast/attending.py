@@ -16,11 +16,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
+from core.swap import Undo
 from tuning.fast.attention import BOTH_WAYS, CAUSAL, attention
 from tuning.fast.packed import attend_packed
 from tuning.fast.packing import Packing
 from tuning.fast.precision import multiplied_in
-from tuning.fast.swap import Undo
 
 DECODERS = ("gpt2", "llama", "qwen2")
 """Their attention is causal and nothing else, unless a window is set."""

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.swap import Undo, swap
 from tuning.fast.bits import as_integers, as_kept, chance, dropped
-from tuning.fast.swap import Undo, swap
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from core.swap import Undo, swap
 from tuning.fast.linear import Copy, through
 from tuning.fast.precision import multiplied_in
-from tuning.fast.swap import Undo, swap
 from tuning.unlikelihood import MOST
 
 TOKENS = 128

@@ -16,8 +16,8 @@ from peft.tuners.lora import Linear as LoraLinear
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from core.swap import Undo, swap
 from tuning.fast.precision import multiplied_in
-from tuning.fast.swap import Undo, swap
 
 
 class _Product(torch.autograd.Function):  # type: ignore[misc]

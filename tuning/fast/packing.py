@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.swap import Undo
 from tuning.fast.attention import CAUSAL
-from tuning.fast.swap import Undo
 
 SHARE, LEAST = 1 / 8, 256
 """What a cut between long and short texts, for attention, has to save: of the positions, and in

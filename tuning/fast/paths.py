@@ -22,14 +22,14 @@ class FastPath:
 
 FAST_PATHS = {
     "allocator": FastPath(
-        summary="freed memory is kept for the next step", module="tuning.fast.allocator"
+        summary="freed memory is kept for the next step", module="inference.lean.allocator"
     ),
     "attention": FastPath(
         summary="attention in blocks; of decoders without a mask",
         module="tuning.fast.attending",
     ),
     "dropout": FastPath(summary="dropout with cheap random numbers", module="tuning.fast.dropout"),
-    "gelu": FastPath(summary="tanh GELU in one kernel", module="tuning.fast.gelu"),
+    "gelu": FastPath(summary="tanh GELU in one kernel", module="inference.lean.gelu"),
     "head": FastPath(
         summary="frozen head and cross-entropy together, without a matrix of all logits",
         module="tuning.fast.head",

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from core.files import read_json, write_json
-from inference import generate
+from inference import decode
 from inference.compare import compare
 from inference.config import CompareConfig
+from inference.lean import attending
 from tuning import examples
 from tuning.doctor.examine import examine
 from tuning.doctor.training import check_run
@@ -193,18 +194,14 @@ def test_another_base_in_the_comparison_is_found(
     assert errors(found(comparison=file)) == {"comparison-of-other-base"}
 
 
-def test_padding_on_the_right_is_found(
+def test_padding_that_is_seen_is_found(
     compared: Callable[..., Path], found: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def right_padded(rows: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
-        import torch
-
-        longest = max(map(len, rows))
-        ids = [row + [pad] * (longest - len(row)) for row in rows]
-        return torch.tensor(ids), torch.ones(len(rows), longest, dtype=torch.long)
+    def all_of_it(starts: list[int], held: int) -> list[Any]:
+        return attending.spans([0] * len(starts), held)
 
     with monkeypatch.context() as patched:
-        patched.setattr(generate, "left_padded", right_padded)
+        patched.setattr(decode, "spans", all_of_it)
         file = compared()
     assert "batch-differs" in errors(found(comparison=file))
 

@@ -11,7 +11,7 @@ import sys
 
 from torch import nn
 
-from tuning.fast.swap import Undo
+from core.swap import Undo
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # of malloc.h
 KEPT = 2**31 - 1

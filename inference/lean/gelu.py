@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.activations import NewGELUActivation
 
-from tuning.fast.swap import Undo, swap
+from core.swap import Undo, swap
 
 
 def replace(model: nn.Module) -> list[Undo]:

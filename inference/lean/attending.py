@@ -1,0 +1,130 @@
+"""Attention that leaves padding out: of prompts in one row, and of single tokens after a cache.
+
+A prompt row holds the prompts one behind the other; each attends to itself. A single token attends
+to a cache in which every row ends at the same place; where a row begins is told for rows that stand
+side by side and begin near each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from core.swap import Undo
+
+MODELS = ("gpt2", "llama", "qwen2")
+"""Their attention is causal and nothing else, unless a window is set."""
+NAME = "tuneproof_answering"
+"""Under which transformers finds this way; there is no mask function of that name: no mask."""
+GAP = 16
+"""Rows are taken together whose beginnings are no further apart, in tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Rows side by side, and what of the cache they see."""
+
+    rows: slice
+    start: int
+    """No row sees what is in the cache before."""
+    mask: torch.Tensor | None
+    """What is seen from there on, of shape (rows, 1, 1, tokens); None: everything."""
+
+
+def fits(model: Any) -> bool:
+    """Return whether a model attends as is done here."""
+    config = model.config
+    windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    is_plain = config._attn_implementation == "sdpa" and config.model_type in MODELS
+    return is_plain and not windows and model.device.type == "cpu"
+
+
+def replace(model: Any) -> list[Undo]:
+    """Let a model that fits attend this way; return what takes it back."""
+    before = model.config._attn_implementation
+    AttentionInterface.register(NAME, _attend)
+    model.config._attn_implementation = NAME
+
+    def undo() -> None:
+        model.config._attn_implementation = before
+
+    return [undo]
+
+
+def spans(starts: Sequence[int], held: int) -> list[Span]:
+    """Return what rows see of a cache that holds so many tokens.
+
+    Args:
+        starts: Where each row begins; the nearer those of neighbours are, the better.
+        held: Tokens in the cache.
+    """
+    found, first = [], 0
+    for last in range(1, len(starts) + 1):
+        some = starts[first:last]
+        if last < len(starts) and abs(starts[last] - starts[first]) <= GAP:
+            continue
+        begin, mask = min(some), None
+        if max(some) > begin:
+            mask = torch.arange(begin, held) >= torch.tensor(some)[:, None, None, None]
+        found.append(Span(rows=slice(first, last), start=begin, mask=mask))
+        first = last
+    return found
+
+
+def _attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    *,
+    lengths: Sequence[int] | None = None,
+    seen: Sequence[Span] = (),
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend as transformers asks: (rows, heads, tokens, width) in, (rows, tokens, ...) out.
+
+    Args:
+        module: Of the model; says how many heads share a key.
+        query: Of one row of prompts, or of one new token in each row.
+        key: Of the same row, or of all tokens in the cache.
+        value: Likewise.
+        attention_mask: None.
+        scaling: The scores' factor.
+        lengths: Of the prompts in the row; None for new tokens.
+        seen: What each row sees of the cache, for new tokens.
+    """
+    out = torch.empty_like(query)
+    if lengths is not None:
+        is_grouped, start = getattr(module, "num_key_value_groups", 1) > 1, 0
+        for length in lengths:
+            part = (slice(None), slice(None), slice(start, start + length))
+            out[part] = scaled_dot_product_attention(
+                query[part], key[part], value[part],
+                is_causal=True, scale=scaling, enable_gqa=is_grouped,
+            )  # fmt: skip
+            start += length
+    else:
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        for span in seen:
+            held = (span.rows, slice(None), slice(span.start, None))
+            out[span.rows] = _of_one(query[span.rows] * scale, key[held], value[held], span.mask)
+    return out.transpose(1, 2), None
+
+
+def _of_one(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """Return what one query of each row and head finds; torch's own kernel is made for many."""
+    rows, heads, _, width = query.shape
+    scores = query.reshape(rows, key.shape[1], -1, width) @ key.transpose(2, 3)
+    if mask is not None:
+        scores.masked_fill_(~mask, -torch.inf)
+    return (scores.softmax(-1) @ value).view(rows, heads, 1, width)
