@@ -18,6 +18,7 @@ from benchmarks.table import markdown
 Measure = Callable[[Settings], Sequence[Result]]
 PARTS = (
     "decoding",
+    "decoding_profile",
     "labels",
     "training",
     "growth",

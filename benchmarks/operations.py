@@ -66,7 +66,9 @@ WITHIN = {
 }
 """What encloses operations -> their kind, whatever they are by themselves; a matrix product of the
 loss stays one, since the output head is a layer as any other."""
-_KIND_OF = {f"aten::{name}": kind for kind, names in KINDS.items() for name in names}
+_KIND_OF = {f"aten::{name}": kind for kind, names in KINDS.items() for name in names} | {
+    "mkldnn::_linear_pointwise": MATRIX
+}
 
 
 def kind_of(names: Sequence[str]) -> str:

@@ -155,7 +155,7 @@ def shares(work: str, found: Profile, said: str) -> list[Share]:
         )
         for kind in sorted(totals, key=lambda each: -totals[each])
     ]
-    whole = Share(work=work, kind="the whole step", seconds=found.seconds, share=1.0, most=said)
+    whole = Share(work=work, kind="the whole", seconds=found.seconds, share=1.0, most=said)
     return [*rows, whole]
 
 

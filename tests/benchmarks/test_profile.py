@@ -71,7 +71,7 @@ def test_shares_come_to_the_whole_and_what_no_operation_has_is_pythons() -> None
         (MATRIX, 0.625),
         (COPIES, 0.25),
         (PYTHON, 0.125),
-        ("the whole step", 1.0),
+        ("the whole", 1.0),
     ]
     assert rows[0].most == "mm 50.0%, addmm 12.5%"
     assert rows[-1].most == "said"

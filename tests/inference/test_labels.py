@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from inference import labels
 from inference.labels import label_log_probabilities, trie_of
 
 EOS = 0
@@ -45,8 +46,12 @@ def by_full_forwards(model: Any, prompt: list[int], label: list[int]) -> float:
 
 @pytest.mark.parametrize("make", [gpt2, llama])
 @pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("logits", [1, labels.LOGITS])
 @torch.no_grad()
-def test_label_scores_equal_separate_full_forwards(make: Any, kind: str) -> None:
+def test_label_scores_equal_separate_full_forwards(
+    make: Any, kind: str, logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "LOGITS", logits)  # one prompt at a time, or all
     torch.manual_seed(1)
     model = make().eval()
     for value in model.parameters():  # far from uniform, so that a wrong position would show

@@ -1,0 +1,48 @@
+"""Products by oneDNN are those of torch, and only where nothing is trained."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from inference.lean import products
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="another processor, left as it is"
+)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Linear(24, 40), nn.Linear(24, 40, bias=False), Conv1D(40, 24)],
+    ids=["linear", "without a bias", "turned"],
+)
+def test_a_layer_gives_the_same(layer: nn.Module) -> None:
+    values = torch.randn(3, 5, 24)
+    with torch.no_grad():
+        wanted = layer(values)
+    (undo,) = products.replace(layer)
+    with torch.inference_mode():
+        found = layer(values)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    undo()
+    assert "forward" not in vars(layer)
+
+
+def test_what_is_trained_goes_the_plain_way() -> None:
+    layer = nn.Linear(4, 2)
+    products.replace(layer)
+    layer(torch.randn(3, 4)).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_other_numbers_go_the_plain_way() -> None:
+    assert products.replace(nn.Linear(4, 2).bfloat16()) == []
+    layer = nn.Linear(4, 2)
+    products.replace(layer)
+    with torch.no_grad(), pytest.raises(RuntimeError, match="dtype"):
+        layer(torch.randn(3, 4).double())
