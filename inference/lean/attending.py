@@ -127,4 +127,5 @@ def _of_one(
     scores = query.reshape(rows, key.shape[1], -1, width) @ key.transpose(2, 3)
     if mask is not None:
         scores.masked_fill_(~mask, -torch.inf)
-    return (scores.softmax(-1) @ value).view(rows, heads, 1, width)
+    chances = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    return (chances @ value).view(rows, heads, 1, width)
