@@ -15,6 +15,19 @@ from benchmarks.timing import Timing
 from core.files import read_json, write_json, write_text
 from core.versions import versions_of
 
+LIMITS = {
+    "decoding": "Answering all prompts at once is bounded by the products in float32 and by the "
+    "reading of keys and values: see the part decoding_profile. Beside a model that answers one "
+    "prompt at a time, which reads all weights for each token, more would need weights and cache "
+    "of two bytes a number, for both sides; or a cache that is read at the speed of the memory.",
+    "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
+    "`--batch-size` keeps fewer at a time, and takes longer.",
+    "training": "See the part profile for where the time of a step goes.",
+    "prepdata": "Reading, hashing and writing grow with the rows; the look-up of near-duplicates "
+    "jumps in tables that stay in the processor's cache for 100,000 rows and do not for 1,000,000. "
+    "More would need those tables split by hash and worked through one after the other.",
+}
+"""What bounds the figures of a part, said where one of its goals is missed."""
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "lm_eval")
 
 
@@ -43,7 +56,12 @@ def write(
     write_json(out / f"{part}.json", facts)
     parts = {path.stem: read_json(path) for path in sorted(out.glob("*.json"))}
     summary = of_goals((name, _with_goals(found)) for name, found in parts.items())
-    pages = [f"## goals\n\n{summary}"] if summary else []
+    limits = [
+        f"{name}: {LIMITS[name]}\n"
+        for name, found in parts.items()
+        if name in LIMITS and any(each.is_met is False for each in _with_goals(found))
+    ]
+    pages = ["\n".join([f"## goals\n\n{summary}", *limits])] if summary else []
     pages += [_page(name, found) for name, found in parts.items()]
     write_text(out / "benchmarks.md", "\n".join(pages))
 

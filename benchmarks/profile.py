@@ -28,7 +28,7 @@ from benchmarks.trainers import (
     train_theirs,
     trl_trainer,
 )
-from benchmarks.training_rows import instructions
+from benchmarks.training_rows import instructions, tweets
 from prepdata.records import Record
 
 STEPS = 2
@@ -93,7 +93,7 @@ class Profile:
 
 
 def measure(settings: Settings) -> list[Share]:
-    """Return the profile of GPT-2's training as `tune run` does it, and those of `tiny`."""
+    """Return the profiles of GPT-2's training as `tune run` does it, and those of `tiny`."""
     records = instructions(settings.data, BATCH * (1 + STEPS))
     with gpt2(settings) as model, tempfile.TemporaryDirectory() as folder:
         best = fastest("tiny", records, Path(folder))
@@ -104,18 +104,21 @@ def measure(settings: Settings) -> list[Share]:
             ),
         ]
         if not settings.is_small:
-            first = Subject(work="GPT-2 124M, ours", side="ours", model=model, records=records)
-            subjects.insert(0, first)
+            named = {"instructions": records, "tweets": tweets(len(records))}
+            subjects += [
+                Subject(work=f"GPT-2 124M, {kind}, ours", side="ours", model=model, records=rows)
+                for kind, rows in named.items()
+            ]
         profiles: dict[str, list[Profile]] = {each.work: [] for each in subjects}
         plain: dict[str, list[float]] = {each.work: [] for each in subjects}
-        losses: dict[tuple[str, str], float] = {}
+        losses: dict[str, float] = {}
         for _ in trange(settings.rounds, desc=" / ".join(profiles), unit=" rounds"):
             for each in subjects:
                 found, loss = _profiled(each)
                 profiles[each.work].append(found)
                 plain[each.work].append(_trained(each, is_profiled=False)[0].seconds / STEPS)
-                losses[each.model, each.side] = loss
-    checked = same_loss(losses["tiny", "ours"], losses["tiny", best])
+                losses[each.work] = loss
+    checked = same_loss(*(losses[each.work] for each in subjects[:2]))
     return [
         share
         for each in subjects
