@@ -22,7 +22,11 @@ LIMITS = {
     "of two bytes a number, for both sides; or a cache that is read at the speed of the memory.",
     "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
     "`--batch-size` keeps fewer at a time, and takes longer.",
-    "training": "See the part profile for where the time of a step goes.",
+    "training": "Steps of a few short rows are small: what is not matrix products is spread over "
+    "attention, element-wise operations, the loss and the starting of hundreds of small operations "
+    "(part profile), and so few rows do not outweigh what a training spends before its first step. "
+    "More would need a last layer that computes only what is trained on, or kernels that do "
+    "several operations in one.",
     "prepdata": "Reading, hashing and writing grow with the rows; the look-up of near-duplicates "
     "jumps in tables that stay in the processor's cache for 100,000 rows and do not for 1,000,000. "
     "More would need those tables split by hash and worked through one after the other.",
@@ -54,6 +58,11 @@ def write(
         "table": markdown(results),
     }
     write_json(out / f"{part}.json", facts)
+    write_page(out)
+
+
+def write_page(out: Path) -> None:
+    """Write benchmarks.md of all the parts that stand in a folder."""
     parts = {path.stem: read_json(path) for path in sorted(out.glob("*.json"))}
     summary = of_goals((name, _with_goals(found)) for name, found in parts.items())
     limits = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import child, startup
-from benchmarks.pages import write
+from benchmarks.pages import LIMITS, write
 from benchmarks.prepdata import check
 from benchmarks.results import Goal
 from benchmarks.rows import write_rows
@@ -36,6 +36,14 @@ def test_goals_have_a_table_of_their_own_and_stand_in_the_file(tmp_path: Path) -
     write("report", [goal], tmp_path)
     (found,) = json.loads((tmp_path / "report.json").read_text())["goals"]
     assert (found["value"], found["is_met"]) == (12345.6, False)
+
+
+@pytest.mark.parametrize(("value", "is_said"), [(11, False), (12, True)])
+def test_what_bounds_a_part_is_said_where_a_goal_is_missed(
+    tmp_path: Path, value: float, *, is_said: bool
+) -> None:
+    write("prepdata", [Goal.at_most(value=value, **MET)], tmp_path)
+    assert (LIMITS["prepdata"] in (tmp_path / "benchmarks.md").read_text()) is is_said
 
 
 @pytest.fixture
