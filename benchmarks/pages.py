@@ -23,7 +23,7 @@ LIMITS = {
     "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
     "`--batch-size` keeps fewer at a time, and takes longer.",
     "training": "Steps of a few short rows are small: what is not matrix products is spread over "
-    "attention, element-wise operations, the loss and the starting of hundreds of small operations "
+    "attention, element-wise operations and the starting of hundreds of small operations "
     "(part profile), and so few rows do not outweigh what a training spends before its first step. "
     "More would need a last layer that computes only what is trained on, or kernels that do "
     "several operations in one.",
