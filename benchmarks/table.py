@@ -74,7 +74,7 @@ def _goals(rows: Sequence[Goal]) -> str:
 
 def _shares(rows: Sequence[Share]) -> str:
     lines = [
-        "| work | kind | time of a step | share | most of it |",
+        "| work | kind | time | share | most of it |",
         "| --- | --- | --: | --: | --- |",
     ]
     lines += [

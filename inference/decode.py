@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from inference.config import Decoding
+from inference.generate import left_padded
+from inference.lean.adapters import runs
 from inference.lean.attending import spans
 from inference.lean.ways import lean
 
@@ -151,22 +152,20 @@ class _Reader:
         """Read the prompts, those of a variant side by side; return the logits after each."""
         longest = max(map(len, prompts))
         if not self._is_lean:
-            padded = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-            ids = torch.tensor(padded, device=self._model.device)
+            ids, _ = left_padded([list(each) for each in prompts], 0, self._model.device)
             starts = [longest - len(prompt) for prompt in prompts]
             return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
-        found, first = [], 0
-        for name, same in groupby(names):
-            some = prompts[first : first + len(list(same))]
+        found = []
+        for name, rows in runs(tuple(names)):
+            some = prompts[rows]
             lengths = [len(prompt) for prompt in some]
             for layer in self._cache.layers:
-                layer.fill(longest, list(enumerate(lengths, first)))
+                layer.fill(longest, list(enumerate(lengths, rows.start)))
             ids = torch.tensor([token for prompt in some for token in prompt])[None]
             places = torch.cat([torch.arange(length) for length in lengths])[None]
             ends = torch.tensor(lengths).cumsum(0) - 1
             told = {"attention_mask": torch.ones_like(ids), "position_ids": places}
             found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
-            first += len(some)
         for layer in self._cache.layers:
             layer.fill(longest, None)
         return torch.cat(found)

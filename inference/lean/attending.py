@@ -39,10 +39,13 @@ class Span:
 
 def fits(model: Any) -> bool:
     """Return whether a model attends as is done here."""
-    config = model.config
+    return model.device.type == "cpu" and is_causal_only(model.config)
+
+
+def is_causal_only(config: Any) -> bool:
+    """Return whether torch attends for a decoder, causally and without a window."""
     windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
-    is_plain = config._attn_implementation == "sdpa" and config.model_type in MODELS
-    return is_plain and not windows and model.device.type == "cpu"
+    return config._attn_implementation == "sdpa" and config.model_type in MODELS and not windows
 
 
 def replace(model: Any) -> list[Undo]:

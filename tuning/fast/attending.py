@@ -17,13 +17,12 @@ from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from core.swap import Undo
+from inference.lean.attending import is_causal_only
 from tuning.fast.attention import BOTH_WAYS, CAUSAL, attention
 from tuning.fast.packed import attend_packed
 from tuning.fast.packing import Packing
 from tuning.fast.precision import multiplied_in
 
-DECODERS = ("gpt2", "llama", "qwen2")
-"""Their attention is causal and nothing else, unless a window is set."""
 ENCODERS = ("bert", "distilbert", "roberta")
 """They see everything but the padding, unless they are set to be decoders."""
 
@@ -31,11 +30,14 @@ ENCODERS = ("bert", "distilbert", "roberta")
 def replace(model: nn.Module) -> list[Undo]:
     """Let a model attend this way where that is the same; return what takes it back."""
     config = model.config
-    windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
     before = config._attn_implementation
-    is_decoder = config.model_type in DECODERS
-    is_encoder = config.model_type in ENCODERS and not getattr(config, "is_decoder", False)
-    if windows or before != "sdpa" or not (is_decoder or is_encoder):
+    is_decoder = is_causal_only(config)
+    is_encoder = (
+        before == "sdpa"
+        and config.model_type in ENCODERS
+        and not getattr(config, "is_decoder", False)
+    )
+    if not (is_decoder or is_encoder):
         return []
     AttentionInterface.register(CAUSAL, partial(_attend, is_causal=True))
     AttentionInterface.register(BOTH_WAYS, partial(_attend, is_causal=False))
