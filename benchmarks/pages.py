@@ -16,10 +16,10 @@ from core.files import read_json, write_json, write_text
 from core.versions import versions_of
 
 LIMITS = {
-    "decoding": "Answering all prompts at once is bounded by the products in float32 and by the "
-    "reading of keys and values: see the part decoding_profile. Beside a model that answers one "
-    "prompt at a time, which reads all weights for each token, more would need weights and cache "
-    "of two bytes a number, for both sides; or a cache that is read at the speed of the memory.",
+    "decoding": "Products in float32 and attention, where every row reads its own keys and values, "
+    "take most of the time, and Python's overhead some (part decoding_profile). Beside a model "
+    "that answers one prompt at a time and reads all weights for each token, more would need "
+    "weights and cache of two bytes a number, for both sides, or fewer operations a step.",
     "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
     "`--batch-size` keeps fewer at a time, and takes longer.",
     "training": "Steps of a few short rows are small: what is not matrix products is spread over "
@@ -27,9 +27,9 @@ LIMITS = {
     "(part profile), and so few rows do not outweigh what a training spends before its first step. "
     "More would need a last layer that computes only what is trained on, or kernels that do "
     "several operations in one.",
-    "prepdata": "Reading, hashing and writing grow with the rows; the look-up of near-duplicates "
-    "jumps in tables that stay in the processor's cache for 100,000 rows and do not for 1,000,000. "
-    "More would need those tables split by hash and worked through one after the other.",
+    "prepdata": "Not profiled here. Reading, hashing and writing grow with the rows; what grows "
+    "faster is probably the look-up of near-duplicates, whose tables outgrow the processor's cache. "
+    "If so, splitting them by hash and working through one after the other would help.",
 }
 """What bounds the figures of a part, said where one of its goals is missed."""
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "lm_eval")
