@@ -28,7 +28,7 @@ LIMITS = {
     "More would need a last layer that computes only what is trained on, or kernels that do "
     "several operations in one.",
     "prepdata": "Not profiled here. Reading, hashing and writing grow with the rows; what grows "
-    "faster is probably the look-up of near-duplicates, whose tables outgrow the processor's cache. "
+    "faster is probably the look-up of near-duplicates: its tables outgrow the cache. "
     "If so, splitting them by hash and working through one after the other would help.",
 }
 """What bounds the figures of a part, said where one of its goals is missed."""
