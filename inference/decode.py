@@ -116,7 +116,7 @@ def decode(
     rows = list(order)  # where in the result each row of the batch belongs
     longest = max(map(len, prompts))
     room = longest + decoding.max_new_tokens
-    with lean(model) as is_lean:
+    with lean(model, rows=len(rows)) as is_lean:
         reader = _Reader(model, route, len(rows), room, is_lean=is_lean)
         starts = [longest - len(prompts[row]) for row in rows]
         logits = reader.read([prompts[row] for row in rows], [names[row] for row in rows])

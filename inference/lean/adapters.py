@@ -6,8 +6,9 @@ they can be used in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any
 
@@ -16,36 +17,62 @@ from torch import nn
 
 from core.swap import Undo, swap
 
+TELLING = "_enable_peft_forward_hooks"
+"""PEFT's way to tell every layer the adapters of the rows: a hook for each, at every step anew."""
+
 
 def replace(model: nn.Module) -> list[Undo]:
-    """Replace every plain LoRA layer of a model; return what takes each back."""
+    """Replace every plain LoRA layer of a model; return what takes each back.
+
+    Where no other layer is to be told anything, PEFT's wrapper tells nothing but these, and at
+    once.
+    """
     from peft.tuners.lora import Linear as LoraLinear  # what it says on import is silenced by now
+    from peft.tuners.lora import LoraLayer
 
-    return [
-        swap(module, _forward(module))
-        for module in model.modules()
-        if type(module) is LoraLinear and not module.lora_variant
-    ]
+    layers: list[Any] = [each for each in model.modules() if isinstance(each, LoraLayer)]
+    plain = [each for each in layers if type(each) is LoraLinear and not each.lora_variant]
+    told: list[Sequence[str]] = []
+    undo = [swap(layer, _forward(layer, told)) for layer in plain]
+    tuner: Any = getattr(model, "base_model", None)
+    if len(plain) == len(layers) and hasattr(tuner, TELLING):
+        setattr(tuner, TELLING, partial(_telling, told))
+        undo.append(partial(delattr, tuner, TELLING))
+    return undo
 
 
-def _forward(module: Any) -> Callable[..., torch.Tensor]:
-    plain = module.forward
+@contextmanager
+def _telling(
+    told: list[Sequence[str]], *_: Any, adapter_names: Sequence[str] | None = None, **__: Any
+) -> Iterator[None]:
+    """Let all layers know the adapters of the rows while the block runs."""
+    told[:] = [adapter_names] if adapter_names else []
+    try:
+        yield
+    finally:
+        told.clear()
+
+
+def _forward(layer: Any, told: list[Sequence[str]]) -> Callable[..., torch.Tensor]:
+    plain = layer.forward
 
     def forward(values: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if told:
+            kwargs["adapter_names"] = told[0]
         names = kwargs.get("adapter_names")
-        if names is None or args or len(kwargs) > 1 or module.disable_adapters or module.merged:
+        if names is None or args or len(kwargs) > 1 or layer.disable_adapters or layer.merged:
             out: torch.Tensor = plain(values, *args, **kwargs)
             return out
         found = runs(tuple(names))
         if len(found) > len(set(names)):
             out = plain(values, *args, **kwargs)
             return out
-        out = module.base_layer(values)
+        out = layer.base_layer(values)
         for name, rows in found:
-            if name in module.lora_A:
-                down, up = module.lora_A[name], module.lora_B[name]
+            if name in layer.lora_A:
+                down, up = layer.lora_A[name], layer.lora_B[name]
                 more = up(down(values[rows].to(down.weight.dtype)))
-                out[rows].add_(more, alpha=module.scaling[name])
+                out[rows].add_(more, alpha=layer.scaling[name])
         return out
 
     return forward

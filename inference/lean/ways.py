@@ -8,23 +8,28 @@ from typing import Any
 
 from inference.lean import adapters, allocator, attending, gelu, products
 
+MANY = 32
+"""Rows answered at once from which on a second copy of the weights is small beside the cache."""
+
 
 @contextmanager
-def lean(model: Any, *, attends: bool = True) -> Iterator[bool]:
+def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
     """Compute with less work on a CPU while the block runs; give whether padding is left out.
 
     Args:
         model: PEFT's wrapper or not.
         attends: Whether the block gives attention what tells it where padding is, if it can.
+        rows: How many the model goes on with, token after token.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    is_packed = attends and not hasattr(model, "virtual_tokens") and attending.fits(core)
-    ways = [allocator, adapters, gelu, products, *([attending] if is_packed else [])]
+    leaves_out = attends and not hasattr(model, "virtual_tokens") and attending.fits(core)
     undo = []
     try:
         if core.device.type == "cpu":
-            undo += [back for way in ways for back in way.replace(core)]
-        yield is_packed
+            for way in (allocator, adapters, gelu, *([attending] if leaves_out else [])):
+                undo += way.replace(model)
+            undo += products.replace(model, is_packed=rows >= MANY)
+        yield leaves_out
     finally:
         for back in undo:
             back()

@@ -10,7 +10,7 @@ import torch
 from inference.config import Decoding
 from inference.decode import can_decode, decode
 from inference.generate import by_generate, stop_ids
-from inference.lean import attending
+from inference.lean import attending, ways
 from inference.lean.ways import lean
 from tests.inference.conftest import QUESTIONS
 
@@ -33,13 +33,16 @@ def cut(row: list[int], stops: set[int]) -> list[int]:
     return row[:end]
 
 
-@pytest.mark.parametrize("is_lean", [True, False])
+@pytest.mark.parametrize(
+    ("is_lean", "many"), [(True, 32), (True, 1), (False, 32)], ids=["lean", "packed", "plain"]
+)
 def test_tokens_are_those_of_generate(
-    variants: Any, monkeypatch: pytest.MonkeyPatch, *, is_lean: bool
+    variants: Any, monkeypatch: pytest.MonkeyPatch, *, is_lean: bool, many: int
 ) -> None:
     stops = stop_ids(variants)
     expected = [cut(row, stops) for row in by_generate(variants, *batch(variants), GREEDY)]
     monkeypatch.setattr(attending, "GAP", 4)
+    monkeypatch.setattr(ways, "MANY", many)
     if not is_lean:
         monkeypatch.setattr(attending, "MODELS", ())
     with lean(variants.model) as is_possible:

@@ -38,10 +38,36 @@ def test_rows_are_those_of_peft(model: Any, names: list[str]) -> None:
     layer = model.base_model.model[0]
     wanted = layer(values, adapter_names=names)
     undo = adapters.replace(model)
-    assert len(undo) == 1
-    torch.testing.assert_close(layer(values, adapter_names=names), wanted, atol=1e-6, rtol=1e-5)
-    undo[0]()
+    found = layer(values, adapter_names=names), model(values, adapter_names=names)
+    for each in found:
+        torch.testing.assert_close(each, wanted, atol=1e-6, rtol=1e-5)
+    assert not layer._forward_pre_hooks
+    for back in undo:
+        back()
     assert "forward" not in vars(layer)
+    assert adapters.TELLING not in vars(model.base_model)
+    torch.testing.assert_close(model(values, adapter_names=names), wanted)
+
+
+@torch.no_grad()
+def test_layers_that_stay_as_they_are_are_told_by_peft(model: Any) -> None:
+    values, names = torch.randn(2, 6), ["v1", "v2"]
+    layer = model.base_model.model[0]
+    wanted = model(values, adapter_names=names)
+    layer.lora_variant["v1"] = "another way"  # such a layer is none of those replaced
+    undo = adapters.replace(model)
+    assert not undo
+    del layer.lora_variant["v1"]
+    assert torch.equal(model(values, adapter_names=names), wanted)
+
+
+@torch.no_grad()
+def test_rows_without_names_are_not_those_of_the_names_before(model: Any) -> None:
+    values = torch.randn(2, 6)
+    adapters.replace(model)
+    model(values, adapter_names=["__base__", "v2"])
+    model.set_adapter("v1")
+    torch.testing.assert_close(model(values), model(values, adapter_names=["v1", "v1"]))
 
 
 def test_without_names_the_layer_is_plain(model: Any) -> None:
