@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from benchmarks.timing import alternate
+from benchmarks.timing import Side, Workers
 from inference.config import CompareConfig, Decoding
 from inference.decode import decode
 from inference.generate import left_padded
@@ -25,32 +28,33 @@ def measure(settings: Settings) -> list[Row]:
     """Return ours against one prompt at a time, and against a padded batch per model."""
     prompts, new = questions(settings), new_tokens(settings)
     records = records_of(["a"] * 8, ["b"] * 8, "Say b.")
-    with gpt2(settings) as model, run_on(model, records) as runs:
-        (variants,) = load_variants(runs, [RUN], dtype="float32")
-        asked = [variants.ask(each.prompt, each.input, new) for each in prompts]
-        ids = [encoded.prompt_ids for encoded in asked if encoded is not None]
-        found: dict[str, list[list[int]]] = {}
-        sides = {
-            "ours": lambda: found.update(ours=ours(variants, ids, new)),
-            "at once": lambda: found.update(at_once=ours(variants, ids, new, len(ids))),
-            "batches": lambda: found.update(batches=_batches(variants, ids, new)),
-            "one by one": lambda: found.update(single=_one_by_one(variants, ids[:ALONE], new)),
-        }
-        took = alternate(sides, settings.rounds, warm_up=False)
+    count = len(prompts)
+    with gpt2(settings) as model, run_on(model, records) as runs, Workers() as workers:
+        ready = partial(asked, runs, prompts, new)
+        took, found = workers.alternate(
+            {
+                "ours": Side(prepare=ready, run=partial(_by, ours, new=new)),
+                "at once": Side(prepare=ready, run=partial(_by, ours, new=new, at_once=count)),
+                "batches": Side(prepare=ready, run=partial(_by, _batches, new=new)),
+                "one by one": Side(prepare=ready, run=partial(_by, _one_by_one, new=new)),
+            },
+            settings.rounds,
+            warm_up=False,
+        )
         same = {
-            other: sum(a == b for a, b in zip(found[side], found[other], strict=False))
-            for side, other in (("at_once", "single"), ("ours", "batches"))
+            other: sum(a == b for a, b in zip(found[side][-1], found[other][-1], strict=False))
+            for side, other in (("at once", "one by one"), ("ours", "batches"))
         }
-    work = f"{len(ids)} prompts x base and adapter, exactly {new} new tokens each"
+    work = f"{count} prompts x base and adapter, exactly {new} new tokens each"
     return [
         Row(
-            work=f"{work}, `--batch-size {len(ids)}`",
+            work=f"{work}, `--batch-size {count}`",
             against=f"transformers `generate`, one prompt at a time ({ALONE} of them, the time "
-            f"times {len(ids) / ALONE:g})",
+            f"times {count / ALONE:g})",
             ours=took["at once"],
-            theirs=took["one by one"].times(len(ids) / ALONE),
+            theirs=took["one by one"].times(count / ALONE),
             goal=15,
-            checked=f"{same['single']} of {2 * ALONE} answers the same",
+            checked=f"{same['one by one']} of {2 * ALONE} answers the same",
         ),
         Row(
             work=work,
@@ -58,7 +62,7 @@ def measure(settings: Settings) -> list[Row]:
             ours=took["ours"],
             theirs=took["batches"],
             goal=2,
-            checked=f"{same['batches']} of {2 * len(ids)} answers the same",
+            checked=f"{same['batches']} of {2 * count} answers the same",
         ),
     ]
 
@@ -71,6 +75,21 @@ def questions(settings: Settings) -> list[Prompt]:
 def new_tokens(settings: Settings) -> int:
     """Return how many tokens every answer has."""
     return 40 if settings.is_small else 200
+
+
+def asked(runs: Path, prompts: list[Prompt], new: int) -> tuple[Variants, list[list[int]]]:
+    """Return what answers, and the tokens of every prompt."""
+    (variants,) = load_variants(runs, [RUN], dtype="float32")
+    each = [variants.ask(prompt.prompt, prompt.input, new) for prompt in prompts]
+    return variants, [encoded.prompt_ids for encoded in each if encoded is not None]
+
+
+def _by(
+    answer: Callable[..., list[list[int]]],
+    given: tuple[Variants, list[list[int]]],
+    **settings: int,
+) -> list[list[int]]:
+    return answer(*given, **settings)
 
 
 def ours(
@@ -100,8 +119,9 @@ def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[in
 
 
 def _one_by_one(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+    """Answer the first prompts, each by each model apart."""
     answers = []
-    for row in ids:
+    for row in ids[:ALONE]:
         padded, mask = left_padded([row], variants.tokenizer.pad_token_id, variants.model.device)
         with variants.model.disable_adapter():
             answers += by_generate(variants.model, padded, mask, new)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.decoding import RUN, new_tokens, ours, questions
+from benchmarks.decoding import asked, new_tokens, ours, questions
 from benchmarks.operations import times
 from benchmarks.profile import Profile, shares
 from benchmarks.results import Share
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from inference.variants import load_variants
 
 WARM_UP = 4
 """New tokens that are answered first, unseen."""
@@ -21,9 +20,7 @@ def measure(settings: Settings) -> list[Share]:
 
     prompts, new = questions(settings), new_tokens(settings)
     with gpt2(settings) as model, run_on(model, records_of(["a"] * 8, ["b"] * 8, "Say b.")) as runs:
-        (variants,) = load_variants(runs, [RUN], dtype="float32")
-        asked = [variants.ask(each.prompt, each.input, new) for each in prompts]
-        ids = [encoded.prompt_ids for encoded in asked if encoded is not None]
+        variants, ids = asked(runs, prompts, new)
         ours(variants, ids, WARM_UP, len(ids))
         began = time.perf_counter()
         ours(variants, ids, new, len(ids))

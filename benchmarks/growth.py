@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, write_records
-from benchmarks.timing import alternate
-from benchmarks.trainers import (
-    FLAGS,
-    LORA_R,
-    SHOWN,
-    Shape,
-    fastest,
-    our_trainer,
-    same_loss,
-    train,
-    train_theirs,
-    trl_trainer,
-)
+from benchmarks.timing import Workers
+from benchmarks.trainers import LORA_R, SHOWN, Shape, fastest, ours, same_loss, theirs
 from benchmarks.training_rows import of_length
 from inference import models
 
@@ -36,38 +23,31 @@ STEPS = 2
 
 def measure(settings: Settings) -> list[Row]:
     """Return ours against TRL's best flags, over rows without any padding."""
-    with gpt2(settings) as model:
-        return [_at(model, shape, settings) for shape in (SMALL if settings.is_small else SHAPES)]
+    shapes = SMALL if settings.is_small else SHAPES
+    with gpt2(settings) as model, Workers() as workers:
+        return [_at(workers, model, shape, settings) for shape in shapes]
 
 
-def _at(model: str, shape: Shape, settings: Settings) -> Row:
+def _at(workers: Workers, model: str, shape: Shape, settings: Settings) -> Row:
     """Time both at one shape, and check that they learned the same from as many tokens."""
     tokenizer = models.load_tokenizer(model)
     records = [of_length(tokenizer, shape.max_length, n) for n in range(STEPS * shape.batch)]
-    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", records)
-        best = fastest(model, records, out, shape)
-        took = alternate(
-            {"ours": partial(train, found), best: partial(train_theirs, found, best)},
-            settings.rounds,
-            warm_up=False,
-            setup={
-                "ours": partial(our_trainer, model, out, shape),
-                best: partial(trl_trainer, model, records, out, FLAGS[best], shape),
-            },
-        )
-    tokens = STEPS * shape.batch * shape.max_length
-    if found["spent"].tokens != tokens:
-        raise RuntimeError(f"{found['spent'].tokens} tokens read, {tokens} expected")
+        best = fastest(workers, model, records, out, shape)
+        sides = {"ours": ours(model, out, shape), best: theirs(model, records, out, best, shape)}
+        took, found = workers.alternate(sides, settings.rounds, warm_up=False)
+    (loss, spent), tokens = found["ours"][-1], STEPS * shape.batch * shape.max_length
+    if spent.tokens != tokens:
+        raise RuntimeError(f"{spent.tokens} tokens read, {tokens} expected")
     return Row(
         work=f"{'tiny' if settings.is_small else 'GPT-2 124M'}, LoRA r={LORA_R}, {STEPS} steps of "
         f"{shape.batch} rows of {shape.max_length:,} tokens",
         against=f"TRL's SFTTrainer, {SHOWN[best]}",
         ours=took["ours"],
         theirs=took[best],
-        checked=same_loss(found["ours"], found[best]),
+        checked=same_loss(loss, found[best][-1]),
         amount=tokens,
         unit="tokens",
     )

@@ -6,11 +6,15 @@ import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Goal, Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from benchmarks.timing import alternate
+from benchmarks.timing import Side, Workers
+from inference import models
 from inference.scored import LabelScorer
 from inference.variants import Variants, load_variants
 from prepdata.sources.twitter_topics import INSTRUCTION, LABELS
@@ -50,36 +54,49 @@ def measure(settings: Settings) -> list[Row | Goal]:
     """Return 20 labels against one label, and against lm-evaluation-harness."""
     tweets, reviews = _texts(32, 8, 40), _texts(FEW["reviews"], 150, 300)
     records = records_of(tweets[:8], [LABELS[n % 20] for n in range(8)], INSTRUCTION)
-    with gpt2(settings) as model, run_on(model, records) as runs:
-        (variants,) = load_variants(runs, ["bench"], dtype="float32")
-        took = alternate(
-            {
-                "20 labels": lambda: _score(variants, tweets, LABELS),
-                "1 label": lambda: _score(variants, tweets, LABELS[:1]),
-            },
-            settings.rounds,
-        )
-        found: list[Row | Goal] = [
-            Goal.at_most(
-                work=f"{len(tweets)} tweets, 20 labels",
-                against="time for 1 label",
-                value=took["20 labels"].seconds / took["1 label"].seconds,
-                goal=MOST_TIMES,
-                unit="times",
-                checked=f"{took['1 label'].seconds:.2f} s and {took['20 labels'].seconds:.2f} s; "
-                "tests/inference/test_labels.py",
-            )
-        ]
+    with gpt2(settings) as model, run_on(model, records) as runs, Workers() as workers:
+        found: list[Row | Goal] = [_growth(workers, runs, tweets, settings.rounds)]
         few = 4 if settings.is_small else FEW["tweets"]
-        many = _many_labels(variants.tokenizer)
+        many = _many_labels(models.load_tokenizer(model))
         cases = (
             Case(kind="tweets", texts=tweets[:few], labels=LABELS, goal=10, of=TWEETS),
             Case(kind="tweets", texts=tweets[: few // 4], labels=many, goal=25),
             Case(kind="reviews", texts=reviews[:few], labels=("negative", "positive"), goal=1.5),
         )
+        if find_spec("lm_eval") is None:
+            print("lm_eval is not installed (pip install --group bench); left out")
+            return found
         for case in cases:
-            found += _harness(variants, case, settings)
+            found += _harness(workers, runs, case, settings.rounds)
         return found
+
+
+def _growth(workers: Workers, runs: Path, tweets: list[str], rounds: int) -> Goal:
+    """Return what 20 labels take, where one label takes 1."""
+    ready = partial(_variants, runs)
+    took, _ = workers.alternate(
+        {
+            "ours": Side(prepare=ready, run=partial(_score, texts=tweets, labels=LABELS)),
+            "1 label": Side(prepare=ready, run=partial(_score, texts=tweets, labels=LABELS[:1])),
+        },
+        rounds,
+    )
+    one, all_of_them = took["1 label"].seconds, took["ours"].seconds
+    return Goal.at_most(
+        work=f"{len(tweets)} tweets, 20 labels",
+        against="time for 1 label",
+        value=all_of_them / one,
+        goal=MOST_TIMES,
+        unit="times",
+        checked=f"{one:.2f} s and {all_of_them:.2f} s; tests/inference/test_labels.py",
+    )
+
+
+@lru_cache(maxsize=1)
+def _variants(runs: Path) -> Variants:
+    """Return what answers; a process loads it once."""
+    (variants,) = load_variants(runs, ["bench"], dtype="float32")
+    return variants
 
 
 def _texts(count: int, low: int, high: int) -> list[str]:
@@ -116,45 +133,61 @@ def _prompt(text: str) -> Prompt:
     return Prompt(id=text, task="bench", prompt=INSTRUCTION, input=text, reference=None, group=text)
 
 
-def _harness(variants: Variants, case: Case, settings: Settings) -> list[Row | Goal]:
-    """Return ours against lm-evaluation-harness, both for the base alone."""
-    try:
-        from lm_eval.api.instance import Instance
-        from lm_eval.models.huggingface import HFLM
-    except ImportError:
-        print("lm_eval is not installed (pip install --group bench); left out")
-        return []
-    import torch
+def _base(runs: Path) -> Variants:
+    """Return the base alone."""
+    variants = _variants(runs)
+    variants.model.base_model.disable_adapter_layers()
+    return dataclasses.replace(variants, names=["base"])
 
-    texts, labels = case.texts, case.labels
-    alone = dataclasses.replace(variants, names=["base"])
+
+def _asked(runs: Path, case: Case) -> tuple[Any, list[Any]]:
+    """Return lm-evaluation-harness's model over the base, and what it is asked."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    base = _base(runs)
     harness = HFLM(
-        pretrained=variants.model.get_base_model(),
-        tokenizer=variants.tokenizer,
+        pretrained=base.model.get_base_model(),
+        tokenizer=base.tokenizer,
         backend="causal",
         batch_size=BATCH,
     )
-    template, eos = variants.template, variants.tokenizer.eos_token
-    requests = [
-        Instance("loglikelihood", {}, (template.render(INSTRUCTION, text), label + eos), 0)
-        for text in texts
-        for label in labels
+    end = base.tokenizer.eos_token
+    return harness, [
+        Instance("loglikelihood", {}, (base.template.render(INSTRUCTION, text), label + end), 0)
+        for text in case.texts
+        for label in case.labels
     ]
-    found: dict[str, list[list[float]]] = {}
 
-    def theirs() -> None:
-        scores = torch.tensor([each[0] for each in harness.loglikelihood(requests)])
-        found["theirs"] = scores.reshape(len(texts), -1).double().softmax(-1).tolist()
 
-    with variants.model.disable_adapter():
-        took = alternate(
-            {"ours": lambda: found.update(ours=_score(alone, texts, labels)), "lm_eval": theirs},
-            settings.rounds,
-            warm_up=False,
-        )
+def _theirs(asked: tuple[Any, list[Any]], labels: int) -> list[list[float]]:
+    """Return lm-evaluation-harness's probabilities, one row for each text."""
+    import torch
+
+    harness, requests = asked
+    scores = torch.tensor([each[0] for each in harness.loglikelihood(requests)])
+    rows: list[list[float]] = scores.reshape(-1, labels).double().softmax(-1).tolist()
+    return rows
+
+
+def _harness(workers: Workers, runs: Path, case: Case, rounds: int) -> list[Row | Goal]:
+    """Return ours against lm-evaluation-harness, both for the base alone."""
+    texts, labels = case.texts, case.labels
+    took, found = workers.alternate(
+        {
+            "ours": Side(
+                prepare=partial(_base, runs), run=partial(_score, texts=texts, labels=labels)
+            ),
+            "lm_eval": Side(
+                prepare=partial(_asked, runs, case), run=partial(_theirs, labels=len(labels))
+            ),
+        },
+        rounds,
+        warm_up=False,
+    )
     gap = max(
         abs(a - b)
-        for one, other in zip(found["ours"], found["theirs"], strict=True)
+        for one, other in zip(found["ours"][-1], found["lm_eval"][-1], strict=True)
         for a, b in zip(one, other, strict=True)
     )
     count, factor = case.of or len(texts), (case.of or len(texts)) / len(texts)

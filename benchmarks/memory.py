@@ -10,16 +10,7 @@ from benchmarks import decoding_memory
 from benchmarks.child import peak_bytes, peak_of
 from benchmarks.results import Goal
 from benchmarks.subjects import Settings, gpt2, write_records
-from benchmarks.trainers import (
-    BATCH,
-    FLAGS,
-    LORA_R,
-    MAX_LENGTH,
-    SHOWN,
-    our_trainer,
-    train,
-    trl_trainer,
-)
+from benchmarks.trainers import BATCH, LORA_R, MAX_LENGTH, SHOWN, ours, theirs
 from benchmarks.training_rows import instructions
 
 GIB = 2**30
@@ -60,10 +51,8 @@ def _main(side: str, model: str, data: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", found)
-        if side == "ours":
-            train({}, our_trainer(model, out))
-        else:
-            trl_trainer(model, found, out, FLAGS[side]).train()
+        trained = ours(model, out) if side == "ours" else theirs(model, found, out, side)
+        trained.run(trained.prepare())
     print(peak_bytes())
 
 

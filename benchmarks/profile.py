@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from transformers import TrainerCallback
 from benchmarks.operations import PYTHON, times
 from benchmarks.results import Share
 from benchmarks.subjects import Settings, gpt2, write_records
+from benchmarks.timing import Workers
 from benchmarks.trainers import (
     BATCH,
     FLAGS,
@@ -25,7 +25,7 @@ from benchmarks.trainers import (
     our_trainer,
     same_loss,
     train,
-    train_theirs,
+    train_plainly,
     trl_trainer,
 )
 from benchmarks.training_rows import instructions, tweets
@@ -96,7 +96,8 @@ def measure(settings: Settings) -> list[Share]:
     """Return the profiles of GPT-2's training as `tune run` does it, and those of `tiny`."""
     records = instructions(settings.data, BATCH * (1 + STEPS))
     with gpt2(settings) as model, tempfile.TemporaryDirectory() as folder:
-        best = fastest("tiny", records, Path(folder))
+        with Workers() as workers:
+            best = fastest(workers, "tiny", records, Path(folder))
         subjects = [
             Subject(work="tiny 7.5M, ours", side="ours", model="tiny", records=records),
             Subject(
@@ -184,17 +185,16 @@ def _profiled(subject: Subject) -> tuple[Profile, float]:
 
 def _trained(subject: Subject, *, is_profiled: bool) -> tuple[Window, float]:
     """Train, and return what was seen and the mean loss."""
-    found: dict[str, Any] = {}
     window = Window(is_profiled=is_profiled)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         write_records(out / "data", subject.records)
         if subject.side == "ours":
             trainer = our_trainer(subject.model, out)
-            run = partial(train, found)
+            trainer.add_callback(window)
+            loss, _ = train(trainer)
         else:
             trainer = trl_trainer(subject.model, subject.records, out, FLAGS[subject.side])
-            run = partial(train_theirs, found, subject.side)
-        trainer.add_callback(window)
-        run(trainer)
-    return window, float(found[subject.side])
+            trainer.add_callback(window)
+            loss = train_plainly(trainer)
+    return window, loss

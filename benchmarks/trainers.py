@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.timing import Side, Workers
 from inference import models
 from prepdata.records import Record
 from prompts import templates
 from tuning.fast.paths import fast_paths
-from tuning.meter import Meter
+from tuning.meter import Meter, Spent
 
 LORA_R, LORA_ALPHA = 8, 16
 LEARNING_RATE = 1e-4
@@ -118,34 +119,43 @@ def trl_trainer(
     )
 
 
+def ours(model: str, out: Path, shape: Shape = Shape()) -> Side:
+    """Return the training of `tune run` over the records in a folder."""
+    return Side(prepare=partial(our_trainer, model, out, shape), run=train)
+
+
+def theirs(model: str, records: list[Record], out: Path, name: str, shape: Shape = Shape()) -> Side:
+    """Return TRL's training with the flags of a name."""
+    prepare = partial(trl_trainer, model, records, out, FLAGS[name], shape)
+    return Side(prepare=prepare, run=train_plainly)
+
+
 def fastest(
+    workers: Workers,
     model: str,
     records: list[Record],
     out: Path,
     shape: Shape = Shape(),
 ) -> str:
     """Return which of the best flags train these rows in the least time, one try each."""
-    seconds = {}
-    for name in BEST:
-        trainer = trl_trainer(model, records, out, FLAGS[name], shape)
-        began = time.perf_counter()
-        trainer.train()
-        seconds[name] = time.perf_counter() - began
-    return min(seconds, key=seconds.__getitem__)
+    sides = {name: theirs(model, records, out, name, shape) for name in BEST}
+    took, _ = workers.alternate(sides, 1, warm_up=False)
+    return min(took, key=lambda name: took[name].seconds)
 
 
-def train(found: dict[str, Any], trainer: Any) -> None:
-    """Train as `tune run` does, and leave the loss and what was spent."""
+def train(trainer: Any) -> tuple[float, Spent]:
+    """Train as `tune run` does; return the loss and what was spent."""
     meter = Meter(trainer, None)
     trainer.add_callback(meter)
     with fast_paths(trainer.model):
-        found["ours"] = trainer.train().training_loss
-    found["spent"] = meter.spent
+        loss: float = trainer.train().training_loss
+    return loss, meter.spent
 
 
-def train_theirs(found: dict[str, Any], name: str, trainer: Any) -> None:
-    """Train as TRL does, and leave the loss under a name."""
-    found[name] = trainer.train().training_loss
+def train_plainly(trainer: Any) -> float:
+    """Train as TRL does; return the loss."""
+    loss: float = trainer.train().training_loss
+    return loss
 
 
 def same_loss(ours: float, theirs: float) -> str:

@@ -12,19 +12,8 @@ from typing import Any
 
 from benchmarks.results import Goal, Row
 from benchmarks.subjects import Settings, gpt2, write_records
-from benchmarks.timing import Timing, alternate
-from benchmarks.trainers import (
-    FLAGS,
-    LORA_R,
-    MAX_LENGTH,
-    SHOWN,
-    fastest,
-    our_trainer,
-    same_loss,
-    train,
-    train_theirs,
-    trl_trainer,
-)
+from benchmarks.timing import Side, Timing, Workers
+from benchmarks.trainers import LORA_R, MAX_LENGTH, SHOWN, fastest, ours, same_loss, theirs
 from benchmarks.training_rows import instructions, tweets
 from prepdata.records import Record
 from tuning.limit import matrix_rate, speed
@@ -85,22 +74,18 @@ def _of_tiny(records: list[Record], kind: str) -> Work:
 
 def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     """Time ours and every rival with a goal, and check that they learned the same."""
-    found: dict[str, Any] = {}
-    rates: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Workers() as workers:
         out = Path(folder)
         write_records(out / "data", work.records)
-        setup = {"ours": partial(our_trainer, work.model, out)}
-        sides = {"matrix products": partial(_note_rate, rates), "ours": partial(train, found)}
         goals = {
-            fastest(work.model, work.records, out) if name == "best" else name: goal
+            fastest(workers, work.model, work.records, out) if name == "best" else name: goal
             for name, goal in work.goals.items()
         }
-        for name in goals:
-            setup[name] = partial(trl_trainer, work.model, work.records, out, FLAGS[name])
-            sides[name] = partial(train_theirs, found, name)
-        took = alternate(sides, settings.rounds, warm_up=False, setup=setup)
-    tokens = found["spent"].tokens
+        sides = {"matrix products": RATE, "ours": ours(work.model, out)}
+        sides |= {name: theirs(work.model, work.records, out, name) for name in goals}
+        took, found = workers.alternate(sides, settings.rounds, warm_up=False)
+    loss, spent = found["ours"][-1]
+    tokens = spent.tokens
     told = (
         f"{work.shown}, LoRA r={LORA_R}, {len(work.records)} {work.rows} rows, {tokens:,} tokens, "
         f"at most {MAX_LENGTH} in a row"
@@ -112,7 +97,7 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
             ours=took["ours"],
             theirs=took[side],
             goal=goal,
-            checked=same_loss(found["ours"], found[side]),
+            checked=same_loss(loss, found[side][-1]),
             amount=tokens,
             unit="tokens",
         )
@@ -120,11 +105,19 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     ]
     if work.least_share is None:
         return [*rows]
-    return [*rows, _share(told, found["spent"], took["ours"], rates, work.least_share)]
+    return [*rows, _share(told, spent, took["ours"], found["matrix products"], work.least_share)]
 
 
-def _note_rate(rates: list[float]) -> None:
-    rates.append(matrix_rate("cpu", is_bf16=uses_bf16("auto", "cpu")))
+def _is_bf16() -> bool:
+    return uses_bf16("auto", "cpu")
+
+
+def _rate(is_bf16: bool) -> float:
+    return matrix_rate("cpu", is_bf16=is_bf16)
+
+
+RATE = Side(prepare=_is_bf16, run=_rate)
+"""What the machine's matrix products would allow, in operations per second."""
 
 
 def _share(told: str, spent: Any, took: Timing, rates: list[float], least: float) -> Goal:

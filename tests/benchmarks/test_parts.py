@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.child import processor_seconds
-from benchmarks.timing import alternate
 
 
 @pytest.mark.parametrize("part", command.PARTS)
@@ -21,13 +20,6 @@ def test_every_module_that_measures_is_a_part_or_belongs_to_one() -> None:
     folder = Path(command.__file__).parent
     measuring = {path.stem for path in folder.glob("*.py") if "\ndef measure(" in path.read_text()}
     assert measuring - {"decoding_memory"} == set(command.PARTS)
-
-
-def test_a_side_without_a_setup_is_given_nothing() -> None:
-    said: list[object] = []
-    sides = {"made": said.append, "plain": lambda: said.append("nothing")}
-    alternate(sides, 2, warm_up=False, setup={"made": lambda: "something"})
-    assert said == ["something", "nothing"] * 2
 
 
 def test_processor_time_only_grows() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.pages import write
 from benchmarks.results import Goal, Row, Share
 from benchmarks.table import markdown
-from benchmarks.timing import Timing, alternate
+from benchmarks.timing import Timing
 
 ROW = Row(
     work="count to ten",
@@ -77,10 +77,3 @@ def test_files_name_machine_and_versions(tmp_path: Path) -> None:
     assert found["versions"]["torch"] in page
     assert page.index("## numbers") < page.index("## others")
     assert page.count("both said ten") == 2
-
-
-def test_sides_take_turns_after_a_warm_up() -> None:
-    said: list[str] = []
-    took = alternate({"a": lambda: said.append("a"), "b": lambda: said.append("b")}, 3)
-    assert said == ["a", "b"] * 4
-    assert took["a"].low <= took["a"].seconds <= took["a"].high
