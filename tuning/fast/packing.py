@@ -8,6 +8,7 @@ dropped of the common beginning is the same in all texts of a batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,9 @@ from torch import nn
 from core.swap import Undo
 from tuning.fast.attention import CAUSAL
 
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+"""Shapes that oneDNN keeps kernels for, 1,024 otherwise: every packed batch has its own length, and
+what is kept for one is of no use to the next. It is read at the first product by oneDNN."""
 SHARE, LEAST = 1 / 8, 256
 """What a cut between long and short texts, for attention, has to save: of the positions, and in
 positions; each part costs some time too."""
