@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,14 @@ from typing import Any
 from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
+from inference import models
 from inference.config import CompareConfig, Decoding
 from inference.decode import decode
 from inference.generate import left_padded
 from inference.variants import Variants, load_variants
-from prompts.prompt_files import TEST_PROMPTS, Prompt, read_prompts
+from prompts import templates
+from prompts.fit import prompt_ids
+from prompts.prompt_files import TEST_PROMPTS, read_prompts
 
 RUN = "bench"
 """The run that `run_on` leaves."""
@@ -26,25 +28,27 @@ USUAL = CompareConfig(run=(RUN,)).batch_size
 
 def measure(settings: Settings) -> list[Row]:
     """Return ours against one prompt at a time, and against a padded batch per model."""
-    prompts, new = questions(settings), new_tokens(settings)
+    new = new_tokens(settings)
     records = records_of(["a"] * 8, ["b"] * 8, "Say b.")
-    count = len(prompts)
     with gpt2(settings) as model, run_on(model, records) as runs, Workers() as workers:
-        ready = partial(asked, runs, prompts, new)
+        ids = questions(model, settings)
+        count = len(ids)
+        by_us = partial(Side, prepare=partial(variants_of, runs))
+        by_both = partial(Side, prepare=partial(both, model, runs))
         took, found = workers.alternate(
             {
-                "ours": Side(prepare=ready, run=partial(_by, ours, new=new)),
-                "at once": Side(prepare=ready, run=partial(_by, ours, new=new, at_once=count)),
-                "batches": Side(prepare=ready, run=partial(_by, _batches, new=new)),
-                "one by one": Side(prepare=ready, run=partial(_by, _one_by_one, new=new)),
+                "ours": by_us(run=partial(ours, ids=ids, new=new)),
+                "at once": by_us(run=partial(ours, ids=ids, new=new, at_once=count)),
+                "batches": by_both(run=partial(batches, ids=ids, new=new)),
+                "one by one": by_both(run=partial(_one_by_one, ids=ids[:ALONE], new=new)),
             },
             settings.rounds,
             warm_up=False,
         )
-        same = {
-            other: sum(a == b for a, b in zip(found[side][-1], found[other][-1], strict=False))
-            for side, other in (("at once", "one by one"), ("ours", "batches"))
-        }
+    same = {
+        other: sum(a == b for a, b in zip(found[side][-1], found[other][-1], strict=False))
+        for side, other in (("at once", "one by one"), ("ours", "batches"))
+    }
     work = f"{count} prompts x base and adapter, exactly {new} new tokens each"
     return [
         Row(
@@ -67,9 +71,11 @@ def measure(settings: Settings) -> list[Row]:
     ]
 
 
-def questions(settings: Settings) -> list[Prompt]:
-    """Return the prompts that are asked."""
-    return read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
+def questions(model: str, settings: Settings) -> list[list[int]]:
+    """Return the prompts that are asked, as tokens."""
+    tokenizer, template = models.load_tokenizer(model), templates.load()
+    asked = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
+    return [prompt_ids(template, tokenizer, each.prompt, each.input) for each in asked]
 
 
 def new_tokens(settings: Settings) -> int:
@@ -77,19 +83,18 @@ def new_tokens(settings: Settings) -> int:
     return 40 if settings.is_small else 200
 
 
-def asked(runs: Path, prompts: list[Prompt], new: int) -> tuple[Variants, list[list[int]]]:
-    """Return what answers, and the tokens of every prompt."""
+def variants_of(runs: Path) -> Variants:
+    """Return base and adapter as `infer compare` loads them."""
     (variants,) = load_variants(runs, [RUN], dtype="float32")
-    each = [variants.ask(prompt.prompt, prompt.input, new) for prompt in prompts]
-    return variants, [encoded.prompt_ids for encoded in each if encoded is not None]
+    return variants
 
 
-def _by(
-    answer: Callable[..., list[list[int]]],
-    given: tuple[Variants, list[list[int]]],
-    **settings: int,
-) -> list[list[int]]:
-    return answer(*given, **settings)
+def both(model: str, runs: Path) -> tuple[Any, Any]:
+    """Return base and tuned model, as a script loads them that compares them."""
+    from peft import PeftModel
+
+    base, under = (models.load_model(model, dtype="float32") for _ in range(2))
+    return base.eval(), PeftModel.from_pretrained(under, str(runs / RUN / "adapter")).eval()
 
 
 def ours(
@@ -109,27 +114,17 @@ def ours(
     return found
 
 
-def _batches(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
+def batches(pair: tuple[Any, Any], ids: list[list[int]], new: int) -> list[list[int]]:
     """Answer by each model apart; the results go prompt by prompt, base before adapter."""
-    padded, mask = left_padded(ids, variants.tokenizer.pad_token_id, variants.model.device)
-    adapted = by_generate(variants.model, padded, mask, new)
-    with variants.model.disable_adapter():
-        base = by_generate(variants.model, padded, mask, new)
-    return [row for pair in zip(base, adapted, strict=True) for row in pair]
+    base, tuned = (_by_generate(model, ids, new) for model in pair)
+    return [row for rows in zip(base, tuned, strict=True) for row in rows]
 
 
-def _one_by_one(variants: Variants, ids: list[list[int]], new: int) -> list[list[int]]:
-    """Answer the first prompts, each by each model apart."""
-    answers = []
-    for row in ids[:ALONE]:
-        padded, mask = left_padded([row], variants.tokenizer.pad_token_id, variants.model.device)
-        with variants.model.disable_adapter():
-            answers += by_generate(variants.model, padded, mask, new)
-        answers += by_generate(variants.model, padded, mask, new)
-    return answers
+def _one_by_one(pair: tuple[Any, Any], ids: list[list[int]], new: int) -> list[list[int]]:
+    return [answer for row in ids for answer in batches(pair, [row], new)]
 
 
-def by_generate(model: Any, ids: Any, mask: Any, new: int) -> list[list[int]]:
+def _by_generate(model: Any, ids: list[list[int]], new: int) -> list[list[int]]:
     """Return exactly so many new tokens of each row by transformers; no row ends before."""
     import torch
     from transformers import GenerationConfig
@@ -137,7 +132,8 @@ def by_generate(model: Any, ids: Any, mask: Any, new: int) -> list[list[int]]:
     settings = GenerationConfig(
         max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0
     )
+    padded, mask = left_padded(ids, 0, model.device)
     with torch.inference_mode():
-        output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-    rows: list[list[int]] = output[:, ids.shape[1] :].tolist()
+        output = model.generate(input_ids=padded, attention_mask=mask, generation_config=settings)
+    rows: list[list[int]] = output[:, padded.shape[1] :].tolist()
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.decoding import asked, new_tokens, ours, questions
+from benchmarks.decoding import new_tokens, ours, questions, variants_of
 from benchmarks.operations import times
 from benchmarks.profile import Profile, shares
 from benchmarks.results import Share
@@ -18,9 +18,9 @@ def measure(settings: Settings) -> list[Share]:
     """Return the profile of one batch from its prompts to its last new tokens."""
     from torch.profiler import ProfilerActivity, profile
 
-    prompts, new = questions(settings), new_tokens(settings)
+    new = new_tokens(settings)
     with gpt2(settings) as model, run_on(model, records_of(["a"] * 8, ["b"] * 8, "Say b.")) as runs:
-        variants, ids = asked(runs, prompts, new)
+        variants, ids = variants_of(runs), questions(model, settings)
         ours(variants, ids, WARM_UP, len(ids))
         began = time.perf_counter()
         ours(variants, ids, new, len(ids))

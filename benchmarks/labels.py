@@ -18,6 +18,7 @@ from inference import models
 from inference.scored import LabelScorer
 from inference.variants import Variants, load_variants
 from prepdata.sources.twitter_topics import INSTRUCTION, LABELS
+from prompts import templates
 from prompts.prompt_files import Prompt
 
 WORDS = (
@@ -67,7 +68,7 @@ def measure(settings: Settings) -> list[Row | Goal]:
             print("lm_eval is not installed (pip install --group bench); left out")
             return found
         for case in cases:
-            found += _harness(workers, runs, case, settings.rounds)
+            found += _harness(workers, model, runs, case, settings.rounds)
         return found
 
 
@@ -140,21 +141,21 @@ def _base(runs: Path) -> Variants:
     return dataclasses.replace(variants, names=["base"])
 
 
-def _asked(runs: Path, case: Case) -> tuple[Any, list[Any]]:
+def _asked(model: str, case: Case) -> tuple[Any, list[Any]]:
     """Return lm-evaluation-harness's model over the base, and what it is asked."""
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    base = _base(runs)
+    tokenizer, template = models.load_tokenizer(model), templates.load()
     harness = HFLM(
-        pretrained=base.model.get_base_model(),
-        tokenizer=base.tokenizer,
+        pretrained=models.load_model(model, dtype="float32"),
+        tokenizer=tokenizer,
         backend="causal",
         batch_size=BATCH,
     )
-    end = base.tokenizer.eos_token
+    end = tokenizer.eos_token
     return harness, [
-        Instance("loglikelihood", {}, (base.template.render(INSTRUCTION, text), label + end), 0)
+        Instance("loglikelihood", {}, (template.render(INSTRUCTION, text), label + end), 0)
         for text in case.texts
         for label in case.labels
     ]
@@ -170,7 +171,7 @@ def _theirs(asked: tuple[Any, list[Any]], labels: int) -> list[list[float]]:
     return rows
 
 
-def _harness(workers: Workers, runs: Path, case: Case, rounds: int) -> list[Row | Goal]:
+def _harness(workers: Workers, model: str, runs: Path, case: Case, rounds: int) -> list[Row | Goal]:
     """Return ours against lm-evaluation-harness, both for the base alone."""
     texts, labels = case.texts, case.labels
     took, found = workers.alternate(
@@ -179,7 +180,7 @@ def _harness(workers: Workers, runs: Path, case: Case, rounds: int) -> list[Row 
                 prepare=partial(_base, runs), run=partial(_score, texts=texts, labels=labels)
             ),
             "lm_eval": Side(
-                prepare=partial(_asked, runs, case), run=partial(_theirs, labels=len(labels))
+                prepare=partial(_asked, model, case), run=partial(_theirs, labels=len(labels))
             ),
         },
         rounds,

@@ -9,7 +9,7 @@ from typing import Any
 from inference.lean import adapters, allocator, attending, gelu, products
 
 MANY = 32
-"""Rows answered at once from which on a second copy of the weights is small beside the cache."""
+"""Rows answered at once from which on copies of weights are small beside the cache."""
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
         if core.device.type == "cpu":
             for way in (allocator, adapters, gelu, *([attending] if leaves_out else [])):
                 undo += way.replace(model)
-            undo += products.replace(model, is_packed=rows >= MANY)
+            undo += products.replace(model, takes_memory=rows >= MANY)
         yield leaves_out
     finally:
         for back in undo:

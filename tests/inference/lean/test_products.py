@@ -21,17 +21,14 @@ pytestmark = pytest.mark.skipif(
     [nn.Linear(24, 40), nn.Linear(24, 40, bias=False), Conv1D(40, 24)],
     ids=["linear", "without a bias", "turned"],
 )
-@pytest.mark.parametrize("is_packed", [False, True])
-def test_a_layer_gives_the_same(
-    layer: nn.Module, monkeypatch: pytest.MonkeyPatch, *, is_packed: bool
-) -> None:
-    monkeypatch.setattr(products, "SMALL", 24)
+@pytest.mark.parametrize("takes_memory", [False, True])
+def test_a_layer_gives_the_same(layer: nn.Module, *, takes_memory: bool) -> None:
     values = torch.randn(3, 5, 24)
     with torch.no_grad():
         wanted = layer(values)
-    (undo,) = products.replace(layer, is_packed=is_packed)
+    (undo,) = products.replace(layer, takes_memory=takes_memory)
     with torch.inference_mode():
-        for _ in range(2):  # packed, and found packed
+        for _ in range(2):  # copied, and found copied
             torch.testing.assert_close(layer(values), wanted, atol=1e-5, rtol=1e-5)
     undo()
     assert "forward" not in vars(layer)
