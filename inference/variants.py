@@ -102,15 +102,12 @@ def load_variants(
 
     Returns:
         First the base with the adapters that share its weights, then everything that cannot: what
-        has weights of its own, or a base in 4 bits, has a model of its own. They can only answer:
-        see inference/lean/packed.py.
+        has weights of its own, or a base in 4 bits, has a model of its own.
 
     Raises:
         InputError: An unknown or unfinished run, runs whose base or template differs, or a base
             whose weights are not the ones a run was trained on.
     """
-    from inference.lean.packed import pack
-
     facts = {name: _facts(runs, name) for name in (*names, *merged)}
     base, common = _common(facts)
     sharing = [name for name in names if shares_base(runs / name, facts[name])]
@@ -130,16 +127,13 @@ def load_variants(
     if has_four_bit_base:
         held = filter(None, map(four_bit_of, facts.values()))
         alone.append(load.four_bit(base, next(held, FourBit())))
-    found = [
+    return [
         together,
         *(
             Variants(names=[row["name"]], model=model, described=[row], **common)
             for model, row in alone
         ),
     ]
-    for variants in found:
-        pack(variants.model)
-    return found
 
 
 def _common(facts: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

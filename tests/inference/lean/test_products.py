@@ -7,6 +7,8 @@ import platform
 import pytest
 import torch
 from torch import nn
+from transformers import GPT2Config
+from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
 from inference.lean import products
@@ -47,3 +49,17 @@ def test_other_numbers_go_the_plain_way() -> None:
     products.replace(layer)
     with torch.no_grad(), pytest.raises(RuntimeError, match="dtype"):
         layer(torch.randn(3, 4).double())
+
+
+@pytest.mark.parametrize("takes_memory", [False, True])
+def test_a_product_goes_on_with_the_gelu_after_it(*, takes_memory: bool) -> None:
+    block = GPT2MLP(48, GPT2Config(n_embd=24)).eval()
+    values = torch.randn(3, 5, 24)
+    wanted = block(values)
+    undo = products.replace(block, takes_memory=takes_memory)
+    with torch.inference_mode():
+        torch.testing.assert_close(block(values), wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(block(values), wanted)  # a gradient may be asked for
+    for back in undo:
+        back()
+    assert not any("forward" in vars(each) for each in block.modules())
