@@ -17,16 +17,18 @@ from core.versions import versions_of
 
 LIMITS = {
     "decoding": "Products in float32 and attention, where every row reads its own keys and values, "
-    "take most of the time, and Python's overhead some (part decoding_profile). Beside a model "
-    "that answers one prompt at a time and reads all weights for each token, more would need "
-    "weights and cache of two bytes a number, for both sides, or fewer operations a step.",
+    "take most of the time, and Python's overhead more the fewer rows there are (part "
+    "decoding_profile). More would need weights and cache of two bytes a number, for both sides; "
+    "weights held in the order that products read them in, which takes their memory twice; or "
+    "fewer operations a step.",
     "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
     "`--batch-size` keeps fewer at a time, and takes longer.",
-    "training": "Steps of a few short rows are small: what is not matrix products is spread over "
-    "attention, element-wise operations and the starting of hundreds of small operations "
-    "(part profile), and so few rows do not outweigh what a training spends before its first step. "
-    "More would need a last layer that computes only what is trained on, or kernels that do "
-    "several operations in one.",
+    "training": "In a step on instruction rows more than half of the time goes to matrix products "
+    "and a quarter to attention (part profile). The steps take about two thirds of so short a "
+    "training; the rest goes to what comes once, such as casting the weights and touching memory "
+    "for the first time, and weighs less the longer it is. More rows would show a larger share; "
+    "faster steps would need a last layer that computes only what is trained on, or kernels that "
+    "do several operations in one.",
     "prepdata": "By Python's profiler, the look-up of near-duplicates takes three times as long a "
     "row among ten times the rows, which is a quarter of what is lost; the rest is lost "
     "everywhere, as tables outgrow the processor's cache. Splitting them by hash and working "
