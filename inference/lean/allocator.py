@@ -20,7 +20,10 @@ KEEPING = {TRIM_THRESHOLD: KEPT, TOP_PAD: 64 * 2**20, MMAP_MAX: 0}
 
 
 def replace(model: nn.Module) -> list[Undo]:
-    """Let glibc keep what is freed, where there is glibc; return what gives it back."""
+    """Let glibc keep what is freed, where there is glibc; return what gives it back.
+
+    Its thresholds stay as they are set then: it adjusts them itself only until somebody sets one.
+    """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if library is None or not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
         return []
