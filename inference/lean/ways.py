@@ -9,7 +9,7 @@ from typing import Any
 from inference.lean import adapters, allocator, attending, gelu, products
 
 MANY = 32
-"""Rows answered at once from which on copies of weights are small beside the cache."""
+"""Rows from which on their keys and values usually take more memory than a copy of the weights."""
 
 
 @contextmanager
