@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.decoding import variants_of
 from benchmarks.results import Goal, Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
 from inference import models
 from inference.scored import LabelScorer
-from inference.variants import Variants, load_variants
+from inference.variants import Variants
 from prepdata.sources.twitter_topics import INSTRUCTION, LABELS
 from prompts import templates
 from prompts.prompt_files import Prompt
@@ -93,11 +94,8 @@ def _growth(workers: Workers, runs: Path, tweets: list[str], rounds: int) -> Goa
     )
 
 
-@lru_cache(maxsize=1)
-def _variants(runs: Path) -> Variants:
-    """Return what answers; a process loads it once."""
-    (variants,) = load_variants(runs, ["bench"], dtype="float32")
-    return variants
+_variants = lru_cache(maxsize=1)(variants_of)
+"""What answers; a process loads it once."""
 
 
 def _texts(count: int, low: int, high: int) -> list[str]:
