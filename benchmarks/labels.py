@@ -6,7 +6,7 @@ import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def measure(settings: Settings) -> list[Row | Goal]:
 
 def _growth(workers: Workers, runs: Path, tweets: list[str], rounds: int) -> Goal:
     """Return what 20 labels take, where one label takes 1."""
-    ready = partial(_variants, runs)
+    ready = partial(variants_of, runs)
     took, _ = workers.alternate(
         {
             "ours": Side(prepare=ready, run=partial(_score, texts=tweets, labels=LABELS)),
@@ -92,10 +92,6 @@ def _growth(workers: Workers, runs: Path, tweets: list[str], rounds: int) -> Goa
         unit="times",
         checked=f"{one:.2f} s and {all_of_them:.2f} s; tests/inference/test_labels.py",
     )
-
-
-_variants = lru_cache(maxsize=1)(variants_of)
-"""What answers; a process loads it once."""
 
 
 def _texts(count: int, low: int, high: int) -> list[str]:
@@ -134,7 +130,7 @@ def _prompt(text: str) -> Prompt:
 
 def _base(runs: Path) -> Variants:
     """Return the base alone."""
-    variants = _variants(runs)
+    variants = variants_of(runs)
     variants.model.base_model.disable_adapter_layers()
     return dataclasses.replace(variants, names=["base"])
 
