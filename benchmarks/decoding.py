@@ -10,6 +10,7 @@ from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
 from inference import models
+from inference.batches import even
 from inference.config import CompareConfig, Decoding
 from inference.decode import decode
 from inference.generate import left_padded
@@ -23,7 +24,7 @@ RUN = "bench"
 ALONE = 1
 """Prompts that are answered one at a time; all would take a quarter of an hour a round."""
 USUAL = CompareConfig(run=(RUN,)).batch_size
-"""Prompts that `infer compare` answers at once."""
+"""Most prompts that `infer compare` answers at once."""
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -103,8 +104,7 @@ def ours(
     """Answer by all variants in batches of like length, as `infer compare` does."""
     order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
     found: list[list[int]] = [[] for _ in range(len(variants.names) * len(ids))]
-    for start in range(0, len(ids), at_once):
-        places = order[start : start + at_once]
+    for places in even(order, at_once):
         rows = [ids[place] for place in places for _ in variants.names]
         names, decoding = variants.names * len(places), Decoding(max_new_tokens=new)
         answers = decode(variants.model, rows, names, variants.routed, set(), decoding)

@@ -24,11 +24,8 @@ LIMITS = {
     "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
     "`--batch-size` keeps fewer at a time, and takes longer.",
     "training": "In a step on instruction rows more than half of the time goes to matrix products "
-    "and a quarter to attention (part profile). The steps take about two thirds of so short a "
-    "training; the rest goes to what comes once, such as casting the weights and touching memory "
-    "for the first time, and weighs less the longer it is. More rows would show a larger share; "
-    "faster steps would need a last layer that computes only what is trained on, or kernels that "
-    "do several operations in one.",
+    "and a quarter to attention (part profile). Faster steps would need a last layer that computes "
+    "only what is trained on, or kernels that do several operations in one.",
     "prepdata": "By Python's profiler, the look-up of near-duplicates takes three times as long a "
     "row among ten times the rows, which is a quarter of what is lost; the rest is lost "
     "everywhere, as tables outgrow the processor's cache. Splitting them by hash and working "

@@ -24,6 +24,8 @@ ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 TINY = "tiny 7.5M"
 LEAST_SHARE = 40
 """Of the rate of matrix products, in %."""
+LONGER = 4
+"""Times the rows of the training whose share is measured: what comes once weighs less in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,24 +41,34 @@ class Work:
     """The task of the records."""
     goals: Mapping[str, float | None]
     """``defaults`` or ``best`` flags of TRL -> the least ratio aimed at, if any."""
-    least_share: float | None = LEAST_SHARE
-    """Goal for the share of the rate of matrix products, in %; None where there is none."""
+    longer: list[Record] | None = None
+    """Of the training whose share of the rate of matrix products is measured, if it is."""
 
 
 def measure(settings: Settings) -> list[Row | Goal]:
     """Return ours against TRL with its defaults, and with the best flags found for it."""
-    asked = instructions(settings.data, 8 if settings.is_small else ROWS)
-    short = tweets(32 if settings.is_small else TWEETS)
-    kind = "+".join(sorted({each.task for each in asked}))
+    rows, short = (8, 32) if settings.is_small else (ROWS, TWEETS)
+    asked = partial(instructions, settings.data)
+    kind = "+".join(sorted({each.task for each in asked(rows)}))
     with gpt2(settings) as model:
         shown = TINY if settings.is_small else "GPT-2 124M"
         named = partial(Work, model=model, shown=shown)
         works = [
-            named(records=asked, rows=kind, goals={"defaults": 8, "best": 3}),
-            named(records=short, rows="tweet", goals={"best": 4}),
+            named(
+                records=asked(rows),
+                rows=kind,
+                goals={"defaults": 8, "best": 3},
+                longer=asked(LONGER * rows),
+            ),
+            named(
+                records=tweets(short),
+                rows="tweet",
+                goals={"best": 4},
+                longer=tweets(LONGER * short),
+            ),
         ]
         if not settings.is_small:  # else it is what the others trained
-            works.append(_of_tiny(instructions(settings.data, TINY_ROWS), kind))
+            works.append(_of_tiny(asked(TINY_ROWS), kind))
         return [each for work in works for each in _rivals(work, settings)]
 
 
@@ -68,44 +80,51 @@ def _of_tiny(records: list[Record], kind: str) -> Work:
         records=records,
         rows=kind,
         goals={"best": None},
-        least_share=None,
     )
 
 
 def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     """Time ours and every rival with a goal, and check that they learned the same."""
     with tempfile.TemporaryDirectory() as folder, Workers() as workers:
-        out = Path(folder)
+        out, apart = Path(folder), Path(folder) / "longer"
         write_records(out / "data", work.records)
         goals = {
             fastest(workers, work.model, work.records, out) if name == "best" else name: goal
             for name, goal in work.goals.items()
         }
-        sides = {"matrix products": RATE, "ours": ours(work.model, out)}
+        sides = {"ours": ours(work.model, out)}
         sides |= {name: theirs(work.model, work.records, out, name) for name in goals}
+        if work.longer:
+            write_records(apart / "data", work.longer)
+            sides |= {"matrix products": RATE, "longer": ours(work.model, apart)}
         took, found = workers.alternate(sides, settings.rounds, warm_up=False)
     loss, spent = found["ours"][-1]
-    tokens = spent.tokens
-    told = (
-        f"{work.shown}, LoRA r={LORA_R}, {len(work.records)} {work.rows} rows, {tokens:,} tokens, "
-        f"at most {MAX_LENGTH} in a row"
-    )
     rows = [
         Row(
-            work=told,
+            work=_told(work, work.records, spent),
             against=f"TRL's SFTTrainer, {SHOWN[side]}",
             ours=took["ours"],
             theirs=took[side],
             goal=goal,
             checked=same_loss(loss, found[side][-1]),
-            amount=tokens,
+            amount=spent.tokens,
             unit="tokens",
         )
         for side, goal in goals.items()
     ]
-    if work.least_share is None:
+    if not work.longer:
         return [*rows]
-    return [*rows, _share(told, spent, took["ours"], found["matrix products"], work.least_share)]
+    _, spent = found["longer"][-1]
+    told = _told(work, work.longer, spent)
+    return [*rows, _share(told, spent, took["longer"], found["matrix products"])]
+
+
+def _told(work: Work, records: list[Record], spent: Any) -> str:
+    """Return what a training is, in words."""
+    return (
+        f"{work.shown}, LoRA r={LORA_R}, {len(records)} {work.rows} rows, {spent.tokens:,} tokens, "
+        f"at most {MAX_LENGTH} in a row"
+    )
 
 
 def _is_bf16() -> bool:
@@ -120,7 +139,7 @@ RATE = Side(prepare=_is_bf16, run=_rate)
 """What the machine's matrix products would allow, in operations per second."""
 
 
-def _share(told: str, spent: Any, took: Timing, rates: list[float], least: float) -> Goal:
+def _share(told: str, spent: Any, took: Timing, rates: list[float]) -> Goal:
     """Return the share of the rate of matrix products, measured in the same rounds."""
     rate = median(rates)
     result = {
@@ -135,7 +154,7 @@ def _share(told: str, spent: Any, took: Timing, rates: list[float], least: float
         work=told,
         against=f"share of the machine's rate of {kind} matrix products",
         value=100 * speed(result, rate)["share_of_limit"],
-        goal=least,
+        goal=LEAST_SHARE,
         unit="%",
         checked=f"{rate / 1e9:,.0f} GFLOP/s ({min(rates) / 1e9:,.0f}-{max(rates) / 1e9:,.0f})",
     )

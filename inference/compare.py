@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from core.errors import InputError
 from core.files import existing_file, fingerprint, read_json, write_json
+from inference.batches import even
 from inference.config import CompareConfig
 from inference.label_task import find_task
 from inference.panels import Panel, load_panels
@@ -117,20 +118,20 @@ def _answer(
     interrupted comparison draws what an uninterrupted one would have drawn.
     """
     by_length = sorted(items, key=lambda item: len(item.prompt) + len(item.input))
-    told = time.monotonic()
+    told, start = time.monotonic(), 0
     with tqdm(
         total=len(items), desc=panel.names[-1], unit=" prompts", file=sys.stderr, disable=None
     ) as bar:
-        for start in range(0, len(items), config.batch_size):
-            batch = by_length[start : start + config.batch_size]
+        for batch in even(by_length, config.batch_size):
             if not all(progress.has(item.id, panel.names) for item in batch):
                 answers = panel.answer(batch, config.seed + start)
                 for item, rows in zip(batch, answers, strict=True):
                     progress.add(item.id, rows)
+            start += len(batch)
             bar.update(len(batch))
             if bar.disable and time.monotonic() - told > LINE_S:
                 told = time.monotonic()
-                print(f"answered {start + len(batch):,} of {len(items):,}", file=sys.stderr)
+                print(f"answered {start:,} of {len(items):,}", file=sys.stderr)
 
 
 def _item(item: Prompt, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:

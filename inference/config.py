@@ -61,8 +61,9 @@ class CompareConfig(Decoding):
     """The file to write."""
     limit: int | None = None
     """Ask the first so many prompts only."""
-    batch_size: int = 8
-    """Prompts answered at once (each by every variant); more is faster and takes more memory."""
+    batch_size: int = 12
+    """Most prompts answered at once (each by every variant); more is faster and takes more
+    memory."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
     calibrate: Literal["none", "prior"] = "none"

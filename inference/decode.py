@@ -9,7 +9,7 @@ the other, and what stands in the cache before a row begins is not looked at.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,14 +17,17 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from inference.config import Decoding
 from inference.generate import left_padded
+from inference.lean import allocator
 from inference.lean.adapters import runs
-from inference.lean.attending import spans
+from inference.lean.attending import GAP, spans
 from inference.lean.ways import lean
 
 Router = Callable[[Sequence[str]], dict[str, Any]]
 """Returns what the model needs to know about rows of the given variants."""
 SHRINK = 0.75
 """The batch is made smaller when no more than this share of its rows is still going on."""
+AT_ONCE = 512
+"""Tokens of prompts that are read in one go, unless one prompt is longer: more is no faster."""
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
@@ -57,9 +60,10 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         if self.filled is not None:
             start = 0
             for row, length in self.filled:
-                places, stop = slice(self._held - length, self._held), start + length
-                self.keys[row, :, places] = key_states[0, :, start:stop]
-                self.values[row, :, places] = value_states[0, :, start:stop]
+                begin, stop = self._held - length, start + length
+                self.keys[row, :, begin : self._held] = key_states[0, :, start:stop]
+                self.values[row, :, begin : self._held] = value_states[0, :, start:stop]
+                self.values[row, :, max(0, begin - GAP) : begin] = 0  # masked, yet multiplied
                 start = stop
             return key_states, value_states
         start, self._held = self._held, self._held + key_states.shape[-2]
@@ -69,7 +73,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
 
     def _empty(self, states: torch.Tensor) -> torch.Tensor:
         rows, room = self._shape
-        return states.new_zeros(rows, states.shape[1], room, states.shape[-1])
+        return states.new_empty(rows, states.shape[1], room, states.shape[-1])
 
     def fill(self, held: int, rows: list[tuple[int, int]] | None) -> None:
         """Say that so many tokens are held, and whose prompts are read next, if any."""
@@ -156,7 +160,7 @@ class _Reader:
             starts = [longest - len(prompt) for prompt in prompts]
             return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
         found = []
-        for name, rows in runs(tuple(names)):
+        for name, rows in (part for run in runs(tuple(names)) for part in _parts(run, prompts)):
             some = prompts[rows]
             lengths = [len(prompt) for prompt in some]
             for layer in self._cache.layers:
@@ -168,6 +172,7 @@ class _Reader:
             found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
         for layer in self._cache.layers:
             layer.fill(longest, None)
+        allocator.trim()
         return torch.cat(found)
 
     def go_on(
@@ -212,6 +217,18 @@ class _Reader:
             **self._route(names),
         ).logits
         return out
+
+
+def _parts(run: tuple[str, slice], prompts: Sequence[Sequence[int]]) -> Iterator[tuple[str, slice]]:
+    """Cut the rows of a variant into parts of `AT_ONCE` tokens at most."""
+    name, rows = run
+    start, tokens = rows.start, 0
+    for row in range(rows.start, rows.stop):
+        tokens += len(prompts[row])
+        if tokens > AT_ONCE and row > start:
+            yield name, slice(start, row)
+            start, tokens = row, len(prompts[row])
+    yield name, slice(start, rows.stop)
 
 
 def _chosen(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:

@@ -70,9 +70,12 @@ def _forward(layer: Any, told: list[Sequence[str]]) -> Callable[..., torch.Tenso
         out = layer.base_layer(values)
         for name, rows in found:
             if name in layer.lora_A:
-                down, up = layer.lora_A[name], layer.lora_B[name]
-                more = up(down(values[rows].to(down.weight.dtype)))
-                out[rows].add_(more, alpha=layer.scaling[name])
+                down, up = layer.lora_A[name].weight, layer.lora_B[name]
+                few = values[rows].flatten(0, -2).to(down.dtype) @ down.T
+                if out.dtype == down.dtype and up.bias is None:
+                    out[rows].flatten(0, -2).addmm_(few, up.weight.T, alpha=layer.scaling[name])
+                else:
+                    out[rows].flatten(0, -2).add_(up(few), alpha=layer.scaling[name])
         return out
 
     return forward

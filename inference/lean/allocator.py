@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from typing import Any
 
 from torch import nn
 
@@ -24,15 +25,26 @@ def replace(model: nn.Module) -> list[Undo]:
 
     Its thresholds stay as they are set then: it adjusts them itself only until somebody sets one.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if library is None or not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
-        return []
-    if not all(library.mallopt(name, value) for name, value in KEEPING.items()):
+    library = _glibc()
+    if library is None or not all(library.mallopt(name, value) for name, value in KEEPING.items()):
         return []
 
     def undo() -> None:
         for name, value in PLAIN.items():
             library.mallopt(name, value)
-        library.malloc_trim(0)
+        trim()
 
     return [undo]
+
+
+def trim() -> None:
+    """Give back what is kept and not in use, where there is glibc."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    """Return the C library where it is glibc."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -23,7 +23,7 @@ MODELS = ("gpt2", "llama", "qwen2")
 NAME = "tuneproof_answering"
 """Under which transformers finds this way; there is no mask function of that name: no mask."""
 GAP = 16
-"""Rows are taken together whose beginnings are no further apart, in tokens."""
+"""Rows are taken together where no beginning is further from another, in tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,8 @@ class Span:
     rows: slice
     start: int
     """No row sees what is in the cache before."""
-    mask: torch.Tensor | None
-    """What is seen from there on, of shape (rows, 1, 1, tokens); None: everything."""
+    hidden: torch.Tensor | None
+    """What is not seen from there on, of shape (rows, 1, 1, tokens); None: nothing."""
 
 
 def fits(model: Any) -> bool:
@@ -69,13 +69,13 @@ def spans(starts: Sequence[int], held: int) -> list[Span]:
     """
     found, first = [], 0
     for last in range(1, len(starts) + 1):
-        some = starts[first:last]
-        if last < len(starts) and abs(starts[last] - starts[first]) <= GAP:
+        some, more = starts[first:last], starts[first : last + 1]
+        if len(more) > len(some) and max(more) - min(more) <= GAP:
             continue
-        begin, mask = min(some), None
+        begin, hidden = min(some), None
         if max(some) > begin:
-            mask = torch.arange(begin, held) >= torch.tensor(some)[:, None, None, None]
-        found.append(Span(rows=slice(first, last), start=begin, mask=mask))
+            hidden = torch.arange(begin, held) < torch.tensor(some)[:, None, None, None]
+        found.append(Span(rows=slice(first, last), start=begin, hidden=hidden))
         first = last
     return found
 
@@ -115,20 +115,20 @@ def _attend(
             )  # fmt: skip
             start += length
     else:
-        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
         for span in seen:
             held = (span.rows, slice(None), slice(span.start, None))
-            out[span.rows] = _of_one(query[span.rows] * scale, key[held], value[held], span.mask)
+            out[span.rows] = _of_one(query[span.rows], key[held], value[held], span.hidden)
     return out.transpose(1, 2), None
 
 
 def _of_one(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, hidden: torch.Tensor | None
 ) -> torch.Tensor:
     """Return what one query of each row and head finds; torch's own kernel is made for many."""
     rows, heads, _, width = query.shape
     scores = query.reshape(rows, key.shape[1], -1, width) @ key.transpose(2, 3)
-    if mask is not None:
-        scores.masked_fill_(~mask, -torch.inf)
+    if hidden is not None:
+        scores.masked_fill_(hidden, -torch.inf)
     chances = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
     return (chances @ value).view(rows, heads, 1, width)

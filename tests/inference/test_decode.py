@@ -105,5 +105,29 @@ def test_rows_that_begin_near_each_other_are_taken_together() -> None:
         (0, 3, 40),
         (3, 6, 0),
     ]
-    assert found[0].mask[:, 0, 0].sum(1).tolist() == [10, 12, 20]
-    assert attending.spans([7, 7], 9)[0].mask is None
+    assert found[0].hidden[:, 0, 0].sum(1).tolist() == [10, 8, 0]
+    assert attending.spans([7, 7], 9)[0].hidden is None
+
+
+def test_rows_are_not_taken_together_for_being_near_the_first_one() -> None:
+    found = attending.spans([20, 10, 30], 40)  # where one variant ends and another begins
+    assert [(each.rows.stop, each.start) for each in found] == [(2, 10), (3, 30)]
+
+
+@pytest.mark.parametrize("most", [1, 9, 30, 512])
+def test_prompts_are_read_in_parts(
+    variants: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    expected = decoded(variants, {-1}, GREEDY)
+    monkeypatch.setattr("inference.decode.AT_ONCE", most)
+    assert decoded(variants, {-1}, GREEDY) == expected
+
+
+def test_what_the_cache_held_before_does_not_matter(
+    variants: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = decoded(variants, {-1}, GREEDY)
+    monkeypatch.setattr(
+        torch.Tensor, "new_empty", lambda self, *shape: self.new_full(shape, torch.nan)
+    )
+    assert decoded(variants, {-1}, GREEDY) == expected

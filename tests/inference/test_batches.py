@@ -1,0 +1,23 @@
+"""Batches are few, and as even as can be."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.batches import even
+
+
+@pytest.mark.parametrize(
+    ("items", "most", "sizes"),
+    [
+        (32, 12, [11, 11, 10]),
+        (13, 12, [7, 6]),
+        (12, 12, [12]),
+        (5, 1, [1, 1, 1, 1, 1]),
+        (0, 3, []),
+    ],
+)
+def test_sizes(items: int, most: int, sizes: list[int]) -> None:
+    found = even(range(items), most)
+    assert [len(each) for each in found] == sizes
+    assert [item for each in found for item in each] == list(range(items))
