@@ -67,15 +67,16 @@ def _forward(layer: Any, told: list[Sequence[str]]) -> Callable[..., torch.Tenso
         if len(found) > len(set(names)):
             out = plain(values, *args, **kwargs)
             return out
-        out = layer.base_layer(values)
+        out = layer.base_layer(values).contiguous()
         for name, rows in found:
             if name in layer.lora_A:
-                down, up = layer.lora_A[name].weight, layer.lora_B[name]
+                down, up, scale = layer.lora_A[name].weight, layer.lora_B[name], layer.scaling[name]
                 few = values[rows].flatten(0, -2).to(down.dtype) @ down.T
-                if out.dtype == down.dtype and up.bias is None:
-                    out[rows].flatten(0, -2).addmm_(few, up.weight.T, alpha=layer.scaling[name])
+                some = out[rows].view(-1, out.shape[-1])
+                if some.dtype == down.dtype and up.bias is None:
+                    some.addmm_(few, up.weight.T, alpha=scale)
                 else:
-                    out[rows].flatten(0, -2).add_(up(few), alpha=layer.scaling[name])
+                    some.add_(up(few), alpha=scale)
         return out
 
     return forward

@@ -49,6 +49,40 @@ def test_rows_are_those_of_peft(model: Any, names: list[str]) -> None:
     torch.testing.assert_close(model(values, adapter_names=names), wanted)
 
 
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_bias_and_a_base_of_less_precision(*, has_bias: bool, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    config = LoraConfig(
+        r=2, init_lora_weights=False, target_modules=["0"], bias="none", lora_bias=has_bias
+    )
+    base = nn.Sequential(nn.Linear(6, 4, dtype=dtype))
+    made: Any = get_peft_model(base, config, adapter_name="v1").eval()
+    layer, values = made.base_model.model[0], torch.randn(3, 2, 6, dtype=dtype)
+    if has_bias:
+        layer.lora_B["v1"].bias.fill_(0.5)
+    names = ["__base__", "v1", "v1"]
+    wanted = layer(values, adapter_names=names)
+    adapters.replace(made)
+    found = layer(values, adapter_names=names)
+    assert found.dtype == dtype
+    nearest = 1e-6 if dtype == torch.float32 else 2**-7  # PEFT rounds once more
+    torch.testing.assert_close(found, wanted, atol=nearest, rtol=nearest)
+
+
+@torch.no_grad()
+def test_a_base_whose_result_is_strided(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, values = model.base_model.model[0], torch.randn(3, 2, 6)
+    plain = layer.base_layer.forward
+    monkeypatch.setattr(
+        layer.base_layer, "forward", lambda x: plain(x).transpose(1, 2).contiguous().transpose(1, 2)
+    )
+    wanted = layer(values, adapter_names=["v1", "v1", "v2"])
+    adapters.replace(model)
+    torch.testing.assert_close(layer(values, adapter_names=["v1", "v1", "v2"]), wanted)
+
+
 @torch.no_grad()
 def test_layers_that_stay_as_they_are_are_told_by_peft(model: Any) -> None:
     values, names = torch.randn(2, 6), ["v1", "v2"]
