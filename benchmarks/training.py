@@ -114,9 +114,9 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     ]
     if not work.longer:
         return [*rows]
-    _, spent = found["longer"][-1]
-    told = _told(work, work.longer, spent)
-    return [*rows, _share(told, spent, took["longer"], found["matrix products"])]
+    _, longer = found["longer"][-1]
+    told = _told(work, work.longer, longer)
+    return [*rows, _share(told, longer, took["longer"], found["matrix products"])]
 
 
 def _told(work: Work, records: list[Record], spent: Any) -> str:

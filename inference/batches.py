@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 from typing import TypeVar
 
@@ -16,5 +16,6 @@ def even(items: Sequence[T], most: int) -> list[Sequence[T]]:
     They are as even as can be: a small batch at the end would take nearly as long as a full one.
     """
     count = ceil(len(items) / most)
-    edges = [ceil(len(items) * place / max(count, 1)) for place in range(count + 1)]
-    return [items[start:stop] for start, stop in itertools.pairwise(edges)]
+    size, larger = divmod(len(items), max(count, 1))
+    edges = [place * size + min(place, larger) for place in range(count + 1)]
+    return [items[start:stop] for start, stop in pairwise(edges)]

@@ -75,7 +75,7 @@ def identity(prompts: Path, config: CompareConfig) -> str:
         "beside": [fingerprint(file) if file.is_file() else None for file in beside],
         "limit": config.limit,
         "decoding": config.recorded(),
-        "batch_size": config.batch_size if config.do_sample else None,  # it decides the draws
+        "batches": ["even", config.batch_size] if config.do_sample else None,  # they decide draws
         "dtype": config.dtype,
         "calibrate": config.calibrate,
         "no_baselines": config.no_baselines,

@@ -2,8 +2,9 @@
 
 `generate` appends every new key and value to tensors that it copies whole at every step, and goes
 on with all rows until the last one ends. Here the cache is allocated once and written in place, and
-rows that have ended leave the batch. On a CPU prompts are read without padding, one variant after
-the other, and what stands in the cache before a row begins is not looked at.
+rows that have ended leave the batch. Where attention can leave padding out (lean/attending.py),
+prompts are read without it, one variant after the other, and what stands in the cache before a row
+begins is not looked at.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from inference.config import Decoding
 from inference.generate import left_padded
-from inference.lean import allocator
+from inference.lean import allocator, attending
 from inference.lean.adapters import runs
-from inference.lean.attending import GAP, spans
 from inference.lean.ways import lean
 
 Router = Callable[[Sequence[str]], dict[str, Any]]
@@ -63,7 +63,8 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
                 begin, stop = self._held - length, start + length
                 self.keys[row, :, begin : self._held] = key_states[0, :, start:stop]
                 self.values[row, :, begin : self._held] = value_states[0, :, start:stop]
-                self.values[row, :, max(0, begin - GAP) : begin] = 0  # masked, yet multiplied
+                near = max(0, begin - attending.GAP)  # not seen, yet multiplied by 0
+                self.values[row, :, near:begin] = 0
                 start = stop
             return key_states, value_states
         start, self._held = self._held, self._held + key_states.shape[-2]
@@ -172,7 +173,7 @@ class _Reader:
             found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
         for layer in self._cache.layers:
             layer.fill(longest, None)
-        allocator.trim()
+        allocator.trim()  # what prompts needed is not needed again, and the cache has yet to fill
         return torch.cat(found)
 
     def go_on(
@@ -189,7 +190,8 @@ class _Reader:
         told = self._masked(starts, held)
         told["position_ids"] = told["position_ids"][:, -1:]
         if self._is_lean:
-            told |= {"seen": spans(starts, held), "attention_mask": torch.ones_like(new)[:, None]}
+            told["seen"] = attending.spans(starts, held)
+            told["attention_mask"] = torch.ones_like(new)[:, None]
         return self._logits(new[:, None], names, **told)[:, -1]
 
     def keep(self, places: list[int]) -> torch.Tensor:
@@ -220,7 +222,7 @@ class _Reader:
 
 
 def _parts(run: tuple[str, slice], prompts: Sequence[Sequence[int]]) -> Iterator[tuple[str, slice]]:
-    """Cut the rows of a variant into parts of `AT_ONCE` tokens at most."""
+    """Cut the rows of a variant into parts of `AT_ONCE` tokens at most, or of one prompt."""
     name, rows = run
     start, tokens = rows.start, 0
     for row in range(rows.start, rows.stop):

@@ -1,7 +1,7 @@
 """LoRA where the rows of a batch go through different adapters, each one's rows side by side.
 
 PEFT gathers the rows of every adapter and scatters what comes out; where they stand side by side,
-they can be used in place.
+they can be used in place, and the second product adds to what the base gives in one go.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def _forward(layer: Any, told: list[Sequence[str]]) -> Callable[..., torch.Tenso
         out = layer.base_layer(values).contiguous()
         for name, rows in found:
             if name in layer.lora_A:
-                down, up, scale = layer.lora_A[name].weight, layer.lora_B[name], layer.scaling[name]
-                few = values[rows].flatten(0, -2).to(down.dtype) @ down.T
+                down, up, scale = layer.lora_A[name], layer.lora_B[name], layer.scaling[name]
+                few = values[rows].flatten(0, -2).to(down.weight.dtype) @ down.weight.T
                 some = out[rows].view(-1, out.shape[-1])
-                if some.dtype == down.dtype and up.bias is None:
+                if some.dtype == few.dtype and up.bias is None:
                     some.addmm_(few, up.weight.T, alpha=scale)
                 else:
                     some.add_(up(few), alpha=scale)

@@ -45,6 +45,6 @@ def trim() -> None:
 
 
 def _glibc() -> Any:
-    """Return the C library where it is glibc."""
+    """Return the C library where it is glibc, else None."""
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -23,7 +23,8 @@ MODELS = ("gpt2", "llama", "qwen2")
 NAME = "tuneproof_answering"
 """Under which transformers finds this way; there is no mask function of that name: no mask."""
 GAP = 16
-"""Rows are taken together where no beginning is further from another, in tokens."""
+"""Rows are taken together where no beginning is further from another, in tokens: the cache clears
+so much before each row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +68,21 @@ def spans(starts: Sequence[int], held: int) -> list[Span]:
         starts: Where each row begins; the nearer those of neighbours are, the better.
         held: Tokens in the cache.
     """
+    groups: list[list[int]] = []
+    low = high = 0
+    for start in starts:
+        low, high = min(low, start), max(high, start)
+        if not groups or high - low > GAP:
+            groups.append([])
+            low = high = start
+        groups[-1].append(start)
     found, first = [], 0
-    for last in range(1, len(starts) + 1):
-        some, more = starts[first:last], starts[first : last + 1]
-        if len(more) > len(some) and max(more) - min(more) <= GAP:
-            continue
-        begin, hidden = min(some), None
-        if max(some) > begin:
-            hidden = torch.arange(begin, held) < torch.tensor(some)[:, None, None, None]
-        found.append(Span(rows=slice(first, last), start=begin, hidden=hidden))
-        first = last
+    for group in groups:
+        begin, rows, hidden = min(group), slice(first, first + len(group)), None
+        if max(group) > begin:
+            hidden = torch.arange(begin, held) < torch.tensor(group)[:, None, None, None]
+        found.append(Span(rows=rows, start=begin, hidden=hidden))
+        first += len(group)
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from inference.lean import adapters, allocator, attending, gelu, products
 
-MANY = 32
-"""Rows from which on their keys and values usually take more memory than a copy of the weights."""
+MANY = 64
+"""Rows from which on products are worth a copy of the weights; it takes their memory once more."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inference.config import Decoding
-from inference.decode import can_decode, decode
+from inference.decode import _parts, can_decode, decode
 from inference.generate import by_generate, stop_ids
 from inference.lean import attending, ways
 from inference.lean.ways import lean
@@ -114,7 +114,15 @@ def test_rows_are_not_taken_together_for_being_near_the_first_one() -> None:
     assert [(each.rows.stop, each.start) for each in found] == [(2, 10), (3, 30)]
 
 
-@pytest.mark.parametrize("most", [1, 9, 30, 512])
+def test_parts_of_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.decode.AT_ONCE", 10)
+    prompts = [[0] * length for length in (1, 5, 5, 20, 5, 5, 1)]
+    assert list(_parts(("a", slice(1, 7)), prompts)) == [
+        ("a", slice(1, 3)), ("a", slice(3, 4)), ("a", slice(4, 6)), ("a", slice(6, 7))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("most", [1, 30, 60])
 def test_prompts_are_read_in_parts(
     variants: Any, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
