@@ -18,8 +18,8 @@ from core.versions import versions_of
 LIMITS = {
     "decoding": "Products in float32 and attention, where every row reads its own keys and values, "
     "take most of the time, and Python's overhead more the fewer rows there are (part "
-    "decoding_profile). More would need weights and cache of two bytes a number, for both sides, or "
-    "fewer operations a step.",
+    "decoding_profile). More would need weights and cache of two bytes a number, for both sides, "
+    "or fewer operations a step.",
     "memory": "Beside the weights, a batch keeps the keys and values of all its rows; a smaller "
     "`--batch-size` keeps fewer at a time, and takes longer.",
     "training": "In a step on instruction rows more than half of the time goes to matrix products "

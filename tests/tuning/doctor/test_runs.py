@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from core.files import read_json, write_json
-from inference import decode
 from inference.compare import compare
 from inference.config import CompareConfig
 from inference.lean import attending
@@ -197,11 +196,13 @@ def test_another_base_in_the_comparison_is_found(
 def test_padding_that_is_seen_is_found(
     compared: Callable[..., Path], found: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    spans = attending.spans
+
     def all_of_it(starts: list[int], held: int) -> list[Any]:
-        return attending.spans([0] * len(starts), held)
+        return spans([0] * len(starts), held)
 
     with monkeypatch.context() as patched:
-        patched.setattr(decode, "spans", all_of_it)
+        patched.setattr(attending, "spans", all_of_it)
         file = compared()
     assert "batch-differs" in errors(found(comparison=file))
 
