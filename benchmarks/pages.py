@@ -25,10 +25,9 @@ LIMITS = {
     "training": "In a step on instruction rows more than half of the time goes to matrix products "
     "and a quarter to attention (part profile). Faster steps would need a last layer that computes "
     "only what is trained on, or kernels that do several operations in one.",
-    "prepdata": "By Python's profiler, the look-up of near-duplicates takes three times as long a "
-    "row among ten times the rows, which is a quarter of what is lost; the rest is lost "
-    "everywhere, as tables outgrow the processor's cache. Splitting them by hash and working "
-    "through one after the other would help.",
+    "prepdata": "The look-up of near-duplicates takes longer a row the more rows there are, and so "
+    "does all else a little, as tables outgrow the processor's cache. Splitting them by hash and "
+    "working through one after the other would help.",
 }
 """What bounds the figures of a part, said where one of its goals is missed."""
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "lm_eval")

@@ -26,7 +26,7 @@ def replace(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
     Args:
         model: Any.
         takes_memory: Whether every weight is copied, once, into the order that products read it in:
-            a fifth faster, for as much memory again as the weights take.
+            faster, for as much memory again as the weights take.
     """
     is_known = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
     if not is_known or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
