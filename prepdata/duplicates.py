@@ -5,8 +5,8 @@ near-duplicates when both their instructions and their inputs share at least `TH
 five-character shingles (Jaccard). In either case their instructions must name the same figures:
 "the change from 2009 to 2010" is another question than "from 2010 to 2011", and "3 + 4" than
 "3 - 4". Candidates come from sketches (`prepdata.neighbours`); each is then compared in full, so
-that a near-duplicate is a fact and not an estimate. What the sketches miss stays: 64 permutations
-in 16 bands find a pair at Jaccard 0.8 with probability 1 - (1 - 0.8^4)^16 = 99.98 %.
+that a near-duplicate is a fact and not an estimate. What the sketches miss stays: of pairs at
+Jaccard 0.8 their 24 bands of 5 MinHash values find 99.93 %, of more alike ones still more.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from prepdata.bitmaps import Bitmaps
 
 SHINGLE = 5
 """Characters of a shingle."""
-PERMUTATIONS = 64
-BANDS = 16
+PERMUTATIONS = 60
+BANDS = np.vstack([np.arange(60).reshape(12, 5), np.arange(60).reshape(5, 12).T])
+"""The MinHash values of each band. Each is in two bands; no two are together in more than one."""
 SEED = 1
-ROWS = PERMUTATIONS // BANDS
 BATCH_CHARACTERS = 1 << 18
 BATCH_TEXTS = 1 << 16
 """Texts sketched at once; their number and 48 bits of a hash are sorted as one."""
@@ -74,10 +74,10 @@ def _sketches(texts: list[str]) -> Sketches:
     minhash = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
         hashes, offsets, PERMUTATIONS, SEED
     )
-    values = np.array(minhash.to_rows(), np.uint64).reshape(-1, BANDS, ROWS)
-    bands = np.zeros((len(texts), BANDS), np.uint64)
-    for row in range(ROWS):
-        bands = (bands + values[:, :, row]) * FACTORS[0]
+    values = np.array(minhash.to_rows(), np.uint64).reshape(-1, PERMUTATIONS)
+    bands = np.zeros((len(texts), len(BANDS)), np.uint64)
+    for chosen in BANDS.T:
+        bands = (bands + values[:, chosen]) * FACTORS[0]
     owners = np.repeat(np.arange(len(texts), dtype=np.uint64), counts)
     keys = np.sort(owners << 48 | hashes >> 16)
     keys = keys[np.diff(keys, prepend=np.uint64(0xFFFFFFFFFFFFFFFF)) != 0]

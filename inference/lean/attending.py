@@ -35,7 +35,7 @@ class Span:
     start: int
     """No row sees what is in the cache before."""
     hidden: torch.Tensor | None
-    """What is not seen from there on, of shape (rows, 1, 1, tokens); None: nothing."""
+    """What of the next tokens a row does not see, of shape (rows, 1, 1, tokens); None: nothing."""
 
 
 def fits(model: Any) -> bool:
@@ -80,7 +80,7 @@ def spans(starts: Sequence[int], held: int) -> list[Span]:
     for group in groups:
         begin, rows, hidden = min(group), slice(first, first + len(group)), None
         if max(group) > begin:
-            hidden = torch.arange(begin, held) < torch.tensor(group)[:, None, None, None]
+            hidden = torch.arange(begin, max(group)) < torch.tensor(group)[:, None, None, None]
         found.append(Span(rows=rows, start=begin, hidden=hidden))
         first += len(group)
     return found
@@ -110,31 +110,43 @@ def _attend(
         lengths: Of the prompts in the row; None for new tokens.
         seen: What each row sees of the cache, for new tokens.
     """
+    if lengths is None:
+        return _of_last(query, key, value, seen, scaling).transpose(1, 2), None
     out = torch.empty_like(query)
-    if lengths is not None:
-        is_grouped, start = getattr(module, "num_key_value_groups", 1) > 1, 0
-        for length in lengths:
-            part = (slice(None), slice(None), slice(start, start + length))
-            out[part] = scaled_dot_product_attention(
-                query[part], key[part], value[part],
-                is_causal=True, scale=scaling, enable_gqa=is_grouped,
-            )  # fmt: skip
-            start += length
-    else:
-        query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-        for span in seen:
-            held = (span.rows, slice(None), slice(span.start, None))
-            out[span.rows] = _of_one(query[span.rows], key[held], value[held], span.hidden)
+    is_grouped, start = getattr(module, "num_key_value_groups", 1) > 1, 0
+    for length in lengths:
+        part = (slice(None), slice(None), slice(start, start + length))
+        out[part] = scaled_dot_product_attention(
+            query[part], key[part], value[part],
+            is_causal=True, scale=scaling, enable_gqa=is_grouped,
+        )  # fmt: skip
+        start += length
     return out.transpose(1, 2), None
 
 
-def _of_one(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, hidden: torch.Tensor | None
+def _of_last(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    seen: Sequence[Span],
+    scaling: float | None,
 ) -> torch.Tensor:
     """Return what one query of each row and head finds; torch's own kernel is made for many."""
     rows, heads, _, width = query.shape
-    scores = query.reshape(rows, key.shape[1], -1, width) @ key.transpose(2, 3)
-    if hidden is not None:
-        scores.masked_fill_(hidden, -torch.inf)
-    chances = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
-    return (chances @ value).view(rows, heads, 1, width)
+    shared = key.shape[1]
+    scaled = query * (width**-0.5 if scaling is None else scaling)
+    sizes = [shared * (span.rows.stop - span.rows.start) for span in seen]
+    parts = (
+        scaled.reshape(rows * shared, -1, width).split(sizes),
+        key.flatten(0, 1).split(sizes),
+        value.flatten(0, 1).split(sizes),
+    )
+    found = []
+    for span, asked, keys, values in zip(seen, *parts, strict=True):
+        scores = torch.bmm(keys[:, span.start :], asked.transpose(1, 2)).transpose(1, 2)
+        if span.hidden is not None:
+            near = scores[..., : span.hidden.shape[-1]].unflatten(0, (-1, shared))
+            near.masked_fill_(span.hidden, -torch.inf)
+        chances = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
+        found.append(torch.bmm(chances, values[:, span.start :]))
+    return torch.cat(found).view(rows, heads, 1, width)
