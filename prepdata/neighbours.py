@@ -1,7 +1,7 @@
 """Which of the texts that were added may be near another, asked in blocks.
 
-Many texts are looked up by few operations on long arrays: of a million texts, each shares a band
-with dozens by chance, far more than are near.
+Many texts are looked up by few operations on long arrays: by chance, most share a band with more
+texts than are near.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from torch import nn
 
 from core.swap import Undo
 
+LARGE_PAGE = 2 * 2**20
+HUGEPAGE = 14  # of sys/mman.h
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # of malloc.h
 KEPT = 2**31 - 1
 PLAIN = {TRIM_THRESHOLD: 128 * 1024, TOP_PAD: 128 * 1024, MMAP_MAX: 65536}
@@ -42,6 +44,23 @@ def trim() -> None:
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)
+
+
+def use_large_pages(size: int) -> None:
+    """Let so many bytes that are asked for next lie in large pages, if glibc keeps what is freed.
+
+    What is read whole at every step is read faster so: there are fewer pages to find.
+    """
+    library = _glibc()
+    if library is None:
+        return
+    library.malloc.restype = ctypes.c_void_p
+    block = library.malloc(ctypes.c_size_t(size))
+    if block is not None:
+        start = -(-block // LARGE_PAGE) * LARGE_PAGE
+        whole = max(0, block + size - start) // LARGE_PAGE * LARGE_PAGE
+        library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(whole), HUGEPAGE)
+        library.free(ctypes.c_void_p(block))
 
 
 def _glibc() -> Any:

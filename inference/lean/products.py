@@ -16,6 +16,7 @@ from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
 from core.swap import Undo, swap
+from inference.lean import allocator
 
 
 def replace(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
@@ -36,13 +37,19 @@ def replace(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
         for block in model.modules()
         if type(block) is GPT2MLP and type(block.act) is NewGELUActivation
     }
+    layers = [
+        each
+        for each in model.modules()
+        if type(each) in (nn.Linear, Conv1D) and each.weight.dtype == torch.float32
+    ]
+    if takes_memory:
+        allocator.use_large_pages(sum(each.weight.nbytes for each in layers))
     undo = []
-    for layer in model.modules():
-        if type(layer) in (nn.Linear, Conv1D) and layer.weight.dtype == torch.float32:
-            gelu = gelus.get(layer)
-            undo.append(swap(layer, _forward(layer, gelu, copies=takes_memory)))
-            if gelu is not None:
-                undo.append(swap(gelu, nn.Identity().forward))
+    for layer in layers:
+        gelu = gelus.get(layer)
+        undo.append(swap(layer, _forward(layer, gelu, copies=takes_memory)))
+        if gelu is not None:
+            undo.append(swap(gelu, nn.Identity().forward))
     return undo
 
 

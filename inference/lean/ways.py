@@ -26,10 +26,11 @@ def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
     undo = []
     try:
         if core.device.type == "cpu":
+            undo += allocator.replace(model)
             undo += products.replace(model, takes_memory=rows >= MANY)
-            for way in (allocator, adapters, gelu, *([attending] if leaves_out else [])):
+            for way in (adapters, gelu, *([attending] if leaves_out else [])):
                 undo += way.replace(model)
         yield leaves_out
     finally:
-        for back in undo:
+        for back in reversed(undo):
             back()
