@@ -22,7 +22,7 @@ from prompts.prompt_files import TEST_PROMPTS, read_prompts
 RUN = "bench"
 """The run that `run_on` leaves."""
 ALONE = 3
-"""Prompts that are answered one at a time; all would take eight minutes a round."""
+"""Prompts that are answered one at a time; all would take several minutes a round."""
 USUAL = CompareConfig(run=(RUN,)).batch_size
 """Most prompts that `infer compare` answers at once."""
 

@@ -19,7 +19,10 @@ from prepdata.bitmaps import Bitmaps
 SHINGLE = 5
 """Characters of a shingle."""
 PERMUTATIONS = 60
-BANDS = np.vstack([np.arange(60).reshape(12, 5), np.arange(60).reshape(5, 12).T])
+ROWS = 5
+BANDS = np.vstack(
+    [np.arange(PERMUTATIONS).reshape(-1, ROWS), np.arange(PERMUTATIONS).reshape(ROWS, -1).T]
+)
 """The MinHash values of each band. Each is in two bands; no two are together in more than one."""
 SEED = 1
 BATCH_CHARACTERS = 1 << 18
