@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import SYLLABLES
-from core.files import write_json
+from tuneproof.files import write_json
 
 VARIANTS = {"base": 0.1, "tuned": 0.6, "longer": 0.65}
 """Variant -> the share of its words that are right."""

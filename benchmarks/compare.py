@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from core.files import read_json
+from tuneproof.files import read_json
 
 SLACK = 0.8
 """A ratio that fell below this share of what it was is lost; timings scatter."""

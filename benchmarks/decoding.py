@@ -9,15 +9,15 @@ from typing import Any
 from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
-from inference import models
-from inference.batches import even
-from inference.config import CompareConfig, Decoding
-from inference.decode import decode
-from inference.generate import left_padded
-from inference.variants import Variants, load_variants
-from prompts import templates
-from prompts.fit import prompt_ids
-from prompts.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.inference.batches import even
+from tuneproof.inference.config import CompareConfig, Decoding
+from tuneproof.inference.decode import decode
+from tuneproof.inference.generate import left_padded
+from tuneproof.inference.variants import Variants, load_variants
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import prompt_ids
 
 RUN = "bench"
 """The run that `run_on` leaves."""

@@ -10,7 +10,7 @@ from benchmarks.child import peak_bytes, peak_of
 from benchmarks.decoding import batches, both, new_tokens, ours, questions, variants_of
 from benchmarks.results import Goal
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from core.files import read_json, write_json
+from tuneproof.files import read_json, write_json
 
 GIB = 2**30
 MOST = 0.6

@@ -9,7 +9,7 @@ from benchmarks.operations import times
 from benchmarks.profile import Profile, shares
 from benchmarks.results import Share
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from inference.variants import Variants
+from tuneproof.inference.variants import Variants
 
 WARM_UP = 4
 """New tokens that are answered first, unseen."""

@@ -10,7 +10,7 @@ from benchmarks.subjects import Settings, gpt2, write_records
 from benchmarks.timing import Workers
 from benchmarks.trainers import LORA_R, SHOWN, Shape, fastest, ours, same_loss, theirs
 from benchmarks.training_rows import of_length
-from inference import models
+from tuneproof.models import load as models
 
 SHAPES = (
     *(Shape(batch=1, max_length=tokens) for tokens in (128, 512, 1024)),

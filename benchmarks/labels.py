@@ -15,12 +15,12 @@ from benchmarks.decoding import variants_of
 from benchmarks.results import Goal, Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
-from inference import models
-from inference.scored import LabelScorer
-from inference.variants import Variants
-from prepdata.sources.twitter_topics import INSTRUCTION, LABELS
-from prompts import templates
-from prompts.prompt_files import Prompt
+from tuneproof.formats.prompt_files import Prompt
+from tuneproof.inference.label_scorer import LabelScorer
+from tuneproof.inference.variants import Variants
+from tuneproof.models import load as models
+from tuneproof.prepdata.sources.twitter_topics import INSTRUCTION, LABELS
+from tuneproof.prompts import template as templates
 
 WORDS = (
     "bank", "oil", "gold", "rate", "cut", "beat", "shares", "fall", "rise", "deal", "sues", "chief",

@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks.results import Goal, Result, Row, Share
 from benchmarks.table import markdown, of_goals
 from benchmarks.timing import Timing
-from core.files import read_json, write_json, write_text
-from core.versions import versions_of
+from tuneproof.files import read_json, write_json, write_text
+from tuneproof.versions import versions_of
 
 LIMITS = {
     "decoding": "Products in float32 and attention, where every row reads its own keys and values, "

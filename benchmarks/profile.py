@@ -29,7 +29,7 @@ from benchmarks.trainers import (
     trl_trainer,
 )
 from benchmarks.training_rows import instructions, tweets
-from prepdata.records import Record
+from tuneproof.formats.example import Record
 
 STEPS = 2
 """That are looked at, after a first one, which also casts weights and finds memory."""

@@ -10,7 +10,7 @@ from benchmarks.answers import VARIANTS, write_comparison
 from benchmarks.child import run
 from benchmarks.results import Goal
 from benchmarks.subjects import Settings
-from eval.metrics.registry import metrics_of
+from tuneproof.eval.metrics.registry import metrics_of
 
 ITEMS = 10_000
 RESAMPLES = 10_000

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference import models
-from prepdata.records import Record
+from tuneproof.formats.example import Record
+from tuneproof.models import load as models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,8 @@ def gpt2(settings: Settings) -> Iterator[str]:
 @contextmanager
 def run_on(model: str, records: list[Record], steps: int = 1) -> Iterator[Path]:
     """Give a folder of runs that holds `bench`, tuned for some steps, while the block runs."""
-    from tuning.config import TuneConfig
-    from tuning.sft import finetune
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
 
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Side, Workers
-from inference import models
-from prepdata.records import Record
-from prompts import templates
-from tuning.fast.paths import fast_paths
-from tuning.meter import Meter, Spent
+from tuneproof.formats.example import Record
+from tuneproof.kernels.training import fast_paths
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+from tuneproof.tuning.meter import Meter, Spent
 
 LORA_R, LORA_ALPHA = 8, 16
 LEARNING_RATE = 1e-4
@@ -52,9 +52,9 @@ BEST = ("stored", "recomputed")
 
 def our_trainer(model: str, out: Path, shape: Shape = Shape()) -> Any:
     """Return the trainer of `tune run` over the records in a folder."""
-    from tuning.config import TuneConfig
-    from tuning.data import read_data
-    from tuning.generate import prepare
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.data import read_data
+    from tuneproof.tuning.generate import prepare
 
     config = TuneConfig(
         data=out / "data",

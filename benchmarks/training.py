@@ -15,9 +15,9 @@ from benchmarks.subjects import Settings, gpt2, write_records
 from benchmarks.timing import Side, Timing, Workers
 from benchmarks.trainers import LORA_R, MAX_LENGTH, SHOWN, fastest, ours, same_loss, theirs
 from benchmarks.training_rows import instructions, tweets
-from prepdata.records import Record
-from tuning.limit import matrix_rate, speed
-from tuning.precision import uses_bf16
+from tuneproof.formats.example import Record
+from tuneproof.tuning.limit import matrix_rate, speed
+from tuneproof.tuning.precision import uses_bf16
 
 ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 """Rows of a training: fewer, and grouping by length could not do what it does for TRL."""

@@ -12,11 +12,11 @@ from typing import Any
 from benchmarks.labels import WORDS
 from benchmarks.subjects import records_of
 from benchmarks.trainers import MAX_LENGTH
-from inference import models
-from prepdata.records import Record, read_records
-from prepdata.sources.twitter_topics import INSTRUCTION, LABELS
-from prompts import templates
-from prompts.fit import lengths
+from tuneproof.formats.example import Record, read_records
+from tuneproof.models import load as models
+from tuneproof.prepdata.sources.twitter_topics import INSTRUCTION, LABELS
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import lengths
 
 MIX = {"dolly": 0.7, "finqa": 0.3}
 """Share of each task: what Dolly-15k (15,011 rows) and FinQA (6,251) come to."""

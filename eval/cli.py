@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from core.errors import Group
-from core.options import options_from, resolve
-from eval.config import ReportConfig
+from tuneproof.errors import Group
+from tuneproof.eval.config import ReportConfig
+from tuneproof.options import options_from, resolve
 
 
 @click.group(cls=Group)
@@ -42,9 +42,9 @@ def report_command(
     """
     config = resolve(ReportConfig, typed)
     folder = out or Path("reports") / "+".join(path.stem for path in files)
-    from eval.published import read_published_file
-    from eval.report import report
-    from eval.summary import text_table
+    from tuneproof.eval.report.build import report
+    from tuneproof.eval.report.published import read_published_file
+    from tuneproof.eval.report.summary import text_table
 
     figures = () if published is None else read_published_file(published)
     click.echo(text_table(report(files, folder, config, figures)))
@@ -79,7 +79,7 @@ def gate_command(
     REPORT is a report.json or its folder. A condition must hold at the unfavourable end of the
     interval: the lower end for > and >=, the upper end for < and <=.
     """
-    from eval.gate import check, read_report, tuned_variant
+    from tuneproof.eval.gate import check, read_report, tuned_variant
 
     _, found = read_report(report)
     name = tuned_variant(found, variant)
@@ -100,7 +100,7 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     Each is a report.json, its folder, or a comparison file.
     """
     config = resolve(ReportConfig, typed)
-    from eval.diff import diff, diff_table
+    from tuneproof.eval.diff import diff, diff_table
 
     click.echo(diff_table(diff(a, b, config)))
 
@@ -113,8 +113,8 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def selftest_command(simulations: int, seed: int) -> None:
     """Check the statistics on made-up answers whose truth is known; exit 1 where one fails."""
-    from eval.selftest import selftest
-    from eval.selftest_line import overview, table
+    from tuneproof.eval.selftest.line import overview, table
+    from tuneproof.eval.selftest.run import selftest
 
     lines = list(selftest(simulations, seed))
     click.echo(f"{table(lines)}\n\n{overview(lines)}")

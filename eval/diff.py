@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import fingerprint, read_json
-from eval import wording
-from eval.analysis import figure_all
-from eval.comparison import Comparison, Item, Variant
-from eval.config import ReportConfig
-from eval.gate import REPORT_SCHEMA, read_report
-from eval.metrics.registry import METRICS
-from eval.reading import read_comparisons
-from eval.scoring import score
-from eval.summary import aligned, unit_of
-from eval.verdicts import PairedTest, Place, judge
+from tuneproof.errors import InputError
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.gate import REPORT_SCHEMA, read_report
+from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.report import wording
+from tuneproof.eval.report.summary import aligned, unit_of
+from tuneproof.eval.score import score
+from tuneproof.eval.stats.estimates import figure_all
+from tuneproof.eval.stats.verdicts import PairedTest, Place, judge
+from tuneproof.files import fingerprint, read_json
+from tuneproof.formats.comparison import Comparison, Item, Variant
+from tuneproof.formats.comparison_file import read_comparisons
 
 BEFORE, AFTER = "A", "B"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError, unknown
-from core.files import read_json
-from eval.metrics.registry import METRICS
+from tuneproof.errors import InputError, unknown
+from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.files import read_json
 
 REPORT_SCHEMA = "tuneproof/report@1"
 _CONDITION = re.compile(

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from core.errors import InputError, unknown
+from tuneproof.errors import InputError, unknown
 
 Texts = Sequence[str]
 Probabilities = list[dict[str, float]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from inference.config import Decoding
-from inference.generate import Answer, answer_batch
-from inference.variants import Variants
+from tuneproof.inference.config import Decoding
+from tuneproof.inference.generate import Answer, answer_batch
+from tuneproof.inference.variants import Variants
 
 
 def replies(

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from core.errors import Group
-from core.options import options_from, resolve
-from inference.config import CompareConfig, Decoding
+from tuneproof.errors import Group
+from tuneproof.inference.config import CompareConfig, Decoding
+from tuneproof.options import options_from, resolve
 
 
 @click.group(cls=Group)
@@ -26,7 +26,7 @@ def main() -> None:
 def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     """Answer PROMPTS (.json or .jsonl) by base and runs; write model_comparison.json."""
     settings = resolve(CompareConfig, typed, config)
-    from inference.compare import compare as compare_file
+    from tuneproof.inference.compare import compare as compare_file
 
     try:
         value = compare_file(prompts, settings)
@@ -36,7 +36,7 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     click.echo(f"{len(value['items'])} prompts x {len(value['variants'])} variants: {settings.out}")
     if value["left_out"]:
         click.echo(f"left out as too long: {', '.join(value['left_out'])}", err=True)
-    from eval.doctor.check import lines_of
+    from tuneproof.eval.checks.comparison import lines_of
 
     for line in lines_of(settings.out):
         click.echo(line, err=True)
@@ -50,8 +50,8 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
 def chat(run: str, runs: Path, **typed: Any) -> None:
     """Type questions; see the answers of base and run under each other. End with Ctrl-D."""
     decoding = resolve(Decoding, typed)
-    from inference.chat import replies
-    from inference.variants import load_variants
+    from tuneproof.inference.chat import replies
+    from tuneproof.inference.variants import load_variants
 
     loaded = load_variants(runs, [run])
     for answers in replies(loaded, _typed_lines(), decoding):

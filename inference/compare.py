@@ -12,16 +12,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.errors import InputError
-from core.files import existing_file, fingerprint, read_json, write_json
-from inference.batches import even
-from inference.config import CompareConfig
-from inference.label_task import find_task
-from inference.panels import Panel, load_panels
-from inference.progress import Progress
-from prepdata import manifest
-from prepdata.records import FILES
-from prompts.prompt_files import Prompt, read_prompts
+from tuneproof.errors import InputError
+from tuneproof.files import existing_file, fingerprint, read_json, write_json
+from tuneproof.formats.example import FILES
+from tuneproof.formats.prompt_files import Prompt, read_prompts
+from tuneproof.inference.batches import even
+from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.panels import Panel, load_panels
+from tuneproof.inference.progress import Progress
+from tuneproof.inference.task import find_task
+from tuneproof.prepdata import manifest
 
 SCHEMA = "tuneproof/comparison@1"
 LINE_S = 30

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from inference.config import Decoding
-from inference.generate import left_padded
-from inference.lean import allocator, attending
-from inference.lean.adapters import runs
-from inference.lean.ways import lean
+from tuneproof.inference.config import Decoding
+from tuneproof.inference.generate import left_padded
+from tuneproof.kernels import decoding_attention as attending
+from tuneproof.kernels import memory as allocator
+from tuneproof.kernels.answering import lean
+from tuneproof.kernels.lora_rows import runs
 
 Router = Callable[[Sequence[str]], dict[str, Any]]
 """Returns what the model needs to know about rows of the given variants."""

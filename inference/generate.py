@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.config import Decoding
-from inference.variants import Variants
+from tuneproof.inference.config import Decoding
+from tuneproof.inference.variants import Variants
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ def answer_batch(
     """
     import torch
 
-    from inference.decode import can_decode, decode
+    from tuneproof.inference.decode import can_decode, decode
 
     names = variants.names * len(prompts)
     rows = [list(prompt) for prompt in prompts for _ in variants.names]

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import read_json
-from inference import models
-from inference.finished import described
-from inference.four_bit import FourBit, four_bit_of, weights_bytes
-from inference.virtual_tokens import VirtualTokens
+from tuneproof.errors import InputError
+from tuneproof.files import read_json
+from tuneproof.formats.run import described
+from tuneproof.models import load as models
+from tuneproof.models.four_bit import FourBit, four_bit_of, weights_bytes
+from tuneproof.models.virtual_tokens import VirtualTokens
 
 Row = dict[str, Any]
 """A variant as the comparison file records it."""

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from core.errors import InputError
-from inference.baselines import BASELINES, predict
-from inference.config import CompareConfig
-from inference.finished import is_classifier, read_facts
-from inference.generate import answer_batch
-from inference.heads import Head, load_head
-from inference.label_task import LabelTask, text_of
-from inference.scored import LabelScorer, labelled, longest_label
-from inference.speed import Speed
-from inference.variants import Variants, load_variants
-from prompts.prompt_files import Prompt
+from tuneproof.errors import InputError
+from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.run import is_classifier, read_facts
+from tuneproof.inference.baselines import BASELINES, predict
+from tuneproof.inference.classifier import Head, load_head
+from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.generate import answer_batch
+from tuneproof.inference.label_scorer import LabelScorer, labelled, longest_label
+from tuneproof.inference.speed import Speed
+from tuneproof.inference.task import LabelTask, text_of
+from tuneproof.inference.variants import Variants, load_variants
 
 Rows = dict[str, dict[str, Any]]
 """The answers to one prompt, by variant, as the comparison file holds them."""

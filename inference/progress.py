@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core.files import write_text
+from tuneproof.files import write_text
 
 
 class Progress:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from inference.generate import Answer
+from tuneproof.inference.generate import Answer
 
 Answers = list[dict[str, Answer]]
 """For each prompt of a batch the answers by variant."""

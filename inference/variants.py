@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from inference import models
-from inference.finished import described, is_classifier, read_facts
-from inference.four_bit import FourBit, four_bit_of
-from inference.loading import Loading, shares_base
-from prompts.fit import Encoded, fit
-from prompts.templates import Template
+from tuneproof.errors import InputError
+from tuneproof.formats.run import described, is_classifier, read_facts
+from tuneproof.inference.loading import Loading, shares_base
+from tuneproof.models import load as models
+from tuneproof.models.four_bit import FourBit, four_bit_of
+from tuneproof.prompts.fit import Encoded, fit
+from tuneproof.prompts.template import Template
 
 BASE = "base"
 WEIGHTS = "adapter_model.safetensors"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from prepdata.bitmaps import Indices
+from tuneproof.prepdata.bitmaps import Indices
 
 MOST_PAIRS = 1 << 16
 """Pairs held at once, unless one text alone has more: few enough for the processor's cache."""

@@ -14,15 +14,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.errors import InputError
-from core.files import atomic_write, replacing
-from prepdata import labels, manifest, registry
-from prepdata.config import BuildConfig
-from prepdata.records import FILES, Record, Split
-from prepdata.selection import Dropped, drawn, without_repeats
-from prepdata.sources.opening import Row, local_files, matching
-from prepdata.splits import assign, fraction_of
-from prepdata.spool import Entry, Spool
+from tuneproof.errors import InputError
+from tuneproof.files import atomic_write, replacing
+from tuneproof.formats.example import FILES, Record, Split
+from tuneproof.prepdata import labels, manifest, registry
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.selection import Dropped, drawn, without_repeats
+from tuneproof.prepdata.sources.opening import Row, local_files, matching
+from tuneproof.prepdata.splits import assign, fraction_of
+from tuneproof.prepdata.spool import Entry, Spool
 
 Noted = dict[str, Counter[str]]
 """What was counted of the rows that were read, by source and what it is."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from core.errors import Group
-from core.options import options_from, resolve
-from prepdata.config import BuildConfig
+from tuneproof.errors import Group
+from tuneproof.options import options_from, resolve
+from tuneproof.prepdata.config import BuildConfig
 
 EXAMPLES = """\b
 prepdata build                                       Dolly and FinQA from the Hub
@@ -29,8 +29,8 @@ def main() -> None:
 def build(config: Path | None, **typed: Any) -> None:
     """Write train.jsonl, val.jsonl, test.jsonl and manifest.json."""
     settings = resolve(BuildConfig, typed, config)
-    from prepdata.build import build as build_data
-    from prepdata.summary import build_summary
+    from tuneproof.prepdata.build import build as build_data
+    from tuneproof.prepdata.summary import build_summary
 
     click.echo(build_summary(settings.out, build_data(settings)))
 
@@ -38,7 +38,7 @@ def build(config: Path | None, **typed: Any) -> None:
 @main.command()
 def sources() -> None:
     """List the sources: licence, size, and where they come from."""
-    from prepdata.summary import sources_table
+    from tuneproof.prepdata.summary import sources_table
 
     click.echo(sources_table())
 
@@ -60,6 +60,6 @@ def sources() -> None:
 )
 def inspect(folder: Path, tokenizer: str, records: int) -> None:
     """Show what DIR holds: counts, token lengths, labels, what was left out, a few records."""
-    from prepdata.inspection import inspect as report_on
+    from tuneproof.prepdata.inspection import inspect as report_on
 
     click.echo(report_on(folder, tokenizer=tokenizer, records=records))

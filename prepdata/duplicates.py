@@ -20,10 +20,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from prepdata.bitmaps import THRESHOLD
-from prepdata.neighbours import BLOCK, Neighbours
-from prepdata.records import digest, normalised
-from prepdata.sketches import SHINGLE
+from tuneproof.formats.example import digest, normalised
+from tuneproof.prepdata.bitmaps import THRESHOLD
+from tuneproof.prepdata.neighbours import BLOCK, Neighbours
+from tuneproof.prepdata.sketches import SHINGLE
 
 COMMON = 16
 """An input that more records share, exact repeats apart, tells nothing; their instructions are

@@ -8,14 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import tiny
-from core.errors import InputError
-from core.hub import hub_or_cache
-from prepdata import manifest, summary
-from prepdata.records import FILES, Record, read_records
-from prepdata.text import bar, bars, indented, one_line, table
-from prompts import templates
-from prompts.fit import lengths
+from tuneproof.errors import InputError
+from tuneproof.formats.example import FILES, Record, read_records
+from tuneproof.hub import hub_or_cache
+from tuneproof.models.load import TINY as TINY_FOLDER
+from tuneproof.prepdata import manifest, summary
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import lengths
+from tuneproof.text import bar, bars, indented, one_line, table
 
 TINY = "tiny"
 BATCH = 500
@@ -64,7 +64,7 @@ def load_tokenizer(name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    path = Path(tiny.__file__).parent if name == TINY else Path(name).expanduser()
+    path = TINY_FOLDER if name == TINY else Path(name).expanduser()
     if path.is_dir():
         if not any(path.glob("tokenizer*")):
             raise InputError(f"{path} holds no tokenizer; give --tokenizer a folder that does")

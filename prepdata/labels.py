@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from core.errors import InputError
+from tuneproof.errors import InputError
 
 LABEL_COUNTS = Mapping[str, Mapping[str, int]]
 """Number of records by label and split."""

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import fingerprint, read_json, write_json
-from core.versions import versions_of
-from prepdata import registry
-from prepdata.config import BuildConfig
-from prepdata.records import FILES, Split
-from prepdata.sources.opening import local_files
+from tuneproof.errors import InputError
+from tuneproof.files import fingerprint, read_json, write_json
+from tuneproof.formats.example import FILES, Split
+from tuneproof.prepdata import registry
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources.opening import local_files
+from tuneproof.versions import versions_of
 
 NAME = "manifest.json"
 SCHEMA = "tuneproof/data@1"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from prepdata.buckets import Buckets
-from prepdata.sketches import sketches_of
+from tuneproof.prepdata.buckets import Buckets
+from tuneproof.prepdata.sketches import sketches_of
 
 BLOCK = 512
 """Texts to look up at once; more are a little faster, unless very many of them are near."""

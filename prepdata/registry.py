@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from core.errors import InputError, unknown
-from prepdata.config import BuildConfig
-from prepdata.records import Record
-from prepdata.sources import (
+from tuneproof.errors import InputError, unknown
+from tuneproof.formats.example import Record
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources import (
     complaints,
     dolly,
     finqa,

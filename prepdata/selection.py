@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from tqdm import tqdm
 
-from core.errors import InputError
-from prepdata.config import BuildConfig
-from prepdata.duplicates import DuplicateIndex
-from prepdata.records import SPLITS, Record, Split
-from prepdata.spool import Entry, Spool
-from prompts.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.errors import InputError
+from tuneproof.formats.example import SPLITS, Record, Split
+from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.duplicates import DuplicateIndex
+from tuneproof.prepdata.spool import Entry, Spool
 
 Dropped = dict[str, Counter[str]]
 """How many rows were left out, by source and reason."""

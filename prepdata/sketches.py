@@ -14,7 +14,7 @@ import numpy as np
 import rensa
 from numpy.typing import NDArray
 
-from prepdata.bitmaps import Bitmaps
+from tuneproof.prepdata.bitmaps import Bitmaps
 
 SHINGLE = 5
 """Characters of a shingle."""

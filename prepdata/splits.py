@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from prepdata.records import Split, digest, normalised
+from tuneproof.formats.example import Split, digest, normalised
 
 
 def assign(

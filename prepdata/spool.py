@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import IO
 
-from prepdata.duplicates import Texts
-from prepdata.records import Record, Split
+from tuneproof.formats.example import Record, Split
+from tuneproof.prepdata.duplicates import Texts
 
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 READ = 2048

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prepdata import labels, registry
-from prepdata.records import FILES
-from prepdata.text import indented, table
+from tuneproof.formats.example import FILES
+from tuneproof.prepdata import labels, registry
+from tuneproof.text import indented, table
 
 
 def build_summary(folder: Path, manifest: Mapping[str, Any]) -> str:

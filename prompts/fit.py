@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import InputError
-from prompts.templates import Template
+from tuneproof.errors import InputError
+from tuneproof.prompts.template import Template
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from core.errors import Group
+from tuneproof.errors import Group
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ def main() -> None:
 @main.command(name="list")
 def list_recipes() -> None:
     """Show the recipes that come with the package, with their runs."""
-    from recipes.recipe import load, names
+    from tuneproof.recipes.recipe import load, names
 
     recipes = [load(name) for name in names()]
     rows = [(recipe.name, ", ".join(recipe.runs) or "one run") for recipe in recipes]
@@ -72,11 +72,11 @@ def run(
     name: str, model: str | None, source: tuple[str, ...], settings: tuple[str, ...], out: Path
 ) -> None:
     """Run the recipe NAME (or a YAML file): prepare, tune, compare, score."""
-    from recipes.recipe import load
+    from tuneproof.recipes.recipe import load
 
     recipe = load(name, model=model, sources=source, settings=settings, root=out)
-    from eval.summary import text_table
-    from recipes.run import run_recipe
+    from tuneproof.eval.report.summary import text_table
+    from tuneproof.recipes.run import run_recipe
 
     found = run_recipe(recipe, lambda line: click.echo(line, err=True))
     click.echo(text_table(found))
@@ -90,8 +90,8 @@ def show(name: str, model: str | None, source: tuple[str, ...], settings: tuple[
 
     What is not shown is at its default. Saved as a file, it is a recipe of its own.
     """
-    from recipes.recipe import load
-    from recipes.show import as_yaml
+    from tuneproof.recipes.recipe import load
+    from tuneproof.recipes.show import as_yaml
 
     recipe = load(name, model=model, sources=source, settings=settings)
     click.echo(as_yaml(recipe), nl=False)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.errors import InputError, unknown
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.errors import InputError, unknown
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 BUDGETS = {"flops": "max_flops", "seconds": "max_seconds", "tokens": "max_tokens"}
 """What runs can be matched by, and the setting of `tune` that is the budget of it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from core.errors import InputError, unknown
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.errors import InputError, unknown
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 
 def merged_runs(
@@ -55,8 +55,8 @@ def merge(config: TuneConfig, say: Callable[[str], None]) -> None:
     if (folder / "config.json").is_file():
         return say(f"2/4 merge: {folder} is up to date")
     say(f"2/4 merge: {config.folder.name}")
-    from tuning.merge import merge_run
-    from tuning.runs import open_run
+    from tuneproof.tuning.merge import merge_run
+    from tuneproof.tuning.runs import open_run
 
     for line in merge_run(open_run(config.folder), folder).lines():
         say(line)

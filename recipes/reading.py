@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from core.errors import InputError, unknown
-from core.options import read_yaml
-from eval.config import ReportConfig
-from inference.config import CompareConfig
-from prepdata.config import BuildConfig
-from tuning.config import TuneConfig
+from tuneproof.errors import InputError, unknown
+from tuneproof.eval.config import ReportConfig
+from tuneproof.inference.config import CompareConfig
+from tuneproof.options import read_yaml
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.tuning.config import TuneConfig
 
 CONFIGS: dict[str, type[Any]] = {
     "prepdata": BuildConfig,

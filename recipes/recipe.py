@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError, unknown
-from core.files import existing_file
-from core.options import from_mapping
-from eval.config import ReportConfig
-from eval.published import Published, read_published
-from inference.config import CompareConfig
-from prepdata.config import BuildConfig
-from prepdata.records import FILES
-from prompts.prompt_files import TEST_PROMPTS
-from recipes.match import Match, read_match
-from recipes.merged import merged_runs
-from recipes.reading import CONFIGS, Layer, RecipeFile, read_recipe, typed
-from tuning.config import TuneConfig
+from tuneproof.errors import InputError, unknown
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.published import Published, read_published
+from tuneproof.files import existing_file
+from tuneproof.formats.example import FILES
+from tuneproof.formats.prompt_files import TEST_PROMPTS
+from tuneproof.inference.config import CompareConfig
+from tuneproof.options import from_mapping
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.recipes.match import Match, read_match
+from tuneproof.recipes.merged import merged_runs
+from tuneproof.recipes.reading import CONFIGS, Layer, RecipeFile, read_recipe, typed
+from tuneproof.tuning.config import TuneConfig
 
 FOLDER = Path(__file__).parent
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.files import fingerprint, read_json
-from prepdata import manifest
-from prepdata.config import BuildConfig
-from prepdata.sources.opening import local_files
-from recipes.merged import merge
-from recipes.recipe import Recipe
-from tuning.config import TuneConfig
+from tuneproof.files import fingerprint, read_json
+from tuneproof.prepdata import manifest
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources.opening import local_files
+from tuneproof.recipes.merged import merge
+from tuneproof.recipes.recipe import Recipe
+from tuneproof.tuning.config import TuneConfig
 
 Say = Callable[[str], None]
 
@@ -56,8 +56,8 @@ def is_built(config: BuildConfig) -> bool:
 def _prepare(recipe: Recipe, say: Say) -> None:
     if is_built(recipe.build):
         return say(f"1/4 prepdata: {recipe.build.out} is up to date")
-    from prepdata.build import build
-    from prepdata.summary import build_summary
+    from tuneproof.prepdata.build import build
+    from tuneproof.prepdata.summary import build_summary
 
     say("1/4 prepdata")
     say(build_summary(recipe.build.out, build(recipe.build)))
@@ -89,7 +89,7 @@ def _facts(config: TuneConfig) -> dict[str, Any]:
 
 def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run."""
-    from tuning import runs
+    from tuneproof.tuning import runs
 
     found = runs.standing(config)
     if found.state == "finished" and not config.overwrite:
@@ -98,14 +98,14 @@ def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
     if found.state == "other" and found.facts and found.facts.get("made_by") == made_by:
         say(f"training again, since these have changed: {', '.join(found.differing)}")
         config = dataclasses.replace(config, overwrite=True)
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     finetune(config, say, made_by=made_by)
     return None
 
 
 def _compare(recipe: Recipe, say: Say) -> None:
-    from inference.compare import compare, is_up_to_date
+    from tuneproof.inference.compare import compare, is_up_to_date
 
     for prompts, config in recipe.comparisons.items():
         if is_up_to_date(prompts, config):
@@ -116,7 +116,7 @@ def _compare(recipe: Recipe, say: Say) -> None:
 
 
 def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
-    from eval.report import report, standing
+    from tuneproof.eval.report.build import report, standing
 
     files = [config.out for config in recipe.comparisons.values()]
     earlier = standing(files, recipe.reports, recipe.score, recipe.beside)

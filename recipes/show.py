@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from eval.config import ReportConfig
-from inference.config import CompareConfig
-from prepdata.config import BuildConfig
-from recipes.recipe import Recipe, default_out, training_name
-from tuning.config import TuneConfig
+from tuneproof.eval.config import ReportConfig
+from tuneproof.inference.config import CompareConfig
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.recipes.recipe import Recipe, default_out, training_name
+from tuneproof.tuning.config import TuneConfig
 
 ONLY_WHERE_SET = (
     "data",

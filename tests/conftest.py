@@ -41,7 +41,7 @@ def heavy_imports_of_help() -> Callable[[str, str], list[str]]:
 
     def run(room: str, command: str) -> list[str]:
         code = (
-            f"import sys\nfrom {room}.cli import main\n"
+            f"import sys\nfrom tuneproof.{room}.cli import main\n"
             f"try: main([*{command.split()!r}, '--help'])\nexcept SystemExit: pass\n"
             f"print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
         )
@@ -162,8 +162,8 @@ def runs(
     base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path_factory: Any
 ) -> Path:
     """Runs gpt2-mud, gpt2-ice, llama-mud and llama-ice, each tuned to one answer of its own."""
-    from tuning.config import TuneConfig
-    from tuning.sft import finetune
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
 
     folder: Path = tmp_path_factory.mktemp("tuned")
     for answer in ("Mud.", "tons of ice"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.files import read_json, write_text
+from tuneproof.files import read_json, write_text
 
 DOMAINS = {
     "imdb": "IMDB reviews",

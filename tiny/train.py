@@ -25,11 +25,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.errors import InputError
-from core.files import read_json, write_json
-from prepdata.records import Record, read_records
-from tiny.card import write_card
-from tiny.objective import Objective
+from tuneproof.errors import InputError
+from tuneproof.files import read_json, write_json
+from tuneproof.formats.example import Record, read_records
+from tuneproof.tiny.card import write_card
+from tuneproof.tiny.objective import Objective
 
 VOCABULARY = 8192
 CONTEXT = 1024

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.errors import InputError
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.errors import InputError
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 
 def adapted(config: TuneConfig, model: Any, head: Sequence[str] = ()) -> Any:
@@ -65,7 +65,7 @@ def is_seen_through(model: Any) -> bool:
 
 def _check_room(config: TuneConfig, model: Any) -> None:
     """Raise InputError where text and virtual tokens do not fit into the model's context."""
-    from inference.models import context_length
+    from tuneproof.models.load import context_length
 
     virtual = config.num_virtual_tokens if METHODS[config.method].has_virtual_tokens else 0
     limit = context_length(model)

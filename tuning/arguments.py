@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tuning.config import TuneConfig
-from tuning.precision import uses_bf16
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.precision import uses_bf16
 
 LOGS = 100
 """Points of the loss curve, whatever the length of the training."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tuning.meter import Meter
+from tuneproof.tuning.meter import Meter
 
 LIMITS = ("max_seconds", "max_tokens", "max_flops")
 """The settings that are budgets."""

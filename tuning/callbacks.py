@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from core.errors import InputError
+from tuneproof.errors import InputError
 
 FIRST_STEPS = 5
 """Steps after which the time of the whole training is estimated; the first is not counted."""

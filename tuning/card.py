@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.files import write_text
-from tuning.runs import Run
+from tuneproof.files import write_text
+from tuneproof.tuning.runs import Run
 
 
 def write_card(run: Run) -> None:

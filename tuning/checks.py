@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import InputError
-from inference.head_modules import tensor_hash
+from tuneproof.errors import InputError
+from tuneproof.models.head import tensor_hash
 
 NO_EFFECT = 1e-6
 """Largest difference of a logit that is none."""

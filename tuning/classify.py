@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from eval.mapping import Mapping, check_mapping
-from inference import models
-from inference.head_modules import head_tensors, tensor_hash
-from inference.heads import load_tokenizer
-from tuning.adapted import adapted
-from tuning.arguments import head_arguments
-from tuning.config import TuneConfig
-from tuning.data import Data
-from tuning.job import Job, Say, check_model, make_trainer, with_rate
-from tuning.labelled import Labelled, encode, label_set, marked, summary
+from tuneproof.errors import InputError
+from tuneproof.eval.checks.label_order import Mapping, check_mapping
+from tuneproof.inference.classifier import load_tokenizer
+from tuneproof.models import load as models
+from tuneproof.models.head import head_tensors, tensor_hash
+from tuneproof.tuning.adapted import adapted
+from tuneproof.tuning.arguments import head_arguments
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.data import Data
+from tuneproof.tuning.job import Job, Say, check_model, make_trainer, with_rate
+from tuneproof.tuning.labelled import Labelled, encode, label_set, marked, summary
 
 CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
@@ -71,7 +71,7 @@ def _trainer(
     validation: Labelled,
 ) -> Any:
     """Return the trainer over the tokenised texts, with the adapter on the model."""
-    from tuning.head_trainer import HeadTrainer
+    from tuneproof.tuning.head_trainer import HeadTrainer
 
     size, has_validation = len(train.rows), bool(validation.rows)
     arguments = head_arguments(config, model.device.type, size, has_validation=has_validation)

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from core.errors import Group, InputError
-from core.options import options_from, resolve
-from eval.doctor.finding import told
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.errors import Group, InputError
+from tuneproof.finding import told
+from tuneproof.options import options_from, resolve
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 SWEEP_EXAMPLE = """\b
 FILE, such as docs/sweep.yaml:
@@ -44,7 +44,7 @@ def main() -> None:
 def run(config: Path | None, **typed: Any) -> None:
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
     settings = resolve(TuneConfig, typed, config)
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     done = finetune(settings, lambda line: click.echo(line, err=True))
     click.echo(f"{done.saved.name}: {done.saved}")
@@ -67,10 +67,10 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
     decided. An interrupted sweep goes on where it stopped when the same command is run again; so
     does one that is done, with more --trials.
     """
-    from tuning.sweep.config import read_sweep
+    from tuneproof.tuning.sweep.config import read_sweep
 
     config = read_sweep(file, typed)
-    from tuning.sweep.sweep import sweep as search
+    from tuneproof.tuning.sweep.sweep import sweep as search
 
     found = search(config, lambda line: click.echo(line, err=True), is_anew=overwrite)
     click.echo("\n".join(found.lines()))
@@ -80,7 +80,7 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 def list_runs(runs: Path) -> None:
     """Show the runs as a table."""
-    from tuning.runs import all_runs, table
+    from tuneproof.tuning.runs import all_runs, table
 
     found = list(all_runs(runs))
     if not found:
@@ -109,7 +109,7 @@ def doctor(
 
     Exits 0 without an error, 1 with one, and 2 where something cannot be read.
     """
-    from tuning.doctor.examine import examine
+    from tuneproof.tuning.doctor.examine import examine
 
     folder = None if run is None else runs / run
     findings = examine(data=data, model=model, run=folder, comparison=comparison)
@@ -134,8 +134,8 @@ def methods() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default runs/RUN/merged.")
 def merge(run: str, runs: Path, out: Path | None) -> None:
     """Write base and adapter as one full-precision model, after checking that they agree."""
-    from tuning.merge import merge_run
-    from tuning.runs import open_run
+    from tuneproof.tuning.merge import merge_run
+    from tuneproof.tuning.runs import open_run
 
     opened = open_run(runs / run)
     folder = out or opened.folder / "merged"

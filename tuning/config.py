@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from core.errors import unknown
-from inference.four_bit import FourBit
-from tuning.fast.paths import FAST_PATHS
-from tuning.precision import Precision
-from tuning.registry import METHODS, OBJECTIVES
+from tuneproof.errors import unknown
+from tuneproof.kernels.training import FAST_PATHS
+from tuneproof.models.four_bit import FourBit
+from tuneproof.tuning.methods import METHODS, OBJECTIVES
+from tuneproof.tuning.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import fingerprint
-from prepdata import manifest
-from prepdata.records import FILES, Record, read_records
+from tuneproof.errors import InputError
+from tuneproof.files import fingerprint
+from tuneproof.formats.example import FILES, Record, read_records
+from tuneproof.prepdata import manifest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from prepdata.records import Record
-from prompts.fit import Encoded, fit
-from prompts.templates import Template
+from tuneproof.formats.example import Record
+from tuneproof.prompts.fit import Encoded, fit
+from tuneproof.prompts.template import Template
 
 IGNORED = -100
 """The label of a position that is not trained on."""

@@ -7,8 +7,8 @@ trained layer is not reached at all. Attention costs 4 x heads x width per pair 
 row forward, masked pairs included, and twice that backward. Activation checkpointing repeats the
 forward pass of the layers. The output head costs what goes through it: with the compact loss only
 the positions that are trained on. Padding and virtual tokens are positions like any other; in a
-batch that is packed (tuning/fast/packing.py) there is no padding, and a common beginning is there
-once.
+batch that is packed (tuneproof/kernels/packing.py) there is no padding, and a common beginning is
+there once.
 
 Left out: what costs no matrix product (norms, activations, softmax, lookups, the optimizer, the
 dequantisation of 4-bit weights), DoRA's norms, AdaLoRA's penalty, and evaluations.

@@ -6,16 +6,16 @@ import warnings
 from dataclasses import asdict
 from typing import Any
 
-from core.errors import InputError
-from inference import models
-from prompts import templates
-from tuning.adapted import adapted, trained_in_float32
-from tuning.arguments import sft_arguments
-from tuning.config import TuneConfig
-from tuning.data import Data
-from tuning.examples import Examples, encode, marked
-from tuning.job import Job, check_model, make_trainer, with_rate
-from tuning.unlikelihood import default_weight
+from tuneproof.errors import InputError
+from tuneproof.kernels.unlikelihood import default_weight
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+from tuneproof.tuning.adapted import adapted, trained_in_float32
+from tuneproof.tuning.arguments import sft_arguments
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.data import Data
+from tuneproof.tuning.examples import Examples, encode, marked
+from tuneproof.tuning.job import Job, check_model, make_trainer, with_rate
 
 ENOUGH = 200
 """Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
@@ -76,7 +76,7 @@ def _trainer(
     counts_right: bool,
 ) -> Any:
     """Return TRL's trainer over the tokenised examples, with the adapter on the model."""
-    from tuning.trainer import CompletionTrainer
+    from tuneproof.tuning.trainer import CompletionTrainer
 
     size, has_validation = len(train.rows), bool(validation.rows)
     with warnings.catch_warnings():

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import DataCollatorWithPadding, Trainer
 
-from tuning.run_trainer import RunTrainer
+from tuneproof.tuning.run_trainer import RunTrainer
 
 
 class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]

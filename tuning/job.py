@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from inference import models
-from tuning.config import TuneConfig
-from tuning.learning_rate import default_learning_rate
-from tuning.registry import METHODS
+from tuneproof.errors import InputError
+from tuneproof.models import load as models
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.learning_rate import default_learning_rate
+from tuneproof.tuning.methods import METHODS
 
 Say = Callable[[str], None]
 Judge = Callable[[int, Mapping[str, float]], bool]
@@ -48,7 +48,7 @@ def with_rate(config: TuneConfig, model: Any) -> TuneConfig:
 
 def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
     """Raise InputError when model, tokenizer and settings do not go together."""
-    from tuning.targets import check_targets
+    from tuneproof.tuning.targets import check_targets
 
     models.check_vocabulary(model, tokenizer)
     check_targets(model, config.target_modules, head)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import InputError, unknown
-from inference.heads import tokenized
-from inference.label_task import text_of
-from prepdata.records import Record
-from tuning.data import Data
+from tuneproof.errors import InputError, unknown
+from tuneproof.formats.example import Record
+from tuneproof.inference.classifier import tokenized
+from tuneproof.inference.task import text_of
+from tuneproof.tuning.data import Data
 
 SHOWN_LABELS = 12
 """Labels named in the line about the examples."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from inference import models
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.models import load as models
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 LIBRARIES = 1.0 * 2**30
 """What Python, torch, transformers, peft and trl take by themselves, with their working memory."""

@@ -9,17 +9,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.quiet import quiet_libraries
-from inference import models
-from inference.finished import is_classifier
-from inference.four_bit import FourBit, four_bit_of
-from inference.heads import load_tokenizer
-from inference.loading import can_merge, with_adapter
-from prepdata.records import FILES, read_records
-from prompts.fit import fit
-from prompts.templates import Template
-from tuning.runs import Run
+from tuneproof.errors import InputError
+from tuneproof.formats.example import FILES, read_records
+from tuneproof.formats.run import is_classifier
+from tuneproof.inference.classifier import load_tokenizer
+from tuneproof.inference.loading import can_merge, with_adapter
+from tuneproof.models import load as models
+from tuneproof.models.four_bit import FourBit, four_bit_of
+from tuneproof.prompts.fit import fit
+from tuneproof.prompts.template import Template
+from tuneproof.quiet import quiet_libraries
+from tuneproof.tuning.runs import Run
 
 TOLERANCE = 1e-3
 """Largest logit difference in float32 that rounding explains."""

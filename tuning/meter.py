@@ -9,10 +9,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from core.errors import InputError
-from core.files import read_json, write_json
-from tuning.fast.packing import Packing
-from tuning.flops import rates_of
+from tuneproof.errors import InputError
+from tuneproof.files import read_json, write_json
+from tuneproof.kernels.packing import Packing
+from tuneproof.tuning.flops import rates_of
 
 NAME = "spent.json"
 """Stands in every checkpoint."""

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuning.config import TuneConfig
+    from tuneproof.tuning.config import TuneConfig
 
 ADALORA_START = 1.5
 """AdaLoRA begins with so many times the rank that it ends with, and takes the rest away."""
 
 
 def _task_type(config: TuneConfig) -> str:
-    from tuning.registry import OBJECTIVES
+    from tuneproof.tuning.methods import OBJECTIVES
 
     return OBJECTIVES[config.objective].task_type
 
 
 def _layers(config: TuneConfig, model: Any, head: Sequence[str]) -> dict[str, Any]:
     """Return which layers get an adapter, and what is trained whole beside them."""
-    from tuning.targets import has_conv1d
+    from tuneproof.tuning.targets import has_conv1d
 
     return {
         "task_type": _task_type(config),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.files import read_json, write_json
+from tuneproof.files import read_json, write_json
 
 
 def wrap(model: Any, config: Any) -> Any:

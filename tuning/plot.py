@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.files import atomic_write, read_jsonl
+from tuneproof.files import atomic_write, read_jsonl
 
 
 def plot_loss(metrics: Path, out: Path) -> None:

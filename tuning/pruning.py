@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tuning.job import Judge
+from tuneproof.tuning.job import Judge
 
 
 class Pruning(TrainerCallback):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import Any
 
 from peft import PeftModel
 
-from tuning.batches import LengthGroupedSampler
+from tuneproof.tuning.batches import LengthGroupedSampler
 
 
 class RunTrainer:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.errors import InputError, unknown
-from core.files import read_json, write_json
-from inference import models
-from prepdata.records import FILES
-from prompts import templates
-from tuning.config import TuneConfig
-from tuning.data import data_fingerprint
-from tuning.registry import METHODS
+from tuneproof.errors import InputError, unknown
+from tuneproof.files import read_json, write_json
+from tuneproof.formats.example import FILES
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.data import data_fingerprint
+from tuneproof.tuning.methods import METHODS
 
 SCHEMA = "tuneproof/run@1"
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "accelerate", "tokenizers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.errors import InputError
+from tuneproof.errors import InputError
 
 
 def has_conv1d(model: Any) -> bool:

@@ -18,11 +18,11 @@ from torch import nn
 from torch.nn import functional as F
 from trl import SFTTrainer
 
-from tuning.adapted import is_seen_through
-from tuning.examples import IGNORED
-from tuning.fast.packing import packing
-from tuning.run_trainer import RunTrainer
-from tuning.unlikelihood import prices, used_before
+from tuneproof.kernels.packing import packing
+from tuneproof.kernels.unlikelihood import prices, used_before
+from tuneproof.tuning.adapted import is_seen_through
+from tuneproof.tuning.examples import IGNORED
+from tuneproof.tuning.run_trainer import RunTrainer
 
 Weighting = Literal["example", "token"]
 
@@ -49,7 +49,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         Args:
             weighting: Whether every ``example`` counts the same, or every ``token``, as in TRL.
             unlikelihood: Weight of the price for tokens that the answer has used, in training only;
-                see tuning/unlikelihood.py.
+                see tuneproof/kernels/unlikelihood.py.
             counts_right: Whether a validation tells which share of the answers would be right,
                 word for word, if the model wrote them greedily.
             settings: SFTTrainer's.
@@ -166,7 +166,7 @@ def completion_losses(
     """
     head, states, targets, examples = _trained(model, inputs, is_short)
     used = used_before(targets, examples) if unlikelihood else None
-    if hasattr(head, "takes_targets"):  # see tuning/fast/head.py
+    if hasattr(head, "takes_targets"):  # see tuneproof/kernels/cross_entropy.py
         return head(states, targets, used, unlikelihood), examples
     logs = head(states).float().log_softmax(-1)
     losses = F.nll_loss(logs, targets, reduction="none")
@@ -201,7 +201,7 @@ def _trained(
     examples, tokens = trained.nonzero(as_tuple=True)
     core = _core(model)
     head = core.get_output_embeddings() if is_short else nn.Identity()
-    if is_short and hasattr(core, "takes_packing"):  # see tuning/fast/packing.py
+    if is_short and hasattr(core, "takes_packing"):  # see tuneproof/kernels/packing.py
         states = _packed_states(core.base_model, given, examples, tokens)
     elif is_short:
         states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import unknown
-from eval.metrics.registry import METRICS, Metric
+from tuneproof.errors import unknown
+from tuneproof.eval.metrics.registry import METRICS, Metric
 
 _PLURALS = {
     "prediction": "predictions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from eval.metrics.words import ngrams, words
+from tuneproof.eval.metrics.words import ngrams, words
 
 OPENING_WORDS = 8
 """Words at the start of a line of the prompt which, at the start of an answer, are an echo."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.numbers import agrees, find_number, gives, parse_number
+from tuneproof.numbers import agrees, find_number, gives, parse_number
 
 
 def numeric_match(prediction: str, reference: str) -> float | None:

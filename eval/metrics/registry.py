@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from eval.metrics.echo import echo_rate
-from eval.metrics.ending import length, stop_rate
-from eval.metrics.label_sets import (
+from tuneproof.eval.metrics.echo import echo_rate
+from tuneproof.eval.metrics.ending import length, stop_rate
+from tuneproof.eval.metrics.label_sets import (
     calibration_error,
     macro_f1,
     matthews,
@@ -16,11 +16,11 @@ from eval.metrics.label_sets import (
     weighted_precision,
     weighted_recall,
 )
-from eval.metrics.labels import accuracy, brier, free_accuracy, invalid_rate
-from eval.metrics.numeric import executed_match, numeric_match
-from eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
-from eval.metrics.rouge import rouge1, rouge2, rouge_l
-from eval.metrics.squad import exact_match, token_f1
+from tuneproof.eval.metrics.labels import accuracy, brier, free_accuracy, invalid_rate
+from tuneproof.eval.metrics.numeric import executed_match, numeric_match
+from tuneproof.eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
+from tuneproof.eval.metrics.rouge import rouge1, rouge2, rouge_l
+from tuneproof.eval.metrics.squad import exact_match, token_f1
 
 Column = Literal[
     "prediction", "reference", "prompt", "finish_reason", "length",

@@ -5,7 +5,7 @@ Words and punctuation marks are the tokens, lower-cased; no reference is needed.
 
 from __future__ import annotations
 
-from eval.metrics.words import ngrams, tokens
+from tuneproof.eval.metrics.words import ngrams, tokens
 
 SHORTEST_LOOP = 12
 """Tokens that a loop must fill before it counts: three rounds of four, or twelve of one."""

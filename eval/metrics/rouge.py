@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 
-from eval.metrics.words import ngrams
+from tuneproof.eval.metrics.words import ngrams
 
 
 def rouge1(prediction: str, reference: str) -> float:

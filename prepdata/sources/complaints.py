@@ -8,8 +8,8 @@ Hub: BEE-spoke-data/consumer-finance-complaints, public domain; or the bureau's 
 
 from __future__ import annotations
 
-from prepdata.records import Record
-from prepdata.sources.opening import Row
+from tuneproof.formats.example import Record
+from tuneproof.prepdata.sources.opening import Row
 
 INSTRUCTION = "Which product is this consumer complaint about?"
 

@@ -10,8 +10,8 @@ Hub: databricks/databricks-dolly-15k, CC BY-SA 3.0. One upstream row:
 
 from __future__ import annotations
 
-from prepdata.records import Record, content_id
-from prepdata.sources.opening import Row
+from tuneproof.formats.example import Record, content_id
+from tuneproof.prepdata.sources.opening import Row
 
 
 def record(row: Row) -> Record:

@@ -19,11 +19,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.errors import InputError
-from core.numbers import gives
-from prepdata.records import Record, content_id
-from prepdata.sources import programs
-from prepdata.sources.opening import Row
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record, content_id
+from tuneproof.numbers import gives
+from tuneproof.prepdata.sources import programs
+from tuneproof.prepdata.sources.opening import Row
 
 ANSWERS = ("answer", "final_result", "exe_ans", "exe_ans_computed")
 ECHO = re.compile(r"(\d[\d.,]*)(%?) \( \1 ?\2 \)")

@@ -16,10 +16,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import read_json, read_jsonl
-from core.hub import hub_or_cache
-from prepdata.records import Split
+from tuneproof.errors import InputError
+from tuneproof.files import read_json, read_jsonl
+from tuneproof.formats.example import Split
+from tuneproof.hub import hub_or_cache
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from prepdata.records import Record, content_id
-from prepdata.sources.opening import Row
+from tuneproof.formats.example import Record, content_id
+from tuneproof.prepdata.sources.opening import Row
 
 ROWS = 1200
 SEED = 7

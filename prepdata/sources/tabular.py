@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from core.errors import InputError
-from prepdata.config import BuildConfig
-from prepdata.records import Record, content_id
-from prepdata.sources.opening import Row
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record, content_id
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources.opening import Row
 
 PASSAGE_LENGTH = 200
 """From so many characters on, an input is a passage, whose questions must stay together."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import html
 import re
 
-from core.errors import InputError
-from prepdata.records import Record, content_id
-from prepdata.sources.opening import Row
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record, content_id
+from tuneproof.prepdata.sources.opening import Row
 
 LABELS = (
     "Analyst Update",

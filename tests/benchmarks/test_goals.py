@@ -14,9 +14,9 @@ from benchmarks.prepdata import check
 from benchmarks.results import Goal
 from benchmarks.rows import write_rows
 from benchmarks.table import markdown
-from prepdata.build import build
-from prepdata.config import BuildConfig
-from prepdata.duplicates import are_near
+from tuneproof.prepdata.build import build
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.duplicates import are_near
 
 MET: dict[str, Any] = {"work": "rows", "against": "time", "goal": 11, "unit": "s", "checked": "ten"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.compare import KEPT
 from benchmarks.pages import write_page
-from core.files import read_json
+from tuneproof.files import read_json
 
 ROOT = Path(__file__).parents[2]
 

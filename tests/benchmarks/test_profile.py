@@ -13,7 +13,7 @@ from benchmarks.operations import ATTENTION, COPIES, ELEMENTS, LOSS, MATRIX, OPT
 from benchmarks.profile import STEPS, Profile, Subject, _profiled, shares
 from benchmarks.trainers import BATCH, BEST
 from benchmarks.training_rows import of_length
-from inference import models
+from tuneproof.models import load as models
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,8 @@ def test_a_real_profile_is_told_apart_and_its_times_are_counted_once() -> None:
 
 
 def test_names_of_our_own_functions_are_those_that_the_kinds_ask_for() -> None:
-    from tuning.fast import attention, head
+    from tuneproof.kernels import block_attention as attention
+    from tuneproof.kernels import cross_entropy as head
 
     ours: Any = (attention._Attention, head._Losses)
     assert {each.__name__ for each in ours} <= operations.WITHIN.keys()

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.trainers import MAX_LENGTH, same_loss
 from benchmarks.training_rows import MIX, TOKENS, cut, instructions, length_of, of_length
-from inference import models
-from prepdata.records import Record
+from tuneproof.formats.example import Record
+from tuneproof.models import load as models
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from eval.cli import main
+from tuneproof.eval.cli import main
 
 Write = Callable[..., Path]
 

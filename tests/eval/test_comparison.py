@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.comparison import Comparison, Variant
+from tuneproof.formats.comparison import Comparison, Variant
 
 BASELINES = ("chance", "majority", "tf-idf")
 

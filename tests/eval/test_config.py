@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.config import ReportConfig
+from tuneproof.eval.config import ReportConfig
 
 
 def test_draws_are_enough_for_a_small_p_value() -> None:

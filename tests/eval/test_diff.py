@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from core.errors import InputError
-from eval.cli import main
-from eval.config import ReportConfig
-from eval.diff import diff
-from eval.report import report
+from tuneproof.errors import InputError
+from tuneproof.eval.cli import main
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.diff import diff
+from tuneproof.eval.report.build import report
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=300)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from eval.cli import main
-from eval.config import ReportConfig
-from eval.report import report
+from tuneproof.eval.cli import main
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.build import report
 
 Write = Callable[..., Path]
 

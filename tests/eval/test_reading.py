@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from eval.reading import read_comparison, read_comparisons
+from tuneproof.errors import InputError
+from tuneproof.formats.comparison_file import read_comparison, read_comparisons
 
 Write = Callable[..., Path]
 

@@ -23,7 +23,7 @@ QUESTIONS = [
 @pytest.fixture(scope="session")
 def variants(runs: Path, kind: str) -> Any:
     """Base and both runs of a shape of model, loaded together."""
-    from inference.variants import load_variants
+    from tuneproof.inference.variants import load_variants
 
     return load_variants(runs, [f"{kind}-mud", f"{kind}-ice"], dtype="float32")[0]
 

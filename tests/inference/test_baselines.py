@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from inference.baselines import BASELINES, pick_label, predict
+from tuneproof.errors import InputError
+from tuneproof.inference.baselines import BASELINES, pick_label, predict
 
 TEXTS = ["shares rise", "shares fall", "oil rises", "shares jump", "oil and gas", "shares soar"]
 LABELS = ["stock", "stock", "energy", "stock", "energy", "stock"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.batches import even
+from tuneproof.inference.batches import even
 
 
 @pytest.mark.parametrize(

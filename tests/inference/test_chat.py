@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from inference.chat import replies
-from inference.cli import main
-from inference.config import Decoding
+from tuneproof.inference.chat import replies
+from tuneproof.inference.cli import main
+from tuneproof.inference.config import Decoding
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from inference.cli import main
+from tuneproof.inference.cli import main
 
 
 def invoke(*arguments: str | Path) -> Result:

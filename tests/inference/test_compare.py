@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from inference import compare as module
-from inference import panels
-from inference.compare import compare, is_up_to_date
-from inference.config import CompareConfig
-from inference.generate import Answer
+from tuneproof.errors import InputError
+from tuneproof.inference import compare as module
+from tuneproof.inference import panels
+from tuneproof.inference.compare import compare, is_up_to_date
+from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.generate import Answer
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +80,8 @@ def test_every_prompt_gets_its_own_answers_whatever_the_batch(
 
 
 def test_comparison_can_be_scored(prompts: Prompts, config: CompareConfig, tmp_path: Path) -> None:
-    from eval.config import ReportConfig
-    from eval.report import report
+    from tuneproof.eval.config import ReportConfig
+    from tuneproof.eval.report.build import report
 
     items = [{"prompt": f"What does river {n} carry?", "reference": "Mud."} for n in range(6)]
     compare(prompts(items), config)

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from inference.config import Decoding
-from inference.decode import _parts, can_decode, decode
-from inference.generate import by_generate, stop_ids
-from inference.lean import attending, ways
-from inference.lean.ways import lean
 from tests.inference.conftest import QUESTIONS
+from tuneproof.inference.config import Decoding
+from tuneproof.inference.decode import _parts, can_decode, decode
+from tuneproof.inference.generate import by_generate, stop_ids
+from tuneproof.kernels import answering as ways
+from tuneproof.kernels import decoding_attention as attending
+from tuneproof.kernels.answering import lean
 
 pytestmark = pytest.mark.slow
 GREEDY = Decoding(max_new_tokens=24)
@@ -115,7 +116,7 @@ def test_rows_are_not_taken_together_for_being_near_the_first_one() -> None:
 
 
 def test_parts_of_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.decode.AT_ONCE", 10)
+    monkeypatch.setattr("tuneproof.inference.decode.AT_ONCE", 10)
     prompts = [[0] * length for length in (1, 5, 5, 20, 5, 5, 1)]
     assert list(_parts(("a", slice(1, 7)), prompts)) == [
         ("a", slice(1, 3)), ("a", slice(3, 4)), ("a", slice(4, 6)), ("a", slice(6, 7))
@@ -127,7 +128,7 @@ def test_prompts_are_read_in_parts(
     variants: Any, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     expected = decoded(variants, {-1}, GREEDY)
-    monkeypatch.setattr("inference.decode.AT_ONCE", most)
+    monkeypatch.setattr("tuneproof.inference.decode.AT_ONCE", most)
     assert decoded(variants, {-1}, GREEDY) == expected
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from inference.config import Decoding
-from inference.generate import _answer, answer_batch, stop_ids
+from tuneproof.inference.config import Decoding
+from tuneproof.inference.generate import _answer, answer_batch, stop_ids
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ def test_model_files_do_not_change_the_decoding(
     import json
     import shutil
 
-    from inference.variants import load_variants
+    from tuneproof.inference.variants import load_variants
 
     name = f"{kind}-mud"
     shutil.copytree(base_models[kind], tmp_path / "model")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from eval.config import ReportConfig
-from eval.report import report
-from inference.compare import compare, is_up_to_date
-from inference.config import CompareConfig
+from tuneproof.errors import InputError
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.build import report
+from tuneproof.inference.compare import compare, is_up_to_date
+from tuneproof.inference.config import CompareConfig
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +24,8 @@ BASELINES = ["chance", "majority", "tf-idf"]
 @pytest.fixture(scope="module")
 def labelled(base_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of a labelled task, and a run tuned on it."""
-    from tuning.config import TuneConfig
-    from tuning.sft import finetune
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
 
     folder: Path = tmp_path_factory.mktemp("labelled")
     words = dict(zip(LABELS, ("slow", "wide", "winter"), strict=True))
@@ -104,9 +104,9 @@ def test_scores_are_those_of_separate_forwards(
     import torch
     from peft import AutoPeftModelForCausalLM
 
-    from inference.models import load_tokenizer
-    from prompts import templates
-    from prompts.fit import completion_ids, prompt_ids
+    from tuneproof.models.load import load_tokenizer
+    from tuneproof.prompts import template as templates
+    from tuneproof.prompts.fit import completion_ids, prompt_ids
 
     item = compare(labelled / "test.jsonl", replace(config, limit=2))["items"][1]
     model = AutoPeftModelForCausalLM.from_pretrained(labelled / "runs/river/adapter").eval()
@@ -159,7 +159,7 @@ def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
 def test_interrupted_between_two_panels_goes_on(
     labelled: Path, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inference import panels
+    from tuneproof.inference import panels
 
     whole = compare(labelled / "test.jsonl", replace(config, out=config.out.with_name("whole")))
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -181,8 +181,8 @@ def test_run_named_like_a_baseline_is_refused(labelled: Path, config: CompareCon
 
 
 def test_labels_alike_to_the_tokenizer_are_refused(labelled: Path, config: CompareConfig) -> None:
-    from inference.scored import LabelScorer
-    from inference.variants import load_variants
+    from tuneproof.inference.label_scorer import LabelScorer
+    from tuneproof.inference.variants import load_variants
 
     variants = load_variants(config.runs, ["river"])[0]
     with pytest.raises(InputError, match="the labels 'ice' and 'ice' are the same to the tokeni"):

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from inference.compare import compare
-from inference.config import CompareConfig
-from inference.loading import with_adapter
-from inference.variants import load_variants
+from tuneproof.errors import InputError
+from tuneproof.inference.compare import compare
+from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.loading import with_adapter
+from tuneproof.inference.variants import load_variants
 
 pytestmark = pytest.mark.slow
 
@@ -28,8 +28,8 @@ def tuned(
     tmp_path_factory: Any,
 ) -> Path:  # fmt: skip
     """A short run of every method."""
-    from tuning.config import TuneConfig
-    from tuning.sft import finetune
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
 
     folder: Path = tmp_path_factory.mktemp("methods")
     for method in (*ALONE, *SHARING):
@@ -58,7 +58,7 @@ def logits(variants: Any, texts: list[str]) -> list[Any]:
 def test_every_method_answers_as_it_was_trained(tuned: Path) -> None:
     import torch
 
-    from inference.models import load_model
+    from tuneproof.models.load import load_model
 
     loaded = load_variants(tuned, [*ALONE, *SHARING])
     assert [variants.names for variants in loaded] == [
@@ -78,8 +78,8 @@ def test_every_method_answers_as_it_was_trained(tuned: Path) -> None:
 
 
 def test_padded_batches_are_answered_like_single_prompts(tuned: Path) -> None:
-    from inference.config import Decoding
-    from inference.generate import answer_batch
+    from tuneproof.inference.config import Decoding
+    from tuneproof.inference.generate import answer_batch
 
     for variants in load_variants(tuned, ALONE)[1:]:
         rows = [variants.ask(text, "", 8).prompt_ids for text in ASKED]  # type: ignore[union-attr]
@@ -92,7 +92,7 @@ def test_padded_batches_are_answered_like_single_prompts(tuned: Path) -> None:
 def test_labels_are_scored_behind_virtual_tokens(tuned: Path) -> None:
     import torch
 
-    from inference.labels import label_log_probabilities, trie_of
+    from tuneproof.inference.label_scores import label_log_probabilities, trie_of
 
     for variants in load_variants(tuned, ["prompt-tuning", "prefix-tuning"])[1:]:
         rows = [variants.ask(text, "", 8).prompt_ids for text in ASKED]  # type: ignore[union-attr]

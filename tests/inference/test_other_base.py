@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.compare import compare
-from inference.config import CompareConfig
+from tuneproof.inference.compare import compare
+from tuneproof.inference.config import CompareConfig
 
 pytestmark = pytest.mark.slow
 
@@ -18,8 +18,8 @@ LABELS = ["mud", "ice"]
 def test_head_over_another_base_answers_beside_the_others(
     base_models: dict[str, Path], tmp_path: Path
 ) -> None:
-    from tuning.config import TuneConfig
-    from tuning.sft import finetune
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
 
     rows = [
         {"id": f"r{n}", "task": "river", "instruction": "What is in it?",

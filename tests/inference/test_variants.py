@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from inference.variants import load_variants
+from tuneproof.errors import InputError
+from tuneproof.inference.variants import load_variants
 
 pytestmark = pytest.mark.slow
 
@@ -107,8 +107,8 @@ def alone(
     base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path_factory: Any
 ) -> Path:
     """Runs that cannot share the base: one trained its biases, one all of its weights."""
-    from tuning.config import TuneConfig
-    from tuning.sft import finetune
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
 
     folder: Path = tmp_path_factory.mktemp("alone")
     for name, changes in (("biases", {"lora_bias": "all"}), ("whole", {"method": "full"})):
@@ -127,10 +127,10 @@ def test_runs_that_changed_the_base_have_a_model_of_their_own(
     import torch
     from transformers import AutoModelForCausalLM
 
-    from inference.compare import compare
-    from inference.config import CompareConfig
-    from tuning.merge import merge_run
-    from tuning.runs import open_run
+    from tuneproof.inference.compare import compare
+    from tuneproof.inference.config import CompareConfig
+    from tuneproof.tuning.merge import merge_run
+    from tuneproof.tuning.runs import open_run
 
     loaded = load_variants(alone, ["biases", "whole"], dtype="float32")
     assert [variants.names for variants in loaded] == [["base"], ["biases"], ["whole"]]

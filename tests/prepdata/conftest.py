@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from prepdata.build import build
-from prepdata.config import BuildConfig
+from tuneproof.prepdata.build import build
+from tuneproof.prepdata.config import BuildConfig
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepdata.bitmaps import THRESHOLD, Bitmaps
+from tuneproof.prepdata.bitmaps import THRESHOLD, Bitmaps
 
 Sets = st.sets(st.integers(0, 2**64 - 1), max_size=60)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from prepdata.buckets import Buckets
+from tuneproof.prepdata.buckets import Buckets
 
 HASHES = np.array([[1, 5], [1, 6], [2, 5], [1, 1], [9, 9]], np.uint32)
 
@@ -64,7 +64,7 @@ def test_all_pairs_are_found_whatever_is_held_at_once(
 ) -> None:
     inside = data.draw(st.sets(st.integers(0, len(rows) - 1)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("prepdata.buckets.MOST_PAIRS", most)
+        patched.setattr("tuneproof.prepdata.buckets.MOST_PAIRS", most)
         buckets = buckets_of(np.array(rows, np.uint32))
         put(buckets, *inside)
         assert sharing(buckets, *range(len(rows))) == {

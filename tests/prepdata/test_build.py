@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from core import files
-from core.errors import InputError
-from prepdata import build as building
-from prepdata import manifest
-from prepdata.build import build
-from prepdata.config import BuildConfig
-from prepdata.summary import overview
-from prompts.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof import files
+from tuneproof.errors import InputError
+from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.prepdata import build as building
+from tuneproof.prepdata import manifest
+from tuneproof.prepdata.build import build
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.summary import overview
 
 Rows = list[dict[str, str]]
 Build = Callable[..., tuple[dict[str, Any], dict[str, Rows]]]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from core import hub
-from prepdata import inspection, registry
-from prepdata.cli import main
+from tuneproof import hub
+from tuneproof.prepdata import inspection, registry
+from tuneproof.prepdata.cli import main
 
 
 def run(*args: object) -> Result:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from prepdata.config import BuildConfig
+from tuneproof.prepdata.config import BuildConfig
 
 
 @pytest.mark.parametrize(

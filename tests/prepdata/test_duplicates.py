@@ -4,7 +4,15 @@ import random
 
 import pytest
 
-from prepdata.duplicates import COMMON, DuplicateIndex, Match, Texts, are_near, jaccard, shingles
+from tuneproof.prepdata.duplicates import (
+    COMMON,
+    DuplicateIndex,
+    Match,
+    Texts,
+    are_near,
+    jaccard,
+    shingles,
+)
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat sleeps in the warm sun all day"
 
@@ -122,7 +130,9 @@ def test_first_of_several_near_records_is_named() -> None:
 
 def test_exact_repeats_make_no_input_common(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[Texts] = []
-    monkeypatch.setattr("prepdata.duplicates.are_near", lambda _, other: compared.append(other))
+    monkeypatch.setattr(
+        "tuneproof.prepdata.duplicates.are_near", lambda _, other: compared.append(other)
+    )
     texts = [("topic?", LONG)] * (COMMON + 5)
     texts += [("topic?", f"{number} things of {number * 997}") for number in range(100)]
     index = DuplicateIndex(texts, texts.__getitem__)

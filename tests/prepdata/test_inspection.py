@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from core import hub
-from core.errors import InputError
-from prepdata import inspection
-from prepdata.inspection import histogram, inspect, load_tokenizer, quantile
+from tuneproof import hub
+from tuneproof.errors import InputError
+from tuneproof.prepdata import inspection
+from tuneproof.prepdata.inspection import histogram, inspect, load_tokenizer, quantile
 
 
 def test_histogram_has_doubling_steps_without_gaps() -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import InputError
-from prepdata.labels import check_distinct, warnings
+from tuneproof.errors import InputError
+from tuneproof.prepdata.labels import check_distinct, warnings
 
 
 @pytest.mark.parametrize("pair", [("Sports", "sports"), ("a b", "a-b"), ("Café", "CAFÉ")])

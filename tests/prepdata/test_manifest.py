@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from prepdata import manifest
+from tuneproof.errors import InputError
+from tuneproof.prepdata import manifest
 
 
 def test_counts_are_by_split_source_and_label() -> None:

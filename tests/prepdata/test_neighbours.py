@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from prepdata.neighbours import Neighbours
+from tuneproof.prepdata.neighbours import Neighbours
 
 
 def text(words: int, seed: int) -> str:

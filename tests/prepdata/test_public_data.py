@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from prepdata.build import build
-from prepdata.config import BuildConfig
-from prompts.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.prepdata.build import build
+from tuneproof.prepdata.config import BuildConfig
 
 pytestmark = pytest.mark.slow
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import InputError
-from prepdata import registry
-from prepdata.config import BuildConfig
-from prepdata.records import Record
-from prepdata.sources.opening import Row
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record
+from tuneproof.prepdata import registry
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources.opening import Row
 
 
 def test_names_are_in_alphabetical_order() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import InputError
-from prepdata.config import BuildConfig
-from prepdata.selection import drawn
-from prepdata.spool import Entry
+from tuneproof.errors import InputError
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.selection import drawn
+from tuneproof.prepdata.spool import Entry
 
 
 def entry(place: float, label: str = "", source: str = "a") -> Entry:

@@ -6,9 +6,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from prepdata.bitmaps import THRESHOLD
-from prepdata.duplicates import jaccard, shingles
-from prepdata.sketches import BANDS, PERMUTATIONS, ROWS, sketches_of
+from tuneproof.prepdata.bitmaps import THRESHOLD
+from tuneproof.prepdata.duplicates import jaccard, shingles
+from tuneproof.prepdata.sketches import BANDS, PERMUTATIONS, ROWS, sketches_of
 
 
 def text(words: int, seed: int) -> str:
@@ -30,7 +30,7 @@ def test_a_text_has_the_same_sketch_whatever_stands_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     together = sketches_of(TEXTS)
-    monkeypatch.setattr("prepdata.sketches.BATCH_CHARACTERS", 1)
+    monkeypatch.setattr("tuneproof.prepdata.sketches.BATCH_CHARACTERS", 1)
     apart = sketches_of(TEXTS)
     assert np.array_equal(together.bands, apart.bands)
     assert together.bands.shape == (len(TEXTS), len(BANDS))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepdata.records import Split
-from prepdata.splits import assign, fraction_of
+from tuneproof.formats.example import Split
+from tuneproof.prepdata.splits import assign, fraction_of
 
 OFFICIAL = {"val_fraction": 0.1, "test_fraction": 0.2}
 

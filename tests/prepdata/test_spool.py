@@ -6,8 +6,8 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepdata.records import Record
-from prepdata.spool import Spool
+from tuneproof.formats.example import Record
+from tuneproof.prepdata.spool import Spool
 
 
 @given(st.lists(st.text(), min_size=1))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prepdata.summary import build_summary, warnings
+from tuneproof.prepdata.summary import build_summary, warnings
 
 
 def manifest(**other: Any) -> dict[str, Any]:

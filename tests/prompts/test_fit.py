@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import InputError
-from prompts import templates
-from prompts.fit import Encoded, completion_ids, fit, lengths, prompt_ids
+from tuneproof.errors import InputError
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import Encoded, completion_ids, fit, lengths, prompt_ids
 
 TEMPLATE = templates.load()
 ASKED = "What does the river carry?"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from recipes.cli import main
-from recipes.recipe import load
+from tuneproof.recipes.cli import main
+from tuneproof.recipes.recipe import load
 
 
 def invoke(*arguments: str | Path) -> Result:

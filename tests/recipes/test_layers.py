@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from recipes.recipe import Recipe, load, names
-from recipes.show import as_yaml
+from tuneproof.errors import InputError
+from tuneproof.recipes.recipe import Recipe, load, names
+from tuneproof.recipes.show import as_yaml
 
 TEXT = """\
 summary: for tests

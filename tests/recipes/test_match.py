@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from recipes.match import Match, read_match
-from recipes.recipe import Recipe, load
-from recipes.run import run_recipe
-from recipes.show import as_yaml
-from tuning.config import TuneConfig
+from tuneproof.errors import InputError
+from tuneproof.recipes.match import Match, read_match
+from tuneproof.recipes.recipe import Recipe, load
+from tuneproof.recipes.run import run_recipe
+from tuneproof.recipes.show import as_yaml
+from tuneproof.tuning.config import TuneConfig
 
 TEXT = "tune: {model: gpt2}\nruns: {a: {lora_r: 4}, b: {}, c: {method: qlora}}\n"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from recipes.recipe import load
-from recipes.run import run_recipe
-from recipes.show import as_yaml
+from tuneproof.errors import InputError
+from tuneproof.recipes.recipe import load
+from tuneproof.recipes.run import run_recipe
+from tuneproof.recipes.show import as_yaml
 
 TEXT = """\
 runs: {a: {}, b: {}, head: {objective: classify}, all: {method: full}}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from recipes.recipe import load, names
-from recipes.run import run_recipe
-from recipes.show import as_yaml
+from tuneproof.errors import InputError
+from tuneproof.recipes.recipe import load, names
+from tuneproof.recipes.run import run_recipe
+from tuneproof.recipes.show import as_yaml
 
 FIGURE = "{variant: %s, metric: rougeL, value: 0.5, model: GPT-2, source: there}"
 

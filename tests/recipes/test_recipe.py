@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from prompts.prompt_files import TEST_PROMPTS
-from recipes.recipe import FOLDER, load, names
+from tuneproof.errors import InputError
+from tuneproof.formats.prompt_files import TEST_PROMPTS
+from tuneproof.recipes.recipe import FOLDER, load, names
 
 
 def refused(name: str | Path, **changes: Any) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from recipes.recipe import load
-from recipes.run import run_recipe
+from tuneproof.errors import InputError
+from tuneproof.recipes.recipe import load
+from tuneproof.recipes.run import run_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_interrupted_training_goes_on(recipe_file: Path, monkeypatch: pytest.Mon
                 os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("tuning.training.TimedCheckpoints", Sender)
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", Sender)
         stages_run(recipe_file, "tune.max_steps=4")
     run = recipe_file.parent / "runs/small/run.json"
     assert json.loads(run.read_text())["state"] == "interrupted"
@@ -92,7 +92,7 @@ def test_interrupted_training_of_other_settings_starts_anew(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("tuning.callbacks.Progress.on_step_end", stop)
+        patched.setattr("tuneproof.tuning.callbacks.Progress.on_step_end", stop)
         stages_run(recipe_file)
     assert stages_run(recipe_file, "tune.lora_r=3") == ALL[1:]
 
@@ -146,7 +146,7 @@ def test_run_that_is_left_out_stays_and_is_not_compared(file_of_two: Path) -> No
 def test_interrupted_recipe_goes_on_at_the_run_where_it_stopped(
     file_of_two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuning import sft
+    from tuneproof.tuning import run as sft
 
     finetune = sft.finetune
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import InputError
-from inference.models import load_model, load_tokenizer
-from prepdata.records import Record
-from tiny import train
-from tiny.objective import Objective, repetition
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record
+from tuneproof.models.load import load_model, load_tokenizer
+from tuneproof.tiny import train
+from tuneproof.tiny.objective import Objective, repetition
 
 
 def record(task: str) -> Record:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tuning.config import TuneConfig
+from tuneproof.tuning.config import TuneConfig
 
 LABELS = ["mud", "ice", "sand"]
 
@@ -36,7 +36,7 @@ def settings(
 @pytest.fixture
 def tuned(settings: Callable[..., TuneConfig]) -> Callable[..., Any]:
     """Train, and return the run."""
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     return lambda **changes: finetune(settings(**changes), lambda _: None)
 
@@ -144,6 +144,6 @@ def classify(
 @pytest.fixture
 def classified(classify: Callable[..., TuneConfig]) -> Callable[..., Any]:
     """Train a classifier, and return the run."""
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     return lambda *kind, **changes: finetune(classify(*kind, **changes), lambda _: None)

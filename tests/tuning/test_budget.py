@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tuning.budget import factor
-from tuning.config import TuneConfig
+from tuneproof.tuning.budget import factor
+from tuneproof.tuning.config import TuneConfig
 
 Settings = Callable[..., TuneConfig]
 
 
 def quietly(config: TuneConfig) -> Any:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     return finetune(config, lambda _: None)
 
@@ -71,7 +71,7 @@ def test_operations_end_the_training_where_the_same_epochs_would(settings: Setti
 def test_seconds_do_not_count_evaluations(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuning.trainer import CompletionTrainer
+    from tuneproof.tuning.trainer import CompletionTrainer
 
     evaluate = CompletionTrainer.evaluate
 
@@ -102,7 +102,8 @@ def test_resumed_training_keeps_its_budget(
     cut = settings(name="cut", **budget)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(
-            "tuning.training.TimedCheckpoints", type("S", (TrainerCallback,), {"on_step_end": send})
+            "tuneproof.tuning.train.TimedCheckpoints",
+            type("S", (TrainerCallback,), {"on_step_end": send}),
         )
         quietly(cut)
     again = quietly(cut)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tuning.callbacks import Progress, duration, logged
+from tuneproof.tuning.callbacks import Progress, duration, logged
 
 
 def state(step: int, **other: Any) -> Any:
@@ -45,7 +45,7 @@ def test_duration_is_told_once_after_the_first_steps(tmp_path: Path) -> None:
 def test_speed_counts_this_session_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     clock = iter(range(10_000))
-    monkeypatch.setattr("tuning.callbacks.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("tuneproof.tuning.callbacks.time.perf_counter", lambda: next(clock))
     progress = Progress(tmp_path / "metrics.jsonl", said.append)
     progress.on_train_begin(None, state(40, num_input_tokens_seen=4_000_000), None)
     now = state(45, num_input_tokens_seen=4_000_100)

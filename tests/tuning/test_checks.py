@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from tuning.config import TuneConfig
+from tuneproof.errors import InputError
+from tuneproof.tuning.config import TuneConfig
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ Settings = Callable[..., TuneConfig]
 
 
 def finetuned(config: TuneConfig) -> tuple[Any, str]:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     said: list[str] = []
     return finetune(config, said.append), "\n".join(said)
@@ -31,7 +31,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, hook: str, act: Callable[..., Any]) -
         act(given["model"], state)
 
     monkeypatch.setattr(
-        "tuning.training.TimedCheckpoints", type("Planted", (TrainerCallback,), {hook: call})
+        "tuneproof.tuning.train.TimedCheckpoints", type("Planted", (TrainerCallback,), {hook: call})
     )
 
 
@@ -78,8 +78,8 @@ def test_adapter_that_is_switched_off_has_no_effect(
 
 
 def test_loss_that_rises_is_told(settings: Settings) -> None:
-    from inference.models import load_model
-    from tuning.checks import faults, look
+    from tuneproof.models.load import load_model
+    from tuneproof.tuning.checks import faults, look
 
     model = load_model(settings().model, device="cpu")
     before = look(model, [1, 2, 3])

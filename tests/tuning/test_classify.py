@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.errors import InputError
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ TEXTS = ["the slow river carries ice to sea", "sand", "the river carries mud", "
 
 
 def refused(config: TuneConfig) -> str:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError) as caught:
         finetune(config, lambda _: None)
@@ -53,14 +53,14 @@ def test_every_method_learns_on_every_kind_of_model_and_is_reloaded_by_its_libra
     from peft import AutoPeftModelForSequenceClassification
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    import tuning.classify
-    from tuning.sft import finetune
+    from tuneproof.tuning import classify as module
+    from tuneproof.tuning.run import finetune
 
     kept: list[Any] = []
     monkeypatch.setattr(
-        tuning.classify,
+        module,
         "make_trainer",
-        lambda *given, make=tuning.classify.make_trainer, **named: (
+        lambda *given, make=module.make_trainer, **named: (
             kept.append(make(*given, **named)) or kept[0]
         ),
     )
@@ -135,8 +135,8 @@ def test_every_evaluation_says_how_many_are_right_and_what_it_took_until_then(
 def test_padding_side_changes_nothing(classified: Classified, base_models: dict[str, Path]) -> None:
     import torch
 
-    from inference import models
-    from inference.heads import load_tokenizer
+    from tuneproof.inference.classifier import load_tokenizer
+    from tuneproof.models import load as models
 
     run = classified("llama")
     tokenizer = load_tokenizer(str(base_models["llama"]))
@@ -174,7 +174,7 @@ def test_interrupted_run_ends_like_one_that_was_not(
 
     from transformers import TrainerCallback
 
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     def send(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == 7:
@@ -185,7 +185,7 @@ def test_interrupted_run_ends_like_one_that_was_not(
     cut = classify(name="cut", **plain)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
-        patched.setattr("tuning.training.TimedCheckpoints", sender)
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
         finetune(cut, lambda _: None)
     again = finetune(cut, lambda _: None)
     assert again.facts["head"] == whole.facts["head"]
@@ -219,7 +219,7 @@ def test_biases_can_be_trained_beside_the_adapter(classified: Classified) -> Non
 
 
 def test_announcement(classify: Settings) -> None:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     said: list[str] = []
     finetune(classify("distilbert", max_steps=2, max_length=8, method="head"), said.append)
@@ -340,13 +340,13 @@ def test_head_that_is_left_out_of_the_training_is_noticed(
 def test_labels_that_are_turned_round_are_told_loudly(
     classify: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_validation: bool
 ) -> None:
-    import tuning.labelled
-    from tuning.sft import finetune
+    from tuneproof.tuning.labelled import encode
+    from tuneproof.tuning.run import finetune
 
     def turned(records: Any, labels: Any, tokenizer: Any, most: int) -> Any:
-        return tuning.labelled.encode(records, [*labels[1:], labels[0]], tokenizer, most)
+        return encode(records, [*labels[1:], labels[0]], tokenizer, most)
 
-    monkeypatch.setattr("tuning.classify.encode", turned)
+    monkeypatch.setattr("tuneproof.tuning.classify.encode", turned)
     if not has_validation:
         (tmp_path / "labelled" / "val.jsonl").unlink()
     said: list[str] = []
@@ -365,7 +365,7 @@ def test_merged_classifier_is_base_plus_adapter(
 ) -> None:
     from transformers import AutoModelForSequenceClassification
 
-    from tuning.merge import merge_run
+    from tuneproof.tuning.merge import merge_run
 
     assert merge_run(classified(kind), tmp_path / "merged").difference < 1e-4
     merged = AutoModelForSequenceClassification.from_pretrained(tmp_path / "merged")
@@ -375,7 +375,7 @@ def test_merged_classifier_is_base_plus_adapter(
 def test_there_is_nothing_to_merge_where_all_weights_were_trained(
     classified: Classified, tmp_path: Path
 ) -> None:
-    from tuning.merge import merge_run
+    from tuneproof.tuning.merge import merge_run
 
     run = classified(method="full")
     with pytest.raises(InputError, match=r"trained all weights: .*model is the whole model"):

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tuning.cli import main
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.tuning.cli import main
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -138,7 +138,7 @@ def test_merge_says_how_close_it_is(runs: Path, tmp_path: Path) -> None:
 def test_hub_model_without_network_is_one_line(
     settings: Callable[..., TuneConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.hub._answers", lambda: False)
+    monkeypatch.setattr("tuneproof.hub._answers", lambda: False)
     config: Any = settings()
     result = invoke("run", "--data", config.data, "--model", "some/thing", "--runs", config.runs)
     assert result.exit_code == 2

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from tuning.config import TuneConfig
+from tuneproof.errors import InputError
+from tuneproof.tuning.config import TuneConfig
 
 
 @pytest.mark.parametrize(

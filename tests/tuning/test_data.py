@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from tuning.data import data_fingerprint, read_data
+from tuneproof.errors import InputError
+from tuneproof.tuning.data import data_fingerprint, read_data
 
 
 def test_folder_without_manifest_or_validation_is_enough(
@@ -31,9 +31,9 @@ def test_fingerprint_is_that_of_the_bytes(tmp_path: Path, write_data: Callable[.
 
 
 def test_fingerprint_is_that_of_the_manifest_where_nothing_was_edited(tmp_path: Path) -> None:
-    from prepdata.build import build
-    from prepdata.config import BuildConfig
-    from prepdata.manifest import data_fingerprint as of_manifest
+    from tuneproof.prepdata.build import build
+    from tuneproof.prepdata.config import BuildConfig
+    from tuneproof.prepdata.manifest import data_fingerprint as of_manifest
 
     built = build(BuildConfig(source=("sample",), out=tmp_path / "data", limit=30))
     assert data_fingerprint(tmp_path / "data") == of_manifest(built)

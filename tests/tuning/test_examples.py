@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prepdata.records import Record
-from prompts import templates
-from tuning.examples import IGNORED, encode, marked
+from tuneproof.formats.example import Record
+from tuneproof.prompts import template as templates
+from tuneproof.tuning.examples import IGNORED, encode, marked
 
 EOS = "<|endoftext|>"
 

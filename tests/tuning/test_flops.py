@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuning.flops import Rates, rates_of
+from tuneproof.tuning.flops import Rates, rates_of
 
 ROWS, TOKENS, TRAINED = 3, 40, 10
 WIDE = {"gpt2": {"n_embd": 64}, "llama": {"hidden_size": 64, "intermediate_size": 160}}
@@ -40,8 +40,8 @@ def test_count_is_that_of_torch(
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import AutoModelForCausalLM
 
-    from tuning.adapted import adapted, is_seen_through
-    from tuning.trainer import completion_losses
+    from tuneproof.tuning.adapted import adapted, is_seen_through
+    from tuneproof.tuning.trainer import completion_losses
 
     folder = make_model(tmp_path / "model", kind, **WIDE[kind])
     config = settings(
@@ -68,8 +68,8 @@ def test_count_is_that_of_torch(
 
 @pytest.mark.slow
 def test_head_alone_costs_the_forward_pass(all_models: dict[str, Path], classify: Any) -> None:
-    from inference.models import load_classifier
-    from tuning.adapted import adapted
+    from tuneproof.models.load import load_classifier
+    from tuneproof.tuning.adapted import adapted
 
     config = classify("distilbert", method="head")
     base, head = load_classifier(config.model, ["a", "b", "c"], pad_token_id=0, device="cpu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuning.learning_rate import default_learning_rate
+from tuneproof.tuning.learning_rate import default_learning_rate
 
 
 @pytest.mark.parametrize(("width", "rate"), [(256, 2.5e-3), (768, 1.1e-3), (4096, 2.9e-4)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuning.limit import matrix_rate, speed, speed_line
+from tuneproof.tuning.limit import matrix_rate, speed, speed_line
 
 
 def test_padding_is_no_useful_work() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from tuning.merge import merge_run
-from tuning.runs import Run, open_run
+from tuneproof.errors import InputError
+from tuneproof.tuning.merge import merge_run
+from tuneproof.tuning.runs import Run, open_run
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_empty_folder_may_be_there(runs: Path, tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_merge_that_changed_the_logits(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuning.merge.TOLERANCE", -1.0)
+    monkeypatch.setattr("tuneproof.tuning.merge.TOLERANCE", -1.0)
     with pytest.raises(
         InputError, match=r"logits differ from base \+ adapter.*nothing was written"
     ):
@@ -73,7 +73,7 @@ def test_nothing_is_left_of_a_merge_that_was_stopped(
     def stop(model: Any, tokenizer: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tuning.merge._logits", stop)
+    monkeypatch.setattr("tuneproof.tuning.merge._logits", stop)
     with pytest.raises(KeyboardInterrupt):
         merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
     assert names_in(tmp_path) == set()
@@ -97,7 +97,7 @@ def test_base_that_has_changed_is_refused(
 
 
 def tuned_by(settings: Callable[..., Any], **changes: Any) -> Run:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     return finetune(settings(num_train_epochs=3, **changes), lambda _: None)
 

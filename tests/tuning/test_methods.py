@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from inference.four_bit import quantized_modules
-from tuning.config import TuneConfig
-from tuning.registry import METHODS
+from tuneproof.errors import InputError
+from tuneproof.models.four_bit import quantized_modules
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 pytestmark = pytest.mark.slow
 
@@ -54,9 +54,9 @@ def test_qlora_records_how_the_base_is_held(tuned: Tuned, settings: Settings) ->
 def test_gradients_pass_4_bit_layers_after_an_evaluation(settings: Settings) -> None:
     import torch
 
-    from inference.four_bit import FourBit
-    from inference.models import load_model
-    from tuning.adapted import adapted
+    from tuneproof.models.four_bit import FourBit
+    from tuneproof.models.load import load_model
+    from tuneproof.tuning.adapted import adapted
 
     config = settings(method="qlora")
     model = adapted(config, load_model(config.model, four_bit=FourBit(), device="cpu"))
@@ -74,7 +74,7 @@ def test_gradients_pass_4_bit_layers_after_an_evaluation(settings: Settings) -> 
 def test_head_over_4_bit_layers_is_whole_and_trained(
     classified: Tuned, kind: str, tmp_path: Path
 ) -> None:
-    from inference.heads import load_head
+    from tuneproof.inference.classifier import load_head
 
     run = classified(kind, method="qlora", num_train_epochs=8, per_device_train_batch_size=4)
     head = load_head(tmp_path / "runs", "short", LABELS)
@@ -90,9 +90,9 @@ def test_head_over_4_bit_layers_is_whole_and_trained(
 def test_quantised_head_is_caught_by_its_name(
     classify: Callable[..., TuneConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
-    monkeypatch.setattr("inference.models.head_patterns", lambda place, labels: [])
+    monkeypatch.setattr("tuneproof.models.load.head_patterns", lambda place, labels: [])
     with pytest.raises(InputError, match=r"head of .* is quantised: pre_classifier"):
         finetune(classify("distilbert", method="qlora"), lambda _: None)
 
@@ -103,7 +103,7 @@ def test_untrained_quantised_head_guesses_and_is_caught(
     """What gave an accuracy of 1.8 %: the head is random, in 4 bits, and not in modules_to_save."""
     from safetensors.torch import load_file, save_file
 
-    from inference.heads import load_head
+    from tuneproof.inference.classifier import load_head
 
     run = classified("distilbert", method="qlora")
     file = run.adapter / "adapter_model.safetensors"
@@ -113,7 +113,7 @@ def test_untrained_quantised_head_guesses_and_is_caught(
     (run.adapter / "adapter_config.json").write_text(json.dumps(config | {"modules_to_save": None}))
     with pytest.raises(InputError, match=r"classifier, pre_classifier was left out of modules_to"):
         load_head(tmp_path / "runs", "short", LABELS)
-    monkeypatch.setattr("inference.models.head_patterns", lambda place, labels: [])
+    monkeypatch.setattr("tuneproof.models.load.head_patterns", lambda place, labels: [])
     with pytest.raises(InputError, match=r"is quantised: pre_classifier, classifier"):
         load_head(tmp_path / "runs", "short", LABELS)
 
@@ -131,7 +131,7 @@ def test_untrained_quantised_head_guesses_and_is_caught(
 def test_what_cannot_be_is_one_line(
     settings: Settings, changes: dict[str, Any], message: str
 ) -> None:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError, match=message) as caught:
         finetune(settings(**changes), lambda _: None)
@@ -156,7 +156,7 @@ def test_contradictions_are_refused(
 def test_missing_bitsandbytes_is_one_line(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     monkeypatch.setattr(
         "transformers.quantizers.quantizer_bnb_4bit.is_bitsandbytes_available", lambda: False
@@ -168,11 +168,11 @@ def test_missing_bitsandbytes_is_one_line(
 def test_pissa_is_saved_as_a_lora_over_the_base_as_it_was(settings: Settings) -> None:
     import torch
 
-    from inference.loading import with_adapter
-    from inference.models import load_model
-    from tuning.data import read_data
-    from tuning.generate import prepare
-    from tuning.registry import METHODS
+    from tuneproof.inference.loading import with_adapter
+    from tuneproof.models.load import load_model
+    from tuneproof.tuning.data import read_data
+    from tuneproof.tuning.generate import prepare
+    from tuneproof.tuning.methods import METHODS
 
     config = settings(method="pissa")
     model = prepare(config, read_data(config.data)).trainer.model.eval()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tuning.peak import CLEAR, forget_peaks, peak_bytes
+from tuneproof.tuning.peak import CLEAR, forget_peaks, peak_bytes
 
 
 @pytest.mark.skipif(not os.access(CLEAR, os.W_OK), reason="this system cannot forget a peak")

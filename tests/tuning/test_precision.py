@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuning.precision import uses_bf16
+from tuneproof.tuning.precision import uses_bf16
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from inference import models
-from prompts import templates
-from tuning import runs
-from tuning.config import TuneConfig
-from tuning.data import data_fingerprint
+from tuneproof.errors import InputError
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+from tuneproof.tuning import runs
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.data import data_fingerprint
 
 FACTS: dict[str, Any] = {
     "state": "finished",

@@ -12,8 +12,13 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from tuning.examples import IGNORED
-from tuning.trainer import CompletionTrainer, completion_losses, has_plain_head, sum_of_means
+from tuneproof.tuning.examples import IGNORED
+from tuneproof.tuning.trainer import (
+    CompletionTrainer,
+    completion_losses,
+    has_plain_head,
+    sum_of_means,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eval.doctor.finding import told
-from prepdata.records import FILES, read_records
-from tuning.data import Data
-from tuning.doctor.data import check_data
-from tuning.doctor.folder import Folder
+from tuneproof.finding import told
+from tuneproof.formats.example import FILES, read_records
+from tuneproof.tuning.data import Data
+from tuneproof.tuning.doctor.data import check_data
+from tuneproof.tuning.doctor.folder import Folder
 
 
 def lines_before(path: Path, data: Data) -> list[str]:

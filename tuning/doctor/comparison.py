@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eval.comparison import Comparison
-from eval.doctor.finding import Finding, found, quoted
-from prompts.prompt_files import Prompt
-from tuning.doctor.data import asked_prompts
-from tuning.doctor.folder import Folder
-from tuning.doctor.registry import RUN
-from tuning.runs import Run
+from tuneproof.finding import Finding, found, quoted
+from tuneproof.formats.comparison import Comparison
+from tuneproof.formats.prompt_files import Prompt
+from tuneproof.tuning.doctor.data import asked_prompts
+from tuneproof.tuning.doctor.folder import Folder
+from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.runs import Run
 
 
 def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:

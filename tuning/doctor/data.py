@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from eval.doctor.finding import Finding, Severity, found, quoted, share
-from prepdata.records import Split
-from prompts.prompt_files import TEST_PROMPTS, Prompt, read_prompts
-from tuning.doctor.folder import Folder, Key, key
-from tuning.doctor.labels import check_labels
-from tuning.doctor.registry import DATA
+from tuneproof.finding import Finding, Severity, found, quoted, share
+from tuneproof.formats.example import Split
+from tuneproof.formats.prompt_files import TEST_PROMPTS, Prompt, read_prompts
+from tuneproof.tuning.doctor.folder import Folder, Key, key
+from tuneproof.tuning.doctor.labels import check_labels
+from tuneproof.tuning.doctor.registry import DATA
 
 LEAKED = 0.01
 """Share of the test records from which a leak is an error: it can move the score by as much."""

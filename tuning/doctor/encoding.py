@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from eval.doctor.finding import Finding, found, quoted, share
-from prepdata.records import Record
-from prompts.fit import completion_ids
-from prompts.templates import Template
-from tuning import examples
-from tuning.doctor.registry import RUN
-from tuning.runs import Run
+from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.formats.example import Record
+from tuneproof.prompts.fit import completion_ids
+from tuneproof.prompts.template import Template
+from tuneproof.tuning import examples
+from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.runs import Run
 
 ENCODED = 64
 """Records that are encoded; a fault of the encoding is in all of them or in none."""

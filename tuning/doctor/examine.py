@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from eval.comparison import Comparison
-from eval.doctor.check import check_comparison
-from eval.doctor.finding import Finding, worst_first
-from eval.reading import read_comparison
-from inference import models
-from prompts import templates
-from tuning.config import TuneConfig
-from tuning.doctor.comparison import check_beside_data, check_beside_run
-from tuning.doctor.data import END_MARKS, check_data, end_marks
-from tuning.doctor.encoding import check_encoding
-from tuning.doctor.folder import Folder, read_folder
-from tuning.doctor.probes import check_loaded
-from tuning.doctor.slow import check_lengths, check_near, check_swapped
-from tuning.doctor.training import check_run
-from tuning.runs import Run, open_run
+from tuneproof.errors import InputError
+from tuneproof.eval.checks.comparison import check_comparison
+from tuneproof.finding import Finding, worst_first
+from tuneproof.formats.comparison import Comparison
+from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.doctor.comparison import check_beside_data, check_beside_run
+from tuneproof.tuning.doctor.data import END_MARKS, check_data, end_marks
+from tuneproof.tuning.doctor.encoding import check_encoding
+from tuneproof.tuning.doctor.folder import Folder, read_folder
+from tuneproof.tuning.doctor.probes import check_loaded
+from tuneproof.tuning.doctor.slow import check_lengths, check_near, check_swapped
+from tuneproof.tuning.doctor.training import check_run
+from tuneproof.tuning.runs import Run, open_run
 
 BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
 """Codes that say what loading the run would only say again."""

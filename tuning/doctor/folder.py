@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import InputError
-from prepdata import manifest
-from prepdata.duplicates import FIGURES
-from prepdata.records import FILES, Record, Split, normalised, read_records
-from prompts.prompt_files import Prompt
+from tuneproof.errors import InputError
+from tuneproof.formats.example import FILES, Record, Split, normalised, read_records
+from tuneproof.formats.prompt_files import Prompt
+from tuneproof.prepdata import manifest
+from tuneproof.prepdata.duplicates import FIGURES
 
 Key = tuple[str, ...]
 

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from eval.doctor.finding import Finding, found, quoted, share
-from eval.metrics.labels import normalize_label
-from prepdata.records import Record, Split
-from tuning.doctor.folder import Folder, Key
-from tuning.doctor.registry import DATA
+from tuneproof.eval.metrics.labels import normalize_label
+from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.formats.example import Record, Split
+from tuneproof.tuning.doctor.folder import Folder, Key
+from tuneproof.tuning.doctor.registry import DATA
 
 MOST_LABELS = 20
 """Without a manifest a task counts as labelled when it has so few different outputs, ..."""

@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.errors import InputError
-from eval.comparison import Comparison, Item
-from eval.doctor.finding import Finding, found, quoted, share
-from tuning.doctor.registry import RUN
-from tuning.runs import Run
+from tuneproof.errors import InputError
+from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.formats.comparison import Comparison, Item
+from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.runs import Run
 
 QUESTION = "What is a river?"
 """What base and tuned are asked; any text would do."""
@@ -42,7 +42,7 @@ def check_loaded(run: Run, comparison: Comparison | None) -> Iterator[Finding]:
     if run.facts["config"].get("objective", "generate") == "classify":
         yield from _head(run)
         return
-    from inference.variants import load_variants
+    from tuneproof.inference.variants import load_variants
 
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=MISSING_KEYS)
@@ -80,8 +80,8 @@ def _effect(run: Run, loaded: Sequence[Any]) -> Iterator[Finding]:
 
 def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterator[Finding]:
     """Answer a few questions again, one by one and greedily, and compare with the file."""
-    from inference.config import Decoding
-    from inference.generate import answer_batch
+    from tuneproof.inference.config import Decoding
+    from tuneproof.inference.generate import answer_batch
 
     recorded = comparison.decoding or {}
     is_same = run.name in comparison.names and comparison.template == run.facts["template"]["text"]
@@ -132,8 +132,8 @@ def _agree(told: str, answer: Any) -> bool:
 
 def _head(run: Run) -> Iterator[Finding]:
     """Load a classification head; whatever the loader refuses is the finding."""
-    from inference.head_modules import head_tensors
-    from inference.heads import load_head
+    from tuneproof.inference.classifier import load_head
+    from tuneproof.models.head import head_tensors
 
     head = run.facts["head"]
     tensors = head.get("tensors", {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.doctor.finding import Advice
+from tuneproof.finding import Advice
 
 DATA: dict[str, Advice] = {
     "leak-exact": Advice(

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from eval.doctor.finding import Finding, Severity, found, quoted, share
-from prepdata.records import Record, Split
-from prompts.templates import Template
-from tuning.doctor.data import severity_of
-from tuning.doctor.folder import Folder
-from tuning.doctor.labels import labelled_tasks
-from tuning.doctor.registry import DATA
+from tuneproof.finding import Finding, Severity, found, quoted, share
+from tuneproof.formats.example import Record, Split
+from tuneproof.prompts.template import Template
+from tuneproof.tuning.doctor.data import severity_of
+from tuneproof.tuning.doctor.folder import Folder
+from tuneproof.tuning.doctor.labels import labelled_tasks
+from tuneproof.tuning.doctor.registry import DATA
 
 COMPARED = 50_000
 """Train records that are compared with what is held out; of more, so many, evenly spread."""
@@ -33,7 +33,7 @@ def check_near(folder: Folder) -> Iterator[Finding]:
 
     Files that are still as `prepdata build` wrote them hold none: it compares in the same way.
     """
-    from prepdata.duplicates import DuplicateIndex
+    from tuneproof.prepdata.duplicates import DuplicateIndex
 
     if folder.is_as_built or not folder.train:
         return
@@ -74,9 +74,9 @@ def check_swapped(folder: Folder) -> Iterator[Finding]:
     A TF-IDF classifier learns train and labels the test; a renaming that does decisively better
     (`eval.mapping`) is a swap.
     """
-    from eval.mapping import check_mapping
-    from inference.baselines import pick_label, predict
-    from inference.label_task import text_of
+    from tuneproof.eval.checks.label_order import check_mapping
+    from tuneproof.inference.baselines import pick_label, predict
+    from tuneproof.inference.task import text_of
 
     for task in labelled_tasks(folder):
         labels = folder.labels[task]
@@ -162,7 +162,7 @@ def _lengths(
     template: Template, tokenizer: Any, records: Sequence[Record], *, answered: bool
 ) -> list[int]:
     """Return the tokens of prompt, answer (where it counts) and EOS of each record."""
-    from prompts.fit import lengths
+    from tuneproof.prompts.fit import lengths
 
     rows = [(each.instruction, each.input, each.output if answered else "") for each in records]
     return lengths(template, tokenizer, rows) if rows else []

@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from core.errors import InputError
-from core.files import read_json, read_jsonl
-from eval.doctor.finding import Finding, found
-from inference import models
-from tuning.data import data_fingerprint
-from tuning.doctor.registry import RUN
-from tuning.runs import Run
+from tuneproof.errors import InputError
+from tuneproof.files import read_json, read_jsonl
+from tuneproof.finding import Finding, found
+from tuneproof.models import load as models
+from tuneproof.tuning.data import data_fingerprint
+from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.runs import Run
 
 FEWEST_LOGS = 10
 """Logged losses from which a direction is told: single batches differ by more than training."""

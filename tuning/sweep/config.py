@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.errors import InputError, unknown
-from core.options import field_values, from_mapping, read_yaml
-from tuning.config import TuneConfig
-from tuning.sweep.space import Space, label_of, read_space, settings_of
+from tuneproof.errors import InputError, unknown
+from tuneproof.options import field_values, from_mapping, read_yaml
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.sweep.space import Space, label_of, read_space, settings_of
 
 DIRECTIONS = {"loss": "minimize", "accuracy": "maximize"}
 """The validation metrics, and which way is better."""

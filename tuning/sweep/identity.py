@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import InputError
-from prepdata.records import FILES, read_records
-from prompts import templates
-from tuning import runs
-from tuning.config import TuneConfig
-from tuning.data import data_fingerprint
-from tuning.sweep import lock, study
-from tuning.sweep.config import SweepConfig
+from tuneproof.errors import InputError
+from tuneproof.formats.example import FILES, read_records
+from tuneproof.prompts import template as templates
+from tuneproof.tuning import runs
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.data import data_fingerprint
+from tuneproof.tuning.sweep import lock, study
+from tuneproof.tuning.sweep.config import SweepConfig
 
 
 def definition_of(config: SweepConfig) -> dict[str, Any]:

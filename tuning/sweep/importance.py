@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import atomic_write
+from tuneproof.files import atomic_write
 
 FEWEST = 5
 """Finished trials from which importance can be told at all."""
@@ -77,7 +77,15 @@ def draw(importance: Importance, metric: str, out: Path) -> None:
     """Draw the shares as bars with what chance gives, as a PNG."""
     import matplotlib as mpl
 
-    from eval.plot_style import BETTER, INK, NEUTRAL, STYLE, figure_of, legend_below, png_of
+    from tuneproof.eval.report.plot_style import (
+        BETTER,
+        INK,
+        NEUTRAL,
+        STYLE,
+        figure_of,
+        legend_below,
+        png_of,
+    )
 
     names = list(importance.shares)[::-1]
     with mpl.rc_context(STYLE):

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import read_json, write_json, write_text
-from core.versions import versions_of
-from prepdata.records import FILES
-from tuning import runs
-from tuning.config import TuneConfig
-from tuning.sweep.config import DIRECTIONS, SweepConfig
-from tuning.sweep.importance import Importance, draw
-from tuning.sweep.space import Label
-from tuning.sweep.study import State, Study, Trial
+from tuneproof.files import read_json, write_json, write_text
+from tuneproof.formats.example import FILES
+from tuneproof.tuning import runs
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.sweep.config import DIRECTIONS, SweepConfig
+from tuneproof.tuning.sweep.importance import Importance, draw
+from tuneproof.tuning.sweep.space import Label
+from tuneproof.tuning.sweep.study import State, Study, Trial
+from tuneproof.versions import versions_of
 
 SCHEMA = "tuneproof/sweep@1"
 RESULTS = {"loss": "best_validation_loss", "accuracy": "best_validation_accuracy"}

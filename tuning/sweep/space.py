@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError, unknown
-from core.options import checked, field_name, field_values, without_none
-from tuning.config import TuneConfig
+from tuneproof.errors import InputError, unknown
+from tuneproof.options import checked, field_name, field_values, without_none
+from tuneproof.tuning.config import TuneConfig
 
 FIXED = {
     "name": "trials are named after the sweep",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.errors import InputError
-from tuning.sweep.config import DIRECTIONS, SweepPlan
-from tuning.sweep.importance import Importance, measure
-from tuning.sweep.space import Choices, Label, Space, untried
+from tuneproof.errors import InputError
+from tuneproof.tuning.sweep.config import DIRECTIONS, SweepPlan
+from tuneproof.tuning.sweep.importance import Importance, measure
+from tuneproof.tuning.sweep.space import Choices, Label, Space, untried
 
 NAME = "study.db"
 NUMBER, REASON, DEFINITION = "number", "reason", "definition"

@@ -7,16 +7,16 @@ import math
 import shutil
 from typing import Any
 
-from core.errors import InputError
-from tuning import runs
-from tuning.config import TuneConfig
-from tuning.job import Judge, Say
-from tuning.sweep import study
-from tuning.sweep.config import SweepConfig
-from tuning.sweep.identity import definition_of, make_room
-from tuning.sweep.lock import alone
-from tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
-from tuning.sweep.space import size_of
+from tuneproof.errors import InputError
+from tuneproof.tuning import runs
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.job import Judge, Say
+from tuneproof.tuning.sweep import study
+from tuneproof.tuning.sweep.config import SweepConfig
+from tuneproof.tuning.sweep.identity import definition_of, make_room
+from tuneproof.tuning.sweep.lock import alone
+from tuneproof.tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
+from tuneproof.tuning.sweep.space import size_of
 
 FAILURES = 3
 """So many failed trials, with none that did not fail, end a sweep."""
@@ -109,7 +109,7 @@ def _run_trial(
         if found.facts is not None and found.facts["state"] in ("finished", "pruned"):
             facts = found.facts
         else:
-            from tuning.sft import finetune
+            from tuneproof.tuning.run import finetune
 
             judge = _judge(config, memory, asked)
             facts = finetune(tuned, tell, made_by=config.made_by, judge=judge).facts

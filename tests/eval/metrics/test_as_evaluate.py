@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from eval.metrics.as_evaluate import load_metric
-from eval.metrics.registry import METRICS, metrics_of
+from tuneproof.errors import InputError
+from tuneproof.eval.metrics.as_evaluate import load_metric
+from tuneproof.eval.metrics.registry import METRICS, metrics_of
 
 COLUMNS: dict[str, list[Any]] = {
     "predictions": ["red green blue", "12"],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.echo import echo_rate
+from tuneproof.eval.metrics.echo import echo_rate
 
 PROMPT = "Give me a list of the ten tallest mountains, with heights.\nWhy is the sky blue"
 LONG = " ".join(f"word{n}" for n in range(60))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from eval.metrics.ending import length, stop_rate
+from tuneproof.eval.metrics.ending import length, stop_rate
 
 
 def test_only_the_end_mark_is_a_stop() -> None:

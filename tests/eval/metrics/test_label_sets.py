@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics import label_sets
+from tuneproof.eval.metrics import label_sets
 
 
 def counts(right: np.ndarray, given_: np.ndarray, labels: int) -> list[np.ndarray]:

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.labels import accuracy, brier, free_accuracy, invalid_rate, normalize_label
+from tuneproof.eval.metrics.labels import (
+    accuracy,
+    brier,
+    free_accuracy,
+    invalid_rate,
+    normalize_label,
+)
 
 LABELS = ("Fed | Central Banks", "M&A", "A+", "?")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.numeric import executed_match, numeric_match
+from tuneproof.eval.metrics.numeric import executed_match, numeric_match
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.echo import echo_rate
-from eval.metrics.numeric import numeric_match
-from eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
-from eval.metrics.rouge import _tokenize, rouge1, rouge2, rouge_l
-from eval.metrics.squad import exact_match, token_f1
+from tuneproof.eval.metrics.echo import echo_rate
+from tuneproof.eval.metrics.numeric import numeric_match
+from tuneproof.eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
+from tuneproof.eval.metrics.rouge import _tokenize, rouge1, rouge2, rouge_l
+from tuneproof.eval.metrics.squad import exact_match, token_f1
 
 Pairs = list[tuple[str, str]]
 
@@ -120,7 +120,7 @@ def test_topics_score_as_scikit_learn_does(shared_data: Path) -> None:
 
     from sklearn import metrics
 
-    from eval.metrics import label_sets
+    from tuneproof.eval.metrics import label_sets
 
     path = shared_data / "twitter_topics" / "topic_valid.csv"
     if not path.is_file():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from eval.metrics.registry import METRICS, metrics_of
+from tuneproof.eval.metrics.registry import METRICS, metrics_of
 
 EMPTY = {
     "prediction": "",

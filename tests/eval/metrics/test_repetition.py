@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
+from tuneproof.eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
 
 
 def test_repetition_rate_of_a_hand_computed_text() -> None:

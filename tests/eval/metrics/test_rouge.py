@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics.rouge import longest_common_subsequence, rouge1, rouge2, rouge_l
+from tuneproof.eval.metrics.rouge import longest_common_subsequence, rouge1, rouge2, rouge_l
 
 METRICS = (rouge1, rouge2, rouge_l)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.squad import exact_match, normalize, token_f1
+from tuneproof.eval.metrics.squad import exact_match, normalize, token_f1
 
 
 def test_normalisation_drops_case_articles_and_punctuation() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from prepdata.sources import opening
-from prepdata.sources.opening import Row, local_files, read_local, split_of
+from tuneproof.errors import InputError
+from tuneproof.prepdata.sources import opening
+from tuneproof.prepdata.sources.opening import Row, local_files, read_local, split_of
 
 
 def values(path: Path) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def test_required_field_error_lists_the_fields_found() -> None:
 
 
 def test_hub_rows_carry_their_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.hub._answers", lambda: True)
+    monkeypatch.setattr("tuneproof.hub._answers", lambda: True)
     splits = {"train": [{"a": 1}], "test": [{"a": 2}], "unsupervised": [{"a": 3}]}
     monkeypatch.setattr("datasets.load_dataset", lambda hub_id: splits)
     found = list(opening.read_hub("who/what", "name"))
@@ -135,7 +135,7 @@ def test_hub_rows_carry_their_split(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hub_fault_is_one_line_that_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.hub._answers", lambda: True)
+    monkeypatch.setattr("tuneproof.hub._answers", lambda: True)
 
     def missing(hub_id: str) -> None:
         raise FileNotFoundError("no such dataset\nsecond line")

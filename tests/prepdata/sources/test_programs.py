@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prepdata.sources.programs import execute
+from tuneproof.prepdata.sources.programs import execute
 
 TABLE = [
     ["", "2012", "2011", "2010"],

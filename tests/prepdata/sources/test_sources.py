@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from prepdata.duplicates import are_near
-from prepdata.records import Record
-from prepdata.sources import complaints, dolly, imdb, sample, twitter_topics
-from prepdata.sources.opening import Row
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record
+from tuneproof.prepdata.duplicates import are_near
+from tuneproof.prepdata.sources import complaints, dolly, imdb, sample, twitter_topics
+from tuneproof.prepdata.sources.opening import Row
 
 
 def row(**values: Any) -> Row:

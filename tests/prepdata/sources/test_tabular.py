@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from prepdata.config import BuildConfig
-from prepdata.records import Record
-from prepdata.sources.opening import Row
-from prepdata.sources.tabular import PASSAGE_LENGTH, record
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Record
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.tabular import PASSAGE_LENGTH, record
 
 
 def mapped(values: dict[str, Any], **settings: Any) -> Record:

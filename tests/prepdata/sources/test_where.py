@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from core.errors import InputError
-from prepdata.sources.opening import Row, matching
+from tuneproof.errors import InputError
+from tuneproof.prepdata.sources.opening import Row, matching
 
 ROWS = [
     {"Company": "BANK OF AMERICA, N.A.", "Product": "Mortgage"},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eval.doctor.finding import Finding
+from tuneproof.finding import Finding
 
 Rows = dict[str, list[dict[str, str]]]
 WORDS = ["mud", "ice", "sand", "salt", "silt", "reed", "fish", "wood", "leaf", "gold"]

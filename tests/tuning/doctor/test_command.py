@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tuning.cli import main
-from tuning.config import TuneConfig
+from tuneproof.tuning.cli import main
+from tuneproof.tuning.config import TuneConfig
 
 Rows = dict[str, list[dict[str, str]]]
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_code_2(arguments: list[str], message: str) -> No
 
 @pytest.mark.slow
 def test_training_says_what_the_data_lacks(settings: Callable[..., TuneConfig]) -> None:
-    from tuning.sft import finetune
+    from tuneproof.tuning.run import finetune
 
     config = settings(max_steps=1)
     file = config.data / "train.jsonl"

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from eval.doctor.finding import SEVERITIES
-from prepdata.build import build
-from prepdata.config import BuildConfig
-from prompts.prompt_files import TEST_PROMPTS, read_prompts
-from prompts.templates import load
-from tuning.data import read_data
-from tuning.doctor.before import lines_before
-from tuning.doctor.examine import examine
-from tuning.doctor.folder import read_folder
-from tuning.doctor.registry import DATA, RUN
-from tuning.doctor.slow import check_lengths, check_near
+from tuneproof.errors import InputError
+from tuneproof.finding import SEVERITIES
+from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.prepdata.build import build
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prompts.template import load
+from tuneproof.tuning.data import read_data
+from tuneproof.tuning.doctor.before import lines_before
+from tuneproof.tuning.doctor.examine import examine
+from tuneproof.tuning.doctor.folder import read_folder
+from tuneproof.tuning.doctor.registry import DATA, RUN
+from tuneproof.tuning.doctor.slow import check_lengths, check_near
 
 Rows = dict[str, list[dict[str, str]]]
 MOODS = {"mood": ["good", "bad"]}
@@ -79,7 +79,7 @@ def test_files_as_built_are_not_compared_again_and_changed_ones_are(
     out = tmp_path / "out"
     build(BuildConfig(source=(f"jsonl={tmp_path}",), out=out))
     with monkeypatch.context() as patched:
-        patched.setattr("prepdata.duplicates.DuplicateIndex", None)
+        patched.setattr("tuneproof.prepdata.duplicates.DuplicateIndex", None)
         assert list(check_near(read_folder(out))) == []
     twin = json.loads((out / "test.jsonl").read_text().splitlines()[0])
     with (out / "train.jsonl").open("a") as handle:
@@ -90,7 +90,7 @@ def test_files_as_built_are_not_compared_again_and_changed_ones_are(
 def test_very_many_are_compared_in_part_which_is_told(
     rows: Rows, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuning.doctor.slow.COMPARED", 60)
+    monkeypatch.setattr("tuneproof.tuning.doctor.slow.COMPARED", 60)
     (note,) = check_near(read_folder(write_rows(rows)))
     assert (note.code, note.severity) == ("near-sampled", "note")
     assert note.evidence.startswith("60 of 200 train records were compared with test")
@@ -213,8 +213,8 @@ def test_records_that_do_not_fit_are_counted(
 def test_before_a_training_only_warnings_are_told_and_nothing_slow_is_done(
     rows: Rows, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prepdata.duplicates.DuplicateIndex", None)
-    monkeypatch.setattr("inference.baselines.predict", None)
+    monkeypatch.setattr("tuneproof.prepdata.duplicates.DuplicateIndex", None)
+    monkeypatch.setattr("tuneproof.inference.baselines.predict", None)
     rows["test"] = []
     folder = write_rows(rows)
     assert lines_before(folder, read_data(folder)) == []

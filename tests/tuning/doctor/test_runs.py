@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from core.files import read_json, write_json
-from inference.compare import compare
-from inference.config import CompareConfig
-from inference.lean import attending
-from tuning import examples
-from tuning.doctor.examine import examine
-from tuning.doctor.training import check_run
-from tuning.runs import Run, open_run
+from tuneproof.files import read_json, write_json
+from tuneproof.inference.compare import compare
+from tuneproof.inference.config import CompareConfig
+from tuneproof.kernels import decoding_attention as attending
+from tuneproof.tuning import examples
+from tuneproof.tuning.doctor.examine import examine
+from tuneproof.tuning.doctor.training import check_run
+from tuneproof.tuning.runs import Run, open_run
 
 pytestmark = pytest.mark.slow
 
@@ -227,7 +227,7 @@ def test_heads(
     assert errors(severities(examine(run=run))) == set()
     with monkeypatch.context() as patched:
         quantised = {"score.weight": torch.zeros(3, dtype=torch.uint8)}
-        patched.setattr("inference.head_modules.head_tensors", lambda model, head: quantised)
+        patched.setattr("tuneproof.models.head.head_tensors", lambda model, head: quantised)
         assert "head-quantised" in errors(severities(examine(run=run)))
     head = read_json(run / "run.json")["head"]
     same = {name: each | {"before": each["after"]} for name, each in head["tensors"].items()}

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from tuning.cli import SWEEP_EXAMPLE, main
-from tuning.sweep.config import read_sweep
+from tuneproof.tuning.cli import SWEEP_EXAMPLE, main
+from tuneproof.tuning.sweep.config import read_sweep
 
 ROOT = Path(__file__).parents[3]
 SEARCH = "search: {lora_r: [4, 8]}\n"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from tuning.sweep.space import Choices, Range, read_space, settings_of, size_of, untried
+from tuneproof.errors import InputError
+from tuneproof.tuning.sweep.space import Choices, Range, read_space, settings_of, size_of, untried
 
 FULL = {
     "learning-rate": {"low": "1e-4", "high": 1e-2, "log": True},

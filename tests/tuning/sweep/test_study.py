@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("optuna")
 
-from tuning.sweep.config import SweepPlan
-from tuning.sweep.importance import FEWEST, Importance, draw
-from tuning.sweep.space import Space, read_space
-from tuning.sweep.study import Study, Trial, opened
+from tuneproof.tuning.sweep.config import SweepPlan
+from tuneproof.tuning.sweep.importance import FEWEST, Importance, draw
+from tuneproof.tuning.sweep.space import Space, read_space
+from tuneproof.tuning.sweep.study import Study, Trial, opened
 
 SPACE = read_space(
     {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "lora_r": [4, 8]}, ""

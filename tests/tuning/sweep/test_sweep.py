@@ -15,14 +15,14 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("optuna")
 
-from core.errors import InputError
-from core.options import resolve
-from inference.finished import read_facts
-from tuning.cli import main
-from tuning.config import TuneConfig
-from tuning.sweep.config import SweepConfig, read_sweep
-from tuning.sweep.lock import alone
-from tuning.sweep.sweep import sweep
+from tuneproof.errors import InputError
+from tuneproof.formats.run import read_facts
+from tuneproof.options import resolve
+from tuneproof.tuning.cli import main
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.sweep.config import SweepConfig, read_sweep
+from tuneproof.tuning.sweep.lock import alone
+from tuneproof.tuning.sweep.sweep import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,6 @@ def write(settings: Callable[..., TuneConfig], tmp_path: Path) -> Write:
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the runs that are trained."""
-    import tuning.sft
 
     seen: list[str] = []
 
@@ -64,8 +63,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(config.folder.name)
         return plain(config, *given, **named)
 
-    plain = tuning.sft.finetune
-    monkeypatch.setattr("tuning.sft.finetune", count)
+    from tuneproof.tuning.run import finetune as plain
+
+    monkeypatch.setattr("tuneproof.tuning.run.finetune", count)
     return seen
 
 
@@ -92,13 +92,13 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from transformers import TrainerCallback
-import tuning.training
+import tuneproof.tuning.train as train
 class Killer(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
         if state.global_step == 4 and "trial-002" in args.output_dir:
             os.kill(os.getpid(), signal.SIGKILL)
-tuning.training.TimedCheckpoints = Killer
-from tuning.cli import main
+train.TimedCheckpoints = Killer
+from tuneproof.tuning.cli import main
 main(prog_name="tune")
 """
 
@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_the_trial_and_more_trials_go_on(
     said: list[str] = []
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
-        patched.setattr("tuning.training.TimedCheckpoints", sender)
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
         sweep(config, said.append)
     assert said[-1] == "0 trials are done; the same command goes on from there"
     assert facts(config, 1)["state"] == "interrupted"
@@ -153,7 +153,9 @@ def test_a_trial_that_ended_when_the_process_was_killed_is_not_trained_again(
 ) -> None:
     config = read_sweep(write(), {"trials": 1})
     with monkeypatch.context() as patched, pytest.raises(SystemError):
-        patched.setattr("tuning.sweep.study.Study.tell", lambda *_, **__: exec("raise SystemError"))
+        patched.setattr(
+            "tuneproof.tuning.sweep.study.Study.tell", lambda *_, **__: exec("raise SystemError")
+        )
         quietly(config)
     outcome = quietly(config)
     assert trained == ["rivers-trial-001"]
@@ -187,7 +189,7 @@ def test_hopeless_trials_are_given_up_and_marked(write: Write, trained: list[str
 
 
 def test_the_best_run_is_ready_to_use(write: Write, tmp_path: Path) -> None:
-    from inference.cli import main as infer
+    from tuneproof.inference.cli import main as infer
 
     file = write({"learning_rate": [1e-2, *USELESS[:1]], "target_modules": [["c_attn"], []]})
     result = invoke(file, "--trials", "4")

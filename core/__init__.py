@@ -1,1 +1,0 @@
-"""The ground floor: errors, files and command options, used by every room."""

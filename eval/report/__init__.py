@@ -1,0 +1,1 @@
+"""From scores to report.html, report.md and report.json."""

@@ -1,0 +1,180 @@
+"""Apply every metric to every answer, and count what could not be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneproof.eval.metrics.registry import METRICS, Metric, metrics_of
+from tuneproof.formats.comparison import Answer, Comparison, Item
+
+_MISSING = {
+    "label": "no answer has a scored label",
+    "label_probabilities": "no answer has label probabilities",
+    "gaps": "no answer has label probabilities",
+    "hits": "no answer has a scored label",
+    "labels": "no answer is a generated text",
+    "length": "no answer is a generated text",
+    "reference": "no item has a reference",
+    "finish_reason": "no answer says why it ended (finish_reason)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The value of every metric for every answer."""
+
+    values: dict[str, NDArray[np.float64]]
+    """Metric -> (items, variants), variants in the order of `Comparison.names`; NaN = not scored.
+    A metric that no answer has a value of is missing, and so is one of whole sets."""
+    not_available: dict[str, str]
+    """Metric of this kind of task -> why no answer has what it needs."""
+    length_unit: str
+    """``tokens``, or ``words`` where the file does not record tokens."""
+
+
+def score(comparison: Comparison) -> Scores:
+    """Score every answer of every variant with every metric that has what it needs."""
+    unit = length_unit(comparison)
+    names = comparison.names
+    metrics = metrics_of(
+        with_labels=comparison.labels is not None, with_programs=comparison.has_programs
+    )
+    of_answers = {name: metric for name, metric in metrics.items() if not metric.is_of_a_set}
+    shape = (len(comparison.items), len(names))
+    values = {name: np.full(shape, np.nan) for name in of_answers}
+    for row, item in enumerate(comparison.items):
+        for column, name in enumerate(names):
+            columns = _columns(item, item.answers[name], unit, comparison.labels)
+            for metric, value in score_answer(of_answers, columns).items():
+                values[metric][row, column] = value
+    scored = {name: table for name, table in values.items() if not np.isnan(table).all()}
+    of_sets = {"hits": "accuracy", "gaps": "brier"}  # what needs this has a value when that has
+    available = {
+        name
+        for name, metric in metrics.items()
+        if name in scored or of_sets.get(metric.needs[0]) in scored
+    }
+    return Scores(
+        values=scored,
+        not_available={
+            name: _reason(metric, comparison.items)
+            for name, metric in metrics.items()
+            if name not in available
+        },
+        length_unit=unit,
+    )
+
+
+def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
+    """Return the value of every metric that can be computed from the columns of one answer."""
+    found: dict[str, float] = {}
+    for name, metric in metrics.items():
+        inputs = [columns[column] for column in metric.needs]
+        value = None if None in inputs else metric.function(*inputs)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _columns(
+    item: Item, answer: Answer, unit: str, labels: tuple[str, ...] | None
+) -> dict[str, Any]:
+    """Return what metrics may read of one answer; None = it has none."""
+    words = None if answer.text is None else len(answer.text.split())
+    return {
+        "prediction": answer.text,
+        "reference": item.reference,
+        "executed": item.executed,
+        "prompt": item.prompt,
+        "finish_reason": answer.finish_reason,
+        "length": answer.tokens if unit == "tokens" else words,
+        "label": answer.label,
+        "label_probabilities": answer.label_probabilities,
+        "labels": labels,
+    }
+
+
+def length_unit(comparison: Comparison) -> str:
+    """Return ``tokens`` when some answer records its tokens, otherwise ``words``."""
+    answers = (answer for item in comparison.items for answer in item.answers.values())
+    return "tokens" if any(answer.tokens is not None for answer in answers) else "words"
+
+
+def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
+    """Number the items' groups from 0, or return None when every item stands for itself.
+
+    An item without a group stands for itself. Equal names in different tasks are different groups.
+    """
+    numbers: dict[tuple[str, ...], int] = {}
+    keys = [("item", i.id) if i.group is None else ("group", i.task, i.group) for i in items]
+    if len(set(keys)) == len(keys):
+        return None
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def count_answers(comparison: Comparison) -> dict[str, Any]:
+    """Count items, missing references and, per variant, empty, cut and complete answers.
+
+    `empty` is None for a variant that generates nothing.
+    """
+    items = comparison.items
+    variants = {}
+    for name in comparison.names:
+        answers = [item.answers[name] for item in items]
+        texts = [answer.text for answer in answers if answer.text is not None]
+        reasons = [answer.finish_reason for answer in answers]
+        variants[name] = {
+            "empty": sum(not text.strip() for text in texts) if texts else None,
+            "stopped": reasons.count("eos"),
+            "cut": reasons.count("length"),
+            "tokens": sum(answer.tokens or 0 for answer in answers),
+        }
+    return {
+        "items": len(items),
+        "without_reference": sum(item.reference is None for item in items),
+        "truncated_inputs": sum(item.truncated for item in items),
+        "variants": variants,
+    }
+
+
+def count_scored(
+    comparison: Comparison,
+    scores: Scores,
+    metric: str,
+    variant: str,
+    chosen: NDArray[np.bool_],
+) -> dict[str, int]:
+    """Count what a metric's mean leaves out, and the empty answers it takes in.
+
+    Returns:
+        `without_reference`: items it does not score for want of a reference; `not_scored`: items
+        it does not score for another reason, such as a reference that is no number; `empty`:
+        scored answers without any text.
+    """
+    column = comparison.names.index(variant)
+    rows = np.flatnonzero(chosen).tolist()
+    table = scores.values.get(metric)
+    is_scored = [True] * len(rows) if table is None else (~np.isnan(table[rows, column])).tolist()
+    needs_reference = "reference" in METRICS[metric].needs
+    counts = {"without_reference": 0, "not_scored": 0, "empty": 0}
+    for row, scored in zip(rows, is_scored, strict=True):
+        item = comparison.items[row]
+        text = item.answers[variant].text
+        if not scored:
+            is_missing = needs_reference and item.reference is None
+            counts["without_reference" if is_missing else "not_scored"] += 1
+        elif text is not None and not text.strip():
+            counts["empty"] += 1
+    return counts
+
+
+def _reason(metric: Metric, items: Sequence[Item]) -> str:
+    has_reference = any(item.reference is not None for item in items)
+    if metric.numeric and has_reference:
+        return "no item has a number as its reference"
+    return next(_MISSING[column] for column in metric.needs if column in _MISSING)

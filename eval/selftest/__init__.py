@@ -1,0 +1,1 @@
+"""`score selftest`: the statistics held against simulation."""

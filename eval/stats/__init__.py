@@ -1,0 +1,1 @@
+"""Intervals, tests, corrections: everything a verdict rests on."""

@@ -1,0 +1,140 @@
+"""p-values of paired differences: what would chance do if the two variants were the same?
+
+If they were, each item's two answers could change places. The paired permutation test (Fisher,
+1935; Dror et al., 2018, The Hitchhiker's Guide to Testing Statistical Significance in NLP) does
+just that: it swaps the pairs of random items, many times, and counts how often the difference is
+then at least as large as the one seen. A group of items is swapped as a whole. With few differing
+units every way of swapping is tried, so the p-value is exact; otherwise it is (1 + hits) /
+(1 + draws), which is never too small (Phipson and Smyth, 2010). Where all differences are of one
+size, as those of 0/1 scores are, it is McNemar's exact test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneproof.eval.stats import bootstrap as statistics
+
+Floats = NDArray[np.float64]
+_SLACK = 1e-9
+"""Share of the observed difference below which another one counts as equal to it."""
+
+
+def mcnemar(a_only: int, b_only: int) -> float:
+    """Return the two-sided p-value of the exact McNemar test; 1 where nothing differs.
+
+    Args:
+        a_only: Items that only the first variant has right.
+        b_only: Items that only the second has right.
+
+    It is the binomial test of an even coin (McNemar, 1947; `scipy.stats.binomtest`).
+    """
+    from scipy.special import bdtr
+
+    if a_only == b_only:
+        return 1.0
+    return min(1.0, 2 * float(bdtr(min(a_only, b_only), a_only + b_only, 0.5)))
+
+
+def sign_flip_p(sums: Floats, *, draws: int, seed: int) -> list[float]:
+    """Return the two-sided p-value of every column's mean being zero.
+
+    Args:
+        sums: (units, columns) sum of each unit's differences; 0 where none is scored.
+        draws: Random flips, where not all ways can be tried.
+        seed: Seed of a generator used nowhere else.
+    """
+    sizes = np.abs(sums)
+    largest = sizes.max(axis=0)
+    differing = np.count_nonzero(sums, axis=0)
+    even = ((sizes == 0) | (sizes >= largest * (1 - _SLACK))).all(axis=0)
+    found = np.ones(sums.shape[1])
+    sampled = []
+    for column in np.flatnonzero(differing).tolist():
+        moved = sums[sums[:, column] != 0, column]
+        if even[column]:
+            found[column] = mcnemar(int((moved > 0).sum()), int((moved < 0).sum()))
+        elif _all_fit(len(moved), draws):
+            totals = _every_choice(len(moved)) @ np.c_[-2 * moved] + moved.sum()
+            found[column] = np.mean(_at_least(totals, np.c_[moved.sum()]))
+        else:
+            sampled.append(column)
+    if sampled:
+        rows = (sums[:, sampled] != 0).any(axis=1)
+        part = sums[rows][:, sampled]
+        total = part.sum(axis=0)
+        hits = np.zeros(len(sampled))
+        for choice in _random_choices(len(part), part.shape[1], draws, seed):
+            hits += _at_least(total - 2 * (choice @ part), total).sum(axis=0)
+        found[sampled] = (hits + 1) / (draws + 1)
+    return [float(p) for p in np.minimum(found, 1.0)]
+
+
+def swap_p(
+    first: Floats,
+    second: Floats,
+    figures: Callable[[Floats], Floats],
+    *,
+    draws: int,
+    seed: int,
+) -> list[float]:
+    """Return the two-sided p-values of differences of figures of whole sets, such as F1.
+
+    Args:
+        first: (units, columns) what adds up for one variant.
+        second: (units, columns) the same of the other.
+        figures: (sets, columns) sums -> (sets, figures).
+        draws: Random swaps, where not all ways can be tried.
+        seed: Seed of a generator used nowhere else.
+    """
+    totals = first.sum(axis=0), second.sum(axis=0)
+    seen = figures(totals[0][None]) - figures(totals[1][None])
+    moved = second - first
+    moved = moved[(moved != 0).any(axis=1)]
+    if not len(moved):
+        return [1.0] * seen.shape[1]
+    is_exact = _all_fit(len(moved), draws)
+    choices = (
+        iter([_every_choice(len(moved))])
+        if is_exact
+        else _random_choices(len(moved), moved.shape[1], draws, seed)
+    )
+    hits, tried = np.zeros(seen.shape[1]), 0
+    for choice in choices:
+        change = choice @ moved
+        others = figures(totals[0] + change) - figures(totals[1] - change)
+        hits += _at_least(others, seen).sum(axis=0)
+        tried += len(choice)
+    p = hits / tried if is_exact else (hits + 1) / (tried + 1)
+    return [float(each) for each in np.where(seen[0] == 0, 1.0, p)]
+
+
+def _at_least(values: Floats, seen: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(values) >= np.abs(seen) * (1 - _SLACK) - 1e-12)
+
+
+def _all_fit(units: int, draws: int) -> bool:
+    """Say whether all ways to swap so many units are no more than `draws`."""
+    return units < 60 and 2 ** (units - 1) <= draws
+
+
+def _every_choice(units: int) -> Floats:
+    """Return (2^(units - 1), units) 0/1: all ways to swap, the first unit never.
+
+    Swapping all others instead only turns the sign of the difference, so half the ways are enough.
+    """
+    numbers = np.arange(2 ** (units - 1))
+    return np.asarray(numbers[:, None] << 1 >> np.arange(units) & 1, dtype=float)
+
+
+def _random_choices(units: int, columns: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Yield (draws in a chunk, units) 0/1, each with even chances."""
+    generator = np.random.default_rng([seed, 1])  # other draws than the bootstrap's
+    step = max(1, statistics.CHUNK_CELLS // max(units, columns))
+    for start in range(0, draws, step):
+        rows = min(step, draws - start)
+        bits = generator.integers(0, 256, (rows, -(-units // 8)), dtype=np.uint8)
+        yield np.unpackbits(bits, axis=1, count=units).astype(float)

@@ -1,1 +1,0 @@
-"""Ways of answering on a CPU that compute the same with less work."""

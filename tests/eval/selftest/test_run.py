@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from tuneproof.eval.cli import main
+from tuneproof.eval.selftest.line import Line, overview, table
+from tuneproof.eval.selftest.run import selftest
+
+
+def line(found: float, **other: object) -> Line:
+    settings = {"promise": "coverage", "case": "x", "n": 32, "bounds": (0.93, 0.97)}
+    return Line(**{**settings, "simulations": 1000, "found": found, **other})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (line(0.95), "ok"),
+        (line(0.92), "near"),  # within three standard errors
+        (line(0.92, warned=0.8), "warned"),
+        (line(0.90), "FAILED"),
+        (line(0.90, warned=0.8), "warned"),
+        (line(0.999), "wide"),
+        (line(0.049, promise="false verdict", bounds=(0.0, 0.05)), "ok"),
+        (line(0.09, promise="false verdict", bounds=(0.0, 0.05), warned=1.0), "FAILED"),
+        (line(0.5, promise="power", bounds=(0.7, 0.9)), "FAILED"),
+    ],
+)
+def test_verdict_of_a_line(made: Line, expected: str) -> None:
+    assert made.verdict == expected
+
+
+def test_promises_are_kept_on_a_small_scale() -> None:
+    lines = list(selftest(100, seed=1, sizes=(32, 100)))
+    failed = [each for each in lines if each.verdict == "FAILED"]
+    assert not failed, table(failed)
+    assert {each.promise for each in lines} == {"false verdict", "coverage", "power"}
+    assert lines == list(selftest(100, seed=1, sizes=(32, 100)))
+
+
+def test_command_exits_1_when_a_line_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found, code in ((0.95, 0), (0.5, 1)):
+        monkeypatch.setattr(
+            "tuneproof.eval.selftest.run.selftest", lambda *_, found=found: [line(found)]
+        )
+        result = CliRunner().invoke(main, ["selftest", "--simulations", "10"])
+        assert result.exit_code == code
+        assert ("FAILED" in result.output) == bool(code)
+
+
+def test_overview_has_the_extremes_of_every_promise_and_size() -> None:
+    lines = [line(0.94), line(0.999), line(0.95, n=100)]
+    head, first, second = overview(lines).splitlines()
+    assert head.split() == ["promise", "n", "lines", "lowest", "highest", "promised", "verdicts"]
+    assert first.split()[:8] == ["coverage", "32", "2", "94.0", "%", "99.9", "%", "93-97"]
+    assert first.endswith("1 ok, 1 wide")
+    assert second.endswith("1 ok")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from tuneproof.inference import label_scores as labels
+from tuneproof.inference.label_scores import label_log_probabilities, trie_of
+
+EOS = 0
+LABELS = {
+    "one token": [[5, EOS], [6, EOS], [7, EOS]],
+    "many tokens": [[5, 8, 9, 11, EOS], [6, 12, EOS], [5, 8, 13, EOS]],
+    "one begins another": [[5, 8, EOS], [5, 8, 9, EOS], [5, EOS]],
+    "without EOS, one token": [[5], [6], [40]],
+}
+PROMPTS = [[3, 4, 9, 20, 21, 22, 23, 24], [17], [30, 31, 32]]
+
+
+def gpt2() -> Any:
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=50, n_positions=64, n_embd=32, n_layer=2, n_head=2)
+    )
+
+
+def llama() -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=50,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+        )
+    )
+
+
+def by_full_forwards(model: Any, prompt: list[int], label: list[int]) -> float:
+    logits = model(input_ids=torch.tensor([prompt + label])).logits[0].log_softmax(-1)
+    places = range(len(prompt) - 1, len(prompt) + len(label) - 1)
+    return sum(float(logits[place, token]) for place, token in zip(places, label, strict=True))
+
+
+@pytest.mark.parametrize("make", [gpt2, llama])
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("logits", [1, labels.LOGITS])
+@torch.no_grad()
+def test_label_scores_equal_separate_full_forwards(
+    make: Any, kind: str, logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "LOGITS", logits)  # one prompt at a time, or all
+    torch.manual_seed(1)
+    model = make().eval()
+    for value in model.parameters():  # far from uniform, so that a wrong position would show
+        value.mul_(4 if value.ndim > 1 else 1)
+    found = label_log_probabilities(model, PROMPTS, trie_of(LABELS[kind]), pad_token_id=EOS)
+    wanted = torch.tensor(
+        [[by_full_forwards(model, prompt, label) for label in LABELS[kind]] for prompt in PROMPTS]
+    )
+    assert wanted.std() > 0.1
+    assert torch.allclose(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_a_trie_shares_beginnings_and_reads_no_last_token() -> None:
+    trie = trie_of([[5, 8, EOS], [5, 9, EOS], [5, EOS]])
+    assert trie.tokens == [5, 8, 9]
+    assert trie.parents == [-1, 0, 0]
+    assert trie.depths() == [1, 2, 2]
+    assert trie.paths == [
+        [(-1, 5), (0, 8), (1, EOS)],
+        [(-1, 5), (0, 9), (2, EOS)],
+        [(-1, 5), (0, EOS)],
+    ]
+    assert trie.sees().tolist() == [[True, False, False], [True, True, False], [True, False, True]]

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tuneproof.kernels import memory as allocator
+
+LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+SIZE = 2**29
+"""Bytes that are asked for and never touched; more than is free between what is in use."""
+
+
+def flags(address: int) -> list[str]:
+    """Return what Linux notes of the memory at an address."""
+    is_there = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, *words = line.split()
+        if not name.endswith(":"):
+            start, stop = (int(each, 16) for each in name.split("-"))
+            is_there = start <= address < stop
+        elif is_there and name == "VmFlags:":
+            return words
+    raise AssertionError(f"nothing at {address:#x}")
+
+
+@pytest.mark.skipif(not LARGE_PAGES.exists(), reason="this system has no large pages")
+def test_what_is_asked_for_next_lies_in_large_pages() -> None:
+    undo = allocator.replace(nn.Identity())
+    if not undo:
+        pytest.skip("no glibc")
+    try:
+        allocator.use_large_pages(SIZE)
+        block = torch.empty(SIZE - 2**20, dtype=torch.uint8)
+        assert "hg" in flags(block.data_ptr() + SIZE // 2)
+        del block
+    finally:
+        for back in undo:
+            back()

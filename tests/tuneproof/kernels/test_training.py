@@ -1,0 +1,210 @@
+"""Every faster way computes what the plain one computes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
+
+from tuneproof.kernels import packing
+from tuneproof.kernels import training as paths
+from tuneproof.tuning.trainer import completion_losses
+
+GPT2_ONLY = ("gelu",)
+IS_LINUX = sys.platform == "linux"
+TOKENS = 150
+"""More than a block of queries."""
+SHARED = 23
+"""That all texts begin with; a few of them are trained on."""
+
+
+def gpt2(dropout: float) -> Any:
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=300, n_positions=256, n_embd=32, n_layer=2, n_head=2, bos_token_id=0,
+            eos_token_id=0, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
+        )
+    )  # fmt: skip
+
+
+def llama(dropout: float) -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=2, attention_dropout=dropout,
+        )
+    )  # fmt: skip
+
+
+def tuned(kind: Callable[[float], Any], dropout: float = 0.0, **lora: Any) -> Any:
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {"r": 4, "init_lora_weights": False, **lora}
+    is_gpt2 = kind is gpt2
+    config = LoraConfig(
+        task_type="CAUSAL_LM", target_modules="all-linear", fan_in_fan_out=is_gpt2, **settings
+    )
+    return get_peft_model(kind(dropout), config).train()
+
+
+def batch() -> dict[str, torch.Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    ids = torch.randint(1, 300, (3, TOKENS), generator=draw)
+    ids[:, :SHARED] = ids[0, :SHARED]
+    mask = torch.ones_like(ids)
+    labels = ids.clone()
+    labels[:, :20] = -100
+    for row, length in enumerate((TOKENS, 131, 40)):
+        mask[row, length:], labels[row, length:] = 0, -100
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def gradients(model: Any, unlikelihood: float = 0.0) -> tuple[float, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    losses, examples = completion_losses(model, batch(), is_short=True, unlikelihood=unlikelihood)
+    loss = losses.mean() + losses[examples == 1].sum() / 100
+    loss.backward()
+    found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return float(loss.detach()), found
+
+
+@pytest.mark.parametrize("kind", [gpt2, llama])
+@pytest.mark.parametrize("unlikelihood", [0.0, 2.0])
+@pytest.mark.parametrize("name", sorted(paths.FAST_PATHS))
+def test_loss_and_gradients_are_the_same(
+    name: str,
+    kind: Callable[[float], Any],
+    unlikelihood: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packing, "LEAST", 50)
+    given = batch()
+    packed = packing.packing(given["input_ids"], given["attention_mask"].sum(1).tolist())
+    assert (packed.shared, packed.parts) == (SHARED, ((0, 1), (2,)))
+    model = tuned(kind)
+    needed = {name, "attention"} if name == "packing" else {name}
+    others = sorted(set(paths.FAST_PATHS) - needed)
+    loss, found = gradients(model, unlikelihood)
+    with paths.fast_paths(model, others) as used:
+        faster_loss, faster = gradients(model, unlikelihood)
+    is_elsewhere = (name in GPT2_ONLY and kind is llama) or (name == "allocator" and not IS_LINUX)
+    if name != "dropout" and not is_elsewhere:
+        assert used.get(name), f"{name} has changed nothing"
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    assert found.keys() == faster.keys() and len(found) > 8
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "lora",
+    [{"bias": "lora_only"}, {"use_rslora": True}, {"use_dora": True}, {"lora_bias": True}],
+    ids=str,
+)
+def test_all_together_and_with_other_kinds_of_lora(lora: dict[str, Any]) -> None:
+    model = tuned(gpt2, **lora)
+    loss, found = gradients(model)
+    with paths.fast_paths(model):
+        faster_loss, faster = gradients(model)
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [gpt2, llama])
+def test_in_bfloat16_the_difference_is_that_of_its_rounding(kind: Callable[[float], Any]) -> None:
+    model = tuned(kind)
+    _, exact = gradients(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, plain = gradients(model)
+        with paths.fast_paths(model):
+            _, faster = gradients(model)
+    for key, wanted in exact.items():
+        scale = wanted.abs().max()
+        error = (plain[key] - wanted).abs().max() / scale
+        assert (faster[key] - wanted).abs().max() / scale < 2 * error + 0.02
+
+
+def test_an_adapter_that_is_switched_off_stays_off() -> None:
+    model = tuned(gpt2)
+    ids = torch.arange(1, 20)[None]
+    with torch.no_grad(), model.disable_adapter():
+        wanted = model(ids).logits
+    with torch.no_grad(), paths.fast_paths(model):
+        on = model(ids).logits
+        with model.disable_adapter():
+            off = model(ids).logits
+    torch.testing.assert_close(off, wanted, atol=1e-5, rtol=1e-5)
+    assert (on - wanted).abs().max() > 1e-3
+
+
+def test_everything_is_taken_back() -> None:
+    model = tuned(gpt2, dropout=0.1)
+    with paths.fast_paths(model) as used:
+        assert set(paths.FAST_PATHS) - set(used) == (set() if IS_LINUX else {"allocator"})
+        assert model.config._attn_implementation != "sdpa"
+    assert model.config._attn_implementation == "sdpa"
+    assert not [name for name, each in model.named_modules() if "forward" in vars(each)]
+    assert not hasattr(model.get_output_embeddings(), "takes_targets")
+    assert not hasattr(model.get_base_model(), "takes_packing")
+    with pytest.raises(RuntimeError, match="stopped"), paths.fast_paths(model):
+        raise RuntimeError("stopped")
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_padding_on_the_left_is_no_silent_fault() -> None:
+    model = tuned(gpt2)
+    mask = torch.tensor([[0, 1, 1]])
+    with paths.fast_paths(model), pytest.raises(RuntimeError, match="padding on the right"):
+        model(input_ids=torch.tensor([[1, 2, 3]]), attention_mask=mask)
+
+
+def test_a_weight_that_changes_is_copied_again() -> None:
+    model = tuned(gpt2)
+    ids = torch.arange(1, 9)[None]
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), paths.fast_paths(model):
+        before = model(ids).logits
+        model.get_base_model().transformer.h[0].mlp.c_fc.base_layer.weight.mul_(3)
+        assert (model(ids).logits - before).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
+def test_encoders_are_the_same_too(kind: str) -> None:
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        kind, vocab_size=300, hidden_size=32, dim=32, num_hidden_layers=2, n_layers=2,
+        num_attention_heads=2, n_heads=2, intermediate_size=48, hidden_dim=48,
+        max_position_embeddings=256, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        dropout=0.0, attention_dropout=0.0, seq_classif_dropout=0.0, pad_token_id=0, num_labels=3,
+    )  # fmt: skip
+    model = AutoModelForSequenceClassification.from_config(config)
+    targets = ["q_lin", "v_lin"] if kind == "distilbert" else ["query", "value"]
+    lora = LoraConfig(task_type="SEQ_CLS", r=4, init_lora_weights=False, target_modules=targets)
+    tuned_model = get_peft_model(model, lora).train()
+    given = {**batch(), "labels": torch.tensor([0, 1, 2])}
+
+    def step() -> tuple[float, dict[str, torch.Tensor]]:
+        tuned_model.zero_grad()
+        loss = tuned_model(**given).loss
+        loss.backward()
+        named = tuned_model.named_parameters()
+        return float(loss.detach()), {n: p.grad.clone() for n, p in named if p.grad is not None}
+
+    loss, found = step()
+    with paths.fast_paths(tuned_model) as used:
+        faster_loss, faster = step()
+    assert {"attention", "linear"} <= set(used)
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneproof.errors import InputError
+from tuneproof.models import load as models
+
+
+@pytest.fixture
+def folder(base_models: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of a minute model that a test may spoil."""
+    return Path(shutil.copytree(base_models["gpt2"], tmp_path / "model"))
+
+
+def test_embedded_folder_and_hub_id_are_found(
+    folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    assert models.location("tiny") == str(models.TINY)
+    assert models.location(str(folder)) == str(folder)
+    assert models.location("org/name") == "org/name"
+    monkeypatch.chdir(tmp_path)
+    assert models.location("model") == str(folder)
+    assert models.lasting_name("model") == str(folder)
+    assert models.lasting_name("tiny") == "tiny"
+    assert models.lasting_name("org/name") == "org/name"
+
+
+@pytest.mark.parametrize("name", ["/nowhere", "./nowhere", "~/nowhere", "a/b/c"])
+def test_paths_that_are_not_there_are_no_hub_ids(name: str) -> None:
+    with pytest.raises(InputError, match=f"no such model folder: {name}"):
+        models.location(name)
+
+
+def test_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no model: config\.json is missing"):
+        models.location(str(tmp_path))
+
+
+def test_pad_becomes_eos(folder: Path) -> None:
+    tokenizer = models.load_tokenizer(str(folder))
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id == 0
+
+
+def test_tokenizer_without_eos_is_refused(folder: Path) -> None:
+    file = folder / "tokenizer_config.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({name: told[name] for name in told if name != "eos_token"}))
+    with pytest.raises(InputError, match="has no EOS token; nothing could teach it to stop"):
+        models.load_tokenizer(str(folder))
+
+
+def test_dtype_of_the_weights(folder: Path) -> None:
+    import torch
+
+    assert models.load_model(str(folder), device="cpu").dtype == torch.float32
+    assert models.load_model(str(folder), dtype="bfloat16", device="cpu").dtype == torch.bfloat16
+    assert models.torch_dtype("auto", "cuda") == torch.bfloat16
+    assert models.torch_dtype("auto", "mps") == torch.float32
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        models.load_model(str(folder), device="cpu")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_weights_that_cannot_be_used_are_one_line(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    assert refused(folder).startswith(f"cannot load the model of '{folder}': ")
+    weights.rename(folder / "pytorch_model.bin")  # a pickle: never read
+    assert "safetensors" in refused(folder)
+    (folder / "config.json").write_text("{")
+    assert refused(folder).startswith(f"cannot load the model of '{folder}': ")
+
+
+def test_weights_of_another_shape_are_refused(folder: Path) -> None:
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "n_embd": 64}))
+    assert refused(folder).startswith(f"cannot load the model of '{folder}': ")
+
+
+def test_missing_weights_are_not_made_up(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    del weights["transformer.h.1.mlp.c_fc.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert "h.1.mlp.c_fc.weight missing" in refused(folder)
+
+
+def test_hash_is_of_the_weights_that_are_loaded(
+    folder: Path, make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    before = models.weights_hash(str(folder))
+    (folder / "adapter_model.safetensors").write_bytes(b"not of the model")
+    (folder / "README.md").write_text("# changed")
+    assert models.weights_hash(str(folder)) == before
+    other = make_model(tmp_path / "other", "gpt2", seed=5)
+    assert models.weights_hash(str(other)) != before
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"holds no model\.safetensors"):
+        models.weights_hash(str(folder))
+
+
+def test_hash_covers_every_shard(folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="50KB")
+    shards = sorted(folder.glob("model-*.safetensors"))
+    assert len(shards) > 1
+    before = models.weights_hash(str(folder))
+    shards[-1].write_bytes(shards[-1].read_bytes()[:-1] + b"x")
+    assert models.weights_hash(str(folder)) != before
+
+
+def test_context_length_is_read_from_the_text_config(folder: Path) -> None:
+    assert models.context_length(models.load_model(str(folder), device="cpu")) == 128
+
+
+def test_tokenizer_with_more_tokens_than_the_model_is_refused(folder: Path) -> None:
+    model, tokenizer = models.load_model(str(folder)), models.load_tokenizer(str(folder))
+    models.check_vocabulary(model, tokenizer)
+    tokenizer.add_tokens(["<new>"])
+    with pytest.raises(InputError, match=r"335 tokens, its model only 334 embeddings"):
+        models.check_vocabulary(model, tokenizer)

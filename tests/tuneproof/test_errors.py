@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from tuneproof.errors import Group, InputError, unknown
+
+
+def run(fault: BaseException, *args: str) -> Result:
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    @click.option("--number", type=int)
+    def work(number: int | None) -> None:
+        raise fault
+
+    return CliRunner().invoke(main, args or ("work",))
+
+
+def test_unknown_name_error_gives_the_nearest_match_and_all_names() -> None:
+    error = unknown("source", "doly", ["finqa", "dolly"])
+    assert str(error) == "unknown source 'doly'. Did you mean 'dolly'? Known: dolly, finqa"
+
+
+def test_unknown_name_error_without_a_near_match_gives_none() -> None:
+    assert str(unknown("run", "x", [])) == "unknown run 'x'. Known: none yet"
+
+
+def test_input_error_is_one_line_with_exit_code_2() -> None:
+    result = run(InputError("first\nsecond"))
+    assert result.exit_code == 2
+    assert result.stderr == "Error: first second\n"
+
+
+def test_usage_error_is_one_line_with_exit_code_2() -> None:
+    result = run(InputError("never"), "work", "--number", "ten")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: Invalid value for '--number': 'ten' is not a valid integer.\n"
+
+
+def test_unusable_path_is_one_line_with_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as caught:
+        (tmp_path / "file" / "folder").mkdir()
+    result = run(caught.value)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {tmp_path / 'file' / 'folder'}: Not a directory\n"
+
+
+@pytest.mark.parametrize("fault", [ValueError("a fault of ours"), OSError("no path")])
+def test_other_errors_keep_their_traceback(fault: Exception) -> None:
+    result = run(fault)
+    assert result.exit_code == 1
+    assert result.exception is fault
+
+
+def test_interruption_aborts_with_exit_code_1() -> None:
+    result = run(KeyboardInterrupt())
+    assert result.exit_code == 1
+    assert "Aborted!" in result.stderr

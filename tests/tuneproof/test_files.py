@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneproof import files
+from tuneproof.errors import InputError
+
+
+def test_atomic_write_leaves_the_old_file_and_no_other_when_the_block_fails(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), files.atomic_write(path) as handle:
+        handle.write("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replacing_puts_all_files_in_place_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    with files.replacing(folder, "a", "b") as temporary:
+        for name in "ab":
+            (temporary / name).write_text(name)
+        assert not (folder / "a").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+
+
+def test_replacing_leaves_the_old_files_when_the_block_fails(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(KeyboardInterrupt), files.replacing(tmp_path, "a") as temporary:
+        (temporary / "a").write_text("new")
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_replacing_leaves_no_new_folder_when_the_block_fails(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), files.replacing(tmp_path / "data", "a"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_read_json_takes_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("[1]", encoding="utf-8-sig")
+    assert files.read_json(path) == [1]
+
+
+def test_read_json_names_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{\n  1\n}")
+    with pytest.raises(InputError, match=r"a\.json:2: not valid JSON"):
+        files.read_json(path)
+
+
+def test_jsonl_line_numbers_count_empty_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('\n{"a": 1}\n\n  \n{"a": 2}\n')
+    assert list(files.read_jsonl(path)) == [(2, {"a": 1}), (5, {"a": 2})]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"a": 1,}', "not valid JSON"),
+        ("[1, 2]", r"a JSON object is needed, found \[1, 2\]"),
+        ("null", "a JSON object is needed, found null"),
+    ],
+)
+def test_bad_jsonl_line_is_named_by_its_number_in_the_file(
+    tmp_path: Path, line: str, fault: str
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"a": 1}}\n\n{line}\n')
+    with pytest.raises(InputError, match=rf"a\.jsonl:3: {fault}"):
+        list(files.read_jsonl(path))
+
+
+def test_jsonl_that_is_no_utf8_is_an_input_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": "\xff"}\n')
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        list(files.read_jsonl(path))
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.lists(st.dictionaries(TEXT, TEXT | st.integers() | st.none())))
+def test_jsonl_reads_back_what_was_written(rows: list[dict[str, Any]]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jsonl"
+        assert files.write_jsonl(path, rows) == len(rows)
+        assert list(files.read_jsonl(path)) == list(enumerate(rows, 1))
+
+
+def test_write_json_is_readable_and_ends_in_a_line_break(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a.json", {"grüße": 1})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert "grüße" in text
+    assert text.endswith("}\n")
+    assert json.loads(text) == {"grüße": 1}
+
+
+def test_missing_file_and_folder_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        files.existing_file(tmp_path / "a")
+    with pytest.raises(InputError, match="is a folder"):
+        files.existing_file(tmp_path)
+
+
+def test_fingerprint_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert files.fingerprint(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DATA = {".j2", ".json", ".yaml", ".safetensors", ".typed"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of the files in a wheel of this checkout."""
+    out = tmp_path_factory.mktemp("wheel")
+    build = f"from setuptools.build_meta import build_wheel; build_wheel({str(out)!r})"
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", build],
+        cwd=_copy(out / "checkout"),
+        capture_output=True,
+        check=True,
+    )
+    (file,) = out.glob("*.whl")
+    return set(zipfile.ZipFile(file).namelist())
+
+
+def _copy(folder: Path) -> Path:
+    """Copy what version control knows, so that the build leaves nothing behind."""
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in names.stdout.splitlines():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink():
+            (folder / name).symlink_to((ROOT / name).readlink())
+        elif (ROOT / name).is_file():
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+def test_wheel_claims_one_name_only(wheel: set[str]) -> None:
+    assert {name.split("/")[0].partition("-")[0] for name in wheel} == {"tuneproof"}
+
+
+def test_wheel_has_every_module_template_recipe_and_the_embedded_model(wheel: set[str]) -> None:
+    stages = [path.name for path in (ROOT / "tuneproof").iterdir() if path.is_symlink()]
+    folders = [ROOT / "tuneproof", *(ROOT / "tuneproof" / name for name in stages)]
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in {".py", *DATA} and "__pycache__" not in path.parts
+    }
+    assert wanted - wheel == set()

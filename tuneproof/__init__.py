@@ -1,0 +1,1 @@
+"""Fine-tune a small language model, and prove whether it helped."""

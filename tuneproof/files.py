@@ -1,0 +1,132 @@
+"""Files that are whole or absent, and JSON whose errors name file and line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import jsonlines
+
+from tuneproof.errors import InputError
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path` and rename it there when the block ends without error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
+            yield handle
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with atomic_write(path) as handle:
+        handle.write(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write one JSON object per line, whole or not at all; return the number of lines."""
+    count = 0
+    with atomic_write(path) as handle, jsonlines.Writer(handle) as writer:
+        for row in rows:
+            writer.write(row)
+            count += 1
+    return count
+
+
+@contextmanager
+def replacing(folder: Path, *names: str) -> Iterator[Path]:
+    """Yield an empty folder for files that replace those of `folder` when the block ends.
+
+    They are renamed in the order given, within a moment; an error before that leaves `folder` as it
+    was. So the last name should be that of the file that vouches for the others.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
+            yield Path(temporary)
+            for name in names:
+                (Path(temporary) / name).replace(folder / name)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # not empty: some of the files are in place
+                folder.rmdir()
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document.
+
+    Raises:
+        InputError: The file is missing or is not JSON; the message names file and line.
+    """
+    try:
+        return json.loads(existing_file(path).read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(line number from 1, object)`` for every line that is not empty.
+
+    Raises:
+        InputError: The file is missing, or a line is not a JSON object; ``file:line`` is named.
+    """
+    number = 0
+    with existing_file(path).open(encoding="utf-8-sig") as handle:
+
+        def lines() -> Iterator[str]:  # the reader skips empty lines without counting them for us
+            nonlocal number
+            for number, line in enumerate(handle, 1):  # noqa: B007 - read outside
+                yield line
+
+        try:
+            for row in jsonlines.Reader(lines()).iter(type=dict, skip_empty=True):
+                yield number, row
+        except jsonlines.InvalidLineError as error:
+            raise InputError(f"{path}:{number}: {_fault(error)}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
+def _fault(error: jsonlines.InvalidLineError) -> str:
+    if isinstance(error.__cause__, json.JSONDecodeError):
+        return f"not valid JSON: {error.__cause__.msg} (column {error.__cause__.colno})"
+    return f"a JSON object is needed, found {str(error.line).strip()[:60]}"
+
+
+def existing_file(path: Path) -> Path:
+    """Return `path`, or raise InputError when it is no file."""
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, a file is needed")
+    raise InputError(f"no such file: {path}")
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

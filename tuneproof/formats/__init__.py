@@ -1,0 +1,1 @@
+"""The documented files that stages hand on: their types, readers and writers."""

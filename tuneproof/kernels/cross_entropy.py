@@ -1,0 +1,112 @@
+"""The frozen output head and its cross-entropy in one go, a few tokens at a time.
+
+The gradient of a token's loss is known as soon as the loss is, up to a factor; so it is sent back
+through the head at once, and no matrix of (tokens, vocabulary) outlives its use.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from tuneproof.kernels.linear import Copy, through
+from tuneproof.kernels.precision import multiplied_in
+from tuneproof.kernels.swap import Undo, swap
+from tuneproof.kernels.unlikelihood import MOST
+
+TOKENS = 128
+"""At a time: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may hold."""
+
+
+def losses(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    used: torch.Tensor | None = None,
+    unlikelihood: float = 0.0,
+) -> torch.Tensor:
+    """Return every token's cross-entropy in nats, in float32, shape (tokens,).
+
+    Args:
+        hidden: Last hidden states, shape (tokens, width).
+        weight: Of the head, frozen, in the dtype of `hidden`, shape (width, vocabulary).
+        targets: Of each token, shape (tokens,).
+        used: Which tokens would be repetitions where, as tuneproof/kernels/unlikelihood.py has it.
+        unlikelihood: Weight of their price, which is added.
+    """
+    found: torch.Tensor = _Losses.apply(hidden, weight, targets, used, unlikelihood)
+    return found
+
+
+class _Losses(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        used: torch.Tensor | None,
+        unlikelihood: float,
+    ) -> torch.Tensor:
+        is_trained = ctx.needs_input_grad[0]
+        found = torch.empty(len(hidden), dtype=torch.float32)
+        back = torch.empty_like(hidden) if is_trained else None
+        for start in range(0, len(hidden), TOKENS):
+            part = slice(start, start + TOKENS)
+            wanted = targets[part, None]
+            logs = F.log_softmax((hidden[part] @ weight).float(), -1)
+            found[part] = -logs.gather(1, wanted)[:, 0]
+            chances = logs.exp_()
+            if used is not None:
+                found[part] += unlikelihood * _price(chances, targets, used[part], unlikelihood)
+            if back is not None:
+                chances.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=chances.dtype))
+                torch.mm(chances.to(hidden.dtype), weight.T, out=back[part])
+        if back is not None:
+            ctx.save_for_backward(back)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (back,) = ctx.saved_tensors
+        return (back * gradient[:, None]).to(back.dtype), None, None, None, None
+
+
+def _price(
+    chances: torch.Tensor, targets: torch.Tensor, used: torch.Tensor, weight: float
+) -> torch.Tensor:
+    """Return the price of repetitions, and turn chances into the gradient with the price in it.
+
+    Of -log(1 - p) by its logit that is p; by another, -p times that one's chance, over 1 - p.
+    """
+    places = used.any(0).nonzero()[:, 0]  # of few examples: the rest costs nothing
+    tokens = targets[places].expand(len(chances), -1)
+    found = chances.gather(1, tokens) * used[:, places]
+    odds = weight * (found / (1 - found)).where(found < MOST, 0)
+    chances *= 1 - odds.sum(1, keepdim=True)
+    chances.scatter_add_(1, tokens, odds)
+    return -torch.log1p(-found.clamp(max=MOST)).sum(1)
+
+
+def replace(model: nn.Module) -> list[Undo]:
+    """Let a frozen head without a bias give losses for `targets`; return what takes that back."""
+    head: Any = getattr(model, "get_output_embeddings", lambda: None)()
+    if type(head) is not nn.Linear or head.bias is not None or head.weight.requires_grad:
+        return []
+    copy = Copy(head)
+
+    def forward(
+        hidden: torch.Tensor, targets: torch.Tensor | None = None, *repeated: Any
+    ) -> torch.Tensor:
+        if targets is None:
+            return through(hidden, copy, None)
+        dtype = multiplied_in(hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return losses(hidden.to(dtype), copy(dtype), targets, *repeated)
+
+    head.takes_targets = True
+    return [swap(head, forward), partial(delattr, head, "takes_targets")]

@@ -1,0 +1,152 @@
+"""Attention that leaves padding out: of prompts in one row, and of single tokens after a cache.
+
+A prompt row holds the prompts one behind the other; each attends to itself. A single token attends
+to a cache in which every row ends at the same place; where a row begins is told for rows that stand
+side by side and begin near each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from tuneproof.kernels.swap import Undo
+
+MODELS = ("gpt2", "llama", "qwen2")
+"""Their attention is causal and nothing else, unless a window is set."""
+NAME = "tuneproof_answering"
+"""Under which transformers finds this way; there is no mask function of that name: no mask."""
+GAP = 16
+"""Rows are taken together where no beginning is further from another, in tokens: the cache clears
+so much before each row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Rows side by side, and what of the cache they see."""
+
+    rows: slice
+    start: int
+    """No row sees what is in the cache before."""
+    hidden: torch.Tensor | None
+    """What of the next tokens a row does not see, of shape (rows, 1, 1, tokens); None: nothing."""
+
+
+def fits(model: Any) -> bool:
+    """Return whether a model attends as is done here."""
+    return model.device.type == "cpu" and is_causal_only(model.config)
+
+
+def is_causal_only(config: Any) -> bool:
+    """Return whether torch attends for a decoder, causally and without a window."""
+    windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    return config._attn_implementation == "sdpa" and config.model_type in MODELS and not windows
+
+
+def replace(model: Any) -> list[Undo]:
+    """Let a model that fits attend this way; return what takes it back."""
+    before = model.config._attn_implementation
+    AttentionInterface.register(NAME, _attend)
+    model.config._attn_implementation = NAME
+
+    def undo() -> None:
+        model.config._attn_implementation = before
+
+    return [undo]
+
+
+def spans(starts: Sequence[int], held: int) -> list[Span]:
+    """Return what rows see of a cache that holds so many tokens.
+
+    Args:
+        starts: Where each row begins; the nearer those of neighbours are, the better.
+        held: Tokens in the cache.
+    """
+    groups: list[list[int]] = []
+    low = high = 0
+    for start in starts:
+        low, high = min(low, start), max(high, start)
+        if not groups or high - low > GAP:
+            groups.append([])
+            low = high = start
+        groups[-1].append(start)
+    found, first = [], 0
+    for group in groups:
+        begin, rows, hidden = min(group), slice(first, first + len(group)), None
+        if max(group) > begin:
+            hidden = torch.arange(begin, max(group)) < torch.tensor(group)[:, None, None, None]
+        found.append(Span(rows=rows, start=begin, hidden=hidden))
+        first += len(group)
+    return found
+
+
+def _attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    *,
+    lengths: Sequence[int] | None = None,
+    seen: Sequence[Span] = (),
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend as transformers asks: (rows, heads, tokens, width) in, (rows, tokens, ...) out.
+
+    Args:
+        module: Of the model; says how many heads share a key.
+        query: Of one row of prompts, or of one new token in each row.
+        key: Of the same row, or of all tokens in the cache.
+        value: Likewise.
+        attention_mask: None.
+        scaling: The scores' factor.
+        lengths: Of the prompts in the row; None for new tokens.
+        seen: What each row sees of the cache, for new tokens.
+    """
+    if lengths is None:
+        return _of_last(query, key, value, seen, scaling).transpose(1, 2), None
+    out = torch.empty_like(query)
+    is_grouped, start = getattr(module, "num_key_value_groups", 1) > 1, 0
+    for length in lengths:
+        part = (slice(None), slice(None), slice(start, start + length))
+        out[part] = scaled_dot_product_attention(
+            query[part], key[part], value[part],
+            is_causal=True, scale=scaling, enable_gqa=is_grouped,
+        )  # fmt: skip
+        start += length
+    return out.transpose(1, 2), None
+
+
+def _of_last(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    seen: Sequence[Span],
+    scaling: float | None,
+) -> torch.Tensor:
+    """Return what one query of each row and head finds; torch's own kernel is made for many."""
+    rows, heads, _, width = query.shape
+    shared = key.shape[1]
+    scaled = query * (width**-0.5 if scaling is None else scaling)
+    sizes = [shared * (span.rows.stop - span.rows.start) for span in seen]
+    parts = (
+        scaled.reshape(rows * shared, -1, width).split(sizes),
+        key.flatten(0, 1).split(sizes),
+        value.flatten(0, 1).split(sizes),
+    )
+    found = []
+    for span, asked, keys, values in zip(seen, *parts, strict=True):
+        scores = torch.bmm(keys[:, span.start :], asked.transpose(1, 2)).transpose(1, 2)
+        if span.hidden is not None:
+            near = scores[..., : span.hidden.shape[-1]].unflatten(0, (-1, shared))
+            near.masked_fill_(span.hidden, -torch.inf)
+        chances = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
+        found.append(torch.bmm(chances, values[:, span.start :]))
+    return torch.cat(found).view(rows, heads, 1, width)

@@ -1,0 +1,153 @@
+"""Frozen linear layers and LoRA on them, with every matrix cast once and no pass for nothing.
+
+Under autocast a frozen weight is cast to bfloat16 in every forward pass; here the copy is kept
+while the training lasts. PEFT's LoRA casts its input to float32 (autocast casts it back), scales
+a whole output and adds it to another; here the products accumulate in place, and one input is
+kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from peft.tuners.lora import Linear as LoraLinear
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from tuneproof.kernels.precision import multiplied_in
+from tuneproof.kernels.swap import Undo, swap
+
+
+class _Product(torch.autograd.Function):  # type: ignore[misc]
+    """x W + b, and with an adapter also s (x A^T) B^T, over rows x; W is frozen."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        down: torch.Tensor | None,
+        up: torch.Tensor | None,
+        scaling: float,
+    ) -> torch.Tensor:
+        out = rows @ weight if bias is None else torch.addmm(bias, rows, weight)
+        ctx.scaling, inner = scaling, None
+        if down is not None and up is not None:
+            inner = rows @ down.T
+            out.addmm_(inner, up.T, alpha=scaling)
+        ctx.save_for_backward(rows if down is not None else None, weight, down, up, inner)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        rows, weight, down, up, inner = ctx.saved_tensors
+        for_rows = gradient @ weight.T if ctx.needs_input_grad[0] else None
+        for_bias = gradient.sum(0) if ctx.needs_input_grad[2] else None
+        if down is None:
+            return for_rows, None, for_bias, None, None, None
+        narrow = (gradient @ up).mul_(ctx.scaling)
+        if for_rows is not None:
+            for_rows.addmm_(narrow, down)
+        for_up = (gradient.T @ inner).mul_(ctx.scaling)
+        return for_rows, None, for_bias, narrow.T @ rows, for_up, None
+
+
+class Copy:
+    """A frozen weight as a matrix (in, out) in the dtype that is multiplied in."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        """Take a layer; nothing is copied before it is asked for."""
+        self._layer = layer
+        self._cast: torch.Tensor | None = None
+        self._of: tuple[int, int] | None = None
+
+    def __call__(self, dtype: torch.dtype) -> torch.Tensor:
+        """Return the matrix; it is copied once, and again if the weight has changed."""
+        weight = self._layer.weight
+        matrix = weight if isinstance(self._layer, Conv1D) else weight.T
+        if weight.dtype == dtype:
+            return matrix.detach()
+        of = (weight.data_ptr(), weight._version)
+        if self._cast is None or self._of != of or self._cast.dtype != dtype:
+            self._cast, self._of = matrix.detach().to(dtype), of
+        return self._cast
+
+
+def replace(model: nn.Module) -> list[Undo]:
+    """Replace every frozen linear layer, and plain LoRA on such; return what takes each back."""
+    undo, inner = [], set()
+    for module in model.modules():
+        if "forward" in vars(module):  # another way has it already
+            continue
+        if type(module) is LoraLinear and _is_frozen(module.base_layer):
+            inner.add(id(module.base_layer))
+            undo.append(swap(module, _lora_forward(module)))
+        elif id(module) not in inner and _is_frozen(module):
+            undo.append(swap(module, _frozen_forward(module)))
+    return undo
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    return type(module) in (nn.Linear, Conv1D) and not module.weight.requires_grad
+
+
+def _frozen_forward(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    copy = Copy(layer)
+
+    def forward(values: torch.Tensor) -> torch.Tensor:
+        return through(values, copy, layer.bias)
+
+    return forward
+
+
+def _lora_forward(module: Any) -> Callable[..., torch.Tensor]:
+    plain, base, copy = module.forward, module.base_layer, Copy(module.base_layer)
+
+    def forward(values: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        active = [name for name in module.active_adapters if name in module.lora_A]
+        is_plain = len(active) == 1 and not (args or kwargs or module.lora_variant)
+        if not is_plain or module.disable_adapters or module.merged:
+            out: torch.Tensor = plain(values, *args, **kwargs)
+            return out
+        (name,) = active
+        down, up, scaling = module.lora_A[name], module.lora_B[name], module.scaling[name]
+        if down.bias is not None or up.bias is not None:
+            out = plain(values)
+            return out
+        chance = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
+        if not chance:
+            return through(values, copy, base.bias, down.weight, up.weight, scaling)
+        dropped = module.lora_dropout[name](values.to(multiplied_in(values)))
+        beside = up(down(dropped)) * scaling
+        return through(values, copy, base.bias) + beside
+
+    return forward
+
+
+def through(
+    values: torch.Tensor,
+    copy: Copy,
+    bias: torch.Tensor | None,
+    down: torch.Tensor | None = None,
+    up: torch.Tensor | None = None,
+    scaling: float = 1.0,
+) -> torch.Tensor:
+    """Return a frozen layer's output, with an adapter's where there is one.
+
+    Args:
+        values: Shape (..., in).
+        copy: Of the layer's weight.
+        bias: Of the layer.
+        down: Of the adapter, shape (rank, in).
+        up: Of the adapter, shape (out, rank).
+        scaling: Of the adapter's output.
+    """
+    dtype = multiplied_in(values)
+    rows = values.to(dtype).reshape(-1, values.shape[-1])
+    given = [None if each is None else each.to(dtype) for each in (bias, down, up)]
+    with torch.autocast(values.device.type, enabled=False):
+        out: torch.Tensor = _Product.apply(rows, copy(dtype), *given, scaling)
+    return out.view(*values.shape[:-1], -1)

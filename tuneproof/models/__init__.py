@@ -1,0 +1,1 @@
+"""Loading models, adapters and heads; what tuning and inference both stand on."""

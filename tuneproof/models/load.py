@@ -1,0 +1,287 @@
+"""Finding and loading base models: the embedded one, a local folder, or the Hub.
+
+Weights are read from safetensors only and no code from a model's repository is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tuneproof.errors import InputError
+from tuneproof.files import fingerprint, read_json
+from tuneproof.models.four_bit import FourBit, check_whole, head_patterns, loading, settle
+
+if TYPE_CHECKING:
+    import torch
+
+TINY = (Path(__file__).parents[1] / "tiny").resolve()
+
+ENCODER_HINT = ". An encoder (BERT, DistilBERT, ...) is tuned with --objective classify"
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def location(model: str) -> str:
+    """Return what transformers is to load: a folder's path or a Hub id.
+
+    Raises:
+        InputError: The model looks like a path, and there is no model in it.
+    """
+    if model == "tiny":
+        return str(TINY)
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise InputError(f"{path} holds no model: config.json is missing")
+        return str(path.resolve())
+    if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or path.is_file():
+        raise InputError(f"no such model folder: {model}")
+    return model
+
+
+def lasting_name(model: str) -> str:
+    """Return the model's name as it is valid from any folder: what a run records."""
+    place = location(model)
+    return model if model == "tiny" else place
+
+
+def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
+    """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
+
+    Args:
+        model: ``tiny``, a folder, or a Hub id.
+        needs_eos: Whether answers are generated, so that EOS must be there to end them.
+    """
+    from transformers import AutoTokenizer
+
+    with _one_clear_error(model, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(location(model), trust_remote_code=False)
+    if tokenizer.eos_token_id is None and needs_eos:
+        raise InputError(
+            f"the tokenizer of {model!r} has no EOS token; nothing could teach it to stop"
+            f"{ENCODER_HINT}"
+        )
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token_id is None:
+            raise InputError(f"the tokenizer of {model!r} has neither a padding nor an EOS token")
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(
+    model: str,
+    *,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    four_bit: FourBit | None = None,
+) -> Any:
+    """Return a causal language model on a device, ready for training or generation.
+
+    Args:
+        model: ``tiny``, a folder, or a Hub id.
+        dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+        device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+        four_bit: How linear layers are held in 4 bits; None leaves them whole.
+    """
+    from transformers import AutoModelForCausalLM
+
+    device = device or best_device()
+    with _one_clear_error(model, "model"):
+        loaded, found = AutoModelForCausalLM.from_pretrained(
+            location(model),
+            dtype=torch_dtype(dtype, device),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **loading(four_bit, device),
+        )
+    settle(loaded)
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        listed = ", ".join(sorted(found["missing_keys"])[:3])
+        raise InputError(
+            f"the weights of {model!r} are not those of a causal language model: {listed} missing"
+            f"{ENCODER_HINT}"
+        )
+    if _sees_ahead(loaded):  # an encoder with the head of its masked language modelling
+        raise InputError(
+            f"{model!r} is no causal language model: it sees the tokens it is to predict"
+            f"{ENCODER_HINT}"
+        )
+    return loaded if four_bit else loaded.to(device)
+
+
+def _sees_ahead(model: Any) -> bool:
+    """Return whether what a model says of a token depends on the next one."""
+    import torch
+
+    if getattr(model.config, "is_decoder", None) is not False:  # only encoders can be both
+        return False
+    with torch.inference_mode():
+        one, other = (model(input_ids=torch.tensor([[5, ahead]])).logits[0, 0] for ahead in (6, 7))
+    return not torch.allclose(one, other, atol=1e-3)
+
+
+def load_classifier(
+    model: str,
+    labels: Sequence[str],
+    *,
+    pad_token_id: int,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    four_bit: FourBit | None = None,
+) -> tuple[Any, list[str]]:
+    """Return a model with a classification head on a device, and the names of its head's modules.
+
+    A head that the base does not have yet begins with random weights from torch's global state. It
+    is in float32 whatever the dtype of the rest, since it is trained.
+
+    Args:
+        model: ``tiny``, a folder, or a Hub id, of any architecture that transformers classifies by.
+        labels: The label set; logits are in its order.
+        pad_token_id: What texts are filled up with; decoders look for the last token before it.
+        dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+        device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+        four_bit: How the linear layers below the head are held in 4 bits; None leaves them whole.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    from tuneproof.models.head import in_float32, new_modules
+
+    device = device or best_device()
+    with _one_clear_error(model, "model"), _unreported():
+        whole = head_patterns(location(model), labels) if four_bit else None
+        loaded, found = AutoModelForSequenceClassification.from_pretrained(
+            location(model),
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
+            problem_type="single_label_classification",
+            ignore_mismatched_sizes=True,  # a head for other labels; the rest is checked below
+            dtype=torch_dtype(dtype, device),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **loading(four_bit, device, whole),
+        )
+    for config in (loaded.config, loaded.config.get_text_config()):
+        config.pad_token_id = pad_token_id
+        config.use_cache = False
+    new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
+    head = new_modules(loaded, new, where=model)
+    check_whole(loaded, head, where=model)
+    settle(loaded)
+    in_float32(loaded, head)
+    return loaded if four_bit else loaded.to(device), head
+
+
+def check_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Raise InputError when the tokenizer has tokens that the model has no embedding for."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise InputError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has {len(tokenizer):,} tokens, "
+            f"its model only {rows:,} embeddings"
+        )
+
+
+def best_device() -> str:
+    """Return ``cuda``, ``mps`` or ``cpu``, the first that this machine has."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def torch_dtype(dtype: Dtype, device: str) -> torch.dtype:
+    """Return torch's dtype for a name; ``auto`` depends on the device."""
+    import torch
+
+    if dtype == "auto":
+        return torch.bfloat16 if device == "cuda" else torch.float32
+    value: torch.dtype = getattr(torch, dtype)
+    return value
+
+
+def context_length(model: Any) -> int | None:
+    """Return how many tokens the model can read at once, or None where it has no such limit."""
+    value = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return int(value) if value else None
+
+
+def width(model: Any) -> int:
+    """Return the size of the model's hidden states."""
+    return int(model.config.get_text_config().hidden_size)
+
+
+def weights_hash(model: str) -> str:
+    """Return one SHA-256 over the model's weight files, whatever dtype they are loaded in."""
+    digest = hashlib.sha256()
+    for file in _weight_files(location(model)):
+        digest.update(f"{file.name} {fingerprint(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _weight_files(place: str) -> list[Path]:
+    """Return the files that transformers reads the weights from, and no others beside them."""
+    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+
+    folder = Path(place)
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        folder = Path(
+            snapshot_download(
+                place,
+                allow_patterns=["*.safetensors", SAFE_WEIGHTS_INDEX_NAME],
+                local_files_only=True,
+            )
+        )
+    if (folder / SAFE_WEIGHTS_NAME).is_file():
+        return [folder / SAFE_WEIGHTS_NAME]
+    if not (folder / SAFE_WEIGHTS_INDEX_NAME).is_file():
+        raise InputError(f"{place} holds no {SAFE_WEIGHTS_NAME}")
+    shards = read_json(folder / SAFE_WEIGHTS_INDEX_NAME)["weight_map"].values()
+    return [folder / name for name in sorted(set(shards))]
+
+
+@contextmanager
+def _unreported() -> Iterator[None]:
+    """Keep transformers from saying, many lines long, that the head is new and nothing sharded."""
+    names = ("modeling_utils", "distributed.tensor_parallel")
+    loggers = [logging.getLogger(f"transformers.{name}") for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _one_clear_error(model: str, what: str) -> Iterator[None]:
+    """Turn the loaders' many errors into one line that says what to type instead."""
+    from tuneproof.quiet import quiet_libraries
+
+    quiet_libraries()
+    from safetensors import SafetensorError
+
+    from tuneproof.hub import hub_or_cache
+
+    place = location(model)
+    try:
+        with nullcontext() if Path(place).is_dir() else hub_or_cache():
+            yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+        hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
+        if "AutoModelForCausalLM" in reason:
+            hint = ENCODER_HINT
+        raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

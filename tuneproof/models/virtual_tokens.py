@@ -1,0 +1,88 @@
+"""Models that read trained virtual tokens before every text: prompt tuning and prefix tuning.
+
+PEFT's own way of generating with them drops the positions of a left-padded batch. Here the virtual
+tokens stand in the cache before the first token is read, so that they are asked as any model is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuneproof.errors import InputError
+
+
+class VirtualTokens:
+    """A PEFT model with virtual tokens, to be called like the model below it."""
+
+    def __init__(self, adapted: Any) -> None:
+        """Take PEFT's model; it must be in eval mode."""
+        self._adapted = adapted
+        self._core = adapted.get_base_model()
+        self.virtual_tokens = int(adapted.active_peft_config.num_virtual_tokens)
+        """How many tokens of the model's context are taken."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the model below has, its config and device for instance."""
+        return getattr(self._core, name)
+
+    def get_base_model(self) -> Any:
+        """Return the model below."""
+        return self._core
+
+    def generate(self, **_: Any) -> Any:
+        """Refuse: transformers' own loop would leave the virtual tokens out."""
+        raise InputError(
+            f"{type(self._core).__name__} does not keep all keys and values; it cannot be asked "
+            "with virtual tokens before the text"
+        )
+
+    def __call__(
+        self,
+        *,
+        input_ids: Any,
+        attention_mask: Any = None,
+        position_ids: Any = None,
+        past_key_values: Any = None,
+        **given: Any,
+    ) -> Any:
+        """Return what the model says, as if the virtual tokens stood before every row.
+
+        Args:
+            input_ids: Tokens, padded on the left, shape (rows, tokens).
+            attention_mask: 0 on padding, shape (rows, tokens read so far and now); or what is
+                added to the attention scores, shape (rows, 1, tokens, tokens read). None where
+                nothing is padded and nothing has been read.
+            position_ids: Places without the virtual tokens, shape (rows, tokens); needed where
+                something is padded or has been read.
+            past_key_values: A cache; where nothing has been read yet, the virtual tokens go first.
+            given: Further arguments of the model.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        if position_ids is None:
+            position_ids = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
+        cache = DynamicCache() if past_key_values is None else past_key_values
+        if cache.get_seq_length() == 0:
+            cache.layers = self._read(len(input_ids)).layers
+        if attention_mask.dim() == 2:
+            seen = attention_mask.new_ones(len(attention_mask), self.virtual_tokens)
+        else:
+            seen = attention_mask.new_zeros(*attention_mask.shape[:-1], self.virtual_tokens)
+        return self._core(
+            input_ids=input_ids,
+            attention_mask=torch.cat([seen, attention_mask], -1),
+            position_ids=position_ids + self.virtual_tokens,
+            past_key_values=cache,
+            **given,
+        )
+
+    def _read(self, rows: int) -> Any:
+        """Return the cache of a model that has read the virtual tokens, for so many rows."""
+        prompt = self._adapted.get_prompt(batch_size=rows)
+        if hasattr(prompt, "layers"):  # keys and values: a cache already
+            return prompt
+        embeddings = prompt.to(self._core.get_input_embeddings().weight.dtype)
+        return self._core(inputs_embeds=embeddings, use_cache=True).past_key_values

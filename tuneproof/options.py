@@ -1,0 +1,212 @@
+"""Command options made from a settings dataclass: one truth for names, defaults and help."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tuneproof.errors import InputError, unknown
+from tuneproof.files import existing_file
+
+Config = TypeVar("Config")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+KINDS = {
+    bool: "true or false",
+    float: "a number",
+    int: "a whole number",
+    Path: "a path",
+    str: "text (in quotes where it looks like something else)",
+}
+"""What the types are called when a value is not of them."""
+
+
+def options_from(config: type[Any]) -> Callable[[Command], Command]:
+    """Decorate a command with one option per field of the settings dataclass.
+
+    The option is the field's name with dashes, its help the line of text under the field, its
+    default the field's. An option that is not typed arrives as None, so that a YAML file can
+    stand between the defaults and the command line (see `resolve`).
+    """
+    docs = field_docs(config)
+    hints = typing.get_type_hints(config)
+
+    def decorate(command: Command) -> Command:
+        for field in reversed(dataclasses.fields(config)):
+            default = _shown_default(field)
+            text = docs.get(field.name, "") + (f"  [default: {default}]" if default else "")
+            settings = _option_type(hints[field.name])
+            names = _names(field)
+            if settings.pop("flag", False):
+                names[0] += f"/--no-{names[0].removeprefix('--')}"
+            command = click.option(*names, field.name, default=None, help=text, **settings)(command)
+        return command
+
+    return decorate
+
+
+def resolve(
+    config: type[Config], typed: Mapping[str, Any], yaml_file: Path | None = None
+) -> Config:
+    """Build the settings: the class's defaults, under the YAML file, under what was typed.
+
+    Raises:
+        InputError: An unknown key in the file, a value of the wrong type, or one the class rejects.
+    """
+    values = {} if yaml_file is None else field_values(config, read_yaml(yaml_file), str(yaml_file))
+    values |= {name: value for name, value in typed.items() if value is not None and value != ()}
+    return _made(config, values)
+
+
+def from_mapping(config: type[Config], mapping: Mapping[str, Any], where: str) -> Config:
+    """Build the settings from what a YAML mapping holds; errors begin with `where`.
+
+    Raises:
+        InputError: An unknown key, a value of the wrong type, or one the class rejects.
+    """
+    return _made(config, field_values(config, mapping, where))
+
+
+def field_values(config: type[Any], mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a mapping's values by field name, of the fields' types; errors begin with `where`.
+
+    Raises:
+        InputError: An unknown key, or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(config)
+    values = {}
+    for key, value in mapping.items():
+        name = field_name(config, key, where)
+        values[name] = checked(f"{where}: {name}", value, hints[name])
+    return values
+
+
+def field_name(config: type[Any], key: str, where: str) -> str:
+    """Return the field that a key means, whichever of its names it is.
+
+    Raises:
+        InputError: There is no such field; the message begins with `where`.
+    """
+    fields = dataclasses.fields(config)
+    names = {_plain(name): field.name for field in fields for name in _names(field)}
+    if _plain(key) not in names:
+        raise InputError(f"{where}: {unknown('setting', key, names)}")
+    return names[_plain(key)]
+
+
+def _made(config: type[Config], values: Mapping[str, Any]) -> Config:
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        if field.name not in values and _is_required(field):
+            raise InputError(f"--{field.name.replace('_', '-')} is needed")
+    try:
+        return config(**values)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping; InputError names file and line otherwise."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(existing_file(path).read_text(encoding="utf-8-sig"))
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path}{line}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML text: {str(error).splitlines()[0]}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: a mapping (key: value) is needed, found {value!r}")
+    return {str(key): item for key, item in value.items()}
+
+
+def field_docs(config: type[Any]) -> dict[str, str]:
+    """Return the text standing under each field of a dataclass and its parents, by field name."""
+    docs: dict[str, str] = {}
+    for part in filter(dataclasses.is_dataclass, reversed(config.__mro__)):
+        body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, after in zip(body.body, body.body[1:], strict=False):
+            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+                text = str(after.value.value)  # type: ignore[attr-defined]
+                docs[field.target.id] = " ".join(text.split())
+    return docs
+
+
+def without_none(hint: Any) -> Any:
+    """Return a field's type without the None that stands for "not set"."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return hint
+
+
+def checked(where: str, value: Any, hint: Any) -> Any:
+    """Return a YAML value as a field's type; InputError, which begins with `where`, otherwise."""
+    if value is None and without_none(hint) is not hint:
+        return None
+    plain = without_none(hint)
+    origin = typing.get_origin(plain)
+    if origin is tuple:
+        items = value if isinstance(value, list) else [value]
+        return tuple(checked(where, item, typing.get_args(plain)[0]) for item in items)
+    if origin is typing.Literal:
+        if value not in typing.get_args(plain):
+            known = map(str, typing.get_args(plain))
+            raise InputError(f"{where}: {unknown('value', str(value), known)}")
+        return value
+    if plain is float and isinstance(value, int | str) and not isinstance(value, bool):
+        with suppress(ValueError):
+            return float(value)  # YAML reads 5e-4 as text
+    if plain is Path and isinstance(value, str):
+        return Path(value)
+    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
+        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {value!r}")
+    return value
+
+
+def _names(field: dataclasses.Field[Any]) -> list[str]:
+    """Return the option's name and its aliases (``field(metadata={"aliases": ("--other",)})``)."""
+    return [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_")
+
+
+def _shown_default(field: dataclasses.Field[Any]) -> str:
+    value = None if field.default is dataclasses.MISSING else field.default
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _option_type(hint: Any) -> dict[str, Any]:
+    """Return click's settings for a field's type; a tuple becomes a repeatable option."""
+    plain = without_none(hint)
+    origin = typing.get_origin(plain)
+    if origin is typing.Literal:
+        return {"type": click.Choice(typing.get_args(plain))}
+    if origin is tuple:
+        return {"multiple": True, "type": typing.get_args(plain)[0]}
+    if plain is Path:
+        return {"type": click.Path(path_type=Path)}
+    if plain is bool:
+        return {"flag": True}
+    return {"type": plain}
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING

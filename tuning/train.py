@@ -1,0 +1,155 @@
+"""Running the trainer: from the last whole checkpoint to a complete run folder."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tuneproof.errors import InputError
+from tuneproof.files import read_json
+from tuneproof.kernels.training import fast_paths
+from tuneproof.tuning import checks, runs
+from tuneproof.tuning.budget import budget_of
+from tuneproof.tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
+from tuneproof.tuning.card import write_card
+from tuneproof.tuning.job import Job, Judge, Say
+from tuneproof.tuning.limit import matrix_rate, speed, speed_line
+from tuneproof.tuning.meter import Meter, Spent
+from tuneproof.tuning.methods import METHODS
+from tuneproof.tuning.peak import gpu_peak, peak_bytes
+from tuneproof.tuning.plot import plot_loss
+from tuneproof.tuning.pruning import Pruning
+
+
+def train(
+    job: Job, folder: Path, facts: dict[str, Any], say: Say, judge: Judge | None = None
+) -> runs.Run:
+    """Train, and leave the weights, run.json, the plot and the card.
+
+    Args:
+        job: The trainer, ready to start, and what completes its work.
+        folder: The run's folder; checkpoints in it are gone on from.
+        facts: What run.json says; `state` and `result` are filled in here.
+        say: Receives one line of text at a time.
+        judge: May give the training up after an evaluation.
+
+    Raises:
+        InputError: What came out of the training is not what it should be.
+        KeyboardInterrupt: Ctrl-C came; there is a checkpoint to go on from.
+    """
+    trainer = job.trainer
+    last = last_checkpoint(folder / "checkpoints")
+    if last is not None:
+        say(f"going on from {last.name}")
+    example = trainer.train_dataset[0]["input_ids"]
+    before = checks.look(trainer.model, example)
+    meter, stop = Meter(trainer, last), StopOnInterrupt(say)
+    budget = budget_of(facts["config"], meter)
+    share = None if budget is None else lambda: budget.share
+    progress = Progress(folder / "metrics.jsonl", say, share, lambda: meter.logged)
+    pruning = Pruning(judge)
+    more = [*METHODS[facts["config"]["method"]].callbacks(), *([] if budget is None else [budget])]
+    for callback in (meter, progress, stop, TimedCheckpoints(), *more, pruning):
+        trainer.add_callback(callback)
+    try:
+        with stop, fast_paths(trainer.model, facts["config"]["no_fast_path"]) as used:
+            facts["fast_paths"] = used
+            trainer.train(resume_from_checkpoint=last and str(last))
+    except BaseException as error:
+        facts["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        runs.write(folder, facts)
+        raise
+    facts["state"] = "interrupted" if stop.has_stopped else "finished"
+    facts["result"] = _result(trainer.state, facts, progress.seconds, meter.spent)
+    if stop.has_stopped:
+        runs.write(folder, facts)
+        raise KeyboardInterrupt
+    if pruning.has_pruned:
+        runs.write(folder, facts | {"state": "pruned"})
+        return runs.open_run(folder)
+    is_bf16 = bool(trainer.args.bf16)
+    rate = matrix_rate(trainer.args.device.type, is_bf16=is_bf16)
+    facts["speed"] = speed(facts["result"], rate)
+    say(speed_line(facts["speed"], is_bf16=is_bf16))
+    facts["ended_by"] = "budget" if budget is not None and budget.is_spent else "steps"
+    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
+    try:
+        facts["warnings"] = checks.faults(trainer.model, example, before, losses)
+        _complete(job, runs.Run(folder=folder, facts=facts), say)
+    except InputError:
+        runs.write(folder, facts | {"state": "failed"})
+        raise
+    return runs.open_run(folder)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint that is whole, and remove those that a crash cut off.
+
+    The trainer writes trainer_state.json last.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    while found:
+        newest = found.pop()
+        try:
+            read_json(newest / "trainer_state.json")
+        except InputError:
+            shutil.rmtree(newest)
+        else:
+            return newest
+    return None
+
+
+def _complete(job: Job, run: runs.Run, say: Say) -> None:
+    """Write what a finished run has; run.json, which says that it is finished, comes last."""
+    METHODS[run.facts["config"]["method"]].save(job.trainer.model, run.saved)
+    (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
+    job.trainer.processing_class.save_pretrained(str(run.saved))
+    for warning in run.facts["warnings"]:
+        say(f"WARNING: {warning}")
+    found = job.finish(run.saved, say)
+    warnings = [*run.facts["warnings"], *found.get("warnings", [])]
+    run.facts.update(found | {"warnings": warnings})
+    plot_loss(run.folder / "metrics.jsonl", run.folder / "loss.png")
+    write_card(run)
+    runs.write(run.folder, run.facts)
+
+
+def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> dict[str, Any]:
+    """Return what the training came to."""
+    losses = [log["loss"] for log in state.log_history if "loss" in log]
+    tenth = math.ceil(len(losses) / 10)
+    accuracy = _at_best(state, "eval_accuracy")
+    earlier = (facts.get("result") or {}).get("peak_memory_bytes", 0)
+    return {
+        "steps": state.global_step,
+        "epochs": round(state.epoch or 0.0, 4),
+        "examples_seen": round(facts["data"]["train"]["examples"] * (state.epoch or 0.0)),
+        "tokens_seen": int(state.num_input_tokens_seen),
+        "positions_seen": spent.positions,
+        "flops": spent.flops,
+        "head_flops": spent.head_flops,
+        "train_seconds": round(spent.seconds, 2),
+        "cpu_seconds": round(spent.cpu_seconds, 2),
+        **({"gpu_seconds": round(spent.gpu_seconds, 2)} if spent.gpu_seconds else {}),
+        "first_loss": fmean(losses[:tenth]) if losses else None,  # of the first tenth of the logs
+        "last_loss": fmean(losses[-tenth:]) if losses else None,
+        "best_validation_loss": _at_best(state, "eval_loss"),
+        "best_step": state.best_global_step,
+        **({} if accuracy is None else {"best_validation_accuracy": accuracy}),
+        "wall_seconds": round(seconds, 1),
+        "peak_memory_bytes": max(earlier, peak_bytes()),
+        **gpu_peak(),
+    }
+
+
+def _at_best(state: Any, name: str) -> float | None:
+    """Return what the validation said of the weights that are kept, if it said anything."""
+    found = [
+        log[name]
+        for log in state.log_history
+        if log["step"] == state.best_global_step and name in log
+    ]
+    return found[-1] if found else None
