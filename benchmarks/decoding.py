@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.results import Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
-from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.inference.batches import even
 from tuneproof.inference.config import CompareConfig, Decoding
 from tuneproof.inference.decode import decode
@@ -86,7 +86,7 @@ def questions(model: str, settings: Settings) -> list[list[int]]:
     """Return the prompts that are asked, as tokens."""
     tokenizer, template = models.load_tokenizer(model), templates.load()
     asked = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
-    return [prompt_ids(template, tokenizer, each.prompt, each.input) for each in asked]
+    return [prompt_ids(template, tokenizer, each.instruction, each.input) for each in asked]
 
 
 def new_tokens(settings: Settings) -> int:

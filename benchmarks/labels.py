@@ -15,7 +15,7 @@ from benchmarks.decoding import variants_of
 from benchmarks.results import Goal, Row
 from benchmarks.subjects import Settings, gpt2, records_of, run_on
 from benchmarks.timing import Side, Workers
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import Example
 from tuneproof.inference.label_scorer import LabelScorer
 from tuneproof.inference.variants import Variants
 from tuneproof.models import load as models
@@ -118,14 +118,14 @@ def _score(variants: Variants, texts: Sequence[str], labels: tuple[str, ...]) ->
     ordered = sorted(range(len(texts)), key=lambda place: len(texts[place]))
     for start in range(0, len(texts), BATCH):
         prompts = [_prompt(texts[place]) for place in ordered[start : start + BATCH]]
-        asked = [variants.ask(each.prompt, each.input, 1) for each in prompts]
+        asked = [variants.ask(each.instruction, each.input, 1) for each in prompts]
         ids = [encoded.prompt_ids for encoded in asked if encoded is not None]
         found += [list(by["base"].values()) for by in scorer.score(prompts, ids)]
     return [found[ordered.index(place)] for place in range(len(texts))]
 
 
-def _prompt(text: str) -> Prompt:
-    return Prompt(id=text, task="bench", prompt=INSTRUCTION, input=text, reference=None, group=text)
+def _prompt(text: str) -> Example:
+    return Example(id=text, task="bench", instruction=INSTRUCTION, input=text, group=text)
 
 
 def _base(runs: Path) -> Variants:

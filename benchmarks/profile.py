@@ -29,7 +29,7 @@ from benchmarks.trainers import (
     trl_trainer,
 )
 from benchmarks.training_rows import instructions, tweets
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 
 STEPS = 2
 """That are looked at, after a first one, which also casts weights and finds memory."""
@@ -48,7 +48,7 @@ class Subject:
     """``ours``, or the name of TRL's flags."""
     model: str
     """A folder, or ``tiny``."""
-    records: list[Record]
+    records: list[Example]
 
 
 class Window(TrainerCallback):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.models import load as models
 
 
@@ -45,7 +45,7 @@ def gpt2(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def run_on(model: str, records: list[Record], steps: int = 1) -> Iterator[Path]:
+def run_on(model: str, records: list[Example], steps: int = 1) -> Iterator[Path]:
     """Give a folder of runs that holds `bench`, tuned for some steps, while the block runs."""
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.run import finetune
@@ -65,17 +65,17 @@ def run_on(model: str, records: list[Record], steps: int = 1) -> Iterator[Path]:
         yield config.runs
 
 
-def write_records(folder: Path, records: list[Record]) -> None:
+def write_records(folder: Path, records: list[Example]) -> None:
     """Write a data folder of training records."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(record.as_row()) + "\n" for record in records)
     (folder / "train.jsonl").write_text(lines)
 
 
-def records_of(texts: list[str], outputs: list[str], instruction: str) -> list[Record]:
+def records_of(texts: list[str], outputs: list[str], instruction: str) -> list[Example]:
     """Return records of a made-up task."""
     return [
-        Record(
+        Example(
             id=f"bench-{number}",
             task="bench",
             instruction=instruction,

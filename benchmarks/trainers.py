@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Side, Workers
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.kernels.training import fast_paths
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
@@ -77,7 +77,7 @@ def our_trainer(model: str, out: Path, shape: Shape = Shape()) -> Any:
 
 def trl_trainer(
     model: str,
-    records: list[Record],
+    records: list[Example],
     out: Path,
     flags: dict[str, Any],
     shape: Shape = Shape(),
@@ -124,7 +124,9 @@ def ours(model: str, out: Path, shape: Shape = Shape()) -> Side:
     return Side(prepare=partial(our_trainer, model, out, shape), run=train)
 
 
-def theirs(model: str, records: list[Record], out: Path, name: str, shape: Shape = Shape()) -> Side:
+def theirs(
+    model: str, records: list[Example], out: Path, name: str, shape: Shape = Shape()
+) -> Side:
     """Return TRL's training with the flags of a name."""
     prepare = partial(trl_trainer, model, records, out, FLAGS[name], shape)
     return Side(prepare=prepare, run=train_plainly)
@@ -133,7 +135,7 @@ def theirs(model: str, records: list[Record], out: Path, name: str, shape: Shape
 def fastest(
     workers: Workers,
     model: str,
-    records: list[Record],
+    records: list[Example],
     out: Path,
     shape: Shape = Shape(),
 ) -> str:

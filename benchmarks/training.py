@@ -15,7 +15,7 @@ from benchmarks.subjects import Settings, gpt2, write_records
 from benchmarks.timing import Side, Timing, Workers
 from benchmarks.trainers import LORA_R, MAX_LENGTH, SHOWN, fastest, ours, same_loss, theirs
 from benchmarks.training_rows import instructions, tweets
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.tuning.limit import matrix_rate, speed
 from tuneproof.tuning.precision import uses_bf16
 
@@ -36,12 +36,12 @@ class Work:
     """A folder, or ``tiny``."""
     shown: str
     """The model's name in the table."""
-    records: list[Record]
+    records: list[Example]
     rows: str
     """The task of the records."""
     goals: Mapping[str, float | None]
     """``defaults`` or ``best`` flags of TRL -> the least ratio aimed at, if any."""
-    longer: list[Record] | None = None
+    longer: list[Example] | None = None
     """Of the training whose share of the rate of matrix products is measured, if it is."""
 
 
@@ -72,7 +72,7 @@ def measure(settings: Settings) -> list[Row | Goal]:
         return [each for work in works for each in _rivals(work, settings)]
 
 
-def _of_tiny(records: list[Record], kind: str) -> Work:
+def _of_tiny(records: list[Example], kind: str) -> Work:
     """Return the training of the embedded model; the part `profile` shows where its time goes."""
     return Work(
         model="tiny",
@@ -119,7 +119,7 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     return [*rows, _share(told, longer, took["longer"], found["matrix products"])]
 
 
-def _told(work: Work, records: list[Record], spent: Any) -> str:
+def _told(work: Work, records: list[Example], spent: Any) -> str:
     """Return what a training is, in words."""
     return (
         f"{work.shown}, LoRA r={LORA_R}, {len(records)} {work.rows} rows, {spent.tokens:,} tokens, "

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.labels import WORDS
 from benchmarks.subjects import records_of
 from benchmarks.trainers import MAX_LENGTH
-from tuneproof.formats.example import Record, read_records
+from tuneproof.formats.example import Example, read_examples
 from tuneproof.models import load as models
 from tuneproof.prepdata.sources.twitter_topics import INSTRUCTION, LABELS
 from tuneproof.prompts import template as templates
@@ -26,16 +26,16 @@ ANSWER = 1 / 3
 """Share of a made-up row's words that are trained on."""
 
 
-def instructions(data: Path, count: int) -> list[Record]:
+def instructions(data: Path, count: int) -> list[Example]:
     """Return records of Dolly and FinQA where a data folder has both, else made-up ones.
 
     Contexts that are too long are cut here, for both sides, as `tune run` cuts them: TRL would cut
     the answer off.
     """
     tokenizer, file = models.load_tokenizer("tiny"), data / "train.jsonl"
-    found: dict[str, list[Record]] = {task: [] for task in MIX}
+    found: dict[str, list[Example]] = {task: [] for task in MIX}
     if file.is_file():
-        for record in read_records(file):
+        for record in read_examples(file):
             found.setdefault(record.task, []).append(record)
     if not all(found[task] for task in MIX):
         made = (TOKENS[number % len(TOKENS)] for number in range(count))
@@ -45,17 +45,17 @@ def instructions(data: Path, count: int) -> list[Record]:
     return mixed([cut(record, tokenizer) for record in spread])
 
 
-def _spread(records: Sequence[Record], count: int) -> list[Record]:
+def _spread(records: Sequence[Example], count: int) -> list[Example]:
     """Return so many records at equal distances."""
     return [records[number * len(records) // count] for number in range(count)]
 
 
-def mixed(records: list[Record], seed: int = 0) -> list[Record]:
+def mixed(records: list[Example], seed: int = 0) -> list[Example]:
     """Return the records in an order that is the same every time."""
     return random.Random(seed).sample(records, len(records))
 
 
-def cut(record: Record, tokenizer: Any, limit: int = MAX_LENGTH) -> Record:
+def cut(record: Example, tokenizer: Any, limit: int = MAX_LENGTH) -> Example:
     """Return a record without what is too much of its context."""
 
     def held(characters: int) -> int:
@@ -69,13 +69,13 @@ def cut(record: Record, tokenizer: Any, limit: int = MAX_LENGTH) -> Record:
     return replace(record, input=record.input[: max(kept, 0)])
 
 
-def length_of(record: Record, tokenizer: Any) -> int:
+def length_of(record: Example, tokenizer: Any) -> int:
     """Return the tokens of prompt, answer and EOS."""
     row = (record.instruction, record.input, record.output)
     return lengths(templates.load(), tokenizer, [row])[0]
 
 
-def of_length(tokenizer: Any, tokens: int, number: int = 0) -> Record:
+def of_length(tokenizer: Any, tokens: int, number: int = 0) -> Example:
     """Return a made-up record of exactly so many tokens.
 
     Raises:
@@ -84,7 +84,7 @@ def of_length(tokenizer: Any, tokens: int, number: int = 0) -> Record:
     words = [word for word in WORDS if len(tokenizer(f" {word}").input_ids) == 1]
     draw = random.Random(number)
 
-    def record(asked: int, answer: int) -> Record:
+    def record(asked: int, answer: int) -> Example:
         """Return a record; every word but the first, which has no space before it, is a token."""
         texts = [" ".join([words[0], *draw.choices(words, k=k)]) for k in (asked, answer)]
         (made,) = records_of(texts[:1], texts[1:], "Go on.")
@@ -98,7 +98,7 @@ def of_length(tokenizer: Any, tokens: int, number: int = 0) -> Record:
     return made
 
 
-def tweets(count: int) -> list[Record]:
+def tweets(count: int) -> list[Example]:
     """Return made-up tweets with the real topics."""
     draw = random.Random(0)
     texts = [" ".join(draw.choices(WORDS, k=draw.randint(8, 30))) for _ in range(count)]

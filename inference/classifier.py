@@ -10,10 +10,9 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import Example
 from tuneproof.formats.run import described, is_classifier, read_facts
 from tuneproof.inference.baselines import pick_label
-from tuneproof.inference.task import text_of
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import check_whole, four_bit_of, weights_bytes
 from tuneproof.models.head import head_tensors, tensor_hash
@@ -39,9 +38,9 @@ class Head:
     max_length: int
     """Most tokens of a text; the rest is left out, as in training."""
 
-    def answer(self, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+    def answer(self, prompts: Sequence[Example]) -> list[dict[str, Any]]:
         """Label prompts: for each its `label`, and the `label_probabilities` of all labels."""
-        texts = [text_of(prompt.prompt, prompt.input) for prompt in prompts]
+        texts = [prompt.text for prompt in prompts]
         rows = tokenized(texts, self.tokenizer, self.max_length)[0]
         answers: list[dict[str, Any]] = [{} for _ in texts]
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]))  # little padding

@@ -14,8 +14,7 @@ from tqdm import tqdm
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_json
-from tuneproof.formats.example import FILES
-from tuneproof.formats.prompt_files import Prompt, read_prompts
+from tuneproof.formats.example import FILES, Example, read_prompts
 from tuneproof.inference.batches import even
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panels import Panel, load_panels
@@ -110,14 +109,14 @@ def _check_out(prompts: Path, out: Path) -> None:
 
 
 def _answer(
-    panel: Panel, items: Sequence[Prompt], config: CompareConfig, progress: Progress
+    panel: Panel, items: Sequence[Example], config: CompareConfig, progress: Progress
 ) -> None:
     """Answer what is not answered yet, short prompts first, so that little is padding.
 
     The batches are the same whatever is answered already, and so is each batch's seed: an
     interrupted comparison draws what an uninterrupted one would have drawn.
     """
-    by_length = sorted(items, key=lambda item: len(item.prompt) + len(item.input))
+    by_length = sorted(items, key=lambda item: len(item.instruction) + len(item.input))
     told, start = time.monotonic(), 0
     with tqdm(
         total=len(items), desc=panel.names[-1], unit=" prompts", file=sys.stderr, disable=None
@@ -134,13 +133,13 @@ def _answer(
                 print(f"answered {start:,} of {len(items):,}", file=sys.stderr)
 
 
-def _item(item: Prompt, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:
+def _item(item: Example, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:
     executed = {"executed": item.executed} if item.executed else {}
     return {
         "id": item.id,
         "task": item.task,
         "group": item.group,
-        "prompt": item.prompt,
+        "prompt": item.instruction,
         "input": item.input,
         "truncated": is_shortened,
         "reference": item.reference,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import Example
 from tuneproof.inference.label_scores import label_log_probabilities, trie_of
 from tuneproof.inference.variants import BASE, Variants
 from tuneproof.prompts.fit import completion_ids
@@ -50,7 +50,7 @@ class LabelScorer:
         self._priors: dict[str, Any] = {}
 
     def score(
-        self, prompts: Sequence[Prompt], ids: Sequence[Sequence[int]]
+        self, prompts: Sequence[Example], ids: Sequence[Sequence[int]]
     ) -> list[dict[str, dict[str, float]]]:
         """Return each label's probability, for each prompt by variant.
 
@@ -62,7 +62,7 @@ class LabelScorer:
         scores = self._log_probabilities([list(row) for row in ids])
         if self._is_calibrated and BASE in names:
             for place, prompt in enumerate(prompts):
-                scores[place, names.index(BASE)] -= self._prior(prompt.prompt)
+                scores[place, names.index(BASE)] -= self._prior(prompt.instruction)
         chances = scores.double().softmax(-1).tolist()
         return [
             {

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import Example
 from tuneproof.formats.run import is_classifier, read_facts
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import Head, load_head
@@ -16,7 +16,7 @@ from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scorer import LabelScorer, labelled, longest_label
 from tuneproof.inference.speed import Speed
-from tuneproof.inference.task import LabelTask, text_of
+from tuneproof.inference.task import LabelTask
 from tuneproof.inference.variants import Variants, load_variants
 
 Rows = dict[str, dict[str, Any]]
@@ -31,7 +31,7 @@ class Panel:
 
     described: list[dict[str, Any]]
     """One entry per variant, as the comparison file records it."""
-    answer: Callable[[Sequence[Prompt], int], list[Rows]]
+    answer: Callable[[Sequence[Example], int], list[Rows]]
     """Answers a batch of prompts; the number is the seed, for sampling."""
     left_out: frozenset[str] = frozenset()
     """Ids of the prompts that are too long to be asked."""
@@ -45,7 +45,7 @@ class Panel:
 
 
 def load_panels(
-    items: Sequence[Prompt], config: CompareConfig, task: LabelTask | None
+    items: Sequence[Example], config: CompareConfig, task: LabelTask | None
 ) -> tuple[list[Panel], dict[str, Any]]:
     """Load everything that is to answer, and say under which conditions.
 
@@ -99,19 +99,19 @@ def _check_names(names: list[str]) -> None:
 
 
 def of_models(
-    variants: Variants, items: Sequence[Prompt], config: CompareConfig, task: LabelTask | None
+    variants: Variants, items: Sequence[Example], config: CompareConfig, task: LabelTask | None
 ) -> Panel:
     """Return a base and its adapters; where there are labels, these are scored as well."""
     scorer = LabelScorer(variants, task.labels, config.calibrate) if task else None
     reserve = longest_label(variants.tokenizer, task.labels) if task else 0
     asked = {
-        item.id: variants.ask(item.prompt, item.input, config.max_new_tokens, reserve=reserve)
+        item.id: variants.ask(item.instruction, item.input, config.max_new_tokens, reserve=reserve)
         for item in items
     }
     prompts = {name: found.prompt_ids for name, found in asked.items() if found is not None}
     speed = Speed(variants.described)
 
-    def answer(batch: Sequence[Prompt], seed: int) -> list[Rows]:
+    def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         ids = [prompts[item.id] for item in batch]
         rows: list[Rows] = [
             {name: found.as_row() for name, found in by_variant.items()}
@@ -120,7 +120,7 @@ def of_models(
         if scorer is not None:
             for item, row, scored in zip(batch, rows, scorer.score(batch, ids), strict=True):
                 for name, probabilities in scored.items():
-                    row[name] |= labelled(probabilities, text_of(item.prompt, item.input))
+                    row[name] |= labelled(probabilities, item.text)
         return rows
 
     return Panel(
@@ -140,16 +140,16 @@ def of_head(head: Head) -> Panel:
     )
 
 
-def of_baselines(task: LabelTask, items: Sequence[Prompt]) -> Panel | None:
+def of_baselines(task: LabelTask, items: Sequence[Example]) -> Panel | None:
     """Return the classical baselines, or None where there are no training records to learn from."""
     records = task.train_records()
     if not records:
         return None
-    texts = {item.id: text_of(item.prompt, item.input) for item in items}
+    texts = {item.id: item.text for item in items}
 
     @cache
     def predictions() -> dict[str, Rows]:  # for all prompts at once, when the first is asked for
-        train = [text_of(record.instruction, record.input) for record in records]
+        train = [record.text for record in records]
         outputs = [record.output for record in records]
         rows: dict[str, Rows] = {name: {} for name in texts}
         for baseline in BASELINES:

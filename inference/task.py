@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.formats.example import FILES, Record, read_records
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import FILES, Example, read_examples
 from tuneproof.prepdata import manifest
 
 
@@ -23,14 +22,14 @@ class LabelTask:
     train_file: Path
     """The training records beside the prompts; the baselines learn from them."""
 
-    def train_records(self) -> list[Record]:
+    def train_records(self) -> list[Example]:
         """Return the task's training records; none where the file is missing."""
         if not self.train_file.is_file():
             return []
-        return [record for record in read_records(self.train_file) if record.task == self.name]
+        return [record for record in read_examples(self.train_file) if record.task == self.name]
 
 
-def find_task(prompts: Path, items: Sequence[Prompt]) -> LabelTask | None:
+def find_task(prompts: Path, items: Sequence[Example]) -> LabelTask | None:
     """Return the labelled task that the prompts of a built folder ask for, or None.
 
     Raises:
@@ -49,8 +48,3 @@ def find_task(prompts: Path, items: Sequence[Prompt]) -> LabelTask | None:
     return LabelTask(
         name=name, labels=tuple(labels[name]), train_file=prompts.parent / FILES["train"]
     )
-
-
-def text_of(instruction: str, context: str) -> str:
-    """Return what is to be classified: the input, or the instruction where there is no input."""
-    return context or instruction

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from tuneproof.errors import InputError
 from tuneproof.files import atomic_write, replacing
-from tuneproof.formats.example import FILES, Record, Split
+from tuneproof.formats.example import FILES, Example, Split
 from tuneproof.prepdata import labels, manifest, registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.selection import Dropped, drawn, without_repeats
@@ -151,7 +151,7 @@ def _no_search_for_cycles() -> Iterator[None]:
             gc.enable()
 
 
-def _fault(record: Record) -> str:
+def _fault(record: Example) -> str:
     """Return why a record cannot be used, or nothing."""
     if not record.instruction:
         return "empty instruction"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, Record, read_records
+from tuneproof.formats.example import FILES, Example, read_examples
 from tuneproof.hub import hub_or_cache
 from tuneproof.models.load import TINY as TINY_FOLDER
 from tuneproof.prepdata import manifest, summary
@@ -37,7 +37,7 @@ def inspect(folder: Path, *, tokenizer: str = TINY, records: int = 3) -> str:
     found: Counter[int] = Counter()
     for name, stated in facts["files"].items():
         count = 0
-        for batch in _batches(read_records(folder / name)):
+        for batch in _batches(read_examples(folder / name)):
             texts = [(record.instruction, record.input, record.output) for record in batch]
             found.update(lengths(template, encoder, texts))
             count += len(batch)
@@ -51,7 +51,7 @@ def inspect(folder: Path, *, tokenizer: str = TINY, records: int = 3) -> str:
         summary.overview(facts),
         f"{title}\n{indented(histogram(found))}",
         *_label_charts(facts),
-        *(_shown(record) for record in islice(read_records(folder / FILES["train"]), records)),
+        *(_shown(record) for record in islice(read_examples(folder / FILES["train"]), records)),
     ]
     return "\n\n".join(parts)
 
@@ -113,7 +113,7 @@ def quantile(found: Mapping[int, int], share: float) -> int:
     raise ValueError("no lengths")
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+def _batches(records: Iterator[Example]) -> Iterator[list[Example]]:
     while batch := list(islice(records, BATCH)):
         yield batch
 
@@ -137,7 +137,7 @@ def _label_charts(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"labels of {task}\n" + indented("\n".join([lines[0], *charted]))
 
 
-def _shown(record: Record) -> str:
+def _shown(record: Example) -> str:
     fields = [
         ("instruction", record.instruction),
         ("input", record.input),

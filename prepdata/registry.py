@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources import (
     complaints,
@@ -34,7 +34,7 @@ class Source:
     """How many rows upstream has."""
     hub_id: str | None
     """Where the Hub has it; None where only a local file makes sense."""
-    record: Callable[..., Record | str]
+    record: Callable[..., Example | str]
     """Maps an `opening.Row`; a row that is no example gives the reason as text."""
     labels: tuple[str, ...] | None = None
     """The label set of a classification task, in upstream's order; () to read it off the data."""

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import SPLITS, Record, Split
-from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.example import SPLITS, TEST_PROMPTS, Split, read_prompts
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.duplicates import DuplicateIndex
 from tuneproof.prepdata.spool import Entry, Spool
@@ -62,7 +61,7 @@ def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> lis
 def _sketched(entries: list[Entry], spool: Spool) -> DuplicateIndex:
     """Return an index of all entries in their order; the project's prompts follow and are added."""
     offsets = array("Q", [entry.offset for entry in entries])
-    offsets.extend(spool.add(record) for record in _test_prompts())
+    offsets.extend(spool.add(record) for record in read_prompts(TEST_PROMPTS))
     texts = tqdm(
         map(spool.texts, offsets), "sketching", len(offsets), file=sys.stderr, disable=None
     )
@@ -118,19 +117,6 @@ def _level(
         )
     for label in labels:
         del pool[label][min(found, wanted) :]
-
-
-def _test_prompts() -> Iterator[Record]:
-    """Yield the prompts that come with the project as records."""
-    for item in read_prompts(TEST_PROMPTS):
-        yield Record(
-            id=item.id,
-            task=item.task,
-            instruction=item.prompt,
-            input=item.input,
-            output=item.reference or "",
-            group=item.group,
-        )
 
 
 def _in_turn(queues: Iterable[list[Entry]]) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import IO
 
-from tuneproof.formats.example import Record, Split
+from tuneproof.formats.example import Example, Split
 from tuneproof.prepdata.duplicates import Texts
 
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
@@ -39,7 +39,7 @@ class Spool:
         self._end = 0
         self._is_flushed = True
 
-    def add(self, record: Record) -> int:
+    def add(self, record: Example) -> int:
         """Append a record and return its offset."""
         offset = self._end
         line = AS_JSON(record.as_row()).encode() + b"\n"

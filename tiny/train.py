@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.example import Record, read_records
+from tuneproof.formats.example import Example, read_examples
 from tuneproof.tiny.card import write_card
 from tuneproof.tiny.objective import Objective
 
@@ -43,7 +43,7 @@ WARM_UP = 0.02
 HELD_OUT_RECORDS = 250
 
 
-def text_of(record: Record) -> str:
+def text_of(record: Example) -> str:
     """Return a record as plain text: no template, and no label of a classification task."""
     if record.task in ("imdb", "twitter-topics", "complaints"):
         return record.input
@@ -149,7 +149,7 @@ def bits_per_byte(model: Any, tokenizer: Any, texts: list[str]) -> float:
 def held_out(model: Any, tokenizer: Any, path: Path, limit: int) -> dict[str, float]:
     """Return bits per byte by task on the first `limit` records of each."""
     texts: dict[str, list[str]] = {}
-    for record in read_records(path):
+    for record in read_examples(path):
         texts.setdefault(record.task, []).append(text_of(record))
     return {
         task: round(bits_per_byte(model, tokenizer, texts[task][:limit]), 4)
@@ -256,7 +256,7 @@ def main(
     """Train the embedded base model `tiny` from nothing, or further."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    texts = [text_of(record) for record in read_records(data / "train.jsonl")]
+    texts = [text_of(record) for record in read_examples(data / "train.jsonl")]
     model, tokenizer = opened(start) if start else (new_model(), train_tokenizer(iter(texts)))
     documents = documents_of(texts, tokenizer)
     total = sum(map(len, documents))

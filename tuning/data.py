@@ -8,7 +8,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint
-from tuneproof.formats.example import FILES, Record, read_records
+from tuneproof.formats.example import FILES, Example, read_examples
 from tuneproof.prepdata import manifest
 
 
@@ -20,9 +20,9 @@ class Data:
     """Identifies the bytes of the files, as they are now."""
     labels: dict[str, list[str]]
     """The label set of each classification task, as the manifest has it."""
-    train: list[Record]
+    train: list[Example]
     """The records to train on, at least one."""
-    validation: list[Record]
+    validation: list[Example]
     """The records the best checkpoint is chosen by; may be empty."""
 
     @property
@@ -42,7 +42,7 @@ def read_data(folder: Path, limit: int | None = None) -> Data:
         InputError: There is no such folder, nothing to train on in it, or a line is no record.
     """
     identity = data_fingerprint(folder)
-    train = list(read_records(folder / FILES["train"]))
+    train = list(read_examples(folder / FILES["train"]))
     if not train:
         raise InputError(f"{folder / FILES['train']} is empty; there is nothing to train on")
     validation = folder / FILES["validation"]
@@ -50,7 +50,7 @@ def read_data(folder: Path, limit: int | None = None) -> Data:
         fingerprint=identity,
         labels=_labels(folder),
         train=train[:limit],
-        validation=list(read_records(validation)) if validation.is_file() else [],
+        validation=list(read_examples(validation)) if validation.is_file() else [],
     )
 
 

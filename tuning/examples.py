@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prompts.fit import Encoded, fit
 from tuneproof.prompts.template import Template
 
@@ -48,7 +48,7 @@ class Examples:
 
 
 def encode(
-    records: Iterable[Record], template: Template, tokenizer: Any, max_length: int
+    records: Iterable[Example], template: Template, tokenizer: Any, max_length: int
 ) -> Examples:
     """Tokenise records for training: the loss covers the answer and its EOS, nothing else."""
     rows: list[dict[str, list[int]]] = []

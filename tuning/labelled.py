@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.inference.classifier import tokenized
-from tuneproof.inference.task import text_of
 from tuneproof.tuning.data import Data
 
 SHOWN_LABELS = 12
@@ -72,11 +71,11 @@ def label_set(data: Data) -> list[str]:
 
 
 def encode(
-    records: Sequence[Record], labels: Sequence[str], tokenizer: Any, max_length: int
+    records: Sequence[Example], labels: Sequence[str], tokenizer: Any, max_length: int
 ) -> Labelled:
     """Tokenise the records' texts as they are, without any template."""
     place = {label: index for index, label in enumerate(labels)}
-    texts = [text_of(record.instruction, record.input) for record in records]
+    texts = [record.text for record in records]
     ids, shortened = tokenized(texts, tokenizer, max_length)
     return Labelled(
         rows=[

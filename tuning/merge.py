@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, read_records
+from tuneproof.formats.example import FILES, read_examples
 from tuneproof.formats.run import is_classifier
 from tuneproof.inference.classifier import load_tokenizer
 from tuneproof.inference.loading import can_merge, with_adapter
@@ -161,7 +161,7 @@ def _held_out(run: Run, tokenizer: Any) -> list[list[int]]:
     template = Template(name=told["name"], text=told["text"])
     for name in ("test", "validation"):
         if (folder / FILES[name]).is_file():
-            records = islice(read_records(folder / FILES[name]), len(PROBES))
+            records = islice(read_examples(folder / FILES[name]), len(PROBES))
             room = run.facts["config"]["max_length"] - ANSWER_TOKENS
             asked = [
                 fit(template, tokenizer, record.instruction, record.input, max_length=room)

@@ -1,1 +1,1 @@
-"""One module per source: it maps the upstream fields to a Record, and nothing else."""
+"""One module per source: it maps the upstream fields to a Example, and nothing else."""

@@ -8,19 +8,19 @@ Hub: BEE-spoke-data/consumer-finance-complaints, public domain; or the bureau's 
 
 from __future__ import annotations
 
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prepdata.sources.opening import Row
 
 INSTRUCTION = "Which product is this consumer complaint about?"
 
 
-def record(row: Row) -> Record | str:
+def record(row: Row) -> Example | str:
     """Map one row; most have no narrative, since the consumer did not agree to publish it."""
     row.require("Product", "Consumer complaint narrative", "Complaint ID")
     narrative = row.text("Consumer complaint narrative")
     if not narrative:
         return "no narrative"
-    return Record(
+    return Example(
         id=f"complaints-{row.text('Complaint ID')}",
         task="complaints",
         instruction=INSTRUCTION,

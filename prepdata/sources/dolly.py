@@ -10,16 +10,16 @@ Hub: databricks/databricks-dolly-15k, CC BY-SA 3.0. One upstream row:
 
 from __future__ import annotations
 
-from tuneproof.formats.example import Record, content_id
+from tuneproof.formats.example import Example, content_id
 from tuneproof.prepdata.sources.opening import Row
 
 
-def record(row: Row) -> Record:
+def record(row: Row) -> Example:
     """Map one row; questions about the same context form a group."""
     row.require("instruction", "response")
     instruction, context = row.text("instruction"), row.text("context")
     name = content_id("dolly", instruction, context, row.text("response"))
-    return Record(
+    return Example(
         id=name,
         task="dolly",
         instruction=instruction,

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record, content_id
+from tuneproof.formats.example import Example, content_id
 from tuneproof.numbers import gives
 from tuneproof.prepdata.sources import programs
 from tuneproof.prepdata.sources.opening import Row
@@ -32,7 +32,7 @@ STRAY_BREAK = re.compile(r"(\\+n)+$")
 """Some upstream answers end in a backslash and an n."""
 
 
-def record(row: Row) -> Record:
+def record(row: Row) -> Example:
     """Map one row; the questions of one page form a group."""
     row = _flat(row)
     row.require("question")
@@ -41,7 +41,7 @@ def record(row: Row) -> Record:
     question = row.text("question")
     page = input_text(row)
     name = row.text("id") or content_id("finqa", question, page)
-    return Record(
+    return Example(
         id=name,
         task="finqa",
         instruction=ECHO.sub(r"\1\2", question),

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record, content_id
+from tuneproof.formats.example import Example, content_id
 from tuneproof.prepdata.sources.opening import Row
 
 LABELS = ("negative", "positive")
 INSTRUCTION = "Is this film review positive or negative?"
 
 
-def record(row: Row) -> Record | str:
+def record(row: Row) -> Example | str:
     """Map one row; HTML line breaks become line breaks."""
     row.require("text", "label")
     text = re.sub(r"\s*(<br\s*/?>\s*)+", "\n", row.text("text"))
@@ -27,7 +27,7 @@ def record(row: Row) -> Record | str:
         return "no label"
     if label not in ("0", "1", *LABELS):
         raise InputError(f"{row.where}: label {label!r} is none of 0 (negative), 1 (positive)")
-    return Record(
+    return Example(
         id=name,
         task="imdb",
         instruction=INSTRUCTION,

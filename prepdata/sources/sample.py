@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from tuneproof.formats.example import Record, content_id
+from tuneproof.formats.example import Example, content_id
 from tuneproof.prepdata.sources.opening import Row
 
 ROWS = 1200
@@ -59,10 +59,10 @@ def rows() -> Iterator[Row]:
             yield Row(values, f"sample row {len(seen)}", None)
 
 
-def record(row: Row) -> Record:
+def record(row: Row) -> Example:
     """Map one row."""
     instruction, context = row.text("instruction"), row.text("context")
-    return Record(
+    return Example(
         id=content_id("sample", instruction, context),
         task="sample",
         instruction=instruction,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record, content_id
+from tuneproof.formats.example import Example, content_id
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import Row
 
@@ -23,7 +23,7 @@ PASSAGE_LENGTH = 200
 DEFAULTS = {field.name: field.default for field in fields(BuildConfig)}
 
 
-def record(row: Row, task: str, config: BuildConfig) -> Record | str:
+def record(row: Row, task: str, config: BuildConfig) -> Example | str:
     """Map one row by the field names of the settings."""
     if config.label_field is None:
         _require(row, config, "instruction_field", "output_field")
@@ -43,7 +43,7 @@ def record(row: Row, task: str, config: BuildConfig) -> Record | str:
             return "empty text" if output else "empty label"
     number = row.text(config.id_field)
     passage = context if len(context) >= PASSAGE_LENGTH else f"{instruction}\n{context}"
-    return Record(
+    return Example(
         id=f"{task}-{number}" if number else content_id(task, instruction, context, output),
         task=task,
         instruction=instruction,

@@ -11,7 +11,7 @@ import html
 import re
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record, content_id
+from tuneproof.formats.example import Example, content_id
 from tuneproof.prepdata.sources.opening import Row
 
 LABELS = (
@@ -41,7 +41,7 @@ SHORT_LINK = re.compile(r"https?://t\.co/\w+")
 """Twitter's own shortener: random letters that say nothing about the topic."""
 
 
-def record(row: Row) -> Record:
+def record(row: Row) -> Example:
     """Map one row: the label's number becomes its name, shortened links are left out."""
     row.require("text", "label")
     text = " ".join(html.unescape(row.text("text")).split())
@@ -53,7 +53,7 @@ def record(row: Row) -> Record:
     else:
         raise InputError(f"{row.where}: label {label!r} is none of 0 to {len(LABELS) - 1}")
     name = content_id("twitter-topics", text)
-    return Record(
+    return Example(
         id=name,
         task="twitter-topics",
         instruction=INSTRUCTION,

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.trainers import MAX_LENGTH, same_loss
 from benchmarks.training_rows import MIX, TOKENS, cut, instructions, length_of, of_length
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.models import load as models
 
 
@@ -42,7 +42,7 @@ def test_only_the_end_of_a_context_is_cut_and_no_more_than_needed(tiny: Any) -> 
 
 
 def write(folder: Path, tiny: Any, counts: dict[str, int]) -> None:
-    rows: list[Record] = [
+    rows: list[Example] = [
         replace(of_length(tiny, 700 if task == "finqa" else 60, number), task=task)
         for task, count in counts.items()
         for number in range(count)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import Example
 from tuneproof.inference.classifier import load_head, tokenized
 
 pytestmark = pytest.mark.slow
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 LABELS = ["mud", "ice", "sand"]
 
 
-def prompt(text: str, instruction: str = "What is in it?") -> Prompt:
-    return Prompt(id=text, task="river", prompt=instruction, input=text, reference=None, group=text)
+def prompt(text: str, instruction: str = "What is in it?") -> Example:
+    return Example(id=text, task="river", instruction=instruction, input=text, group=text)
 
 
 PROMPTS = [
@@ -91,7 +91,7 @@ def test_answers_are_those_of_the_model_one_by_one(head_runs: Path, name: str) -
 
     head = load_head(head_runs, name, LABELS, dtype="float32")
     answers = head.answer(PROMPTS)
-    texts = [item.input or item.prompt for item in PROMPTS]
+    texts = [item.text for item in PROMPTS]
     for text, answer in zip(texts, answers, strict=True):
         given = head.tokenizer(text, truncation=True, max_length=32, return_tensors="pt")
         with torch.no_grad():

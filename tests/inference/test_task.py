@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import read_prompts
+from tuneproof.formats.example import read_prompts
 from tuneproof.inference.task import find_task
 
 Folder = Callable[..., Path]

@@ -11,7 +11,7 @@ import pytest
 
 from tuneproof import files
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata import build as building
 from tuneproof.prepdata import manifest
 from tuneproof.prepdata.build import build
@@ -143,7 +143,7 @@ def test_same_group_name_in_another_source_is_another_group(tmp_path: Path, rows
 
 def test_prompts_of_the_project_are_kept_out_of_train(built: Build, rows: Rows) -> None:
     prompt = read_prompts(TEST_PROMPTS)[0]
-    leak = {"instruction": prompt.prompt.upper(), "input": prompt.input, "output": "x"}
+    leak = {"instruction": prompt.instruction.upper(), "input": prompt.input, "output": "x"}
     facts, found = built([*rows, leak], val_fraction=0.0, test_fraction=0.0)
     assert leak["instruction"] not in ids(found["train"] + found["val"])
     assert facts["sources"]["jsonl"]["dropped"] == {"train: duplicate of test.json": 1}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
 
@@ -132,7 +132,7 @@ def check_is_no_repeat(one: dict[str, str], other: dict[str, str]) -> None:
 def test_prompts_of_the_project_are_in_no_source(made: Any) -> None:
     for source in made[0]["sources"].values():
         assert not any("test.json" in reason for reason in source["dropped"])
-    asked = {words(item.prompt) for item in read_prompts(TEST_PROMPTS)}
+    asked = {words(item.instruction) for item in read_prompts(TEST_PROMPTS)}
     for rows in made[1].values():
         assert not asked & {words(row["instruction"]) for row in rows}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import Row
@@ -18,7 +18,7 @@ def test_own_source_is_fitted_to_the_settings() -> None:
     source = registry.find("csv", config)
     assert source.labels == ()
     found = source.record(Row({"t": "a text", "l": "x"}, "here", None))
-    assert isinstance(found, Record)
+    assert isinstance(found, Example)
     assert (found.task, found.output) == ("csv", "x")
     assert registry.find("csv", BuildConfig()).labels is None
 

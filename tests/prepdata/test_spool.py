@@ -6,7 +6,7 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prepdata.spool import Spool
 
 
@@ -16,7 +16,7 @@ def test_records_are_read_back_by_offset_between_writes(texts: list[str]) -> Non
         spool = Spool(handle)
         found: dict[int, str] = {}
         for number, text in enumerate(texts):
-            record = Record(
+            record = Example(
                 id=str(number), task="t", instruction=text, input="i", output="o", group="g"
             )
             found[spool.add(record)] = json.dumps(record.as_row(), ensure_ascii=False)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import TEST_PROMPTS
+from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.recipes.recipe import FOLDER, load, names
 
 

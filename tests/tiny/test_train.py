@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.models.load import load_model, load_tokenizer
 from tuneproof.tiny import train
 from tuneproof.tiny.objective import Objective, repetition
 
 
-def record(task: str) -> Record:
-    return Record(id="1", task=task, instruction="ask", input="text", output="answer", group="1")
+def record(task: str) -> Example:
+    return Example(id="1", task=task, instruction="ask", input="text", output="answer", group="1")
 
 
 def test_no_label_of_a_classification_is_seen() -> None:

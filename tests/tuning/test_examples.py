@@ -5,15 +5,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.examples import IGNORED, encode, marked
 
 EOS = "<|endoftext|>"
 
 
-def record(instruction: str, output: str, text: str = "", name: str = "r") -> Record:
-    return Record(id=name, task="t", instruction=instruction, input=text, output=output, group=name)
+def record(instruction: str, output: str, text: str = "", name: str = "r") -> Example:
+    return Example(
+        id=name, task="t", instruction=instruction, input=text, output=output, group=name
+    )
 
 
 def test_prompt_is_masked_and_answer_with_eos_is_trained(tokenizer: Any) -> None:

@@ -1,4 +1,8 @@
-"""The record: one line of every JSONL that the stages pass on."""
+"""The example: one thing to ask, and its right answer where one is known.
+
+Every stage passes it on: a line of train.jsonl, a prompt of `infer compare` and, with the answers
+beside it, an item of model_comparison.json. Here is its one reader and its one validator.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +15,182 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tuneproof.errors import InputError
-from tuneproof.files import read_jsonl
+from tuneproof.files import existing_file, read_json, read_jsonl
+from tuneproof.numbers import is_value
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-WORDS = re.compile(r"\w+")
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = get_args(Role)
+WORDS = re.compile(r"\w+")
+TEST_PROMPTS = Path(__file__).parents[1] / "prompts/test.json"
+"""The prompts that come with the project; `prepdata build` keeps them out of train."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
-    """One example: what is asked, about what, and the right answer."""
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    """Who speaks: ``system``, ``user`` or ``assistant``."""
+    content: str
+    """What is said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One thing to ask, about what, and the right answer."""
 
     id: str
-    """Unique within its source, and the same whatever the file's order."""
+    """Unique within its source or file, and the same whatever the file's order."""
     task: str
     """The source's name."""
     instruction: str
     """What is asked."""
-    input: str
+    input: str = ""
     """The context it is asked about; empty where there is none."""
-    output: str
-    """The right answer; for classification the label's text."""
+    output: str = ""
+    """The right answer, for classification the label's text; empty where none is known."""
     group: str
-    """What must not be split across train, validation and test: a page, a dialogue, a passage."""
+    """What must not be split across train, validation and test, and is resampled together: a page,
+    a dialogue, a passage."""
     executed: str = ""
-    """What the source's own program comes to, a number, yes or no; empty where it has none."""
+    """What the source's own program comes to: a number, yes or no; empty where it has none."""
+    references: tuple[str, ...] = ()
+    """All right answers where there are several, `output` the first of them; else empty."""
+    messages: tuple[Message, ...] = ()
+    """The conversation where there is more than one question and its answer; instruction, input and
+    output are the short form of two messages. Else empty."""
 
-    def as_row(self) -> dict[str, str]:
-        """Return the record as the JSON object of its line; `executed` only where it has one."""
-        row = {name: getattr(self, name) for name in self.__slots__}
-        if not self.executed:
-            del row["executed"]
+    @property
+    def reference(self) -> str | None:
+        """The right answer, or None where none is known."""
+        return self.output or None
+
+    @property
+    def text(self) -> str:
+        """What a classifier reads: the input, or the instruction where there is no input."""
+        return self.input or self.instruction
+
+    def conversation(self) -> tuple[Message, ...]:
+        """Return the general form: the messages, or the question and its answer as messages."""
+        if self.messages:
+            return self.messages
+        asked = "\n\n".join(filter(None, (self.instruction, self.input)))
+        turns = [Message(role="user", content=asked)]
+        if self.output:
+            turns.append(Message(role="assistant", content=self.output))
+        return tuple(turns)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the JSON object of its line; the last three only where there is something."""
+        row: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("id", "task", "instruction", "input", "output", "group")
+        }
+        if self.executed:
+            row["executed"] = self.executed
+        if self.references:
+            row["references"] = list(self.references)
+        if self.messages:
+            row["messages"] = [{"role": m.role, "content": m.content} for m in self.messages]
         return row
+
+
+def read_examples(path: Path) -> Iterator[Example]:
+    """Yield the examples of a JSONL file that `prepdata build` or somebody else wrote.
+
+    Only `instruction` and `output` are needed; the other fields have honest defaults.
+
+    Raises:
+        InputError: A line is not JSON, lacks a field, or holds something else than text.
+    """
+    for number, row in read_jsonl(path):
+        yield example_from(row, f"{path}:{number}", default_id=f"{path.stem}-{number}")
+
+
+def read_prompts(path: Path) -> list[Example]:
+    """Read a file of prompts, whose answers need not be known.
+
+    Args:
+        path: ``.json``: a list of strings or of objects with `prompt` (or `instruction`) and
+            perhaps `id`, `task`, `input`, `reference` (or `output`), `references`, `group`,
+            `executed`. ``.jsonl``: one such object a line.
+
+    Raises:
+        InputError: Missing, empty or of another shape; the message names the item.
+    """
+    existing_file(path)
+    examples = []
+    for number, (where, row) in enumerate(_rows(path), 1):
+        if isinstance(row, str):
+            row = {"prompt": row}
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: a string or an object is needed, found {row!r}")
+        examples.append(example_from(row, where, default_id=f"prompt-{number}", is_prompt=True))
+    if not examples:
+        raise InputError(f"{path}: no prompts in it")
+    numbers: dict[str, int] = {}
+    for number, example in enumerate(examples, 1):
+        if numbers.setdefault(example.id, number) != number:
+            first = numbers[example.id]
+            raise InputError(f"{path}: items {first} and {number} have the same id {example.id!r}")
+    return examples
+
+
+def example_from(
+    row: Mapping[str, Any], where: str, *, default_id: str, is_prompt: bool = False
+) -> Example:
+    """Return the example that a JSON object holds; the one validator.
+
+    `prompt` is another name of `instruction`, and `reference` of `output`.
+
+    Args:
+        row: The object.
+        where: What errors begin with: file and line, or file and item.
+        default_id: Its id where the object names none.
+        is_prompt: Whether it is only to be asked, so that it needs no answer.
+
+    Raises:
+        InputError: A field is missing, or holds something else than it should.
+    """
+    asked, answer = ("prompt", "reference") if is_prompt else ("instruction", "output")
+    values = {
+        "instruction": _first(row, "prompt", "instruction"),
+        "output": _first(row, "reference", "output"),
+        **{name: row.get(name) for name in ("id", "task", "input", "group", "executed")},
+    }
+    names = {"instruction": asked, "output": answer}
+    for name in ("instruction",) if is_prompt else ("instruction", "output"):
+        if values[name] is None and names[name] not in row:
+            listed = ", ".join(row) or "nothing"
+            raise InputError(f"{where}: missing field {names[name]!r}; it has {listed}")
+    for name, value in values.items():
+        is_needed = name == "instruction" or (name == "output" and not is_prompt)
+        if not isinstance(value, str) and (value is not None or is_needed):
+            raise InputError(
+                f"{where}: field {names.get(name, name)!r} must be text, found {value!r}"
+            )
+    if is_prompt and not values["instruction"].strip():
+        raise InputError(f"{where}: the prompt is empty")
+    if values["executed"] and not is_value(values["executed"]):
+        raise InputError(
+            f"{where}: 'executed' must be a number, yes or no, found {values['executed']!r}"
+        )
+    identity = values["id"] or default_id
+    references = _references(row.get("references"), where)
+    return Example(
+        id=identity,
+        task=values["task"] or ("prompts" if is_prompt else "jsonl"),
+        instruction=values["instruction"],
+        input=values["input"] or "",
+        output=values["output"] or (references[0] if references else ""),
+        group=values["group"] or identity,
+        executed=values["executed"] or "",
+        references=references,
+        messages=_messages(row.get("messages"), where),
+    )
 
 
 def content_id(task: str, *texts: str) -> str:
@@ -61,32 +208,46 @@ def normalised(text: str) -> str:
     return " ".join(WORDS.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a JSONL file that `prepdata build` or somebody else wrote.
+def _rows(path: Path) -> Iterator[tuple[str, Any]]:
+    if path.suffix == ".jsonl":
+        for number, row in read_jsonl(path):
+            yield f"{path}:{number}", row
+        return
+    value = read_json(path)
+    if not isinstance(value, list):
+        raise InputError(
+            f"{path}: a list of prompts is needed, found {type(value).__name__}; "
+            'for example ["What is LoRA?", {"prompt": "...", "input": "...", "reference": "..."}]'
+        )
+    for number, row in enumerate(value, 1):
+        yield f"{path} item {number}", row
 
-    Only `instruction` and `output` are needed; the other fields have honest defaults.
 
-    Raises:
-        InputError: A line is not JSON, lacks a field, or holds something else than text.
-    """
-    for number, row in read_jsonl(path):
-        yield record_from_row(row, f"{path}:{number}", default_id=f"{path.stem}-{number}")
+def _first(row: Mapping[str, Any], *names: str) -> Any:
+    """Return the value of the first name that the row has."""
+    return next((row[name] for name in names if name in row), None)
 
 
-def record_from_row(row: Mapping[str, Any], where: str, *, default_id: str) -> Record:
-    """Return the record a JSON object holds; errors begin with `where`."""
-    for name in ("instruction", "output"):
-        if name not in row:
-            raise InputError(f"{where}: missing field {name!r}; it has {', '.join(row) or 'none'}")
-    values: dict[str, str] = {}
-    for name in Record.__slots__:
-        value = row.get(name, "")
-        if value is None and name not in ("instruction", "output"):
-            value = ""
-        if not isinstance(value, str):
-            raise InputError(f"{where}: field {name!r} must be text, found {value!r}")
-        values[name] = value
-    values["id"] = values["id"] or default_id
-    values["task"] = values["task"] or "jsonl"
-    values["group"] = values["group"] or values["id"]
-    return Record(**values)
+def _references(value: Any, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise InputError(f"{where}: field 'references' must be a list of texts, found {value!r}")
+    return tuple(value)
+
+
+def _messages(value: Any, where: str) -> tuple[Message, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InputError(f"{where}: field 'messages' must be a list, found {value!r}")
+    messages = []
+    for number, turn in enumerate(value, 1):
+        is_turn = isinstance(turn, dict) and isinstance(turn.get("content"), str)
+        if not is_turn or turn.get("role") not in ROLES:
+            raise InputError(
+                f"{where}: message {number} must have a role ({', '.join(ROLES)}) and a content, "
+                f"found {turn!r}"
+            )
+        messages.append(Message(role=turn["role"], content=turn["content"]))
+    return tuple(messages)

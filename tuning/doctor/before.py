@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuneproof.finding import told
-from tuneproof.formats.example import FILES, read_records
+from tuneproof.formats.example import FILES, read_examples
 from tuneproof.tuning.data import Data
 from tuneproof.tuning.doctor.data import check_data
 from tuneproof.tuning.doctor.folder import Folder
@@ -26,7 +26,7 @@ def lines_before(path: Path, data: Data) -> list[str]:
         path=path,
         train=data.train,
         validation=data.validation,
-        test=list(read_records(test)) if test.is_file() else (),
+        test=list(read_examples(test)) if test.is_file() else (),
         labels=data.labels,
     )
     return told(check_data(folder), notes=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tuneproof.finding import Finding, found, quoted
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import Example
 from tuneproof.tuning.doctor.data import asked_prompts
 from tuneproof.tuning.doctor.folder import Folder
 from tuneproof.tuning.doctor.registry import RUN
@@ -43,9 +43,9 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
 def check_beside_data(comparison: Comparison, folder: Folder) -> Iterator[Finding]:
     """Yield prompts of a comparison that are training records."""
     prompts = [
-        Prompt(
-            id=item.id, task=item.task, prompt=item.prompt, input=item.input,
-            reference=item.reference, group=item.group or item.id,
+        Example(
+            id=item.id, task=item.task, instruction=item.prompt, input=item.input,
+            output=item.reference or "", group=item.group or item.id,
         )
         for item in comparison.items
     ]  # fmt: skip

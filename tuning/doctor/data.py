@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tuneproof.finding import Finding, Severity, found, quoted, share
-from tuneproof.formats.example import Split
-from tuneproof.formats.prompt_files import TEST_PROMPTS, Prompt, read_prompts
+from tuneproof.formats.example import TEST_PROMPTS, Example, Split, read_prompts
 from tuneproof.tuning.doctor.folder import Folder, Key, key
 from tuneproof.tuning.doctor.labels import check_labels
 from tuneproof.tuning.doctor.registry import DATA
@@ -83,7 +82,7 @@ def _project_prompts(folder: Folder, trained: Sequence[Key]) -> Iterator[Finding
 
 
 def asked_prompts(
-    folder: Folder, prompts: Sequence[Prompt], name: str, trained: set[Key] | None = None
+    folder: Folder, prompts: Sequence[Example], name: str, trained: set[Key] | None = None
 ) -> Iterator[Finding]:
     """Yield a finding where prompts that are asked were trained on.
 
@@ -100,7 +99,7 @@ def asked_prompts(
             DATA,
             "prompts-in-train",
             f"{share(len(leaked), len(prompts))} prompts of {name} are in "
-            f"{folder.file('train')}; {leaked[0].id}: {quoted(leaked[0].prompt)}",
+            f"{folder.file('train')}; {leaked[0].id}: {quoted(leaked[0].instruction)}",
             severity=severity_of(len(leaked), len(prompts)),
             file=folder.file("train"),
         )

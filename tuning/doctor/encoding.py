@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tuneproof.finding import Finding, found, quoted, share
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prompts.fit import completion_ids
 from tuneproof.prompts.template import Template
 from tuneproof.tuning import examples
@@ -17,7 +17,7 @@ ENCODED = 64
 """Records that are encoded; a fault of the encoding is in all of them or in none."""
 
 
-def check_encoding(run: Run, records: Sequence[Record], tokenizer: Any) -> Iterator[Finding]:
+def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iterator[Finding]:
     """Encode a few records as the run does, and yield what is wrong with their labels.
 
     Args:
@@ -29,7 +29,7 @@ def check_encoding(run: Run, records: Sequence[Record], tokenizer: Any) -> Itera
     if told is None:  # texts are read as they are, and the loss is of the label
         return
     template = Template(name=told["name"], text=told["text"])
-    faults: dict[str, list[tuple[Record, list[int]]]] = {
+    faults: dict[str, list[tuple[Example, list[int]]]] = {
         "eos-not-trained": [], "answer-not-trained": [], "loss-on-prompt": [],
     }  # fmt: skip
     encoded = 0

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, Record, Split, normalised, read_records
-from tuneproof.formats.prompt_files import Prompt
+from tuneproof.formats.example import FILES, Example, Split, normalised, read_examples
 from tuneproof.prepdata import manifest
 from tuneproof.prepdata.duplicates import FIGURES
 
@@ -21,11 +20,11 @@ class Folder:
 
     path: Path
     """The folder, for messages."""
-    train: Sequence[Record]
+    train: Sequence[Example]
     """The records to train on."""
-    validation: Sequence[Record] = ()
+    validation: Sequence[Example] = ()
     """The records the best checkpoint is chosen by."""
-    test: Sequence[Record] = ()
+    test: Sequence[Example] = ()
     """The records that are asked afterwards."""
     labels: dict[str, list[str]] = field(default_factory=dict)
     """The label set of each classification task, as the manifest has it."""
@@ -38,12 +37,12 @@ class Folder:
         return self.path / FILES[split]
 
     @property
-    def splits(self) -> dict[Split, Sequence[Record]]:
+    def splits(self) -> dict[Split, Sequence[Example]]:
         """The records by split."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
-    def held_out(self) -> dict[Split, Sequence[Record]]:
+    def held_out(self) -> dict[Split, Sequence[Example]]:
         """The records that train must not hold, by split; the test first."""
         return {"test": self.test, "validation": self.validation}
 
@@ -56,8 +55,8 @@ def read_folder(path: Path) -> Folder:
     """
     if not (path / FILES["train"]).is_file():
         raise InputError(f"{path} holds no {FILES['train']}; make it with `prepdata build`")
-    parts: dict[str, list[Record]] = {
-        split: list(read_records(path / name)) if (path / name).is_file() else []
+    parts: dict[str, list[Example]] = {
+        split: list(read_examples(path / name)) if (path / name).is_file() else []
         for split, name in FILES.items()
     }
     built = manifest.read(path) if (path / manifest.NAME).is_file() else {}
@@ -71,8 +70,7 @@ def read_folder(path: Path) -> Folder:
     )
 
 
-def key(record: Record | Prompt) -> Key:
+def key(record: Example) -> Key:
     """Return what makes two questions the same: their words, and the figures in them."""
-    asked = record.instruction if isinstance(record, Record) else record.prompt
-    texts = (normalised(text) or text.strip() for text in (asked, record.input))
-    return (*texts, *(figure.strip() for figure in FIGURES.findall(asked)))
+    texts = (normalised(text) or text.strip() for text in (record.instruction, record.input))
+    return (*texts, *(figure.strip() for figure in FIGURES.findall(record.instruction)))

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from tuneproof.eval.metrics.labels import normalize_label
 from tuneproof.finding import Finding, found, quoted, share
-from tuneproof.formats.example import Record, Split
+from tuneproof.formats.example import Example, Split
 from tuneproof.tuning.doctor.folder import Folder, Key
 from tuneproof.tuning.doctor.registry import DATA
 
@@ -119,7 +119,7 @@ def _contradictions(folder: Folder, task: str, keys: Sequence[Key]) -> Iterator[
     ]
     for each, record in records:
         labels[each].add(record.output)
-    torn: list[Record] = [record for each, record in records if len(labels[each]) > 1]
+    torn: list[Example] = [record for each, record in records if len(labels[each]) > 1]
     if len(torn) >= CONTRADICTING * len(records) and torn:
         yield found(
             DATA,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tuneproof.finding import Finding, Severity, found, quoted, share
-from tuneproof.formats.example import Record, Split
+from tuneproof.formats.example import Example, Split
 from tuneproof.prompts.template import Template
 from tuneproof.tuning.doctor.data import severity_of
 from tuneproof.tuning.doctor.folder import Folder
@@ -45,7 +45,7 @@ def check_near(folder: Folder) -> Iterator[Finding]:
     index = DuplicateIndex(texts, texts.__getitem__)
     for number in range(len(held)):
         index.add(number)
-    pairs: dict[Split, dict[int, Record]] = {split: {} for split in folder.held_out}
+    pairs: dict[Split, dict[int, Example]] = {split: {} for split in folder.held_out}
     for number, match in index.find(range(len(held), len(both))):
         if match is not None and match[0] == "near-duplicate":
             pairs[held[match[1]][0]].setdefault(match[1], both[number])
@@ -76,7 +76,6 @@ def check_swapped(folder: Folder) -> Iterator[Finding]:
     """
     from tuneproof.eval.checks.label_order import check_mapping
     from tuneproof.inference.baselines import pick_label, predict
-    from tuneproof.inference.task import text_of
 
     for task in labelled_tasks(folder):
         labels = folder.labels[task]
@@ -86,8 +85,8 @@ def check_swapped(folder: Folder) -> Iterator[Finding]:
         )
         if len(labels) < 2 or not test or len({each.output for each in train}) < 2:
             continue
-        texts = [text_of(each.instruction, each.input) for each in test]
-        learned = [text_of(each.instruction, each.input) for each in train]
+        texts = [each.text for each in test]
+        learned = [each.text for each in train]
         chances = predict("tf-idf", learned, [each.output for each in train], texts, labels)
         given = [pick_label(row, text) for row, text in zip(chances, texts, strict=True)]
         mapping = check_mapping([each.output for each in test], given, labels)
@@ -113,8 +112,8 @@ def check_lengths(
         max_length: Most tokens of an example.
         context: Most tokens that the model reads; None where it has no such limit.
     """
-    out: dict[str, list[tuple[Record, int]]] = {}
-    short: dict[str, list[tuple[Record, int]]] = {}
+    out: dict[str, list[tuple[Example, int]]] = {}
+    short: dict[str, list[tuple[Example, int]]] = {}
     for split, records in folder.splits.items():
         answered = split != "test"
         whole = _lengths(template, tokenizer, records, answered=answered)
@@ -134,7 +133,7 @@ def check_lengths(
 
 def _length_finding(
     code: str,
-    cases: Mapping[str, Sequence[tuple[Record, int]]],
+    cases: Mapping[str, Sequence[tuple[Example, int]]],
     totals: Mapping[Split, int],
     limit: float,
     max_length: int,
@@ -159,7 +158,7 @@ def _length_finding(
 
 
 def _lengths(
-    template: Template, tokenizer: Any, records: Sequence[Record], *, answered: bool
+    template: Template, tokenizer: Any, records: Sequence[Example], *, answered: bool
 ) -> list[int]:
     """Return the tokens of prompt, answer (where it counts) and EOS of each record."""
     from tuneproof.prompts.fit import lengths

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, read_records
+from tuneproof.formats.example import FILES, read_examples
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
@@ -28,7 +28,7 @@ def definition_of(config: SweepConfig) -> dict[str, Any]:
     data, tune = config.tune.data, config.tune
     identity = data_fingerprint(data)
     validation = data / FILES["validation"]
-    if not validation.is_file() or next(iter(read_records(validation)), None) is None:
+    if not validation.is_file() or next(iter(read_examples(validation)), None) is None:
         raise InputError(f"{validation} holds no records; a sweep chooses by the validation")
     common = {k: v for k, v in runs.recorded(tune).items() if k not in runs.PLACE_ONLY}
     found = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prepdata.duplicates import are_near
 from tuneproof.prepdata.sources import complaints, dolly, imdb, sample, twitter_topics
 from tuneproof.prepdata.sources.opening import Row
@@ -17,8 +17,8 @@ def row(**values: Any) -> Row:
     return Row(values, "file:1", None)
 
 
-def mapped(found: Record | str) -> Record:
-    assert isinstance(found, Record)
+def mapped(found: Example | str) -> Example:
+    assert isinstance(found, Example)
     return found
 
 

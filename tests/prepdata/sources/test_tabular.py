@@ -5,21 +5,21 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import Row
 from tuneproof.prepdata.sources.tabular import PASSAGE_LENGTH, record
 
 
-def mapped(values: dict[str, Any], **settings: Any) -> Record:
+def mapped(values: dict[str, Any], **settings: Any) -> Example:
     found = record(Row(values, "own.csv:2", None), task="csv", config=BuildConfig(**settings))
-    assert isinstance(found, Record)
+    assert isinstance(found, Example)
     return found
 
 
 def test_default_names_are_those_of_records() -> None:
     values = {"instruction": "a", "input": "b", "output": "c", "group": "g", "id": "7"}
-    assert mapped(values) == Record(
+    assert mapped(values) == Example(
         id="csv-7", task="csv", instruction="a", input="b", output="c", group="g"
     )
 

@@ -7,34 +7,34 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import (
-    Record,
+    Example,
     content_id,
     digest,
+    example_from,
     normalised,
-    read_records,
-    record_from_row,
+    read_examples,
 )
 
 
 def test_only_instruction_and_output_are_needed(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text('\n{"instruction": "a", "output": "b", "input": null}\n')
-    assert list(read_records(path)) == [
-        Record(id="own-2", task="jsonl", instruction="a", input="", output="b", group="own-2")
+    assert list(read_examples(path)) == [
+        Example(id="own-2", task="jsonl", instruction="a", input="", output="b", group="own-2")
     ]
 
 
 def test_record_reads_back_from_its_row() -> None:
-    record = Record(id="1", task="t", instruction="a", input="b", output="c", group="g")
-    assert record_from_row(record.as_row(), "here", default_id="x") == record
+    record = Example(id="1", task="t", instruction="a", input="b", output="c", group="g")
+    assert example_from(record.as_row(), "here", default_id="x") == record
 
 
 def test_executed_stands_in_the_row_only_where_there_is_a_program() -> None:
-    record = Record(id="1", task="t", instruction="a", input="b", output="c", group="g")
+    record = Example(id="1", task="t", instruction="a", input="b", output="c", group="g")
     assert list(record.as_row()) == ["id", "task", "instruction", "input", "output", "group"]
     programmed = replace(record, executed="0.05")
     assert programmed.as_row() == {**record.as_row(), "executed": "0.05"}
-    assert record_from_row(programmed.as_row(), "here", default_id="x") == programmed
+    assert example_from(programmed.as_row(), "here", default_id="x") == programmed
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_wrong_record_names_file_line_and_field(tmp_path: Path, line: str, fault
     path = tmp_path / "own.jsonl"
     path.write_text(line + "\n")
     with pytest.raises(InputError, match=fault):
-        list(read_records(path))
+        list(read_examples(path))
 
 
 def test_normalised_keeps_words_only() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.tuning.test_trainer import step_of, trainer_of
-from tuneproof.formats.example import Record
+from tuneproof.formats.example import Example
 from tuneproof.kernels.unlikelihood import default_weight, prices, used_before
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.data import Data
@@ -50,7 +50,7 @@ def test_wider_models_need_less(width: int, weight: float) -> None:
 
 
 def test_labels_cost_nothing_and_what_is_set_counts() -> None:
-    record = Record(id="1", task="kind", instruction="", input="Buy!", output="buy", group="1")
+    record = Example(id="1", task="kind", instruction="", input="Buy!", output="buy", group="1")
     answers = Data(fingerprint="", labels={}, train=[record], validation=[])
     labels = replace(answers, labels={"kind": ["buy", "sell"]})
     assert price_of_repeating(TuneConfig(), answers, 768) == 1.0

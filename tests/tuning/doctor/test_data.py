@@ -10,7 +10,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.finding import SEVERITIES
-from tuneproof.formats.prompt_files import TEST_PROMPTS, read_prompts
+from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prompts.template import load
@@ -118,7 +118,7 @@ def test_ids_that_both_files_count_from_one_are_no_group(rows: Rows, found: Foun
 
 def test_prompts_of_the_evaluation_are_found(rows: Rows, found: Found) -> None:
     prompt = read_prompts(TEST_PROMPTS)[0]
-    rows["train"][5] |= {"instruction": prompt.prompt, "input": prompt.input}
+    rows["train"][5] |= {"instruction": prompt.instruction, "input": prompt.input}
     assert found(rows) == {"prompts-in-train": "error"}
 
 

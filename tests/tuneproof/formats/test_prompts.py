@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.prompt_files import TEST_PROMPTS, Prompt, read_prompts
+from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
 
 
 def written(folder: Path, value: Any) -> Path:
@@ -19,15 +19,13 @@ def written(folder: Path, value: Any) -> Path:
 def test_string_and_object_are_prompts(tmp_path: Path) -> None:
     path = written(tmp_path, ["Why?", {"prompt": "Sum", "input": "1 2", "reference": "3"}])
     assert read_prompts(path) == [
-        Prompt(
-            id="prompt-1", task="prompts", prompt="Why?", input="", reference=None, group="prompt-1"
-        ),
-        Prompt(
+        Example(id="prompt-1", task="prompts", instruction="Why?", group="prompt-1"),
+        Example(
             id="prompt-2",
             task="prompts",
-            prompt="Sum",
+            instruction="Sum",
             input="1 2",
-            reference="3",
+            output="3",
             group="prompt-2",
         ),
     ]
@@ -38,7 +36,7 @@ def test_records_of_a_build_are_prompts(tmp_path: Path) -> None:
     row = {"id": "a", "task": "t", "instruction": "Sum", "input": "1", "output": "2", "group": "g"}
     path.write_text(json.dumps(row) + "\n")
     assert read_prompts(path) == [
-        Prompt(id="a", task="t", prompt="Sum", input="1", reference="2", group="g")
+        Example(id="a", task="t", instruction="Sum", input="1", output="2", group="g")
     ]
 
 
@@ -53,8 +51,8 @@ def test_empty_reference_is_no_reference(tmp_path: Path) -> None:
         ([], "no prompts in it"),
         ({"a": 1}, "a list of prompts is needed, found dict"),
         ([3], "item 1: a string or an object is needed, found 3"),
-        (["a", {"text": "b"}], "item 2: missing 'prompt'; it has text"),
-        ([{}], "item 1: missing 'prompt'; it has nothing"),
+        (["a", {"text": "b"}], "item 2: missing field 'prompt'; it has text"),
+        ([{}], "item 1: missing field 'prompt'; it has nothing"),
         ([" "], "item 1: the prompt is empty"),
         ([{"prompt": "a", "reference": 0}], "'reference' must be text, found 0"),
         ([{"prompt": "a", "input": 0}], "'input' must be text, found 0"),
@@ -77,7 +75,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_own_prompts_are_of_several_kinds() -> None:
     prompts = read_prompts(TEST_PROMPTS)
     assert 28 <= len(prompts) <= 40
-    assert len({item.prompt for item in prompts}) > 25
+    assert len({item.instruction for item in prompts}) > 25
     assert sum(item.reference is None for item in prompts) >= 6
     assert sum("---" in item.input for item in prompts) >= 6
 
@@ -86,6 +84,6 @@ def test_executed_answer_goes_along_and_is_checked(tmp_path: Path) -> None:
     path = written(
         tmp_path, [{"prompt": "a", "executed": "-0.05"}, {"prompt": "b", "executed": ""}]
     )
-    assert [prompt.executed for prompt in read_prompts(path)] == ["-0.05", None]
+    assert [prompt.executed for prompt in read_prompts(path)] == ["-0.05", ""]
     with pytest.raises(InputError, match=r"item 1: 'executed' must be a number, yes or no, fou"):
         read_prompts(written(tmp_path, [{"prompt": "a", "executed": "5%"}]))
