@@ -41,6 +41,16 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
 class Group(click.Group):
     """A click group whose commands report an InputError as one line with exit code 2."""
 
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        """Take click's settings, and add ``--version``."""
+        super().__init__(*args, **settings)
+        self.params.append(
+            click.Option(
+                ["--version"], is_flag=True, is_eager=True, expose_value=False,
+                callback=_show_version, help="Show the version and exit.",
+            )
+        )  # fmt: skip
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
         try:
@@ -58,6 +68,14 @@ class Group(click.Group):
             raise _Failure(f"{error.filename}: {error.strerror}") from error
         except KeyboardInterrupt:
             raise click.Abort from None
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        from tuneproof import __version__
+
+        click.echo(f"{ctx.info_name} (tuneproof) {__version__}")
+        ctx.exit()
 
 
 class _Failure(click.ClickException):
