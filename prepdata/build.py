@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
 from tuneproof.files import atomic_write, replacing
-from tuneproof.formats.example import FILES, Example, Split
-from tuneproof.prepdata import labels, manifest, registry
+from tuneproof.formats.data_folder import FILES, MANIFEST, Manifest, Split
+from tuneproof.formats.example import Example
+from tuneproof.prepdata import registry
+from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.manifest import Counts, check_folder, drops_as_text, manifest_of
 from tuneproof.prepdata.selection import Dropped, drawn, without_repeats
 from tuneproof.prepdata.sources.opening import Row, local_files, matching
 from tuneproof.prepdata.splits import assign, fraction_of
@@ -28,7 +30,7 @@ Noted = dict[str, Counter[str]]
 """What was counted of the rows that were read, by source and what it is."""
 
 
-def build(config: BuildConfig) -> dict[str, Any]:
+def build(config: BuildConfig) -> Manifest:
     """Build train, validation and test files with a manifest; return the manifest.
 
     The files of an earlier build are replaced together, at the very end.
@@ -37,7 +39,7 @@ def build(config: BuildConfig) -> dict[str, Any]:
         InputError: A source is unknown or unreadable, nothing is left to train on, or the folder
             holds files that this command did not write.
     """
-    manifest.check_folder(config.out)
+    check_folder(config.out)
     sources = _sources(config)
     dropped: Dropped = {name: Counter() for name in sources}
     noted: Noted = {name: Counter() for name in sources}
@@ -47,18 +49,20 @@ def build(config: BuildConfig) -> dict[str, Any]:
             entries = _read(sources, config, spool, dropped, noted)
         entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
         entries.sort(key=lambda entry: entry.place)
-        counts = manifest.Counts.of((entry.source, entry.split, entry.label) for entry in entries)
+        counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)
         if not counts.records["train"]:
             raise InputError(
                 f"nothing is left to train on: {counts.as_text(dropped)} "
                 "(a file whose name speaks of validation or test is held out)"
             )
-        with replacing(config.out, *FILES.values(), manifest.NAME) as folder:
+        with replacing(config.out, *FILES.values(), MANIFEST) as folder:
             for split, name in FILES.items():
                 chosen = (entry.offset for entry in entries if entry.split == split)
                 with atomic_write(folder / name, "wb") as lines:
                     lines.writelines(map(spool.line, chosen))
-            return manifest.write(folder, config, sources, counts, dropped, noted)
+            manifest = manifest_of(folder, config, sources, counts, dropped, noted)
+            manifest.write(folder)
+    return manifest
 
 
 def _sources(config: BuildConfig) -> dict[str, Path | None]:
@@ -93,11 +97,9 @@ def _read(
         found = list(_entries(name, source, rows, config.seed, spool, dropped[name], noted[name]))
         if not found:
             where = f"source {name!r}" + (f": {path}" if path else "")
-            raise InputError(
-                f"{where} holds no usable row: {manifest.drops_as_text(dropped[name])}"
-            )
+            raise InputError(f"{where} holds no usable row: {drops_as_text(dropped[name])}")
         if source.labels == ():
-            labels.check_distinct(name, {entry.label for entry in found})
+            check_distinct(name, {entry.label for entry in found})
         offered = {entry.split for entry in found}
         for entry in found:
             split = assign(entry.group, entry.split, offered, **fractions)

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import SPLITS, TEST_PROMPTS, Split, read_prompts
+from tuneproof.formats.data_folder import SPLITS, Split
+from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.duplicates import DuplicateIndex
+from tuneproof.prepdata.near.index import DuplicateIndex
 from tuneproof.prepdata.spool import Entry, Spool
 
 Dropped = dict[str, Counter[str]]

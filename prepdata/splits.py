@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from tuneproof.formats.example import Split, digest, normalised
+from tuneproof.formats.data_folder import Split
+from tuneproof.formats.example import digest, normalised
 
 
 def assign(

@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass
 from typing import IO
 
-from tuneproof.formats.example import Example, Split
-from tuneproof.prepdata.duplicates import Texts
+from tuneproof.formats.data_folder import Split
+from tuneproof.formats.example import Example
+from tuneproof.prepdata.near.index import Texts
 
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 READ = 2048

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, read_examples
+from tuneproof.formats.data_folder import FILES
+from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import is_classifier
 from tuneproof.inference.classifier import load_tokenizer
 from tuneproof.inference.loading import can_merge, with_adapter

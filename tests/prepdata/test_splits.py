@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneproof.formats.example import Split
+from tuneproof.formats.data_folder import Split
 from tuneproof.prepdata.splits import assign, fraction_of
 
 OFFICIAL = {"val_fraction": 0.1, "test_fraction": 0.2}

@@ -49,6 +49,25 @@ def lasting_name(model: str) -> str:
     return model if model == "tiny" else place
 
 
+def open_tokenizer(name: str) -> Any:
+    """Return a tokenizer as it is: ``tiny``, a Hub id, or a folder, with or without a model in it.
+
+    Raises:
+        InputError: There is none; the message says what to type instead.
+    """
+    from transformers import AutoTokenizer
+
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not any(folder.glob("tokenizer*")):
+            raise InputError(f"{folder} holds no tokenizer; give --tokenizer a folder that does")
+        place = str(folder)
+    else:
+        place = location(name)
+    with _one_clear_error(name, "tokenizer", place, option="--tokenizer"):
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+
+
 def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
     """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
 
@@ -264,7 +283,9 @@ def _unreported() -> Iterator[None]:
 
 
 @contextmanager
-def _one_clear_error(model: str, what: str) -> Iterator[None]:
+def _one_clear_error(
+    model: str, what: str, place: str | None = None, option: str = "--model"
+) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
     from tuneproof.quiet import quiet_libraries
 
@@ -273,7 +294,7 @@ def _one_clear_error(model: str, what: str) -> Iterator[None]:
 
     from tuneproof.hub import hub_or_cache
 
-    place = location(model)
+    place = place or location(model)
     try:
         with nullcontext() if Path(place).is_dir() else hub_or_cache():
             yield
@@ -281,7 +302,7 @@ def _one_clear_error(model: str, what: str) -> Iterator[None]:
         raise
     except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-        hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
+        hint = "" if Path(place).is_dir() else f". {option} tiny needs no network"
         if "AutoModelForCausalLM" in reason:
             hint = ENCODER_HINT
         raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error
