@@ -10,7 +10,7 @@ from pathlib import Path
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import FILES, SPLITS, Manifest, read_manifest
 from tuneproof.formats.example import Example, read_examples
-from tuneproof.models.load import open_tokenizer
+from tuneproof.models.load import load_tokenizer
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.data import check_manifest
 from tuneproof.prompts import template as templates
@@ -69,7 +69,7 @@ def inspect(folder: Path, *, tokenizer: str = "tiny", records: int = 3) -> str:
             tokenizer cannot be loaded.
     """
     manifest = read_manifest(folder)
-    encoder = open_tokenizer(tokenizer)
+    encoder = load_tokenizer(tokenizer, purpose="count")
     template = templates.load()
     counts: Counter[int] = Counter()
     for name, stated in manifest.files.items():

@@ -49,8 +49,8 @@ def indented(text: str) -> str:
     return "\n".join(f"  {line}".rstrip() for line in text.split("\n"))
 
 
-def duration(seconds: float, *, digits: int = 0) -> str:
-    """Return a time as people say it: ``42 s``, ``4 min`` (``3.5 min`` with a digit), ``2.1 h``."""
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``42 s``, ``4 min``, ``2.1 h``."""
     if seconds < 90:
-        return f"{seconds:.{digits}f} s"
-    return f"{seconds / 60:.{digits}f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

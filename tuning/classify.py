@@ -10,7 +10,6 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.inference.classifier import load_tokenizer
 from tuneproof.label_order import Mapping, check_mapping
 from tuneproof.models import load as models
 from tuneproof.models.head import head_tensors, tensor_hash
@@ -31,7 +30,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         InputError: Data or model cannot be used.
     """
     labels = label_set(data)
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = models.load_tokenizer(config.model, purpose="classify")
     from transformers import set_seed  # heavy; what is wrong with the data is said before
 
     set_seed(config.seed)  # a new head draws its first weights from the global state

@@ -38,7 +38,7 @@ def test_lengths_of_all_splits_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     built(rows)
-    monkeypatch.setattr(report, "open_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(report, "load_tokenizer", lambda name, purpose: tokenizer)
     text = inspect(tmp_path / "data", records=0)
     steps = [line.split() for line in text.split("\n") if line.startswith("  up to")]
     assert sum(int(step[3]) for step in steps) == len(rows)
@@ -55,7 +55,7 @@ def test_file_that_was_cut_after_the_build_is_an_error(
     built(rows)
     path = tmp_path / "data" / "train.jsonl"
     path.write_text(path.read_text().split("\n", 1)[1])
-    monkeypatch.setattr(report, "open_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(report, "load_tokenizer", lambda name, purpose: tokenizer)
     with pytest.raises(InputError, match="its manifest says"):
         inspect(tmp_path / "data")
 

@@ -23,6 +23,7 @@ TINY = (Path(__file__).parents[1] / "tiny").resolve()
 
 ENCODER_HINT = ". An encoder (BERT, DistilBERT, ...) is tuned with --objective classify"
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Purpose = Literal["generate", "classify", "count"]
 
 
 def location(model: str) -> str:
@@ -49,37 +50,31 @@ def lasting_name(model: str) -> str:
     return model if model == "tiny" else place
 
 
-def open_tokenizer(name: str) -> Any:
-    """Return a tokenizer as it is: ``tiny``, a Hub id, or a folder, with or without a model in it.
-
-    Raises:
-        InputError: There is none; the message says what to type instead.
-    """
-    from transformers import AutoTokenizer
-
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not any(folder.glob("tokenizer*")):
-            raise InputError(f"{folder} holds no tokenizer; give --tokenizer a folder that does")
-        place = str(folder)
-    else:
-        place = location(name)
-    with _one_clear_error(name, "tokenizer", place, option="--tokenizer"):
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-
-
-def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
-    """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
+def load_tokenizer(model: str, *, purpose: Purpose = "generate") -> Any:
+    """Return a model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
 
     Args:
         model: ``tiny``, a folder, or a Hub id.
-        needs_eos: Whether answers are generated, so that EOS must be there to end them.
+        purpose: To ``generate``, there must be an EOS to end answers. To ``classify``, padding is
+            on the right, since learned positions count from the first token. To ``count`` tokens,
+            any tokenizer will do as it is, also from a folder without a model.
+
+    Raises:
+        InputError: There is none that will do; the message says what to type instead.
     """
     from transformers import AutoTokenizer
 
-    with _one_clear_error(model, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(location(model), trust_remote_code=False)
-    if tokenizer.eos_token_id is None and needs_eos:
+    place, option = None, "--model"
+    if purpose == "count":
+        option, folder = "--tokenizer", Path(model).expanduser()
+        place = str(folder) if any(folder.glob("tokenizer*")) else None
+        if place is None and folder.is_dir():
+            raise InputError(f"{folder} holds no tokenizer; give {option} a folder that does")
+    with _one_clear_error(model, "tokenizer", place, option):
+        tokenizer = AutoTokenizer.from_pretrained(place or location(model), trust_remote_code=False)
+    if purpose == "count":
+        return tokenizer
+    if tokenizer.eos_token_id is None and purpose == "generate":
         raise InputError(
             f"the tokenizer of {model!r} has no EOS token; nothing could teach it to stop"
             f"{ENCODER_HINT}"
@@ -88,6 +83,8 @@ def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
         if tokenizer.eos_token_id is None:
             raise InputError(f"the tokenizer of {model!r} has neither a padding nor an EOS token")
         tokenizer.pad_token = tokenizer.eos_token
+    if purpose == "classify":
+        tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
 
 

@@ -103,7 +103,7 @@ def _tokenizer(model: str | None, run: Run | None) -> Any:
     if run is None:
         return None
     try:
-        return models.load_tokenizer(run.facts["base"]["model"], needs_eos=False)
+        return models.load_tokenizer(run.facts["base"]["model"], purpose="classify")
     except InputError:
         return None
 

@@ -140,17 +140,17 @@ def test_tokenizer_with_more_tokens_than_the_model_is_refused(folder: Path) -> N
 def test_tokenizer_is_loaded_from_a_folder(tmp_path: Path, tokenizer: Any) -> None:
     tokenizer.save_pretrained(tmp_path)
     assert (
-        models.open_tokenizer(str(tmp_path))("river")["input_ids"]
+        models.load_tokenizer(str(tmp_path), purpose="count")("river")["input_ids"]
         == tokenizer("river")["input_ids"]
     )
 
 
 def test_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no tokenizer"):
-        models.open_tokenizer(str(tmp_path))
+        models.load_tokenizer(str(tmp_path), purpose="count")
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="cannot load the tokenizer"):
-        models.open_tokenizer(str(tmp_path))
+        models.load_tokenizer(str(tmp_path), purpose="count")
 
 
 def test_unknown_tokenizer_without_a_network_says_what_to_type(
@@ -158,4 +158,4 @@ def test_unknown_tokenizer_without_a_network_says_what_to_type(
 ) -> None:
     monkeypatch.setattr(hub, "_answers", lambda: False)
     with pytest.raises(InputError, match="--tokenizer tiny needs no network"):
-        models.open_tokenizer("nobody/has-this")
+        models.load_tokenizer("nobody/has-this", purpose="count")
