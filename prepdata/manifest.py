@@ -27,7 +27,7 @@ from tuneproof.versions import versions_of
 PACKAGES = ("tuneproof", "datasets", "rensa")
 """Their versions are noted: they decide what is read, and what counts as a near-duplicate."""
 
-Tally = Mapping[str, Counter[str]]
+Tally = dict[str, Counter[str]]
 """How many rows, by source and reason or note."""
 
 

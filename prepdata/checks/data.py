@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tuneproof.finding import Finding, Severity, found, quoted, share
+from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.data_folder import FILES, DataFolder, Manifest, Split
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
 from tuneproof.prepdata.checks.advice import DATA
@@ -75,14 +75,9 @@ def check_prompts(
     trained = {_key(record) for record in folder.train} if trained is None else trained
     leaked = [prompt for prompt in prompts if _key(prompt) in trained]
     if leaked:
-        yield found(
-            DATA,
-            "prompts-in-train",
-            f"{share(len(leaked), len(prompts))} prompts of {name} are in "
-            f"{folder.file('train')}; {leaked[0].id}: {quoted(leaked[0].instruction)}",
-            severity=_severity("test", len(leaked), len(prompts)),
-            file=folder.file("train"),
-        )
+        where = f"{leaked[0].id}: {quoted(leaked[0].instruction)}"
+        evidence = f"prompts of {name} are in {folder.file('train')}; {where}"
+        yield _leak("prompts-in-train", folder, "test", len(leaked), len(prompts), evidence)
 
 
 def check_end_marks(folder: DataFolder, marks: Sequence[str]) -> Iterator[Finding]:
@@ -109,8 +104,9 @@ def check_near(folder: DataFolder) -> Iterator[Finding]:
     if folder.is_as_built or not folder.train:
         return
     held = [(split, record) for split, part in folder.held_out.items() for record in part]
-    count, total = min(COMPARED, len(folder.train)) if held else 0, len(folder.train)
-    compared = [folder.train[number * total // count] for number in range(count)]
+    available = len(folder.train)
+    count = min(COMPARED, available) if held else 0
+    compared = [folder.train[number * available // count] for number in range(count)]
     records = [*(record for _, record in held), *compared]
     texts = [(record.instruction, record.input) for record in records]
     index = DuplicateIndex(texts, texts.__getitem__)
@@ -120,21 +116,18 @@ def check_near(folder: DataFolder) -> Iterator[Finding]:
     for number, match in index.find(range(len(held), len(records))):
         if match is not None and match[0] == "near-duplicate":
             twins[held[match[1]][0]].setdefault(match[1], records[number])
-    looked = f"{count:,} of {total:,} train records were compared"
-    is_part = 0 < count < total
+    looked = f"{count:,} of {available:,} train records were compared"
+    is_part = 0 < count < available
     for split, twin_of in twins.items():
         if twin_of:
-            among = len(folder.held_out[split])
             number, twin = next(iter(twin_of.items()))
             record = records[number]
-            yield found(
-                DATA,
-                "leak-near",
-                f"{share(len(twin_of), among)} {split} records are nearly in train"
-                f"{f' ({looked})' if is_part else ''}; {record.id} is nearly {twin.id}: "
-                f"{quoted(record.instruction)}",
-                severity=_severity(split, len(twin_of), among),
+            evidence = (
+                f"{split} records are nearly in train{f' ({looked})' if is_part else ''}; "
+                f"{record.id} is nearly {twin.id}: {quoted(record.instruction)}"
             )
+            total = len(folder.held_out[split])
+            yield _leak("leak-near", folder, split, len(twin_of), total, evidence)
     if is_part and not any(twins.values()):
         yield found(DATA, "near-sampled", f"{looked} with test and validation; none is near")
 
@@ -183,15 +176,10 @@ def _exact(folder: DataFolder, keys: Mapping[Split, Sequence[Key]]) -> Iterator[
             if key in trained
         ]
         if pairs:
-            record, twin = pairs[0]
-            yield found(
-                DATA,
-                "leak-exact",
-                f"{share(len(pairs), len(records))} {split} records are in train too; {record.id} "
-                f"is {twin.id}: {quoted(record.text)}",
-                severity=_severity(split, len(pairs), len(records)),
-                file=folder.file("train"),
-            )
+            (record, twin), count = pairs[0], len(pairs)
+            where = f"{record.id} is {twin.id}: {quoted(record.text)}"
+            evidence = f"{split} records are in train too; {where}"
+            yield _leak("leak-exact", folder, split, count, len(records), evidence)
 
 
 def _groups(folder: DataFolder) -> Iterator[Finding]:
@@ -200,13 +188,9 @@ def _groups(folder: DataFolder) -> Iterator[Finding]:
     for split, records in folder.held_out.items():
         cut = [record for record in records if (record.task, record.group) in trained]
         if cut:
-            yield found(
-                DATA,
-                "leak-group",
-                f"{share(len(cut), len(records))} {split} records are of a group that train holds "
-                f"too; {cut[0].id} is of group {quoted(cut[0].group)}",
-                severity=_severity(split, len(cut), len(records)),
-            )
+            where = f"{cut[0].id} is of group {quoted(cut[0].group)}"
+            evidence = f"{split} records are of a group that train holds too; {where}"
+            yield _leak("leak-group", folder, split, len(cut), len(records), evidence)
 
 
 def _size(folder: DataFolder) -> Iterator[Finding]:
@@ -252,9 +236,18 @@ def _length_finding(
     )
 
 
-def _severity(split: Split, count: int, total: int) -> Severity:
-    """Return how bad it is that so many records of a split leak; only the test is scored."""
-    return "error" if split == "test" and count >= LEAKED * total else "warning"
+def _leak(
+    code: str, folder: DataFolder, split: Split, count: int, total: int, evidence: str
+) -> Finding:
+    """Return the finding that so many records of a split leak; only the test is scored."""
+    is_error = split == "test" and count >= LEAKED * total
+    return found(
+        DATA,
+        code,
+        f"{share(count, total)} {evidence}",
+        severity="error" if is_error else "warning",
+        file=folder.file("train"),
+    )
 
 
 def _key(record: Example) -> Key:
