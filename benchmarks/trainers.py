@@ -52,8 +52,8 @@ BEST = ("stored", "recomputed")
 
 def our_trainer(model: str, out: Path, shape: Shape = Shape()) -> Any:
     """Return the trainer of `tune run` over the records in a folder."""
+    from tuneproof.formats.data_folder import open_to_train
     from tuneproof.tuning.config import TuneConfig
-    from tuneproof.tuning.data import read_data
     from tuneproof.tuning.generate import prepare
 
     config = TuneConfig(
@@ -72,7 +72,7 @@ def our_trainer(model: str, out: Path, shape: Shape = Shape()) -> Any:
         loss_weighting="token",
         unlikelihood=0,
     )
-    return prepare(config, read_data(config.data)).trainer
+    return prepare(config, open_to_train(config.data)).trainer
 
 
 def trl_trainer(

@@ -71,14 +71,6 @@ class Head:
         return values
 
 
-def load_tokenizer(model: str) -> Any:
-    """Return a model's tokenizer as classification needs it: no EOS, and padding on the right."""
-    tokenizer = models.load_tokenizer(model, needs_eos=False)
-    tokenizer.padding_side = "right"  # learned positions count from the first token
-    tokenizer.truncation_side = "right"
-    return tokenizer
-
-
 def tokenized(
     texts: Sequence[str], tokenizer: Any, max_length: int
 ) -> tuple[list[list[int]], list[bool]]:
@@ -119,7 +111,7 @@ def load_head(
     is_adapter = not whole.is_dir()
     _check_order(adapter if is_adapter else whole, trained)
     began, base = time.perf_counter(), facts["base"]["model"]
-    tokenizer = load_tokenizer(str(whole) if not is_adapter else base)
+    tokenizer = models.load_tokenizer(base if is_adapter else str(whole), purpose="classify")
     model, _ = models.load_classifier(
         base if is_adapter else str(whole),
         trained,

@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_json
-from tuneproof.formats.example import FILES, Example, read_prompts
+from tuneproof.formats.data_folder import FILES, MANIFEST
+from tuneproof.formats.example import Example, read_prompts
 from tuneproof.inference.batches import even
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panels import Panel, load_panels
 from tuneproof.inference.progress import Progress
 from tuneproof.inference.task import find_task
-from tuneproof.prepdata import manifest
 
 SCHEMA = "tuneproof/comparison@1"
 LINE_S = 30
@@ -68,7 +68,7 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
 def identity(prompts: Path, config: CompareConfig) -> str:
     """Return a hash of all that decides the answers; it needs no model to be loaded."""
     folders = [config.runs / name for name in (*config.run, *config.merged)]
-    beside = [prompts.parent / name for name in (manifest.NAME, FILES["train"])]
+    beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
     facts = {
         "prompts": fingerprint(existing_file(prompts)),
         "beside": [fingerprint(file) if file.is_file() else None for file in beside],

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.formats.example import FILES, Example, read_examples
-from tuneproof.prepdata import manifest
+from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.example import Example, read_examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,8 @@ def find_task(prompts: Path, items: Sequence[Example]) -> LabelTask | None:
     Raises:
         InputError: A prompt's reference is none of its task's labels.
     """
-    if not (prompts.parent / manifest.NAME).is_file():
-        return None
-    labels = manifest.read(prompts.parent)["labels"]
+    folder = DataFolder(prompts.parent)
+    labels = folder.labels
     tasks = {item.task for item in items}
     if len(tasks) != 1 or (name := next(iter(tasks))) not in labels:
         return None
@@ -45,6 +44,4 @@ def find_task(prompts: Path, items: Sequence[Example]) -> LabelTask | None:
         if item.reference not in labels[name]:
             found = item.reference or ""
             raise InputError(f"{prompts}: {item.id}: {unknown('label', found, labels[name])}")
-    return LabelTask(
-        name=name, labels=tuple(labels[name]), train_file=prompts.parent / FILES["train"]
-    )
+    return LabelTask(name=name, labels=tuple(labels[name]), train_file=folder.file("train"))

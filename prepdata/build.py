@@ -10,25 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
 from tuneproof.files import atomic_write, replacing
-from tuneproof.formats.example import FILES, Example, Split
-from tuneproof.prepdata import labels, manifest, registry
+from tuneproof.formats.data_folder import FILES, MANIFEST, Manifest, Split
+from tuneproof.prepdata import registry
+from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.selection import Dropped, drawn, without_repeats
+from tuneproof.prepdata.manifest import Counts, Tally, check_folder, drops_as_text, manifest_of
+from tuneproof.prepdata.selection import drawn, without_repeats
 from tuneproof.prepdata.sources.opening import Row, local_files, matching
 from tuneproof.prepdata.splits import assign, fraction_of
 from tuneproof.prepdata.spool import Entry, Spool
 
-Noted = dict[str, Counter[str]]
-"""What was counted of the rows that were read, by source and what it is."""
 
-
-def build(config: BuildConfig) -> dict[str, Any]:
+def build(config: BuildConfig) -> Manifest:
     """Build train, validation and test files with a manifest; return the manifest.
 
     The files of an earlier build are replaced together, at the very end.
@@ -37,28 +35,30 @@ def build(config: BuildConfig) -> dict[str, Any]:
         InputError: A source is unknown or unreadable, nothing is left to train on, or the folder
             holds files that this command did not write.
     """
-    manifest.check_folder(config.out)
+    check_folder(config.out)
     sources = _sources(config)
-    dropped: Dropped = {name: Counter() for name in sources}
-    noted: Noted = {name: Counter() for name in sources}
+    dropped: Tally = {name: Counter() for name in sources}
+    noted: Tally = {name: Counter() for name in sources}
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
         with _no_search_for_cycles():
             entries = _read(sources, config, spool, dropped, noted)
         entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
-        entries.sort(key=lambda entry: entry.place)
-        counts = manifest.Counts.of((entry.source, entry.split, entry.label) for entry in entries)
+        entries.sort(key=lambda entry: entry.order)
+        counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)
         if not counts.records["train"]:
             raise InputError(
                 f"nothing is left to train on: {counts.as_text(dropped)} "
                 "(a file whose name speaks of validation or test is held out)"
             )
-        with replacing(config.out, *FILES.values(), manifest.NAME) as folder:
+        with replacing(config.out, *FILES.values(), MANIFEST) as folder:
             for split, name in FILES.items():
                 chosen = (entry.offset for entry in entries if entry.split == split)
                 with atomic_write(folder / name, "wb") as lines:
                     lines.writelines(map(spool.line, chosen))
-            return manifest.write(folder, config, sources, counts, dropped, noted)
+            manifest = manifest_of(folder, config, sources, counts, dropped, noted)
+            manifest.write(folder)
+    return manifest
 
 
 def _sources(config: BuildConfig) -> dict[str, Path | None]:
@@ -70,8 +70,8 @@ def _sources(config: BuildConfig) -> dict[str, Path | None]:
         if name in sources:
             raise InputError(f"source {name!r} is given twice; a folder can hold several files")
         sources[name] = Path(path).expanduser() if path else None
-    for place in filter(None, sources.values()):
-        local_files(place)  # a mistyped path is told before hours of reading
+    for local in filter(None, sources.values()):
+        local_files(local)  # a mistyped path is an error before hours of reading
     if config.has_own_fields and not any(registry.find(name).is_own for name in sources):
         raise InputError("the options for fields are for the sources csv and jsonl only")
     return sources
@@ -81,8 +81,8 @@ def _read(
     sources: dict[str, Path | None],
     config: BuildConfig,
     spool: Spool,
-    dropped: Dropped,
-    noted: Noted,
+    dropped: Tally,
+    noted: Tally,
 ) -> list[Entry]:
     """Read every source into the spool; return the entries with their splits assigned."""
     entries: list[Entry] = []
@@ -90,16 +90,14 @@ def _read(
     for name, path in sources.items():
         source = registry.find(name, config)
         rows = matching(registry.rows(name, source, path), config.where, dropped[name])
-        found = list(_entries(name, source, rows, config.seed, spool, dropped[name], noted[name]))
-        if not found:
+        read = list(_entries(name, source, rows, config.seed, spool, dropped[name], noted[name]))
+        if not read:
             where = f"source {name!r}" + (f": {path}" if path else "")
-            raise InputError(
-                f"{where} holds no usable row: {manifest.drops_as_text(dropped[name])}"
-            )
+            raise InputError(f"{where} holds no usable row: {drops_as_text(dropped[name])}")
         if source.labels == ():
-            labels.check_distinct(name, {entry.label for entry in found})
-        offered = {entry.split for entry in found}
-        for entry in found:
+            check_distinct(name, {entry.label for entry in read})
+        offered = {entry.split for entry in read}
+        for entry in read:
             split = assign(entry.group, entry.split, offered, **fractions)
             entries.append(replace(entry, split=split))
     return entries
@@ -120,9 +118,11 @@ def _entries(
         if isinstance(record, str):
             dropped[record] += 1
             continue
-        fault = _fault(record)
+        fault = ""
         if (row.split, record.id) in seen:
             fault = "same id as an earlier row"
+        elif not record.instruction or not record.output:
+            fault = "empty answer" if record.instruction else "empty instruction"
         if fault:
             dropped[fault] += 1
             continue
@@ -135,7 +135,7 @@ def _entries(
             split=row.split,
             group=fraction_of(record.group),
             label=sys.intern(record.output) if source.labels is not None else "",
-            place=fraction_of(record.id, f"{seed} {name}"),
+            order=fraction_of(record.id, f"{seed} {name}"),
         )
 
 
@@ -149,10 +149,3 @@ def _no_search_for_cycles() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _fault(record: Example) -> str:
-    """Return why a record cannot be used, or nothing."""
-    if not record.instruction:
-        return "empty instruction"
-    return "" if record.output else "empty answer"

@@ -30,7 +30,7 @@ def build(config: Path | None, **typed: Any) -> None:
     """Write train.jsonl, val.jsonl, test.jsonl and manifest.json."""
     settings = resolve(BuildConfig, typed, config)
     from tuneproof.prepdata.build import build as build_data
-    from tuneproof.prepdata.summary import build_summary
+    from tuneproof.prepdata.report import build_summary
 
     click.echo(build_summary(settings.out, build_data(settings)))
 
@@ -38,7 +38,7 @@ def build(config: Path | None, **typed: Any) -> None:
 @main.command()
 def sources() -> None:
     """List the sources: licence, size, and where they come from."""
-    from tuneproof.prepdata.summary import sources_table
+    from tuneproof.prepdata.report import sources_table
 
     click.echo(sources_table())
 
@@ -60,6 +60,6 @@ def sources() -> None:
 )
 def inspect(folder: Path, tokenizer: str, records: int) -> None:
     """Show what DIR holds: counts, token lengths, labels, what was left out, a few records."""
-    from tuneproof.prepdata.inspection import inspect as report_on
+    from tuneproof.prepdata import report
 
-    click.echo(report_on(folder, tokenizer=tokenizer, records=records))
+    click.echo(report.inspect(folder, tokenizer=tokenizer, records=records))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,11 @@ class BuildConfig:
             )
         if self.instruction is not None and not self.instruction.strip():
             raise ValueError("instruction is empty")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as manifest.json holds them."""
+        value: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return value
 
     def limit_of(self, split: str | None) -> int | None:
         """Return the most records a source may have in a split."""

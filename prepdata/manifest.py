@@ -1,28 +1,37 @@
-"""The manifest beside the data: what was built, from what, and what was left out and why."""
+"""The account of a build: how many records there are, from what, and what was left out and why."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import fingerprint, read_json, write_json
-from tuneproof.formats.example import FILES, Split
+from tuneproof.files import fingerprint
+from tuneproof.formats.data_folder import (
+    FILES,
+    MANIFEST,
+    SPLITS,
+    FileFacts,
+    Manifest,
+    SourceFacts,
+    Split,
+    read_manifest,
+)
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.versions import versions_of
 
-NAME = "manifest.json"
-SCHEMA = "tuneproof/data@1"
 PACKAGES = ("tuneproof", "datasets", "rensa")
 """Their versions are noted: they decide what is read, and what counts as a near-duplicate."""
 
+Tally = dict[str, Counter[str]]
+"""How many rows, by source and reason or note."""
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """How many records there are."""
 
@@ -34,7 +43,7 @@ class Counts:
     @classmethod
     def of(cls, records: Iterable[tuple[str, Split | None, str]]) -> Counts:
         """Count records, each given as source, split and label (empty where it has none)."""
-        totals: dict[Split, Counter[str]] = {split: Counter() for split in FILES}
+        totals: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
         labels: dict[str, dict[str, Counter[Split]]] = defaultdict(lambda: defaultdict(Counter))
         for source, split, label in records:
             assert split is not None
@@ -53,95 +62,63 @@ class Counts:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InputError when a build would replace files that another program wrote."""
+    """Raise InputError where a build would replace files that another program wrote."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; --out names a folder")
-    strangers = [name for name in (*FILES.values(), NAME) if (folder / name).exists()]
-    if strangers and not _is_ours(folder):
+    present = [name for name in (*FILES.values(), MANIFEST) if (folder / name).exists()]
+    if not present:
+        return
+    try:
+        read_manifest(folder)
+    except InputError:
         raise InputError(
-            f"{folder} holds {', '.join(strangers)} that `prepdata build` did not write; "
+            f"{folder} holds {', '.join(present)} that `prepdata build` did not write; "
             "choose another folder with --out"
-        )
+        ) from None
 
 
-def write(
+def manifest_of(
     folder: Path,
     config: BuildConfig,
     sources: Mapping[str, Path | None],
     counts: Counts,
-    dropped: Mapping[str, Counter[str]],
-    noted: Mapping[str, Counter[str]],
-) -> dict[str, Any]:
-    """Write the manifest of a folder whose data files are already there; return it.
-
-    `notes` stands only where a source has some: they are of all rows that were read.
-    """
-    value = {
-        "schema": SCHEMA,
-        "seed": config.seed,
-        "config": dataclasses.asdict(config) | {"out": str(config.out)},
-        "sources": {
-            name: {
-                "from": str(path) if path else registry.find(name).hub_id or "embedded",
-                "licence": registry.find(name).licence,
-                "files": _fingerprints(path),
-                "records": {split: counts.records[split][name] for split in FILES},
-                "dropped": dict(sorted(dropped[name].items())),
-                **({"notes": dict(sorted(noted[name].items()))} if noted[name] else {}),
-            }
+    dropped: Tally,
+    noted: Tally,
+) -> Manifest:
+    """Return the manifest of a folder whose data files are already there."""
+    tasks = sorted(counts.labels)
+    return Manifest(
+        seed=config.seed,
+        config=config.as_json(),
+        sources={
+            name: SourceFacts(
+                origin=str(path) if path else registry.find(name).hub_id or "embedded",
+                licence=registry.find(name).licence,
+                files={file.name: fingerprint(file) for file in local_files(path)} if path else {},
+                records={split: counts.records[split][name] for split in SPLITS},
+                dropped=dict(sorted(dropped[name].items())),
+                notes=dict(sorted(noted[name].items())),
+            )
             for name, path in sources.items()
         },
-        "labels": {
-            task: list(registry.find(task).labels or sorted(counts.labels[task]))
-            for task in sorted(counts.labels)
+        labels={
+            task: list(registry.find(task).labels or sorted(counts.labels[task])) for task in tasks
         },
-        "label_counts": {
+        label_counts={
             task: {
-                label: {split: by_split[split] for split in FILES}
+                label: {split: by_split[split] for split in SPLITS}
                 for label, by_split in sorted(counts.labels[task].items())
             }
-            for task in sorted(counts.labels)
+            for task in tasks
         },
-        "files": {
-            name: {
-                "records": counts.records[split].total(),
-                "sha256": fingerprint(folder / name),
-            }
+        files={
+            name: FileFacts(
+                records=counts.records[split].total(), sha256=fingerprint(folder / name)
+            )
             for split, name in FILES.items()
         },
-        "versions": versions_of(PACKAGES),
-    }
-    write_json(folder / NAME, value)
-    return value
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """Read a folder's manifest.
-
-    Raises:
-        InputError: There is no such folder, or no manifest in it.
-    """
-    if not folder.is_dir():
-        raise InputError(f"no such folder: {folder}; make one with `prepdata build --out {folder}`")
-    if not (folder / NAME).is_file():
-        raise InputError(f"{folder} has no {NAME}; make one with `prepdata build --out {folder}`")
-    value = read_json(folder / NAME)
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise InputError(f"{folder / NAME}: not a manifest of schema {SCHEMA}")
-    return value
-
-
-def is_intact(folder: Path, built: Mapping[str, Any]) -> bool:
-    """Return whether the data files are those that the build wrote, byte for byte."""
-    return all(
-        (folder / name).is_file() and fingerprint(folder / name) == facts["sha256"]
-        for name, facts in built["files"].items()
+        versions=versions_of(PACKAGES),
     )
-
-
-def data_fingerprint(built: Mapping[str, Any]) -> str:
-    """Return what identifies a build's data: the beginnings of its three files' hashes."""
-    return " ".join(built["files"][name]["sha256"][:16] for name in FILES.values())
 
 
 def drops_as_text(reasons: Mapping[str, int]) -> str:
@@ -151,17 +128,3 @@ def drops_as_text(reasons: Mapping[str, int]) -> str:
 
 def _listed(reasons: Mapping[str, int]) -> list[str]:
     return [f"{count:,} {reason}" for reason, count in sorted(reasons.items())]
-
-
-def _is_ours(folder: Path) -> bool:
-    try:
-        read(folder)
-    except InputError:
-        return False
-    return True
-
-
-def _fingerprints(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    return {file.name: fingerprint(file) for file in local_files(path)}

@@ -46,6 +46,14 @@ class Source:
     """Whether it is anybody's own file: `record` then takes the task and the settings as well."""
 
 
+_OWN = Source(
+    summary="your own CSV, JSONL, JSON or Parquet file or folder",
+    licence="yours",
+    size="-",
+    hub_id=None,
+    record=tabular.record,
+    is_own=True,
+)
 SOURCES: dict[str, Source] = {
     "complaints": Source(
         summary="consumer complaints -> product",
@@ -55,14 +63,7 @@ SOURCES: dict[str, Source] = {
         record=complaints.record,
         labels=(),
     ),
-    "csv": Source(
-        summary="your own CSV, JSONL, JSON or Parquet file or folder",
-        licence="yours",
-        size="-",
-        hub_id=None,
-        record=tabular.record,
-        is_own=True,
-    ),
+    "csv": _OWN,
     "dolly": Source(
         summary="instructions of eight kinds, with answers",
         licence="CC BY-SA 3.0",
@@ -86,14 +87,7 @@ SOURCES: dict[str, Source] = {
         record=imdb.record,
         labels=imdb.LABELS,
     ),
-    "jsonl": Source(
-        summary="the same, under another name",
-        licence="yours",
-        size="-",
-        hub_id=None,
-        record=tabular.record,
-        is_own=True,
-    ),
+    "jsonl": replace(_OWN, summary="the same, under another name"),
     "sample": Source(
         summary="small made-up tasks, for trying things out",
         licence="this project's",

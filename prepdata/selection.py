@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from itertools import islice, zip_longest
 
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import SPLITS, TEST_PROMPTS, Split, read_prompts
+from tuneproof.formats.data_folder import SPLITS, Split
+from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.duplicates import DuplicateIndex
+from tuneproof.prepdata.manifest import Tally
+from tuneproof.prepdata.near.index import DuplicateIndex
 from tuneproof.prepdata.spool import Entry, Spool
-
-Dropped = dict[str, Counter[str]]
-"""How many rows were left out, by source and reason."""
 
 Pool = dict[str, list[Entry]]
 """A source's records of one split, by label."""
 
 
-def without_repeats(entries: list[Entry], spool: Spool, dropped: Dropped) -> list[Entry]:
+def without_repeats(entries: list[Entry], spool: Spool, dropped: Tally) -> list[Entry]:
     """Drop what stands in a more precious split too: test goes before validation before train.
 
     The test split is left as it is. From train, repeats within train and prompts of the prompt
@@ -71,8 +70,8 @@ def _sketched(entries: list[Entry], spool: Spool) -> DuplicateIndex:
     return index
 
 
-def drawn(entries: list[Entry], config: BuildConfig, dropped: Dropped) -> list[Entry]:
-    """Keep no more per source and split than the settings allow, by place.
+def drawn(entries: list[Entry], config: BuildConfig, dropped: Tally) -> list[Entry]:
+    """Keep no more per source and split than the settings allow, by their order.
 
     Labels are drawn in turn, so in numbers as equal as they allow; with `balanced` in equal ones.
 
@@ -83,7 +82,7 @@ def drawn(entries: list[Entry], config: BuildConfig, dropped: Dropped) -> list[E
         return entries
     pools: dict[tuple[str, Split | None], Pool] = defaultdict(lambda: defaultdict(list))
     labels: dict[str, set[str]] = defaultdict(set)
-    for entry in sorted(entries, key=lambda entry: entry.place):
+    for entry in sorted(entries, key=lambda entry: entry.order):
         pools[entry.source, entry.split][entry.label].append(entry)
         labels[entry.source].add(entry.label)
     chosen: list[Entry] = []
@@ -93,7 +92,8 @@ def drawn(entries: list[Entry], config: BuildConfig, dropped: Dropped) -> list[E
             _level(pool, labels[source], config, source, split)
         left = sum(map(len, pool.values()))
         limit = config.limit_of(split) or left
-        chosen += [entry for _, entry in zip(range(limit), _in_turn(pool.values()), strict=False)]
+        in_turn = (entry for turn in zip_longest(*pool.values()) for entry in turn if entry)
+        chosen += islice(in_turn, limit)
         dropped[source].update(
             {"to balance the labels": before - left, "beyond --limit": max(0, left - limit)}
         )
@@ -107,26 +107,13 @@ def _level(
 ) -> None:
     """Cut every label's records to the number that the smallest has, or the limit's share."""
     smallest = min(sorted(labels), key=lambda label: len(pool[label]))
-    found = len(pool[smallest])
+    least = len(pool[smallest])
     limit = config.limit_of(split)
-    wanted = limit // len(labels) if limit else found
-    if found < wanted and split != "validation" and not config.allow_fewer:
+    wanted = limit // len(labels) if limit else least
+    if least < wanted and split != "validation" and not config.allow_fewer:
         raise InputError(
-            f"{source}: {split} has {found} records of label {smallest!r}, and {wanted} of each "
-            f"are asked for; lower the limit, or give --allow-fewer to go on with {found} of each"
+            f"{source}: {split} has {least} records of label {smallest!r}, and {wanted} of each "
+            f"are asked for; lower the limit, or give --allow-fewer to go on with {least} of each"
         )
     for label in labels:
-        del pool[label][min(found, wanted) :]
-
-
-def _in_turn(queues: Iterable[list[Entry]]) -> Iterator[Entry]:
-    """Yield the first of every queue, then the second of every queue, until all are empty."""
-    waiting = [iter(queue) for queue in queues]
-    while waiting:
-        going = []
-        for queue in waiting:
-            entry = next(queue, None)
-            if entry is not None:
-                going.append(queue)
-                yield entry
-        waiting = going
+        del pool[label][min(least, wanted) :]

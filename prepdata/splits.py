@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from tuneproof.formats.example import Split, digest, normalised
+from tuneproof.formats.data_folder import Split
+from tuneproof.formats.example import digest, normalised
 
 
 def assign(
-    place: float,
+    fraction: float,
     official: Split | None,
     offered: Set[Split | None],
     *,
@@ -24,7 +25,7 @@ def assign(
     """Return the split of a record.
 
     Args:
-        place: The hash of what must stay together (`fraction_of` its name), in [0, 1).
+        fraction: The hash of what must stay together (`fraction_of` its name), in [0, 1).
         official: The split the source names, if any.
         offered: All the splits the source names.
         val_fraction: Share of the rows that goes to validation where the source names none.
@@ -34,10 +35,10 @@ def assign(
     if official is not None and official in held_out:
         return official if len(held_out) == 2 else "test"
     if not held_out:
-        if place < test_fraction:
+        if fraction < test_fraction:
             return "test"
-        place -= test_fraction
-    if len(held_out) < 2 and place < val_fraction:
+        fraction -= test_fraction
+    if len(held_out) < 2 and fraction < val_fraction:
         return "validation"
     return "train"
 

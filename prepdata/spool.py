@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass
 from typing import IO
 
-from tuneproof.formats.example import Example, Split
-from tuneproof.prepdata.duplicates import Texts
+from tuneproof.formats.data_folder import Split
+from tuneproof.formats.example import Example
+from tuneproof.prepdata.near.index import Texts
 
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 READ = 2048
@@ -17,7 +18,7 @@ READ = 2048
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What memory holds of a record: where its text lies, and what decides its fate."""
+    """What memory holds of a record: where its text lies, and what its split and position go by."""
 
     offset: int
     source: str
@@ -26,8 +27,8 @@ class Entry:
     """The hash of the group's name, in [0, 1); it decides the split where a source has none."""
     label: str
     """The answer of a classification task; else empty."""
-    place: float
-    """Where in the output file it stands, and whether --limit draws it; in [0, 1)."""
+    order: float
+    """Decides its position in the output file and whether --limit draws it; in [0, 1)."""
 
 
 class Spool:

@@ -17,7 +17,8 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.published import Published, read_published
 from tuneproof.files import existing_file
-from tuneproof.formats.example import FILES, TEST_PROMPTS
+from tuneproof.formats.data_folder import FILES
+from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.inference.config import CompareConfig
 from tuneproof.options import from_mapping
 from tuneproof.prepdata.config import BuildConfig

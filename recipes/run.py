@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tuneproof.files import fingerprint, read_json
-from tuneproof.prepdata import manifest
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.recipes.merged import merge
@@ -35,21 +34,21 @@ def run_recipe(recipe: Recipe, say: Say) -> dict[str, Any]:
 
 def is_built(config: BuildConfig) -> bool:
     """Return whether the data folder holds what these settings and source files would build."""
-    if not (config.out / manifest.NAME).is_file():
+    folder = DataFolder(config.out)
+    manifest = folder.manifest
+    if manifest is None:
         return False
-    found = manifest.read(config.out)
-    wanted = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     copies = {
         name: Path(path) for name, _, path in (s.partition("=") for s in config.source) if path
     }
-    return bool(
-        found["config"] == wanted
+    return (
+        manifest.config == config.as_json()
         and all(
-            found["sources"][name]["files"]
+            manifest.sources[name].files
             == {file.name: fingerprint(file) for file in local_files(path.expanduser())}
             for name, path in copies.items()
         )
-        and manifest.is_intact(config.out, found)
+        and folder.is_as_built
     )
 
 
@@ -57,7 +56,7 @@ def _prepare(recipe: Recipe, say: Say) -> None:
     if is_built(recipe.build):
         return say(f"1/4 prepdata: {recipe.build.out} is up to date")
     from tuneproof.prepdata.build import build
-    from tuneproof.prepdata.summary import build_summary
+    from tuneproof.prepdata.report import build_summary
 
     say("1/4 prepdata")
     say(build_summary(recipe.build.out, build(recipe.build)))

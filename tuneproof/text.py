@@ -1,33 +1,41 @@
-"""Plain text for a terminal: tables and bars."""
+"""Plain text for a terminal: tables, bars, and numbers as people say them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 BAR_WIDTH = 40
 
 
-def table(rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Return rows as aligned columns, the first `left` of them flush left, the others right."""
+def table(rows: Sequence[Sequence[str]], *, left: int | Collection[int] = 1) -> str:
+    """Return rows as aligned columns, two spaces apart.
+
+    Args:
+        rows: Cells, as many in each row; the first row may be the heads.
+        left: The columns that are flush left: so many from the first, or these, counted from 0;
+            the others are flush right.
+    """
+    lefts = range(left) if isinstance(left, int) else left
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if index < left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    lines = (
+        "  ".join(
+            cell.ljust(width) if column in lefts else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> str:
     """Return one line per name: the count, and a bar as long as its part of the largest count."""
-    most = max((count for _, count in counts), default=0) or 1
-    rows = [(name, f"{count:,}", bar(count, most)) for name, count in counts]
-    wide = max((len(name) for name, _, _ in rows), default=0)
-    high = max((len(count) for _, count, _ in rows), default=0)
-    lines = [f"{name:{wide}}  {count:>{high}}  {drawn}".rstrip() for name, count, drawn in rows]
-    return "\n".join(lines)
+    most = max((count for _, count in counts), default=0)
+    return table([(name, f"{n:,}", bar(n, most)) for name, n in counts], left=(0, 2))
+
+
+def bar(count: int, most: int) -> str:
+    """Return a bar of `BAR_WIDTH` for `most`, shorter for less; any count above 0 shows."""
+    return "#" * max(1, round(count / most * BAR_WIDTH)) if count else ""
 
 
 def one_line(text: str, width: int = 90) -> str:
@@ -41,6 +49,8 @@ def indented(text: str) -> str:
     return "\n".join(f"  {line}".rstrip() for line in text.split("\n"))
 
 
-def bar(count: int, most: int) -> str:
-    """Return a bar of `BAR_WIDTH` for `most`, shorter for less; whatever is not nothing shows."""
-    return "#" * max(1, round(count / most * BAR_WIDTH)) if count else ""
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``42 s``, ``4 min``, ``2.1 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from tuneproof.errors import InputError
+from tuneproof.text import duration
 
 FIRST_STEPS = 5
 """Steps after which the time of the whole training is estimated; the first is not counted."""
@@ -225,10 +226,3 @@ def logged(metrics: Path) -> list[dict[str, Any]]:
         return []
     whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
     return [json.loads(line) for line in whole]
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

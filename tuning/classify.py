@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.eval.checks.label_order import Mapping, check_mapping
-from tuneproof.inference.classifier import load_tokenizer
+from tuneproof.formats.data_folder import DataFolder
+from tuneproof.label_order import Mapping, check_mapping
 from tuneproof.models import load as models
 from tuneproof.models.head import head_tensors, tensor_hash
 from tuneproof.tuning.adapted import adapted
 from tuneproof.tuning.arguments import head_arguments
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import Data
 from tuneproof.tuning.job import Job, Say, check_model, make_trainer, with_rate
 from tuneproof.tuning.labelled import Labelled, encode, label_set, marked, summary
 
@@ -24,14 +23,14 @@ CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
 
 
-def prepare(config: TuneConfig, data: Data) -> Job:
+def prepare(config: TuneConfig, data: DataFolder) -> Job:
     """Load the model with a head for the labels, tokenise the texts, and make the trainer.
 
     Raises:
         InputError: Data or model cannot be used.
     """
     labels = label_set(data)
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = models.load_tokenizer(config.model, purpose="classify")
     from transformers import set_seed  # heavy; what is wrong with the data is said before
 
     set_seed(config.seed)  # a new head draws its first weights from the global state

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.kernels.unlikelihood import default_weight
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.adapted import adapted, trained_in_float32
 from tuneproof.tuning.arguments import sft_arguments
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import Data
 from tuneproof.tuning.examples import Examples, encode, marked
 from tuneproof.tuning.job import Job, check_model, make_trainer, with_rate
 
@@ -21,7 +21,7 @@ ENOUGH = 200
 """Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
 
 
-def prepare(config: TuneConfig, data: Data) -> Job:
+def prepare(config: TuneConfig, data: DataFolder) -> Job:
     """Load the model, turn the records into tokens, and make the trainer.
 
     Raises:
@@ -54,14 +54,14 @@ def prepare(config: TuneConfig, data: Data) -> Job:
     )
 
 
-def price_of_repeating(config: TuneConfig, data: Data, width: int) -> float:
+def price_of_repeating(config: TuneConfig, data: DataFolder, width: int) -> float:
     """Return the weight of the price; labels are too short to loop."""
     if has_labels(data):
         return 0.0
     return default_weight(width) if config.unlikelihood is None else config.unlikelihood
 
 
-def has_labels(data: Data) -> bool:
+def has_labels(data: DataFolder) -> bool:
     """Return whether every task has a label set, so that an answer is right or wrong."""
     return {record.task for record in (*data.train, *data.validation)} <= set(data.labels)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.inference.classifier import tokenized
-from tuneproof.tuning.data import Data
 
 SHOWN_LABELS = 12
 """Labels named in the line about the examples."""
@@ -37,7 +37,7 @@ class Labelled:
         }
 
 
-def label_set(data: Data) -> list[str]:
+def label_set(data: DataFolder) -> list[str]:
     """Return the labels of the one task that the records hold.
 
     They are the manifest's, in its order; where it names none, the outputs of train, sorted.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, read_examples
+from tuneproof.formats.data_folder import FILES
+from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import is_classifier
-from tuneproof.inference.classifier import load_tokenizer
 from tuneproof.inference.loading import can_merge, with_adapter
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import FourBit, four_bit_of
@@ -148,7 +148,8 @@ def _load(run: Run, place: str, held: FourBit | None = None) -> tuple[Any, Any]:
     how: dict[str, Any] = {"dtype": "float32", "device": "cpu", "four_bit": held}
     if not is_classifier(run.facts):
         return models.load_tokenizer(place), models.load_model(place, **how)
-    tokenizer, labels = load_tokenizer(place), run.facts["head"]["labels"]
+    labels = run.facts["head"]["labels"]
+    tokenizer = models.load_tokenizer(place, purpose="classify")
     pad = tokenizer.pad_token_id
     return tokenizer, models.load_classifier(place, labels, pad_token_id=pad, **how)[0]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tuneproof.tuning import peft_configs
 
 if TYPE_CHECKING:
+    from tuneproof.formats.data_folder import DataFolder
     from tuneproof.tuning.config import TuneConfig
-    from tuneproof.tuning.data import Data
     from tuneproof.tuning.job import Job
 
 
@@ -23,17 +23,17 @@ class Objective:
     """What is learned, in a few words."""
     task_type: str
     """PEFT's name for it."""
-    prepare: Callable[[TuneConfig, Data], Job]
+    prepare: Callable[[TuneConfig, DataFolder], Job]
     """Loads the model and returns a trainer that is ready to start."""
 
 
-def _generate(config: TuneConfig, data: Data) -> Job:
+def _generate(config: TuneConfig, data: DataFolder) -> Job:
     from tuneproof.tuning.generate import prepare
 
     return prepare(config, data)
 
 
-def _classify(config: TuneConfig, data: Data) -> Job:
+def _classify(config: TuneConfig, data: DataFolder) -> Job:
     from tuneproof.tuning.classify import prepare
 
     return prepare(config, data)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from tuneproof.finding import told
+from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
+from tuneproof.prepdata.checks.data import check_data
 from tuneproof.tuning import memory, runs
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import Data, read_data
-from tuneproof.tuning.doctor.before import lines_before
 from tuneproof.tuning.job import Job, Judge, Say
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
 from tuneproof.tuning.peak import forget_peaks
@@ -39,7 +40,7 @@ def finetune(
     """
     found = runs.check(config)
     forget_peaks()
-    data = read_data(config.data, config.limit)
+    data = open_to_train(config.data, config.limit)
     job = OBJECTIVES[config.objective].prepare(config, data)
     facts = _facts(config, data, job) | {"made_by": made_by}
     if found.state == "new" and config.folder.exists():
@@ -48,14 +49,14 @@ def finetune(
     facts["result"] = found.facts.get("result") if found.facts and found.state != "new" else None
     runs.write(config.folder, facts)
     _announce(facts, job, config, say)
-    for line in lines_before(config.data, data):
+    for line in told(check_data(data), notes=False):
         say(line)
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
     return train(job, config.folder, facts, say, judge)
 
 
-def _facts(config: TuneConfig, data: Data, job: Job) -> dict[str, Any]:
+def _facts(config: TuneConfig, data: DataFolder, job: Job) -> dict[str, Any]:
     """Return what run.json says before the training."""
     model = job.trainer.model
     sizes = [

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.example import FILES
+from tuneproof.formats.data_folder import FILES, DataFolder
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import data_fingerprint
 from tuneproof.tuning.methods import METHODS
 
 SCHEMA = "tuneproof/run@1"
@@ -121,7 +120,7 @@ def standing(config: TuneConfig) -> Standing:
     wanted = recorded(config)
     found = recorded(TuneConfig()) | facts["config"]  # a setting newer than the run had its default
     differing = [name for name in wanted if name not in PLACE_ONLY and wanted[name] != found[name]]
-    if facts["data"]["fingerprint"] != data_fingerprint(config.data):
+    if facts["data"]["fingerprint"] != DataFolder(config.data).fingerprint:
         differing.append("the data")
     told = facts["template"]  # none where texts are read as they are
     if told is not None and told["text"] != templates.load(config.template).text:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tuneproof.eval.checks.advice import COMPARISON
-from tuneproof.eval.metrics.labels import normalize_label
 from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.comparison import Comparison
+from tuneproof.labels import normalize_label
 
 P_BELOW = 1e-3
 """A variant is below chance when a guess would so seldom be so wrong (one-sided, binomial)."""
@@ -48,7 +48,7 @@ def _accuracy(
     """Say the one thing that fits best: turned round, below chance, or below the majority."""
     from scipy.stats import binomtest
 
-    from tuneproof.eval.checks.label_order import check_mapping
+    from tuneproof.label_order import check_mapping
 
     mapping = check_mapping(right, given, labels)
     total, correct = len(right), round(mapping.accuracy * len(right))

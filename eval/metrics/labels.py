@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-_MARKS = " \t\r\n.,;:!?\"'`*_()[]{}<>«»\u2018\u2019\u201c\u201d"
-"""What may stand around a label in a generated answer."""
-
-
-@lru_cache(maxsize=4096)
-def normalize_label(text: str) -> str:
-    """Fold case, join words by one space, drop the punctuation around the text but none inside.
-
-    A text of punctuation only is kept, so that ``?`` can be a label.
-    """
-    folded = " ".join(text.casefold().split())
-    return folded.strip(_MARKS) or folded
+from tuneproof.labels import normalize_label
 
 
 def accuracy(label: str, reference: str) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, read_jsonl
-from tuneproof.formats.example import Split
+from tuneproof.formats.data_folder import Split
 from tuneproof.hub import hub_or_cache
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")

@@ -16,7 +16,7 @@ from benchmarks.rows import write_rows
 from benchmarks.table import markdown
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.duplicates import are_near
+from tuneproof.prepdata.near.index import are_near
 
 MET: dict[str, Any] = {"work": "rows", "against": "time", "goal": 11, "unit": "s", "checked": "ten"}
 

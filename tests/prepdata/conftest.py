@@ -37,7 +37,8 @@ def built(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], dict[str, list[
         for name, content in files.items():
             write_rows(folder / name, content)
         out = tmp_path / "data"
-        manifest = build(BuildConfig(**{"source": (f"jsonl={folder}",), "out": out, **settings}))
+        config = BuildConfig(**{"source": (f"jsonl={folder}",), "out": out, **settings})
+        manifest = build(config).as_json()
         found = {name: read_rows(out / f"{name}.jsonl") for name in ("train", "val", "test")}
         return manifest, found
 

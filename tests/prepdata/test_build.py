@@ -11,12 +11,12 @@ import pytest
 
 from tuneproof import files
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import read_manifest
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata import build as building
-from tuneproof.prepdata import manifest
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.summary import overview
+from tuneproof.prepdata.report import overview
 
 Rows = list[dict[str, str]]
 Build = Callable[..., tuple[dict[str, Any], dict[str, Rows]]]
@@ -138,7 +138,7 @@ def test_same_group_name_in_another_source_is_another_group(tmp_path: Path, rows
     (tmp_path / "b" / "train.jsonl").write_text(other)
     source = (f"jsonl={tmp_path / 'a'}", f"csv={tmp_path / 'b'}")
     facts = build(BuildConfig(source=source, out=tmp_path / "data"))
-    assert facts["sources"]["csv"]["dropped"] == {}
+    assert facts.sources["csv"].dropped == {}
 
 
 def test_prompts_of_the_project_are_kept_out_of_train(built: Build, rows: Rows) -> None:
@@ -177,7 +177,9 @@ def test_labels_read_off_the_data_are_fixed_in_alphabetical_order(built: Build, 
 def test_manifest_vouches_for_the_files(built: Build, rows: Rows, tmp_path: Path) -> None:
     facts, found = built(rows)
     data = tmp_path / "data"
-    assert manifest.read(data) == json.loads(json.dumps(facts))
+    assert (
+        read_manifest(data).as_json() == json.loads((data / "manifest.json").read_text()) == facts
+    )
     for name, stated in facts["files"].items():
         assert stated["sha256"] == files.fingerprint(data / name)
         assert stated["records"] == len(found[Path(name).stem])
@@ -286,11 +288,11 @@ def test_notes_on_programs_stand_in_manifest_and_summary_of_their_source_only(
     sources = (f"finqa={tmp_path / 'finqa_train.json'}", f"jsonl={tmp_path / 'own.jsonl'}")
     out = tmp_path / "data"
     manifest = build(BuildConfig(source=sources, out=out, val_fraction=0, test_fraction=0))
-    assert manifest["sources"]["finqa"]["notes"] == {
+    assert manifest.sources["finqa"].notes == {
         "program executed": 3,
         "program that comes to something else than the written answer": 1,
     }
-    assert "notes" not in manifest["sources"]["jsonl"]
+    assert manifest.sources["jsonl"].notes == {}
     assert "noted of the rows read\n  finqa  3  program executed\n  finqa  1  pro" in overview(
         manifest
     )

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tuneproof import hub
-from tuneproof.prepdata import inspection, registry
+from tuneproof.prepdata import registry, report
 from tuneproof.prepdata.cli import main
 
 
@@ -140,7 +140,7 @@ def test_sources_lists_every_source_with_licence_and_origin() -> None:
 def test_inspect_shows_counts_lengths_and_records(
     sample: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspection, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(report, "load_tokenizer", lambda name, purpose: tokenizer)
     result = run("inspect", sample, "--records", "2")
     assert result.exit_code == 0, result.output
     assert "left out" in result.stdout
@@ -152,7 +152,7 @@ def test_inspect_shows_counts_lengths_and_records(
 def test_inspect_charts_labels_and_warns(
     tmp_path: Path, own_csv: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspection, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(report, "load_tokenizer", lambda name, purpose: tokenizer)
     out = tmp_path / "data"
     args = ("--text-field", "message", "--label-field", "topic", "--out", out)
     run("build", "--source", f"csv={own_csv}", *args)

@@ -32,7 +32,7 @@ def made(
         pytest.skip("no Dolly and FinQA in the public data")
     out = tmp_path_factory.mktemp("public") / "data"
     named = tuple(f"{name}={path}" for name, path in sources.items())
-    facts = build(BuildConfig(source=named, out=out))
+    facts = build(BuildConfig(source=named, out=out)).as_json()
     found = {
         split: [json.loads(line) for line in (out / f"{split}.jsonl").read_text().splitlines()]
         for split in SPLITS

@@ -13,7 +13,7 @@ from tuneproof.prepdata.spool import Entry
 
 
 def entry(place: float, label: str = "", source: str = "a") -> Entry:
-    return Entry(offset=0, source=source, split="train", group=0.0, label=label, place=place)
+    return Entry(offset=0, source=source, split="train", group=0.0, label=label, order=place)
 
 
 def test_no_limit_keeps_all_in_order() -> None:

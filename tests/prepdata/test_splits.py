@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneproof.formats.example import Split
+from tuneproof.formats.data_folder import Split
 from tuneproof.prepdata.splits import assign, fraction_of
 
 OFFICIAL = {"val_fraction": 0.1, "test_fraction": 0.2}
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("fraction", "expected"),
     [(0.0, "test"), (0.199, "test"), (0.2, "validation"), (0.299, "validation"), (0.31, "train")],
 )
-def test_place_decides_where_there_is_no_official_split(place: float, expected: str) -> None:
-    assert assign(place, None, {None}, **OFFICIAL) == expected
+def test_place_decides_where_there_is_no_official_split(fraction: float, expected: str) -> None:
+    assert assign(fraction, None, {None}, **OFFICIAL) == expected
 
 
-@pytest.mark.parametrize("place", [0.0, 0.5])
-def test_two_official_held_out_splits_are_kept(place: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.5])
+def test_two_official_held_out_splits_are_kept(fraction: float) -> None:
     offered: set[Split | None] = {"train", "validation", "test"}
     for split in ("train", "validation", "test"):
-        assert assign(place, split, offered, **OFFICIAL) == split  # type: ignore[arg-type]
+        assert assign(fraction, split, offered, **OFFICIAL) == split  # type: ignore[arg-type]
 
 
 def test_single_held_out_split_is_the_test_split_and_validation_comes_from_train() -> None:
@@ -35,13 +35,13 @@ def test_single_held_out_split_is_the_test_split_and_validation_comes_from_train
 
 
 @given(
-    place=st.floats(min_value=0, max_value=1, exclude_max=True),
+    fraction=st.floats(min_value=0, max_value=1, exclude_max=True),
     held_out=st.sets(st.sampled_from(["validation", "test"]), min_size=1),
 )
-def test_official_held_out_row_never_reaches_train(place: float, held_out: set[Split]) -> None:
+def test_official_held_out_row_never_reaches_train(fraction: float, held_out: set[Split]) -> None:
     offered: set[Split | None] = {"train", *held_out}
     for split in held_out:
-        assert assign(place, split, offered, **OFFICIAL) != "train"
+        assert assign(fraction, split, offered, **OFFICIAL) != "train"
 
 
 def test_train_row_never_reaches_test_where_there_is_an_official_one() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from tuneproof.text import BAR_WIDTH, bar, bars, indented, one_line, table
+from tuneproof.text import BAR_WIDTH, bar, bars, duration, indented, one_line, table
 
 
 def test_table_sets_the_first_column_left_and_the_others_right() -> None:
     assert table([("name", "rows"), ("a", "1,000")]) == "name   rows\na     1,000"
+    assert table([("1", "b", "c"), ("10", "bb", "c")], left=(1,)) == " 1  b   c\n10  bb  c"
 
 
 def test_bars_are_as_long_as_their_part_of_the_largest() -> None:
@@ -27,3 +28,8 @@ def test_long_text_is_cut_to_one_line() -> None:
 
 def test_indented_leaves_no_space_on_empty_lines() -> None:
     assert indented("a\n\nb") == "  a\n\n  b"
+
+
+def test_duration_is_short() -> None:
+    times = [duration(seconds) for seconds in (5, 89, 90, 5000, 7200)]
+    assert times == ["5 s", "89 s", "2 min", "83 min", "2.0 h"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.tuning.callbacks import Progress, duration, logged
+from tuneproof.tuning.callbacks import Progress, logged
 
 
 def state(step: int, **other: Any) -> Any:
@@ -62,9 +62,3 @@ def test_logs_after_the_checkpoint_are_dropped_and_the_time_goes_on(tmp_path: Pa
     progress.on_train_begin(None, state(3), None)
     assert [row["step"] for row in logged(metrics)] == [1, 2, 3]
     assert 30 <= progress.seconds < 31
-
-
-def test_duration_is_short() -> None:
-    assert [duration(s) for s in (5, 89, 90, 5000, 7200)] == [
-        "5 s", "89 s", "2 min", "83 min", "2.0 h",
-    ]  # fmt: skip

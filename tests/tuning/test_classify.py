@@ -135,11 +135,11 @@ def test_every_evaluation_says_how_many_are_right_and_what_it_took_until_then(
 def test_padding_side_changes_nothing(classified: Classified, base_models: dict[str, Path]) -> None:
     import torch
 
-    from tuneproof.inference.classifier import load_tokenizer
     from tuneproof.models import load as models
+    from tuneproof.models.load import load_tokenizer
 
     run = classified("llama")
-    tokenizer = load_tokenizer(str(base_models["llama"]))
+    tokenizer = load_tokenizer(str(base_models["llama"]), purpose="classify")
     pad = tokenizer.pad_token_id
     model, _ = models.load_classifier(str(base_models["llama"]), ["a", "b"], pad_token_id=pad)
     right = logits(model, tokenizer)

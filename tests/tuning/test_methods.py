@@ -168,14 +168,14 @@ def test_missing_bitsandbytes_is_one_line(
 def test_pissa_is_saved_as_a_lora_over_the_base_as_it_was(settings: Settings) -> None:
     import torch
 
+    from tuneproof.formats.data_folder import open_to_train
     from tuneproof.inference.loading import with_adapter
     from tuneproof.models.load import load_model
-    from tuneproof.tuning.data import read_data
     from tuneproof.tuning.generate import prepare
     from tuneproof.tuning.methods import METHODS
 
     config = settings(method="pissa")
-    model = prepare(config, read_data(config.data)).trainer.model.eval()
+    model = prepare(config, open_to_train(config.data)).trainer.model.eval()
     with torch.no_grad():
         for name, value in model.named_parameters():
             if "lora_B" in name:

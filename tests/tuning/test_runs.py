@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import data_fingerprint
 
 FACTS: dict[str, Any] = {
     "state": "finished",
@@ -68,7 +68,7 @@ def test_settings_that_are_newer_than_a_run_had_their_defaults(
         {
             "state": "finished",
             "config": told,
-            "data": {"fingerprint": data_fingerprint(config.data)},
+            "data": {"fingerprint": DataFolder(config.data).fingerprint},
             "template": {"text": templates.load().text},
             "base": {"weights_sha256": models.weights_hash(config.model)},
         },

@@ -18,9 +18,6 @@ from tuneproof.errors import InputError
 from tuneproof.files import existing_file, read_json, read_jsonl
 from tuneproof.numbers import is_value
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
-FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = get_args(Role)
 WORDS = re.compile(r"\w+")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.eval.metrics.labels import normalize_label
+from tuneproof.labels import spellings
 
 TOLERANCE = 1e-3
 """How far probabilities may be from what they should be, so that a file may round them."""
@@ -14,16 +14,14 @@ TOLERANCE = 1e-3
 
 def check_labels(where: str, labels: Sequence[Any]) -> tuple[str, ...]:
     """Return the label set, or raise InputError when generated answers could not tell it apart."""
-    seen: dict[str, str] = {}
     for label in labels:
         if not isinstance(label, str) or not label.strip():
             raise InputError(f"{where}: label {label!r} is not a text; labels are texts")
-        other = seen.setdefault(normalize_label(label), label)
-        if other is not label:
-            raise InputError(
-                f"{where}: labels {other!r} and {label!r} are the same but for case, spaces and "
-                "outer punctuation; give each a name of its own"
-            )
+    for one, other, *_ in spellings(labels):
+        raise InputError(
+            f"{where}: labels {one!r} and {other!r} are the same but for case, spaces and "
+            "outer punctuation; give each a name of its own"
+        )
     if len(labels) < 2:
         raise InputError(f"{where}: {len(labels)} label; a label set has at least two")
     return tuple(labels)

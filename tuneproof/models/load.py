@@ -23,6 +23,7 @@ TINY = (Path(__file__).parents[1] / "tiny").resolve()
 
 ENCODER_HINT = ". An encoder (BERT, DistilBERT, ...) is tuned with --objective classify"
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Purpose = Literal["generate", "classify", "count"]
 
 
 def location(model: str) -> str:
@@ -49,18 +50,31 @@ def lasting_name(model: str) -> str:
     return model if model == "tiny" else place
 
 
-def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
-    """Return the model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
+def load_tokenizer(model: str, *, purpose: Purpose = "generate") -> Any:
+    """Return a model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
 
     Args:
         model: ``tiny``, a folder, or a Hub id.
-        needs_eos: Whether answers are generated, so that EOS must be there to end them.
+        purpose: To ``generate``, there must be an EOS to end answers. To ``classify``, padding is
+            on the right, since learned positions count from the first token. To ``count`` tokens,
+            any tokenizer will do as it is, also from a folder without a model.
+
+    Raises:
+        InputError: There is none that will do; the message says what to type instead.
     """
     from transformers import AutoTokenizer
 
-    with _one_clear_error(model, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(location(model), trust_remote_code=False)
-    if tokenizer.eos_token_id is None and needs_eos:
+    place, option = None, "--model"
+    if purpose == "count":
+        option, folder = "--tokenizer", Path(model).expanduser()
+        place = str(folder) if any(folder.glob("tokenizer*")) else None
+        if place is None and folder.is_dir():
+            raise InputError(f"{folder} holds no tokenizer; give {option} a folder that does")
+    with _one_clear_error(model, "tokenizer", place, option):
+        tokenizer = AutoTokenizer.from_pretrained(place or location(model), trust_remote_code=False)
+    if purpose == "count":
+        return tokenizer
+    if tokenizer.eos_token_id is None and purpose == "generate":
         raise InputError(
             f"the tokenizer of {model!r} has no EOS token; nothing could teach it to stop"
             f"{ENCODER_HINT}"
@@ -69,6 +83,8 @@ def load_tokenizer(model: str, *, needs_eos: bool = True) -> Any:
         if tokenizer.eos_token_id is None:
             raise InputError(f"the tokenizer of {model!r} has neither a padding nor an EOS token")
         tokenizer.pad_token = tokenizer.eos_token
+    if purpose == "classify":
+        tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
 
 
@@ -264,7 +280,9 @@ def _unreported() -> Iterator[None]:
 
 
 @contextmanager
-def _one_clear_error(model: str, what: str) -> Iterator[None]:
+def _one_clear_error(
+    model: str, what: str, place: str | None = None, option: str = "--model"
+) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
     from tuneproof.quiet import quiet_libraries
 
@@ -273,7 +291,7 @@ def _one_clear_error(model: str, what: str) -> Iterator[None]:
 
     from tuneproof.hub import hub_or_cache
 
-    place = location(model)
+    place = place or location(model)
     try:
         with nullcontext() if Path(place).is_dir() else hub_or_cache():
             yield
@@ -281,7 +299,7 @@ def _one_clear_error(model: str, what: str) -> Iterator[None]:
         raise
     except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-        hint = "" if Path(place).is_dir() else ". --model tiny needs no network"
+        hint = "" if Path(place).is_dir() else f". {option} tiny needs no network"
         if "AutoModelForCausalLM" in reason:
             hint = ENCODER_HINT
         raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from tuneproof.finding import Finding, found, quoted
 from tuneproof.formats.comparison import Comparison
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
-from tuneproof.tuning.doctor.data import asked_prompts
-from tuneproof.tuning.doctor.folder import Folder
+from tuneproof.prepdata.checks.data import check_prompts
 from tuneproof.tuning.doctor.registry import RUN
 from tuneproof.tuning.runs import Run
 
@@ -40,7 +40,7 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
         )
 
 
-def check_beside_data(comparison: Comparison, folder: Folder) -> Iterator[Finding]:
+def check_beside_data(comparison: Comparison, folder: DataFolder) -> Iterator[Finding]:
     """Yield prompts of a comparison that are training records."""
     prompts = [
         Example(
@@ -49,4 +49,4 @@ def check_beside_data(comparison: Comparison, folder: Folder) -> Iterator[Findin
         )
         for item in comparison.items
     ]  # fmt: skip
-    yield from asked_prompts(folder, prompts, str(comparison.sources[0]))
+    yield from check_prompts(folder, prompts, str(comparison.sources[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,22 @@ from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.finding import Finding, worst_first
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.example import Example
 from tuneproof.models import load as models
+from tuneproof.prepdata.checks.data import (
+    END_MARKS,
+    check_data,
+    check_end_marks,
+    check_lengths,
+    check_near,
+)
+from tuneproof.prepdata.checks.labels import check_swapped
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.doctor.comparison import check_beside_data, check_beside_run
-from tuneproof.tuning.doctor.data import END_MARKS, check_data, end_marks
 from tuneproof.tuning.doctor.encoding import check_encoding
-from tuneproof.tuning.doctor.folder import Folder, read_folder
 from tuneproof.tuning.doctor.probes import check_loaded
-from tuneproof.tuning.doctor.slow import check_lengths, check_near, check_swapped
 from tuneproof.tuning.doctor.training import check_run
 from tuneproof.tuning.runs import Run, open_run
 
@@ -51,7 +58,7 @@ def examine(
     if data is None and run is None and comparison is None:
         raise InputError("nothing to look at; give --data, --run or --comparison")
     opened = None if run is None else open_run(run)
-    folder = None if data is None else read_folder(data)
+    folder = None if data is None else DataFolder(data)
     compared = None if comparison is None else read_comparison(comparison)
     findings = worst_first(_examine(folder, model, opened, compared))
     codes = {each.code for each in findings}
@@ -59,13 +66,13 @@ def examine(
 
 
 def _examine(
-    folder: Folder | None, model: str | None, run: Run | None, compared: Comparison | None
+    folder: DataFolder | None, model: str | None, run: Run | None, compared: Comparison | None
 ) -> Iterator[Finding]:
     tokenizer = _tokenizer(model, run)
     if folder is not None:
         yield from check_data(folder)
         yield from check_near(folder)
-        yield from check_swapped(folder)
+        yield from check_swapped(folder, _labels_by_words)
         if tokenizer is not None:
             yield from _fits(folder, tokenizer, model, run)
     if run is not None:
@@ -96,7 +103,7 @@ def _tokenizer(model: str | None, run: Run | None) -> Any:
     if run is None:
         return None
     try:
-        return models.load_tokenizer(run.facts["base"]["model"], needs_eos=False)
+        return models.load_tokenizer(run.facts["base"]["model"], purpose="classify")
     except InputError:
         return None
 
@@ -110,10 +117,12 @@ def _context(model: str | None, run: Run | None) -> int | None:
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
-def _fits(folder: Folder, tokenizer: Any, model: str | None, run: Run | None) -> Iterator[Finding]:
+def _fits(
+    folder: DataFolder, tokenizer: Any, model: str | None, run: Run | None
+) -> Iterator[Finding]:
     """Check lengths and end marks as the run's settings have it, otherwise as the defaults."""
     own = [mark for mark in tokenizer.all_special_tokens if mark not in END_MARKS]
-    yield from end_marks(folder, own)
+    yield from check_end_marks(folder, own)
     template, max_length = templates.load(), TuneConfig.max_length
     if run is not None:
         if run.facts["template"] is None:  # texts are read as they are, from their beginning
@@ -123,11 +132,23 @@ def _fits(folder: Folder, tokenizer: Any, model: str | None, run: Run | None) ->
     yield from check_lengths(folder, template, tokenizer, max_length, _context(model, run))
 
 
-def _trained_on(run: Run, folder: Folder | None) -> Folder | None:
+def _trained_on(run: Run, folder: DataFolder | None) -> DataFolder | None:
     """Return the run's data, where it is still there."""
     if folder is not None:
         return folder
+    folder = DataFolder(Path(run.facts["data"]["folder"]))
     try:
-        return read_folder(Path(run.facts["data"]["folder"]))
+        return folder if folder.train else None
     except InputError:
         return None
+
+
+def _labels_by_words(
+    train: Sequence[Example], test: Sequence[Example], labels: Sequence[str]
+) -> list[str]:
+    """Return what TF-IDF and logistic regression, trained on `train`, say of `test`."""
+    from tuneproof.inference.baselines import pick_label, predict
+
+    learned, texts = ([record.text for record in part] for part in (train, test))
+    chances = predict("tf-idf", learned, [record.output for record in train], texts, labels)
+    return [pick_label(row, text) for row, text in zip(chances, texts, strict=True)]

@@ -14,8 +14,8 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, read_jsonl
 from tuneproof.finding import Finding, found
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.models import load as models
-from tuneproof.tuning.data import data_fingerprint
 from tuneproof.tuning.doctor.registry import RUN
 from tuneproof.tuning.runs import Run
 
@@ -104,7 +104,7 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
 def _same_data(run: Run) -> Iterator[Finding]:
     folder, told = Path(run.facts["data"]["folder"]), run.facts["data"]["fingerprint"]
     try:
-        now = data_fingerprint(folder)
+        now = DataFolder(folder).fingerprint
     except InputError:  # moved or removed: nothing to compare with, and nothing wrong
         return
     if now != told:

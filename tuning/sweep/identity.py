@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.example import FILES, read_examples
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import data_fingerprint
 from tuneproof.tuning.sweep import lock, study
 from tuneproof.tuning.sweep.config import SweepConfig
 
@@ -25,17 +24,17 @@ def definition_of(config: SweepConfig) -> dict[str, Any]:
     Raises:
         InputError: There is no data, or nothing to choose by in it.
     """
-    data, tune = config.tune.data, config.tune
-    identity = data_fingerprint(data)
-    validation = data / FILES["validation"]
-    if not validation.is_file() or next(iter(read_examples(validation)), None) is None:
-        raise InputError(f"{validation} holds no records; a sweep chooses by the validation")
+    data, tune = DataFolder(config.tune.data), config.tune
+    data.check()
+    if not data.validation:
+        where = data.file("validation")
+        raise InputError(f"{where} holds no records; a sweep chooses by the validation")
     common = {k: v for k, v in runs.recorded(tune).items() if k not in runs.PLACE_ONLY}
     found = {
         "metric": config.plan.metric,
         "tune": common,
         "search": {name: each.as_row() for name, each in config.space.items()},
-        "data": identity,
+        "data": data.fingerprint,
         "template": {name: templates.load(name).text for name in _templates(config)},
     }
     known: dict[str, Any] = json.loads(json.dumps(found))

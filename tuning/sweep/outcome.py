@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.files import read_json, write_json, write_text
-from tuneproof.formats.example import FILES
+from tuneproof.formats.data_folder import FILES
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import DIRECTIONS, SweepConfig

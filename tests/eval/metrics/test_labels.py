@@ -1,38 +1,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tuneproof.eval.metrics.labels import (
     accuracy,
     brier,
     free_accuracy,
     invalid_rate,
-    normalize_label,
 )
 
 LABELS = ("Fed | Central Banks", "M&A", "A+", "?")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  Fed |\n Central   BANKS.", "fed | central banks"),
-        ('"M&A"', "m&a"),
-        ("\u201cA+\u201d", "a+"),
-        ("?", "?"),
-        ("", ""),
-    ],
-)
-def test_normalisation_keeps_what_is_inside(text: str, expected: str) -> None:
-    assert normalize_label(text) == expected
-
-
-@given(st.text())
-def test_normalisation_does_nothing_twice(text: str) -> None:
-    once = normalize_label(text)
-    assert normalize_label(once) == once
 
 
 def test_accuracy_compares_labels_of_the_set() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.prepdata.duplicates import are_near
+from tuneproof.prepdata.near.index import are_near
 from tuneproof.prepdata.sources import complaints, dolly, imdb, sample, twitter_topics
 from tuneproof.prepdata.sources.opening import Row
 

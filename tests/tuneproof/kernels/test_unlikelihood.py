@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ import pytest
 import torch
 
 from tests.tuning.test_trainer import step_of, trainer_of
-from tuneproof.formats.example import Example
+from tuneproof.files import write_jsonl
+from tuneproof.formats.data_folder import DataFolder, Manifest
 from tuneproof.kernels.unlikelihood import default_weight, prices, used_before
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.data import Data
 from tuneproof.tuning.generate import price_of_repeating
 from tuneproof.tuning.trainer import CompletionTrainer
 
@@ -49,10 +48,12 @@ def test_wider_models_need_less(width: int, weight: float) -> None:
     assert default_weight(width) == weight
 
 
-def test_labels_cost_nothing_and_what_is_set_counts() -> None:
-    record = Example(id="1", task="kind", instruction="", input="Buy!", output="buy", group="1")
-    answers = Data(fingerprint="", labels={}, train=[record], validation=[])
-    labels = replace(answers, labels={"kind": ["buy", "sell"]})
+def test_labels_cost_nothing_and_what_is_set_counts(tmp_path: Path) -> None:
+    row = {"id": "1", "task": "kind", "instruction": "", "input": "Buy!", "output": "buy"}
+    answers, labels = DataFolder(tmp_path / "answers"), DataFolder(tmp_path / "labels")
+    for folder in (answers, labels):
+        write_jsonl(folder.file("train"), [row])
+    Manifest(labels={"kind": ["buy", "sell"]}).write(labels.path)
     assert price_of_repeating(TuneConfig(), answers, 768) == 1.0
     assert price_of_repeating(TuneConfig(unlikelihood=0.5), answers, 768) == 0.5
     assert price_of_repeating(TuneConfig(unlikelihood=0), answers, 768) == 0

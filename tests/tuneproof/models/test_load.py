@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuneproof import hub
 from tuneproof.errors import InputError
 from tuneproof.models import load as models
 
@@ -134,3 +135,27 @@ def test_tokenizer_with_more_tokens_than_the_model_is_refused(folder: Path) -> N
     tokenizer.add_tokens(["<new>"])
     with pytest.raises(InputError, match=r"335 tokens, its model only 334 embeddings"):
         models.check_vocabulary(model, tokenizer)
+
+
+def test_tokenizer_is_loaded_from_a_folder(tmp_path: Path, tokenizer: Any) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    assert (
+        models.load_tokenizer(str(tmp_path), purpose="count")("river")["input_ids"]
+        == tokenizer("river")["input_ids"]
+    )
+
+
+def test_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no tokenizer"):
+        models.load_tokenizer(str(tmp_path), purpose="count")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(InputError, match="cannot load the tokenizer"):
+        models.load_tokenizer(str(tmp_path), purpose="count")
+
+
+def test_unknown_tokenizer_without_a_network_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "_answers", lambda: False)
+    with pytest.raises(InputError, match="--tokenizer tiny needs no network"):
+        models.load_tokenizer("nobody/has-this", purpose="count")

@@ -42,7 +42,7 @@ def test_errors_are_code_1_and_come_first(rows: Rows, write_rows: Callable[..., 
     ("arguments", "message"),
     [
         ([], "Error: nothing to look at; give --data, --run or --comparison"),
-        (["--data", "/nowhere"], "Error: /nowhere holds no train.jsonl"),
+        (["--data", "/nowhere"], "Error: no folder /nowhere; make it with `prepdata build"),
         (["--run", "none", "--runs", "/nowhere"], "Error: unknown run "),
         (["--comparison", "/nowhere.json"], "Error: no such file: /nowhere.json"),
     ],

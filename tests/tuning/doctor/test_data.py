@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.finding import SEVERITIES
+from tuneproof.finding import SEVERITIES, told
+from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata.build import build
+from tuneproof.prepdata.checks.advice import DATA
+from tuneproof.prepdata.checks.data import check_data, check_lengths, check_near
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prompts.template import load
-from tuneproof.tuning.data import read_data
-from tuneproof.tuning.doctor.before import lines_before
 from tuneproof.tuning.doctor.examine import examine
-from tuneproof.tuning.doctor.folder import read_folder
-from tuneproof.tuning.doctor.registry import DATA, RUN
-from tuneproof.tuning.doctor.slow import check_lengths, check_near
+from tuneproof.tuning.doctor.registry import RUN
 
 Rows = dict[str, list[dict[str, str]]]
 MOODS = {"mood": ["good", "bad"]}
@@ -79,23 +78,23 @@ def test_files_as_built_are_not_compared_again_and_changed_ones_are(
     out = tmp_path / "out"
     build(BuildConfig(source=(f"jsonl={tmp_path}",), out=out))
     with monkeypatch.context() as patched:
-        patched.setattr("tuneproof.prepdata.duplicates.DuplicateIndex", None)
-        assert list(check_near(read_folder(out))) == []
+        patched.setattr("tuneproof.prepdata.checks.data.DuplicateIndex", None)
+        assert list(check_near(DataFolder(out))) == []
     twin = json.loads((out / "test.jsonl").read_text().splitlines()[0])
     with (out / "train.jsonl").open("a") as handle:
         handle.write(json.dumps({**twin, "instruction": twin["instruction"] + " please"}) + "\n")
-    assert severities(check_near(read_folder(out))) == {"leak-near": "warning"}
+    assert severities(check_near(DataFolder(out))) == {"leak-near": "warning"}
 
 
 def test_very_many_are_compared_in_part_which_is_told(
     rows: Rows, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneproof.tuning.doctor.slow.COMPARED", 60)
-    (note,) = check_near(read_folder(write_rows(rows)))
+    monkeypatch.setattr("tuneproof.prepdata.checks.data.COMPARED", 60)
+    (note,) = check_near(DataFolder(write_rows(rows)))
     assert (note.code, note.severity) == ("near-sampled", "note")
     assert note.evidence.startswith("60 of 200 train records were compared with test")
     rows["train"][3]["instruction"] = rows["test"][9]["instruction"] + ", please"
-    (leak,) = check_near(read_folder(write_rows(rows)))
+    (leak,) = check_near(DataFolder(write_rows(rows)))
     assert leak.evidence.startswith("1 of 120 (0.833 %) test records are nearly in train (60 of 20")
 
 
@@ -198,7 +197,7 @@ def test_records_that_do_not_fit_are_counted(
     severities: Callable[[Any], dict[str, str]],
 ) -> None:  # fmt: skip
     def found(limit: int) -> list[Any]:
-        return list(check_lengths(read_folder(write_rows(rows)), load(), tokenizer, limit, 2048))
+        return list(check_lengths(DataFolder(write_rows(rows)), load(), tokenizer, limit, 2048))
 
     assert found(2000) == []
     rows["train"][1]["output"] = "far too long " * 1000
@@ -213,14 +212,14 @@ def test_records_that_do_not_fit_are_counted(
 def test_before_a_training_only_warnings_are_told_and_nothing_slow_is_done(
     rows: Rows, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneproof.prepdata.duplicates.DuplicateIndex", None)
+    monkeypatch.setattr("tuneproof.prepdata.checks.data.DuplicateIndex", None)
     monkeypatch.setattr("tuneproof.inference.baselines.predict", None)
     rows["test"] = []
     folder = write_rows(rows)
-    assert lines_before(folder, read_data(folder)) == []
+    assert told(check_data(open_to_train(folder)), notes=False) == []
     rows["train"][3]["output"] += "</s>"
     folder = write_rows(rows)
-    lines = lines_before(folder, read_data(folder))
+    lines = told(check_data(open_to_train(folder)), notes=False)
     assert lines[0].startswith("warning: eos-in-output: 1 of 200 (0.5 %) training outputs hold")
     assert len(lines) == 3
 

@@ -1,13 +1,4 @@
-"""Finding exact duplicates and near-duplicates in bounded memory.
-
-Two records are exact duplicates when instruction and input are the same words. They are
-near-duplicates when both their instructions and their inputs share at least `THRESHOLD` of their
-five-character shingles (Jaccard). In either case their instructions must name the same figures:
-"the change from 2009 to 2010" is another question than "from 2010 to 2011", and "3 + 4" than
-"3 - 4". Candidates come from sketches (`prepdata.neighbours`); each is then compared in full, so
-that a near-duplicate is a fact and not an estimate. What the sketches miss stays: of pairs at
-Jaccard 0.8 their 24 bands of 5 MinHash values find 99.93 %, of more alike ones still more.
-"""
+"""Which record repeats which, exactly or nearly: the index, and the definition it goes by."""
 
 from __future__ import annotations
 
@@ -21,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.formats.example import digest, normalised
-from tuneproof.prepdata.bitmaps import THRESHOLD
-from tuneproof.prepdata.neighbours import BLOCK, Neighbours
-from tuneproof.prepdata.sketches import SHINGLE
+from tuneproof.prepdata.near.lookup import BLOCK, Neighbours
+from tuneproof.prepdata.near.sketches import SHINGLE, THRESHOLD
 
 COMMON = 16
-"""An input that more records share, exact repeats apart, tells nothing; their instructions are
+"""An input that more records share, exact repeats apart, says nothing; their instructions are
 sketched instead."""
 FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
 """Numbers, and what is done with them."""
@@ -44,7 +34,7 @@ class DuplicateIndex:
     """
 
     def __init__(self, texts: Iterable[Texts], texts_of: Callable[[int], Texts]) -> None:
-        """Sketch all records; `texts_of` tells the texts of a number once more."""
+        """Sketch all records; `texts_of` returns the texts of a number once more."""
         self._texts_of = texts_of
         self._added: dict[int, int] = {}
         self._alike = array("i")
@@ -96,7 +86,8 @@ class DuplicateIndex:
         """Yield the context of each record, and note which are alike and which share an input."""
         first: dict[bytes, int] = {}
         for number, pair in enumerate(texts):
-            self._alike.append(first.setdefault(_key(pair), number))
+            key = bytes.fromhex(digest(*question_key(pair)))[:16]
+            self._alike.append(first.setdefault(key, number))
             self._inputs.append(hash(_words(pair[1])) if pair[1] else 0)
             yield _words(_context(pair))
 
@@ -112,8 +103,13 @@ class DuplicateIndex:
         return _words(self._texts_of(number)[0]) if self._inputs[number] else ""
 
 
+def question_key(texts: Texts) -> tuple[str, ...]:
+    """Return what two duplicates share: the words, and the figures of the instruction."""
+    return (*map(_words, texts), *_figures(texts[0]))
+
+
 def are_near(one: Texts, other: Texts) -> bool:
-    """Return whether two records are near-duplicates as defined at the head of this module."""
+    """Return whether two records are near-duplicates as the package defines them."""
     if _figures(one[0]) != _figures(other[0]):
         return False
     return all(jaccard(a, b) >= THRESHOLD for a, b in zip(one, other, strict=True))
@@ -153,7 +149,3 @@ def _figures(text: str) -> list[str]:
 def _words(text: str) -> str:
     """Return the normalised text, or the text itself where it holds no word at all (``?!``)."""
     return normalised(text) or text.strip()
-
-
-def _key(texts: Texts) -> bytes:
-    return bytes.fromhex(digest(*map(_words, texts), *_figures(texts[0])))[:16]

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tuneproof import hub
 from tuneproof.errors import InputError
-from tuneproof.prepdata import inspection
-from tuneproof.prepdata.inspection import histogram, inspect, load_tokenizer, quantile
+from tuneproof.formats.data_folder import FileFacts, Manifest, SourceFacts
+from tuneproof.prepdata import report
+from tuneproof.prepdata.report import build_summary, histogram, inspect, overview, quantile
 
 
 def test_histogram_has_doubling_steps_without_gaps() -> None:
@@ -38,7 +38,7 @@ def test_lengths_of_all_splits_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     built(rows)
-    monkeypatch.setattr(inspection, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(report, "load_tokenizer", lambda name, purpose: tokenizer)
     text = inspect(tmp_path / "data", records=0)
     steps = [line.split() for line in text.split("\n") if line.startswith("  up to")]
     assert sum(int(step[3]) for step in steps) == len(rows)
@@ -55,28 +55,34 @@ def test_file_that_was_cut_after_the_build_is_an_error(
     built(rows)
     path = tmp_path / "data" / "train.jsonl"
     path.write_text(path.read_text().split("\n", 1)[1])
-    monkeypatch.setattr(inspection, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(report, "load_tokenizer", lambda name, purpose: tokenizer)
     with pytest.raises(InputError, match="its manifest says"):
         inspect(tmp_path / "data")
 
 
-def test_tokenizer_is_loaded_from_a_folder(tmp_path: Path, tokenizer: Any) -> None:
-    tokenizer.save_pretrained(tmp_path)
-    assert load_tokenizer(str(tmp_path))("river")["input_ids"] == tokenizer("river")["input_ids"]
+def manifest(validation: int = 2) -> Manifest:
+    source = SourceFacts(
+        origin="x", licence="yours", files={}, dropped={"empty text": 2},
+        records={"train": 1200, "validation": 3, "test": 4},
+    )  # fmt: skip
+    numbers = {"train.jsonl": 2, "val.jsonl": validation, "test.jsonl": 2}
+    files = {name: FileFacts(records=count, sha256="") for name, count in numbers.items()}
+    return Manifest(sources={"a": source, "b": replace(source, dropped={})}, files=files)
 
 
-def test_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no tokenizer"):
-        load_tokenizer(str(tmp_path))
-    (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(InputError, match="cannot load the tokenizer"):
-        load_tokenizer(str(tmp_path))
-    shutil.rmtree(tmp_path)
+def test_summary_has_counts_totals_reasons_and_place() -> None:
+    assert build_summary(Path("out"), manifest()) == (
+        "source  train  validation  test  left out\n"
+        "a       1,200           3     4         2\n"
+        "b       1,200           3     4         0\n"
+        "total   2,400           6     8         2\n"
+        "\n"
+        "left out\n"
+        "  a  2  empty text\n"
+        "\n"
+        "wrote train.jsonl, val.jsonl, test.jsonl and manifest.json to out"
+    )
 
 
-def test_unknown_tokenizer_without_a_network_says_what_to_type(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(hub, "_answers", lambda: False)
-    with pytest.raises(InputError, match="`--tokenizer tiny` needs no network"):
-        load_tokenizer("nobody/has-this")
+def test_empty_split_is_warned_of() -> None:
+    assert overview(manifest(validation=0)).endswith("\nwarning: the validation split is empty")

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tuneproof.prepdata.duplicates import (
+from tuneproof.prepdata.near.index import (
     COMMON,
     DuplicateIndex,
     Match,
@@ -131,7 +131,7 @@ def test_first_of_several_near_records_is_named() -> None:
 def test_exact_repeats_make_no_input_common(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[Texts] = []
     monkeypatch.setattr(
-        "tuneproof.prepdata.duplicates.are_near", lambda _, other: compared.append(other)
+        "tuneproof.prepdata.near.index.are_near", lambda _, other: compared.append(other)
     )
     texts = [("topic?", LONG)] * (COMMON + 5)
     texts += [("topic?", f"{number} things of {number * 997}") for number in range(100)]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuneproof.eval.checks.label_order import check_mapping
+from tuneproof.label_order import check_mapping
 
 LABELS = ["a", "b", "c"]
 

@@ -1,0 +1,1 @@
+"""Checks of a data folder, made by `prepdata build` and `inspect`, `tune run` and `tune doctor`."""

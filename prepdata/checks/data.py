@@ -1,0 +1,255 @@
+"""Checks of the records: leaks between the files, end marks as text, sizes, lengths.
+
+`check_data` is quick enough to run before each training; near-duplicates and lengths take seconds
+to minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.formats.data_folder import FILES, DataFolder, Manifest, Split
+from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
+from tuneproof.prepdata.checks.advice import DATA
+from tuneproof.prepdata.checks.labels import Key, check_counts, check_labels
+from tuneproof.prepdata.near.index import DuplicateIndex, question_key
+from tuneproof.prompts.fit import lengths
+from tuneproof.prompts.template import Template
+
+LEAKED = 0.01
+"""Share of the test records from which a leak is an error: it can move the score by as much."""
+FEW = 100
+"""Fewer test records are a note: a share is known to 10 percentage points at best (1 / sqrt(n))."""
+HARDLY_ANY = 20
+"""Fewer still are a warning; two in twenty that differ are never significant."""
+COMPARED = 50_000
+"""Train records that are compared with what is held out; of more, so many, evenly spread."""
+SHORTENED = 0.1
+"""Share of the records from which a shortened input is a warning, not a note."""
+TOO_LONG = 0.05
+"""Share from which records that are left out are a warning."""
+ENOUGH = 0.95
+"""Share of the long records that the proposed max_length would hold."""
+END_MARKS = (
+    "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<eos>", "</s>",
+    "<end_of_turn>", "[EOS]",
+)  # fmt: skip
+"""End marks of the common families of models."""
+
+
+def check_data(folder: DataFolder) -> Iterator[Finding]:
+    """Yield what is wrong with the records, as far as one quick look at each shows it."""
+    keys = {split: [_key(record) for record in part] for split, part in folder.splits.items()}
+    yield from _exact(folder, keys)
+    yield from _groups(folder)
+    prompts = read_prompts(TEST_PROMPTS)
+    yield from check_prompts(folder, prompts, "prompts/test.json", set(keys["train"]))
+    yield from check_labels(folder, keys)
+    yield from _size(folder)
+    yield from check_end_marks(folder, END_MARKS)
+
+
+def check_manifest(manifest: Manifest) -> Iterator[Finding]:
+    """Yield what one should know of a build before training on it, from its counts alone."""
+    for split in ("validation", "test"):
+        if not manifest.files[FILES[split]].records:
+            yield _empty(split)
+    for task, labels in manifest.labels.items():
+        yield from check_counts(task, labels, manifest.label_counts[task])
+
+
+def check_prompts(
+    folder: DataFolder, prompts: Sequence[Example], name: str, trained: set[Key] | None = None
+) -> Iterator[Finding]:
+    """Yield a finding where prompts that are asked were trained on.
+
+    Args:
+        folder: The training data.
+        prompts: What is asked.
+        name: The file they are from.
+        trained: The keys of the training records, where they are known already.
+    """
+    trained = {_key(record) for record in folder.train} if trained is None else trained
+    leaked = [prompt for prompt in prompts if _key(prompt) in trained]
+    if leaked:
+        where = f"{leaked[0].id}: {quoted(leaked[0].instruction)}"
+        evidence = f"prompts of {name} are in {folder.file('train')}; {where}"
+        yield _leak("prompts-in-train", folder, "test", len(leaked), len(prompts), evidence)
+
+
+def check_end_marks(folder: DataFolder, marks: Sequence[str]) -> Iterator[Finding]:
+    """Yield a finding where training outputs hold one of the marks as text."""
+    marked = [(record, mark) for record in folder.train for mark in marks if mark in record.output]
+    if marked:
+        record, mark = marked[0]
+        ids = {record.id for record, _ in marked}
+        end = record.output[max(0, record.output.index(mark) - 30) :]
+        yield found(
+            DATA,
+            "eos-in-output",
+            f"{share(len(ids), len(folder.train))} training outputs hold an end mark as text; "
+            f"{record.id}: {quoted(end)}",
+            file=folder.file("train"),
+        )
+
+
+def check_near(folder: DataFolder) -> Iterator[Finding]:
+    """Yield near-duplicates between train and what is held out (MinHash, then compared in full).
+
+    Files that are still as `prepdata build` wrote them hold none: it compares in the same way.
+    """
+    if folder.is_as_built or not folder.train:
+        return
+    held = [(split, record) for split, part in folder.held_out.items() for record in part]
+    available = len(folder.train)
+    count = min(COMPARED, available) if held else 0
+    compared = [folder.train[number * available // count] for number in range(count)]
+    records = [*(record for _, record in held), *compared]
+    texts = [(record.instruction, record.input) for record in records]
+    index = DuplicateIndex(texts, texts.__getitem__)
+    for number in range(len(held)):
+        index.add(number)
+    twins: dict[Split, dict[int, Example]] = {split: {} for split in folder.held_out}
+    for number, match in index.find(range(len(held), len(records))):
+        if match is not None and match[0] == "near-duplicate":
+            twins[held[match[1]][0]].setdefault(match[1], records[number])
+    looked = f"{count:,} of {available:,} train records were compared"
+    is_part = 0 < count < available
+    for split, twin_of in twins.items():
+        if twin_of:
+            number, twin = next(iter(twin_of.items()))
+            record = records[number]
+            evidence = (
+                f"{split} records are nearly in train{f' ({looked})' if is_part else ''}; "
+                f"{record.id} is nearly {twin.id}: {quoted(record.instruction)}"
+            )
+            total = len(folder.held_out[split])
+            yield _leak("leak-near", folder, split, len(twin_of), total, evidence)
+    if is_part and not any(twins.values()):
+        yield found(DATA, "near-sampled", f"{looked} with test and validation; none is near")
+
+
+def check_lengths(
+    folder: DataFolder, template: Template, tokenizer: Any, max_length: int, context: int | None
+) -> Iterator[Finding]:
+    """Yield which records do not fit into `max_length` tokens; the test's answers do not count.
+
+    Args:
+        folder: The records.
+        template: Renders the prompts.
+        tokenizer: A fast tokenizer.
+        max_length: Most tokens of an example.
+        context: Most tokens that the model reads; None where it has no such limit.
+    """
+    out: dict[str, list[tuple[Example, int]]] = {}
+    short: dict[str, list[tuple[Example, int]]] = {}
+
+    def measured(records: Sequence[Example], *, answered: bool) -> list[int]:
+        rows = [(r.instruction, r.input, r.output if answered else "") for r in records]
+        return lengths(template, tokenizer, rows) if rows else []
+
+    for split, records in folder.splits.items():
+        answered = split != "test"
+        whole = measured(records, answered=answered)
+        long = [(record, n) for record, n in zip(records, whole, strict=True) if n > max_length]
+        bare = measured([replace(record, input="") for record, _ in long], answered=answered)
+        for case, least in zip(long, bare, strict=True):
+            (out if least > max_length else short).setdefault(split, []).append(case)
+    totals = {split: len(records) for split, records in folder.splits.items()}
+    for code, cases, limit in (
+        ("records-too-long", out, TOO_LONG),
+        ("inputs-shortened", short, SHORTENED),
+    ):
+        if cases:
+            yield _length_finding(code, cases, totals, limit, max_length, context)
+
+
+def _exact(folder: DataFolder, keys: Mapping[Split, Sequence[Key]]) -> Iterator[Finding]:
+    trained = {key: number for number, key in enumerate(keys["train"])}
+    for split, records in folder.held_out.items():
+        pairs = [
+            (record, folder.train[trained[key]])
+            for record, key in zip(records, keys[split], strict=True)
+            if key in trained
+        ]
+        if pairs:
+            (record, twin), count = pairs[0], len(pairs)
+            where = f"{record.id} is {twin.id}: {quoted(record.text)}"
+            evidence = f"{split} records are in train too; {where}"
+            yield _leak("leak-exact", folder, split, count, len(records), evidence)
+
+
+def _groups(folder: DataFolder) -> Iterator[Finding]:
+    """Find groups on both sides; a record that is its own group says nothing."""
+    trained = {(record.task, record.group) for record in folder.train if record.group != record.id}
+    for split, records in folder.held_out.items():
+        cut = [record for record in records if (record.task, record.group) in trained]
+        if cut:
+            where = f"{cut[0].id} is of group {quoted(cut[0].group)}"
+            evidence = f"{split} records are of a group that train holds too; {where}"
+            yield _leak("leak-group", folder, split, len(cut), len(records), evidence)
+
+
+def _size(folder: DataFolder) -> Iterator[Finding]:
+    units = len({(record.task, record.group) for record in folder.test})
+    if not units:
+        yield _empty("test")
+    elif units < FEW:
+        yield found(
+            DATA,
+            "few-test-items",
+            f"{folder.file('test')} holds {len(folder.test)} records in {units} groups: a share is "
+            f"known to about {100 / units**0.5:.0f} percentage points only",
+            severity="warning" if units < HARDLY_ANY else "note",
+        )
+
+
+def _empty(split: Split) -> Finding:
+    return found(DATA, f"no-{split}", f"the {split} split is empty")
+
+
+def _length_finding(
+    code: str,
+    cases: Mapping[str, Sequence[tuple[Example, int]]],
+    totals: Mapping[Split, int],
+    limit: float,
+    max_length: int,
+    context: int | None,
+) -> Finding:
+    counts = {split: len(cases.get(split, ())) for split in totals}
+    shares = [f"{share(n, totals[split])} {split}" for split, n in counts.items() if n]
+    listed = [case for part in cases.values() for case in part]
+    longest, most = max(listed, key=lambda case: case[1])
+    is_much = any(n > limit * totals[split] for split, n in counts.items())
+    wanted = sorted(n for _, n in listed)[int(ENOUGH * (len(listed) - 1))]
+    return found(
+        DATA,
+        code,
+        f"{', '.join(shares)} records are over {max_length} tokens: "
+        f"{', '.join(record.id for record, _ in listed[:3])} ...; the longest, {longest.id}, has "
+        f"{most:,}",
+        severity="warning" if is_much else "note",
+        tokens=wanted if context is None else min(wanted, max(context, max_length)),
+    )
+
+
+def _leak(
+    code: str, folder: DataFolder, split: Split, count: int, total: int, evidence: str
+) -> Finding:
+    """Return the finding that so many records of a split leak; only the test is scored."""
+    is_error = split == "test" and count >= LEAKED * total
+    return found(
+        DATA,
+        code,
+        f"{share(count, total)} {evidence}",
+        severity="error" if is_error else "warning",
+        file=folder.file("train"),
+    )
+
+
+def _key(record: Example) -> Key:
+    """Return what makes two questions the same."""
+    return question_key((record.instruction, record.input))

@@ -1,0 +1,158 @@
+"""Reports for a terminal: the sources, what a build came to, and what a built folder holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import FILES, SPLITS, Manifest, read_manifest
+from tuneproof.formats.example import Example, read_examples
+from tuneproof.models.load import load_tokenizer
+from tuneproof.prepdata import registry
+from tuneproof.prepdata.checks.data import check_manifest
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import lengths
+from tuneproof.text import bar, bars, indented, one_line, table
+
+BATCH = 500
+SHORTEST = 32
+"""The histogram's first bar holds what is up to so many tokens long; each next up to twice that."""
+SHARES = (0.5, 0.9, 0.99)
+
+
+def sources_table() -> str:
+    """Return the sources: how much there is, its licence, where it comes from, what it holds."""
+    rows = [("source", "rows", "licence", "from")]
+    for name, source in registry.SOURCES.items():
+        where = f"Hub: {source.hub_id}" if source.hub_id else "made on the spot"
+        rows.append((name, source.size, source.licence, "your files" if source.is_own else where))
+    head, *lines = table(rows, left=4).split("\n")
+    indent = " " * (max(map(len, registry.SOURCES)) + 2)
+    summaries = [indent + source.summary for source in registry.SOURCES.values()]
+    return "\n".join(
+        [head, *(line for pair in zip(lines, summaries, strict=True) for line in pair)]
+    )
+
+
+def build_summary(folder: Path, manifest: Manifest) -> str:
+    """Return the summary of a build that was just written."""
+    return (
+        f"{overview(manifest)}\n\nwrote {', '.join(manifest.files)} and manifest.json to {folder}"
+    )
+
+
+def overview(manifest: Manifest) -> str:
+    """Return records per source and split, what was left out and why, and warnings."""
+    parts = [_counts(manifest)]
+    for title, key in (("left out", "dropped"), ("noted of the rows read", "notes")):
+        rows = [
+            (name, f"{count:,}", reason)
+            for name, source in manifest.sources.items()
+            for reason, count in getattr(source, key).items()
+        ]
+        if rows:
+            parts.append(f"{title}\n{indented(table(rows, left=(0, 2)))}")
+    warnings = [f"warning: {finding.evidence}" for finding in check_manifest(manifest)]
+    if warnings:
+        parts.append("\n".join(warnings))
+    return "\n\n".join(parts)
+
+
+def inspect(folder: Path, *, tokenizer: str = "tiny", records: int = 3) -> str:
+    """Return a report on a folder that `prepdata build` wrote.
+
+    Raises:
+        InputError: The folder is no build, its files are not those of its manifest, or the
+            tokenizer cannot be loaded.
+    """
+    manifest = read_manifest(folder)
+    encoder = load_tokenizer(tokenizer, purpose="count")
+    template = templates.load()
+    counts: Counter[int] = Counter()
+    for name, stated in manifest.files.items():
+        examples, seen = read_examples(folder / name), 0
+        while batch := list(islice(examples, BATCH)):
+            texts = [(record.instruction, record.input, record.output) for record in batch]
+            counts.update(lengths(template, encoder, texts))
+            seen += len(batch)
+        if seen != stated.records:
+            raise InputError(
+                f"{folder / name} holds {seen:,} records, but its manifest says "
+                f"{stated.records:,}; run `prepdata build` again"
+            )
+    title = f"tokens per record (prompt by template {template.name!r} + answer, {tokenizer})"
+    parts = [
+        overview(manifest),
+        f"{title}\n{indented(histogram(counts))}",
+        *(_label_chart(manifest, task) for task in manifest.labels),
+        *(_shown(record) for record in islice(read_examples(folder / FILES["train"]), records)),
+    ]
+    return "\n\n".join(parts)
+
+
+def histogram(counts: Mapping[int, int]) -> str:
+    """Return bars for lengths in doubling steps, then the lengths that most records keep within.
+
+    Args:
+        counts: Number of records by length in tokens.
+    """
+    edges = [SHORTEST]
+    while edges[-1] < max(counts):
+        edges.append(2 * edges[-1])
+    steps: Counter[int] = Counter()
+    for length, count in counts.items():
+        steps[next(edge for edge in edges if length <= edge)] += count
+    width = len(f"{edges[-1]:,}")
+    chart = bars([(f"up to {edge:>{width},}", steps[edge]) for edge in edges])
+    within = ", ".join(f"{share:.0%} within {quantile(counts, share):,}" for share in SHARES)
+    return f"{chart}\n{within}, longest {max(counts):,}"
+
+
+def quantile(counts: Mapping[int, int], share: float) -> int:
+    """Return the smallest length that at least `share` of the records, in (0, 1], keep within."""
+    needed = share * sum(counts.values())
+    seen = 0
+    for length in sorted(counts):
+        seen += counts[length]
+        if seen >= needed:
+            return length
+    raise ValueError("no lengths")
+
+
+def _counts(manifest: Manifest) -> str:
+    """Return a table of the records per source and split."""
+    numbers = {
+        name: [*(source.records[split] for split in SPLITS), sum(source.dropped.values())]
+        for name, source in manifest.sources.items()
+    }
+    if len(numbers) > 1:
+        numbers["total"] = [sum(column) for column in zip(*numbers.values(), strict=True)]
+    rows = [(name, *(f"{n:,}" for n in row)) for name, row in numbers.items()]
+    return table([("source", *SPLITS, "left out"), *rows])
+
+
+def _label_chart(manifest: Manifest, task: str) -> str:
+    """Return the labels of a task by their number of training records, with a bar each."""
+    counts = manifest.label_counts[task]
+    numbers = {
+        label: [counts.get(label, {}).get(split, 0) for split in SPLITS]
+        for label in manifest.labels[task]
+    }
+    most = max(row[0] for row in numbers.values())
+    rows = [
+        (one_line(label, 48), *(f"{n:,}" for n in row), bar(row[0], most))
+        for label, row in sorted(numbers.items(), key=lambda item: (-item[1][0], item[0]))
+    ]
+    left = (0, len(SPLITS) + 1)
+    return f"labels of {task}\n{indented(table([('label', *SPLITS, ''), *rows], left=left))}"
+
+
+def _shown(record: Example) -> str:
+    fields = ("instruction", "input", "output")
+    lines = [
+        f"  {name + ':':12} {one_line(text)}" for name in fields if (text := getattr(record, name))
+    ]
+    return "\n".join([f"{record.task} {record.id}", *lines])
