@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check bench format clean
+.PHONY: install demo test test-all check bench docs format clean
 
 install: $(READY)
 
@@ -19,13 +19,17 @@ demo: $(READY)
 	$(BIN)/recipe run demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/lint-imports --no-logo
+	$(MAKE) test-all
 
 bench: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench

@@ -9,25 +9,10 @@ from pathlib import Path
 
 import click
 
-from benchmarks.child import processor_seconds
-from benchmarks.pages import write
-from benchmarks.results import Result
-from benchmarks.subjects import Settings
-from benchmarks.table import markdown
+from benchmarks.harness import Result, Settings, processor_seconds
+from benchmarks.page import tables, write
 
-Measure = Callable[[Settings], Sequence[Result]]
-PARTS = (
-    "decoding",
-    "decoding_profile",
-    "labels",
-    "training",
-    "growth",
-    "profile",
-    "memory",
-    "report",
-    "startup",
-    "prepdata",
-)
+PARTS = ("decoding", "labels", "training", "memory", "report", "startup", "prepdata")
 
 
 @click.command()
@@ -46,7 +31,8 @@ def main(names: tuple[str, ...], rounds: int, small: bool, data: Path, out: Path
     """Measure this project, beside others or its goals; write NAME.json each and benchmarks.md."""
     settings = Settings(rounds=rounds, is_small=small, data=data)
     for name in names or PARTS:
-        measure: Measure = import_module(f"benchmarks.{name}").measure
+        measure: Callable[[Settings], Sequence[Result]]
+        measure = import_module(f"benchmarks.{name}").measure
         began, before = time.perf_counter(), processor_seconds()
         results = measure(settings)
         took = {
@@ -54,7 +40,7 @@ def main(names: tuple[str, ...], rounds: int, small: bool, data: Path, out: Path
             "cpu_seconds": processor_seconds() - before,
         }
         write(name, results, out, took)
-        click.echo(markdown(results))
+        click.echo(tables(results))
     click.echo(out / "benchmarks.md")
 
 

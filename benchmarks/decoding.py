@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Row
-from benchmarks.subjects import Settings, gpt2, records_of, run_on
-from benchmarks.timing import Side, Workers
+from benchmarks.harness import Row, Settings, Side, Workers
+from benchmarks.subjects import RUN, gpt2, run_on
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.inference.batches import even
 from tuneproof.inference.config import CompareConfig, Decoding
@@ -19,8 +18,6 @@ from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import prompt_ids
 
-RUN = "bench"
-"""The run that `run_on` leaves."""
 ALONE = 3
 """Prompts that are answered one at a time; all would take several minutes a round."""
 USUAL = CompareConfig(run=(RUN,)).batch_size
@@ -30,26 +27,24 @@ USUAL = CompareConfig(run=(RUN,)).batch_size
 def measure(settings: Settings) -> list[Row]:
     """Return ours against one prompt at a time, and against a padded batch per model."""
     new = new_tokens(settings)
-    records = records_of(["a"] * 8, ["b"] * 8, "Say b.")
-    with gpt2(settings) as model, run_on(model, records) as runs, Workers() as workers:
+    with gpt2(settings) as model, run_on(model) as runs, Workers() as workers:
         ids = questions(model, settings)
         count, few = len(ids), _of_all_lengths(ids)
         by_us = partial(Side, prepare=partial(variants_of, runs))
         by_both = partial(Side, prepare=partial(both, model, runs))
-        took, found = workers.alternate(
+        took, answers = workers.alternate(
             {
                 "ours": by_us(run=partial(ours, ids=ids, new=new)),
                 "at once": by_us(run=partial(ours, ids=ids, new=new, at_once=count)),
                 "batches": by_both(run=partial(batches, ids=ids, new=new)),
                 "one by one": by_both(
-                    run=partial(_one_by_one, ids=[ids[each] for each in few], new=new)
+                    run=partial(_one_by_one, ids=[ids[index] for index in few], new=new)
                 ),
             },
             settings.rounds,
-            warm_up=False,
         )
-    in_batches, in_one, by_batches, by_one = (each[-1] for each in found.values())
-    alone = [in_one[2 * place + variant] for place in few for variant in (0, 1)]
+    in_batches, in_one, by_batches, by_one = (rounds[-1] for rounds in answers.values())
+    alone = [in_one[2 * index + variant] for index in few for variant in (0, 1)]
     work = f"{count} prompts x base and adapter, exactly {new} new tokens each"
     return [
         Row(
@@ -73,8 +68,8 @@ def measure(settings: Settings) -> list[Row]:
 
 
 def _of_all_lengths(ids: list[list[int]]) -> list[int]:
-    """Return the places of `ALONE` prompts: as short, as usual and as long as all are."""
-    order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+    """Return the indices of `ALONE` prompts: as short, as usual and as long as all are."""
+    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
     return order[len(ids) // (2 * ALONE) :: len(ids) // ALONE][:ALONE]
 
 
@@ -85,8 +80,8 @@ def _same(ones: list[list[int]], others: list[list[int]]) -> int:
 def questions(model: str, settings: Settings) -> list[list[int]]:
     """Return the prompts that are asked, as tokens."""
     tokenizer, template = models.load_tokenizer(model), templates.load()
-    asked = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
-    return [prompt_ids(template, tokenizer, each.instruction, each.input) for each in asked]
+    prompts = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
+    return [prompt_ids(template, tokenizer, row.instruction, row.input) for row in prompts]
 
 
 def new_tokens(settings: Settings) -> int:
@@ -112,16 +107,16 @@ def ours(
     variants: Variants, ids: list[list[int]], new: int, at_once: int = USUAL
 ) -> list[list[int]]:
     """Answer by all variants in batches of like length, as `infer compare` does."""
-    order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-    found: list[list[int]] = [[] for _ in range(len(variants.names) * len(ids))]
-    for places in even(order, at_once):
-        rows = [ids[place] for place in places for _ in variants.names]
-        names, decoding = variants.names * len(places), Decoding(max_new_tokens=new)
-        answers = decode(variants.model, rows, names, variants.routed, set(), decoding)
-        for number, answer in enumerate(answers):
+    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+    answers: list[list[int]] = [[] for _ in range(len(variants.names) * len(ids))]
+    for batch in even(order, at_once):
+        rows = [ids[index] for index in batch for _ in variants.names]
+        names, decoding = variants.names * len(batch), Decoding(max_new_tokens=new)
+        decoded = decode(variants.model, rows, names, variants.routed, set(), decoding)
+        for number, answer in enumerate(decoded):
             which, variant = divmod(number, len(variants.names))
-            found[len(variants.names) * places[which] + variant] = answer
-    return found
+            answers[len(variants.names) * batch[which] + variant] = answer
+    return answers
 
 
 def batches(pair: tuple[Any, Any], ids: list[list[int]], new: int) -> list[list[int]]:

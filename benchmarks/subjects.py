@@ -1,28 +1,38 @@
-"""What is measured: a GPT-2 of 124M with random weights, or `tiny`, and prompts to ask."""
+"""What is measured: a GPT-2 of 124M with random weights, or `tiny`, and the rows of a training."""
 
 from __future__ import annotations
 
 import json
+import random
 import tempfile
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tuneproof.formats.example import Example
+from benchmarks.harness import Settings
+from tuneproof.formats.example import Example, read_examples
 from tuneproof.models import load as models
+from tuneproof.prepdata.sources.twitter_topics import INSTRUCTION, LABELS
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import lengths
 
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How much is measured."""
-
-    rounds: int
-    """Rounds of every pair."""
-    is_small: bool
-    """Whether `tiny` takes the place of GPT-2, and there is less work: a try in a minute."""
-    data: Path = Path("data")
-    """Folder of `prepdata build` with real rows to train on; made-up ones are used without."""
+RUN = "bench"
+"""The run that `run_on` leaves."""
+MAX_LENGTH = 512
+"""Most tokens of a training's row."""
+MIX = {"dolly": 0.7, "finqa": 0.3}
+"""Share of each task: what Dolly-15k (15,011 rows) and FinQA (6,251) come to."""
+TOKENS = (40, 46, 74, 100, 140, 200, 282, 512, 512, 512)
+"""Lengths of made-up instruction rows, at least: such a mix at every tenth of its rows."""
+FRAME = 31
+"""Tokens of the template and of a made-up row's instruction, about."""
+WORDS = (
+    "bank", "oil", "gold", "rate", "cut", "beat", "shares", "fall", "rise", "deal", "sues", "chief",
+    "buys", "sells", "profit", "warns",
+)  # fmt: skip
 
 
 @contextmanager
@@ -45,34 +55,29 @@ def gpt2(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def run_on(model: str, records: list[Example], steps: int = 1) -> Iterator[Path]:
-    """Give a folder of runs that holds `bench`, tuned for some steps, while the block runs."""
+def run_on(model: str) -> Iterator[Path]:
+    """Give a folder of runs that holds `RUN`, tuned for a step, while the block runs."""
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.run import finetune
 
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
-        write_records(data, records)
+        write_records(data, records_of(["a"] * 8, ["b"] * 8, "Say b."))
         config = TuneConfig(
-            data=data,
-            model=model,
-            name="bench",
-            runs=Path(folder) / "runs",
-            max_steps=steps,
-            lora_r=8,
+            data=data, model=model, name=RUN, runs=Path(folder) / "runs", max_steps=1, lora_r=8
         )
         finetune(config, lambda _: None)
         yield config.runs
 
 
-def write_records(folder: Path, records: list[Example]) -> None:
+def write_records(folder: Path, records: Sequence[Example]) -> None:
     """Write a data folder of training records."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(record.as_row()) + "\n" for record in records)
     (folder / "train.jsonl").write_text(lines)
 
 
-def records_of(texts: list[str], outputs: list[str], instruction: str) -> list[Example]:
+def records_of(texts: Sequence[str], outputs: Sequence[str], instruction: str) -> list[Example]:
     """Return records of a made-up task."""
     return [
         Example(
@@ -85,3 +90,62 @@ def records_of(texts: list[str], outputs: list[str], instruction: str) -> list[E
         )
         for number, (text, output) in enumerate(zip(texts, outputs, strict=True))
     ]
+
+
+def texts(count: int, low: int, high: int, seed: int = 0) -> list[str]:
+    """Return made-up texts of so many words."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(WORDS, k=draw.randint(low, high))) for _ in range(count)]
+
+
+def tweets(count: int) -> list[Example]:
+    """Return made-up tweets with the real topics."""
+    return records_of(texts(count, 8, 30), random.Random(0).choices(LABELS, k=count), INSTRUCTION)
+
+
+def instructions(data: Path, count: int) -> list[Example]:
+    """Return records of Dolly and FinQA where a data folder has both, else made-up ones.
+
+    Contexts that are too long are cut here, for both sides, as `tune run` cuts them: TRL would cut
+    the answer off.
+    """
+    tokenizer, file = models.load_tokenizer("tiny"), data / "train.jsonl"
+    rows: dict[str, list[Example]] = {task: [] for task in MIX}
+    if file.is_file():
+        for record in read_examples(file):
+            rows.setdefault(record.task, []).append(record)
+    if all(rows[task] for task in MIX):
+        wanted = {task: max(1, round(share * count)) for task, share in MIX.items()}
+        chosen = [row for task, some in wanted.items() for row in _spread(rows[task], some)]
+    else:
+        words = [(TOKENS[number % len(TOKENS)] - FRAME) // 3 for number in range(count)]
+        inputs = [texts(1, 2 * third, 2 * third, n)[0] for n, third in enumerate(words)]
+        outputs = [texts(1, third, third, n)[0] for n, third in enumerate(words)]
+        chosen = records_of(inputs, outputs, "Go on.")
+    cut_rows = [cut(record, tokenizer) for record in chosen]
+    return random.Random(0).sample(cut_rows, len(cut_rows))
+
+
+def _spread(records: Sequence[Example], count: int) -> list[Example]:
+    """Return so many records at equal distances."""
+    return [records[number * len(records) // count] for number in range(count)]
+
+
+def cut(record: Example, tokenizer: Any, limit: int = MAX_LENGTH) -> Example:
+    """Return a record without what is too much of its context."""
+
+    def size(characters: int) -> int:
+        return length_of(replace(record, input=record.input[:characters]), tokenizer)
+
+    if length_of(record, tokenizer) <= limit:
+        return record
+    kept = bisect_right(range(len(record.input) + 1), limit, key=size) - 1
+    while kept > 0 and size(kept) > limit:  # a cut within a word can make more tokens of it
+        kept -= 1
+    return replace(record, input=record.input[: max(kept, 0)])
+
+
+def length_of(record: Example, tokenizer: Any) -> int:
+    """Return the tokens of prompt, answer and EOS."""
+    row = (record.instruction, record.input, record.output)
+    return lengths(templates.load(), tokenizer, [row])[0]

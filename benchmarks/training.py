@@ -10,22 +10,42 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.results import Goal, Row
-from benchmarks.subjects import Settings, gpt2, write_records
-from benchmarks.timing import Side, Timing, Workers
-from benchmarks.trainers import LORA_R, MAX_LENGTH, SHOWN, fastest, ours, same_loss, theirs
-from benchmarks.training_rows import instructions, tweets
+from benchmarks.harness import Goal, Row, Settings, Side, Timing, Workers
+from benchmarks.subjects import MAX_LENGTH, gpt2, instructions, tweets, write_records
 from tuneproof.formats.example import Example
+from tuneproof.kernels.training import fast_paths
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
 from tuneproof.tuning.limit import matrix_rate, speed
+from tuneproof.tuning.meter import Meter, Spent
 from tuneproof.tuning.precision import uses_bf16
 
 ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 """Rows of a training: fewer, and grouping by length could not do what it does for TRL."""
 TINY = "tiny 7.5M"
+BATCH = 8
+LORA_R, LORA_ALPHA = 8, 16
+LEARNING_RATE = 1e-4
+SAME_LOSS = 0.1
+"""Mean losses of the same rows in another order, with other dropout, differ by less, relatively."""
 LEAST_SHARE = 40
 """Of the rate of matrix products, in %."""
 LONGER = 4
 """Times the rows of the training whose share is measured: what comes once weighs less in it."""
+_GROUPED = {"bf16": True, "train_sampling_strategy": "group_by_length"}
+FLAGS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "stored": {**_GROUPED, "gradient_checkpointing": False},
+    "recomputed": {**_GROUPED, "gradient_checkpointing": True},
+}
+"""Ways to set TRL. It has less to compute without checkpointing, but much more memory to touch."""
+SHOWN = {
+    "defaults": "its defaults",
+    "stored": "bf16, no checkpointing, grouped by length",
+    "recomputed": "bf16, checkpointing, grouped by length",
+}
+BEST = ("stored", "recomputed")
+"""Of which the faster one, here and on the rows at hand, counts as TRL's best flags."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +64,21 @@ class Work:
     longer: list[Example] | None = None
     """Of the training whose share of the rate of matrix products is measured, if it is."""
 
+    def described(self, records: list[Example], spent: Spent) -> str:
+        """Return what a training over these records is, in words."""
+        return (
+            f"{self.shown}, LoRA r={LORA_R}, {len(records)} {self.rows} rows, "
+            f"{spent.tokens:,} tokens, at most {MAX_LENGTH} in a row"
+        )
+
 
 def measure(settings: Settings) -> list[Row | Goal]:
     """Return ours against TRL with its defaults, and with the best flags found for it."""
     rows, short = (8, 32) if settings.is_small else (ROWS, TWEETS)
     asked = partial(instructions, settings.data)
-    kind = "+".join(sorted({each.task for each in asked(rows)}))
+    kind = "+".join(sorted({record.task for record in asked(rows)}))
     with gpt2(settings) as model:
-        shown = TINY if settings.is_small else "GPT-2 124M"
-        named = partial(Work, model=model, shown=shown)
+        named = partial(Work, model=model, shown=TINY if settings.is_small else "GPT-2 124M")
         works = [
             named(
                 records=asked(rows),
@@ -68,19 +94,10 @@ def measure(settings: Settings) -> list[Row | Goal]:
             ),
         ]
         if not settings.is_small:  # else it is what the others trained
-            works.append(_of_tiny(asked(TINY_ROWS), kind))
-        return [each for work in works for each in _rivals(work, settings)]
-
-
-def _of_tiny(records: list[Example], kind: str) -> Work:
-    """Return the training of the embedded model; the part `profile` shows where its time goes."""
-    return Work(
-        model="tiny",
-        shown=TINY,
-        records=records,
-        rows=kind,
-        goals={"best": None},
-    )
+            goals: dict[str, float | None] = {"best": None}
+            records = asked(TINY_ROWS)
+            works.append(Work(model="tiny", shown=TINY, records=records, rows=kind, goals=goals))
+        return [result for work in works for result in _rivals(work, settings)]
 
 
 def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
@@ -89,7 +106,7 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
         out, apart = Path(folder), Path(folder) / "longer"
         write_records(out / "data", work.records)
         goals = {
-            fastest(workers, work.model, work.records, out) if name == "best" else name: goal
+            _fastest(workers, work, out) if name == "best" else name: goal
             for name, goal in work.goals.items()
         }
         sides = {"ours": ours(work.model, out)}
@@ -97,16 +114,16 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
         if work.longer:
             write_records(apart / "data", work.longer)
             sides |= {"matrix products": RATE, "longer": ours(work.model, apart)}
-        took, found = workers.alternate(sides, settings.rounds, warm_up=False)
-    loss, spent = found["ours"][-1]
+        took, results = workers.alternate(sides, settings.rounds)
+    loss, spent = results["ours"][-1]
     rows = [
         Row(
-            work=_told(work, work.records, spent),
+            work=work.described(work.records, spent),
             against=f"TRL's SFTTrainer, {SHOWN[side]}",
             ours=took["ours"],
             theirs=took[side],
             goal=goal,
-            checked=same_loss(loss, found[side][-1]),
+            checked=same_loss(loss, results[side][-1]),
             amount=spent.tokens,
             unit="tokens",
         )
@@ -114,17 +131,16 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     ]
     if not work.longer:
         return [*rows]
-    _, longer = found["longer"][-1]
-    told = _told(work, work.longer, longer)
-    return [*rows, _share(told, longer, took["longer"], found["matrix products"])]
+    _, longer = results["longer"][-1]
+    described = work.described(work.longer, longer)
+    return [*rows, _share(described, longer, took["longer"], results["matrix products"])]
 
 
-def _told(work: Work, records: list[Example], spent: Any) -> str:
-    """Return what a training is, in words."""
-    return (
-        f"{work.shown}, LoRA r={LORA_R}, {len(records)} {work.rows} rows, {spent.tokens:,} tokens, "
-        f"at most {MAX_LENGTH} in a row"
-    )
+def _fastest(workers: Workers, work: Work, out: Path) -> str:
+    """Return which of the best flags train these rows in the least time, one try each."""
+    sides = {name: theirs(work.model, work.records, out, name) for name in BEST}
+    took, _ = workers.alternate(sides, 1)
+    return min(took, key=lambda name: took[name].seconds)
 
 
 def _is_bf16() -> bool:
@@ -139,7 +155,7 @@ RATE = Side(prepare=_is_bf16, run=_rate)
 """What the machine's matrix products would allow, in operations per second."""
 
 
-def _share(told: str, spent: Any, took: Timing, rates: list[float]) -> Goal:
+def _share(described: str, spent: Spent, took: Timing, rates: list[float]) -> Goal:
     """Return the share of the rate of matrix products, measured in the same rounds."""
     rate = median(rates)
     result = {
@@ -149,12 +165,113 @@ def _share(told: str, spent: Any, took: Timing, rates: list[float]) -> Goal:
         "head_flops": spent.head_flops,
         "train_seconds": took.seconds,
     }
-    kind = "bfloat16" if uses_bf16("auto", "cpu") else "float32"
-    return Goal.at_least(
-        work=told,
+    kind = "bfloat16" if _is_bf16() else "float32"
+    return Goal(
+        work=described,
         against=f"share of the machine's rate of {kind} matrix products",
         value=100 * speed(result, rate)["share_of_limit"],
         goal=LEAST_SHARE,
         unit="%",
+        is_upper=False,
         checked=f"{rate / 1e9:,.0f} GFLOP/s ({min(rates) / 1e9:,.0f}-{max(rates) / 1e9:,.0f})",
     )
+
+
+def ours(model: str, out: Path) -> Side:
+    """Return the training of `tune run` over the records in a folder."""
+    return Side(prepare=partial(_our_trainer, model, out), run=_train)
+
+
+def theirs(model: str, records: list[Example], out: Path, name: str) -> Side:
+    """Return TRL's training with the flags of a name."""
+    return Side(prepare=partial(_trl_trainer, model, records, out, name), run=_train_plainly)
+
+
+def _our_trainer(model: str, out: Path) -> Any:
+    """Return the trainer of `tune run` over the records in a folder."""
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.data import read_data
+    from tuneproof.tuning.generate import prepare
+
+    config = TuneConfig(
+        data=out / "data",
+        model=model,
+        name="bench",
+        runs=out / "runs",
+        num_train_epochs=1,
+        max_length=MAX_LENGTH,
+        per_device_train_batch_size=BATCH,
+        lora_r=LORA_R,
+        lora_alpha=LORA_ALPHA,
+        lr_scheduler_type="constant",
+        warmup_steps=0,
+        learning_rate=LEARNING_RATE,
+        loss_weighting="token",
+        unlikelihood=0,
+    )
+    return prepare(config, read_data(config.data)).trainer
+
+
+def _trl_trainer(model: str, records: list[Example], out: Path, flags: str) -> Any:
+    """Return a plain SFTTrainer over the same prompts and answers."""
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    template = templates.load()
+    rows = [
+        {"prompt": template.render(record.instruction, record.input), "completion": record.output}
+        for record in records
+    ]
+    return SFTTrainer(
+        model=models.load_model(model, dtype="float32"),
+        args=SFTConfig(
+            output_dir=str(out / "trl"),
+            max_length=MAX_LENGTH,
+            num_train_epochs=1,
+            per_device_train_batch_size=BATCH,
+            learning_rate=LEARNING_RATE,
+            lr_scheduler_type="constant",
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            disable_tqdm=True,
+            **FLAGS[flags],
+        ),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=models.load_tokenizer(model),
+        peft_config=LoraConfig(
+            task_type="CAUSAL_LM",
+            r=LORA_R,
+            lora_alpha=LORA_ALPHA,
+            target_modules="all-linear",
+            fan_in_fan_out=True,
+        ),
+    )
+
+
+def _train(trainer: Any) -> tuple[float, Spent]:
+    """Train as `tune run` does; return the loss and what was spent."""
+    meter = Meter(trainer, None)
+    trainer.add_callback(meter)
+    with fast_paths(trainer.model):
+        loss: float = trainer.train().training_loss
+    return loss, meter.spent
+
+
+def _train_plainly(trainer: Any) -> float:
+    """Train as TRL does; return the loss."""
+    loss: float = trainer.train().training_loss
+    return loss
+
+
+def same_loss(ours: float, theirs: float) -> str:
+    """Return both mean losses in words.
+
+    Raises:
+        RuntimeError: They differ by more than order and dropout explain.
+    """
+    losses = f"mean loss {ours:.3f} and {theirs:.3f}"
+    if abs(ours - theirs) > SAME_LOSS * theirs:
+        raise RuntimeError(f"not the same training: {losses}")
+    return losses

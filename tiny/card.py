@@ -33,6 +33,14 @@ near-duplicate of one; no prompt template; no label of a classification task. Mu
 
 {stages}
 
+## Terms
+
+The weights come with the project, under Apache-2.0 as far as the project can grant it. The texts
+keep terms of their own: Dolly asks for attribution and sharing alike (CC BY-SA 3.0), IMDB states no
+licence and was published for research, the others are MIT or public domain. Where that matters,
+name another model (`--model`), or train `tiny` anew on sources of your choice: the commands stand
+at the top of `tiny/train.py`.
+
 ## How well it predicts
 
 Bits per byte of UTF-8 (lower is better) on the validation split, at most 250 records of each,

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,31 @@ def test_wheel_has_every_module_template_recipe_and_the_embedded_model(wheel: se
         if path.suffix in {".py", *DATA} and "__pycache__" not in path.parts
     }
     assert wanted - wheel == set()
+
+
+LOADED_BY_OTHERS = {"accelerate", "bitsandbytes"}
+"""What transformers imports for us: accelerate for its Trainer, bitsandbytes for 4-bit weights."""
+
+
+def imported(folder: Path) -> set[str]:
+    """Return the distributions that the modules below a folder import, at whatever depth."""
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+    tops = {name.partition(".")[0] for name in names} - {"tuneproof", *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    return {distributions.get(top, [top])[0].lower().replace("_", "-") for top in tops}
+
+
+def test_dependencies_are_exactly_what_is_imported() -> None:
+    tomllib = pytest.importorskip("tomllib")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["sweep"]]
+    names = {re.split("[<>=~!]", requirement)[0] for requirement in declared}
+    stages = [path for path in (ROOT / "tuneproof").iterdir() if path.is_symlink()]
+    used = set.union(*(imported(folder.resolve()) for folder in [ROOT / "tuneproof", *stages]))
+    assert used | LOADED_BY_OTHERS == names

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.trainers import MAX_LENGTH, same_loss
-from benchmarks.training_rows import MIX, TOKENS, cut, instructions, length_of, of_length
+from benchmarks.subjects import MAX_LENGTH, MIX, cut, instructions, length_of, records_of, texts
+from benchmarks.training import same_loss
 from tuneproof.formats.example import Example
 from tuneproof.models import load as models
 
@@ -20,30 +20,23 @@ def tiny() -> Any:
     return models.load_tokenizer("tiny")
 
 
-@pytest.mark.parametrize("tokens", [40, 64, 1024])
-def test_made_up_rows_have_exactly_the_length_asked_for(tiny: Any, tokens: int) -> None:
-    made = [of_length(tiny, tokens, number) for number in range(3)]
-    assert [length_of(each, tiny) for each in made] == [tokens] * 3
-    assert len({each.input for each in made}) > 1 or tokens == 40
-
-
-def test_a_length_below_the_templates_is_an_error(tiny: Any) -> None:
-    with pytest.raises(ValueError, match="no row of 10 tokens"):
-        of_length(tiny, 10)
+def made(words: int, number: int = 0) -> Example:
+    """Return a record of so many words in its context."""
+    return records_of(texts(1, words, words, number), ["right to the end"], "Go on.")[0]
 
 
 def test_only_the_end_of_a_context_is_cut_and_no_more_than_needed(tiny: Any) -> None:
-    row = replace(of_length(tiny, 200), output="right to the end")
-    found = cut(row, tiny, 100)
-    assert (found.instruction, found.output) == (row.instruction, row.output)
-    assert row.input.startswith(found.input)
-    assert 97 <= length_of(found, tiny) <= 100
+    row = made(200)
+    shorter = cut(row, tiny, 100)
+    assert (shorter.instruction, shorter.output) == (row.instruction, row.output)
+    assert row.input.startswith(shorter.input)
+    assert 97 <= length_of(shorter, tiny) <= 100
     assert cut(row, tiny, 400) is row
 
 
-def write(folder: Path, tiny: Any, counts: dict[str, int]) -> None:
+def write(folder: Path, counts: dict[str, int]) -> None:
     rows: list[Example] = [
-        replace(of_length(tiny, 700 if task == "finqa" else 60, number), task=task)
+        replace(made(700 if task == "finqa" else 60, number), task=task)
         for task, count in counts.items()
         for number in range(count)
     ]
@@ -53,7 +46,7 @@ def write(folder: Path, tiny: Any, counts: dict[str, int]) -> None:
 def test_both_sources_have_their_share_however_the_file_is_ordered(
     tmp_path: Path, tiny: Any
 ) -> None:
-    write(tmp_path, tiny, {"dolly": 40, "finqa": 4})
+    write(tmp_path, {"dolly": 40, "finqa": 4})
     found = instructions(tmp_path, 10)
     assert {task: sum(each.task == task for each in found) for task in MIX} == {
         "dolly": 7,
@@ -64,10 +57,12 @@ def test_both_sources_have_their_share_however_the_file_is_ordered(
 
 
 def test_without_both_sources_the_rows_are_made_up(tmp_path: Path, tiny: Any) -> None:
-    write(tmp_path, tiny, {"dolly": 12})
+    write(tmp_path, {"dolly": 12})
     for folder in (tmp_path, tmp_path / "none"):
-        found = instructions(folder, len(TOKENS))
-        assert [length_of(each, tiny) for each in found] == list(TOKENS)
+        rows = instructions(folder, 10)
+        assert {row.task for row in rows} == {"bench"} and len(rows) == 10
+        sizes = sorted(length_of(row, tiny) for row in rows)
+        assert sizes[0] < 60 and 400 < sizes[-1] <= MAX_LENGTH
 
 
 def test_losses_far_apart_are_no_comparison() -> None:
