@@ -221,13 +221,7 @@ def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
 
 def _config(stage: str, path: Path, values: dict[str, Any], short: str = "") -> Any:
     """Return a stage's settings; errors say in which part of the recipe they are."""
-    where = f"{path}: " + (f"runs.{short}" if short else stage)
-    try:
-        return from_mapping(CONFIGS[stage], values, where)
-    except InputError as error:
-        if str(error).startswith(where):
-            raise
-        raise InputError(f"{where}: {error}") from error
+    return from_mapping(CONFIGS[stage], values, f"{path}: " + (f"runs.{short}" if short else stage))
 
 
 def _prompt_file(name: str, data: Path) -> Path:

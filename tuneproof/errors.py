@@ -39,7 +39,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 
 class Group(click.Group):
-    """A click group whose commands report an InputError as one line with exit code 2."""
+    """A click group whose commands report an InputError as one line with exit code 2.
+
+    Options may be typed with underscores as well as dashes, as Python and YAML spell them.
+    """
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Return click's context, for this group and its commands."""
+        kwargs.setdefault("token_normalize_func", lambda name: name.replace("_", "-"))
+        return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
