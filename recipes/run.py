@@ -12,7 +12,6 @@ from tuneproof.files import fingerprint, read_json
 from tuneproof.prepdata import manifest
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
-from tuneproof.recipes.merged import merge
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.tuning.config import TuneConfig
 
@@ -78,7 +77,7 @@ def _tune(recipe: Recipe, say: Say) -> None:
         say(f"{short} used {share:.1%} of the {match.by} of {match.first}")
     for config in recipe.runs.values():
         if config.folder.name in recipe.merged:
-            merge(config, say)
+            _merge(config, say)
 
 
 def _facts(config: TuneConfig) -> dict[str, Any]:
@@ -101,6 +100,23 @@ def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
     from tuneproof.tuning.run import finetune
 
     finetune(config, say, made_by=made_by)
+    return None
+
+
+def _merge(config: TuneConfig, say: Say) -> None:
+    """Write a finished run's merged model where it is not there.
+
+    A run that is trained again begins with an empty folder, so that what is there is of this one.
+    """
+    folder = config.folder / "merged"
+    if (folder / "config.json").is_file():
+        return say(f"2/4 merge: {folder} is up to date")
+    say(f"2/4 merge: {config.folder.name}")
+    from tuneproof.tuning.merge import merge_run
+    from tuneproof.tuning.runs import open_run
+
+    for line in merge_run(open_run(config.folder), folder).lines():
+        say(line)
     return None
 
 

@@ -8,7 +8,7 @@ import inspect
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,6 +117,21 @@ def build(config: type[Config], values: Mapping[str, Any], where: str = "") -> C
         raise InputError(f"{where}: {error}" if where else str(error)) from error
 
 
+def changed(config: Any, default: Any, always: Collection[str] = ()) -> dict[str, Any]:
+    """Return the settings that differ from the default ones, as YAML holds them.
+
+    Args:
+        config: A settings dataclass.
+        default: Another of its class.
+        always: Settings that are returned in any case.
+    """
+    return {
+        field.name: _plain(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if field.name in always or getattr(config, field.name) != getattr(default, field.name)
+    }
+
+
 def field_name(config: type[Any], key: str, where: str) -> str:
     """Return the field that a key means, whichever of its names it is.
 
@@ -212,6 +227,13 @@ def checked(where: str, value: Any, hint: Any) -> Any:
 def _names(field: dataclasses.Field[Any]) -> list[str]:
     """Return the option's name and its aliases (``field(metadata={"aliases": ("--other",)})``)."""
     return [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as YAML holds it."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _shown_default(field: dataclasses.Field[Any]) -> str:
