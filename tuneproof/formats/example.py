@@ -139,6 +139,15 @@ def read_prompts(path: Path) -> list[Example]:
     return examples
 
 
+def prompts_for(data: Path) -> Path:
+    """Return what to ask a model that was trained on a data folder.
+
+    That is the folder's test records, or the prompts of this package where it has none.
+    """
+    test = data / FILES["test"]
+    return test if test.is_file() and test.stat().st_size else TEST_PROMPTS
+
+
 def example_from(
     row: Mapping[str, Any], where: str, *, default_id: str, is_prompt: bool = False
 ) -> Example:

@@ -26,7 +26,7 @@ class SweepPlan:
     trials: int = 20
     """How many settings are tried in all; more than before goes on with a sweep that is done."""
     metric: Literal["loss", "accuracy"] = "loss"
-    """What of the validation decides: the loss, or to classify, the accuracy."""
+    """What of the validation decides: the loss, or where answers are labels, the accuracy."""
     pruner: Literal["median", "none"] = "median"
     """Whether a trial is given up that is worse after an epoch than the median of the trials that
     were trained to the end, after the same epoch."""
@@ -121,18 +121,13 @@ def read_sweep(path: Path, typed: Mapping[str, Any]) -> SweepConfig:
 
 
 def _check(config: SweepConfig, path: Path) -> None:
-    """Raise InputError where a value of the space, or the metric, does not fit the other settings.
+    """Raise InputError where a value of the space does not fit the other settings.
 
     Every value is tried beside the first ones of all other settings.
     """
-    if config.plan.metric == "accuracy" and config.tune.objective != "classify":
-        raise InputError(
-            f"{path}: metric: accuracy is measured with objective classify only; "
-            f"this sweep's is {config.tune.objective}: use loss"
-        )
-    first = {name: each.samples[0] for name, each in config.space.items()}
-    for name, each in config.space.items():
-        for value in each.samples:
+    first = {name: values.samples[0] for name, values in config.space.items()}
+    for name, values in config.space.items():
+        for value in values.samples:
             try:
                 dataclasses.replace(config.tune, **{**first, name: value})
             except ValueError as error:

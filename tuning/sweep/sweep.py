@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from tuneproof.errors import InputError
+from tuneproof.formats.example import FILES, read_examples
+from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.data import data_fingerprint, read_data
 from tuneproof.tuning.job import Judge, Say
 from tuneproof.tuning.sweep import study
 from tuneproof.tuning.sweep.config import SweepConfig
-from tuneproof.tuning.sweep.identity import definition_of, make_room
-from tuneproof.tuning.sweep.lock import alone
 from tuneproof.tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
 from tuneproof.tuning.sweep.space import size_of
 
+LOCK = ".lock"
+"""The file that keeps other processes out of a sweep's folder."""
 FAILURES = 3
 """So many failed trials, with none that did not fail, end a sweep."""
 ALWAYS_TOLD = ("WARNING", "going on from", "stopping after")
@@ -37,9 +44,15 @@ def sweep(config: SweepConfig, say: Say, *, is_anew: bool = False) -> Outcome:
         KeyboardInterrupt: Ctrl-C came; the same call goes on from there.
     """
     study.check_installed()
-    definition = definition_of(config)
-    with alone(config.folder):
-        make_room(config, definition, is_anew=is_anew)
+    definition = _definition(config)
+    config.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(config.folder / LOCK, timeout=0)  # a killed process keeps nobody out
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"{config.folder}: another process is at work on this sweep") from error
+    try:
+        _make_room(config, definition, is_anew=is_anew)
         with study.opened(config.folder, config.plan, config.space) as memory:
             memory.begin(definition)
             try:
@@ -50,6 +63,95 @@ def sweep(config: SweepConfig, say: Say, *, is_anew: bool = False) -> Outcome:
             outcome = outcome_of(config, memory, memory.importance())
             write(outcome)
             return outcome
+    finally:
+        lock.release()
+
+
+def _definition(config: SweepConfig) -> dict[str, Any]:
+    """Return what decides the results of a sweep's trials, as JSON holds it.
+
+    How many there are, how they are chosen and which are given up may change from call to call.
+
+    Raises:
+        InputError: There is no data, or nothing to choose by in it.
+    """
+    data, tune = config.tune.data, config.tune
+    identity = data_fingerprint(data)
+    validation = data / FILES["validation"]
+    if not validation.is_file() or next(iter(read_examples(validation)), None) is None:
+        raise InputError(f"{validation} holds no records; a sweep chooses by the validation")
+    if config.plan.metric == "accuracy" and tune.objective == "generate":
+        from tuneproof.tuning.generate import has_labels
+
+        if not has_labels(read_data(data)):
+            raise InputError(
+                f"metric: accuracy is measured where answers are labels, and {data} has no label "
+                "set for every task: use loss"
+            )
+    searched = config.space.get("template")
+    names = [tune.template] if searched is None else searched.samples
+    recorded = runs.recorded(tune)
+    definition = {
+        "metric": config.plan.metric,
+        "tune": {name: recorded[name] for name in recorded if name not in runs.PLACE_ONLY},
+        "search": {name: values.as_row() for name, values in config.space.items()},
+        "data": identity,
+        "template": {name: templates.load(name).text for name in names},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(definition))
+    return plain
+
+
+def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: bool) -> None:
+    """See to it that the sweep's folder holds nothing, or a sweep that can be gone on with.
+
+    Raises:
+        InputError: It holds another sweep, or something else.
+    """
+    inside = {path.name for path in config.folder.iterdir()} - {LOCK}
+    if inside and study.NAME not in inside:
+        raise InputError(f"{config.folder} is not empty and holds no sweep; choose another --name")
+    if is_anew:
+        return _remove(config)
+    if not inside:
+        return None
+    with study.opened(config.folder, config.plan, config.space) as memory:
+        known, trials = memory.definition, memory.trials()
+    differing = [] if known is None else _differing(known, definition)
+    if not differing:
+        return None
+    folders = (config.tune.runs / config.run_name(trial.number) for trial in trials)
+    if not any(folder.exists() for folder in folders):
+        return _remove(config)  # nothing was trained yet
+    raise InputError(
+        f"{config.folder} belongs to another sweep (it differs in {', '.join(differing)}); "
+        "choose another --name, or give --overwrite, which removes its trials"
+    )
+
+
+def _differing(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return in what two sweeps differ, in the words of the YAML file."""
+    plain = json.loads(json.dumps(runs.recorded(TuneConfig())))
+    tunes = plain | known["tune"], wanted["tune"]  # a setting newer than the sweep had its default
+    searches = known["search"], wanted["search"]
+    differing = [f"tune: {name}" for name in tunes[1] if tunes[0][name] != tunes[1][name]]
+    differing += [
+        f"search: {name}"
+        for name in sorted({*searches[0], *searches[1]})
+        if searches[0].get(name) != searches[1].get(name)
+    ]
+    others = {"metric": "metric", "data": "the data", "template": "a template's text"}
+    return differing + [words for name, words in others.items() if known[name] != wanted[name]]
+
+
+def _remove(config: SweepConfig) -> None:
+    """Remove a sweep and the runs that it made."""
+    for run in list(runs.all_runs(config.tune.runs)):
+        if run.facts.get("made_by") == config.made_by:
+            shutil.rmtree(run.folder)
+    for file in config.folder.iterdir():
+        if file.name != LOCK:
+            file.unlink()
 
 
 def _all_trials(config: SweepConfig, memory: study.Study, say: Say) -> None:

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 pytest.importorskip("optuna")
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.formats.run import read_facts
 from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import SweepConfig, read_sweep
-from tuneproof.tuning.sweep.lock import alone
-from tuneproof.tuning.sweep.sweep import sweep
+from tuneproof.tuning.sweep.sweep import LOCK, sweep
 
 pytestmark = pytest.mark.slow
 
@@ -202,7 +203,7 @@ def test_the_best_run_is_ready_to_use(write: Write, tmp_path: Path) -> None:
         f"best: {name}, validation loss {losses[number]:.4g}, "
         f"{facts(config, number)['result']['wall_seconds'] / 60:.1f} min",
         f"again: tune run --config {config.folder / 'best.yaml'}",
-        f"next: infer compare prompts/test.json --run {name} --runs {runs}",
+        f"next: infer compare {TEST_PROMPTS} --run {name} --runs {runs}",
     ]
     assert "importance: 4 finished trials are too few to tell; 5 are needed" in result.stdout
     assert not (config.folder / "importance.png").exists()
@@ -226,11 +227,17 @@ def test_the_best_run_is_ready_to_use(write: Write, tmp_path: Path) -> None:
     assert again["made_by"] == "tune run"
 
 
+def test_accuracy_is_refused_where_answers_are_no_labels(write: Write) -> None:
+    with pytest.raises(InputError, match=r"metric: accuracy is measured where answers are labels"):
+        quietly(read_sweep(write(metric="accuracy"), {}))
+
+
+@pytest.mark.parametrize(("objective", "max_length"), [("classify", 32), ("generate", 128)])
 def test_accuracy_is_that_of_the_kept_weights(
-    classify: Callable[..., TuneConfig], write: Write
+    objective: str, max_length: int, classify: Callable[..., TuneConfig], write: Write
 ) -> None:
     plain = classify()
-    tune = {"objective": "classify", "data": str(plain.data), "max_length": 32}
+    tune = {"objective": objective, "data": str(plain.data), "max_length": max_length}
     config = read_sweep(write(RANGES, tune, metric="accuracy", trials=2), {})
     outcome = quietly(config)
     values = []
@@ -240,7 +247,8 @@ def test_accuracy_is_that_of_the_kept_weights(
         by_step = {row["step"]: row for row in map(json.loads, rows.splitlines())}
         values.append(found["best_validation_accuracy"])
         assert by_step[found["best_step"]]["eval_accuracy"] == values[-1]
-        assert facts(config, number)["accuracy"]["value"] == pytest.approx(values[-1])
+        if objective == "classify":
+            assert facts(config, number)["accuracy"]["value"] == pytest.approx(values[-1])
     assert outcome.best.trial.value == max(values)
 
 
@@ -304,7 +312,10 @@ def test_folders_of_others_are_left_alone(write: Write, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not empty and holds no sweep; choose another"):
         quietly(config, is_anew=True)
     (config.folder / "letter.txt").unlink()
-    with alone(config.folder), pytest.raises(InputError, match="another process is at work"):
+    with (
+        FileLock(config.folder / LOCK),
+        pytest.raises(InputError, match="another process is at work"),
+    ):
         quietly(config)
     (tmp_path / "data" / "val.jsonl").write_text("")
     with pytest.raises(InputError, match=r"val\.jsonl holds no records; a sweep chooses by"):
