@@ -79,8 +79,8 @@ def run(
     from tuneproof.eval.report.summary import text_table
     from tuneproof.recipes.run import run_recipe
 
-    found = run_recipe(recipe, lambda line: click.echo(line, err=True))
-    click.echo(text_table(found))
+    report = run_recipe(recipe)
+    click.echo(text_table(report))
     click.echo(f"report: {recipe.reports / 'report.html'}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,69 +15,69 @@ from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.tuning.config import TuneConfig
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
-def run_recipe(recipe: Recipe, say: Say) -> dict[str, Any]:
-    """Run all four stages and return the report.
+def run_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Run all four stages and return the report; what is done is logged.
 
     An interrupted recipe goes on where it stopped when it is run again.
 
     Raises:
         InputError: A stage cannot use what it is given.
     """
-    _prepare(recipe, say)
-    _tune(recipe, say)
-    _compare(recipe, say)
-    return _score(recipe, say)
+    _prepare(recipe)
+    _tune(recipe)
+    _compare(recipe)
+    return _score(recipe)
 
 
 def is_built(config: BuildConfig) -> bool:
     """Return whether the data folder holds what these settings and source files would build."""
     if not (config.out / manifest.NAME).is_file():
         return False
-    found = manifest.read(config.out)
+    built = manifest.read(config.out)
     wanted = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     copies = {
         name: Path(path) for name, _, path in (s.partition("=") for s in config.source) if path
     }
     return bool(
-        found["config"] == wanted
+        built["config"] == wanted
         and all(
-            found["sources"][name]["files"]
+            built["sources"][name]["files"]
             == {file.name: fingerprint(file) for file in local_files(path.expanduser())}
             for name, path in copies.items()
         )
-        and manifest.is_intact(config.out, found)
+        and manifest.is_intact(config.out, built)
     )
 
 
-def _prepare(recipe: Recipe, say: Say) -> None:
+def _prepare(recipe: Recipe) -> None:
     if is_built(recipe.build):
-        return say(f"1/4 prepdata: {recipe.build.out} is up to date")
+        return log.info(f"1/4 prepdata: {recipe.build.out} is up to date")
     from tuneproof.prepdata.build import build
     from tuneproof.prepdata.summary import build_summary
 
-    say("1/4 prepdata")
-    say(build_summary(recipe.build.out, build(recipe.build)))
+    log.info("1/4 prepdata")
+    log.info(build_summary(recipe.build.out, build(recipe.build)))
     return None
 
 
-def _tune(recipe: Recipe, say: Say) -> None:
+def _tune(recipe: Recipe) -> None:
     """Train every run that is not there with these settings; of matched ones, the first first."""
     match, made_by = recipe.match, f"recipe {recipe.name}"
     for number, (short, config) in enumerate(recipe.runs.items(), 1):
         head = f"2/4 tune: {short} ({number} of {len(recipe.runs)})" if short else "2/4 tune"
         if match is None or short not in match.followers:
-            _train(config, head, made_by, say)
+            _train(config, head, made_by)
             continue
         budget = match.used(_facts(recipe.runs[match.first]))
-        _train(match.budgeted(config, budget), head, made_by, say)
+        _train(match.budgeted(config, budget), head, made_by)
         share = match.used(_facts(config)) / budget
-        say(f"{short} used {share:.1%} of the {match.by} of {match.first}")
+        log.info(f"{short} used {share:.1%} of the {match.by} of {match.first}")
     for config in recipe.runs.values():
         if config.folder.name in recipe.merged:
-            _merge(config, say)
+            _merge(config)
 
 
 def _facts(config: TuneConfig) -> dict[str, Any]:
@@ -86,58 +86,58 @@ def _facts(config: TuneConfig) -> dict[str, Any]:
     return facts
 
 
-def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
+def _train(config: TuneConfig, head: str, made_by: str) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run."""
     from tuneproof.tuning import runs
 
-    found = runs.standing(config)
-    if found.state == "finished" and not config.overwrite:
-        return say(f"{head}: {config.folder} is up to date")
-    say(head)
-    if found.state == "other" and found.facts and found.facts.get("made_by") == made_by:
-        say(f"training again, since these have changed: {', '.join(found.differing)}")
+    standing = runs.standing(config)
+    if standing.state == "finished" and not config.overwrite:
+        return log.info(f"{head}: {config.folder} is up to date")
+    log.info(head)
+    if standing.state == "other" and standing.facts and standing.facts.get("made_by") == made_by:
+        log.info(f"training again, since these have changed: {', '.join(standing.differing)}")
         config = dataclasses.replace(config, overwrite=True)
     from tuneproof.tuning.run import finetune
 
-    finetune(config, say, made_by=made_by)
+    finetune(config, log.info, made_by=made_by)
     return None
 
 
-def _merge(config: TuneConfig, say: Say) -> None:
+def _merge(config: TuneConfig) -> None:
     """Write a finished run's merged model where it is not there.
 
     A run that is trained again begins with an empty folder, so that what is there is of this one.
     """
     folder = config.folder / "merged"
     if (folder / "config.json").is_file():
-        return say(f"2/4 merge: {folder} is up to date")
-    say(f"2/4 merge: {config.folder.name}")
+        return log.info(f"2/4 merge: {folder} is up to date")
+    log.info(f"2/4 merge: {config.folder.name}")
     from tuneproof.tuning.merge import merge_run
     from tuneproof.tuning.runs import open_run
 
     for line in merge_run(open_run(config.folder), folder).lines():
-        say(line)
+        log.info(line)
     return None
 
 
-def _compare(recipe: Recipe, say: Say) -> None:
+def _compare(recipe: Recipe) -> None:
     from tuneproof.inference.compare import compare, is_up_to_date
 
     for prompts, config in recipe.comparisons.items():
         if is_up_to_date(prompts, config):
-            say(f"3/4 compare: {config.out} is up to date")
+            log.info(f"3/4 compare: {config.out} is up to date")
             continue
-        say(f"3/4 compare: {prompts}")
+        log.info(f"3/4 compare: {prompts}")
         compare(prompts, config)
 
 
-def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
+def _score(recipe: Recipe) -> dict[str, Any]:
     from tuneproof.eval.report.build import report, standing
 
     files = [config.out for config in recipe.comparisons.values()]
     earlier = standing(files, recipe.reports, recipe.score, recipe.beside)
     if earlier is not None:
-        say(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
+        log.info(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
         return earlier
-    say("4/4 score")
+    log.info("4/4 score")
     return report(files, recipe.reports, recipe.score, recipe.beside)

@@ -72,8 +72,8 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
     config = read_sweep(file, typed)
     from tuneproof.tuning.sweep.sweep import sweep as search
 
-    found = search(config, lambda line: click.echo(line, err=True), is_anew=overwrite)
-    click.echo("\n".join(found.lines()))
+    outcome = search(config, is_anew=overwrite)
+    click.echo("\n".join(outcome.lines()))
 
 
 @main.command(name="list")

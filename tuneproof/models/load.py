@@ -266,7 +266,7 @@ def _unreported() -> Iterator[None]:
 @contextmanager
 def _one_clear_error(model: str, what: str) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
-    from tuneproof.quiet import quiet_libraries
+    from tuneproof.log import quiet_libraries
 
     quiet_libraries()
     from safetensors import SafetensorError

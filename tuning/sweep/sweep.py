@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import FILES, read_examples
+from tuneproof.log import NOTICE, notices_only
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.data import data_fingerprint, read_data
-from tuneproof.tuning.job import Judge, Say
+from tuneproof.tuning.job import Judge
 from tuneproof.tuning.sweep import study
 from tuneproof.tuning.sweep.config import SweepConfig
 from tuneproof.tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
@@ -27,16 +30,16 @@ LOCK = ".lock"
 """The file that keeps other processes out of a sweep's folder."""
 FAILURES = 3
 """So many failed trials, with none that did not fail, end a sweep."""
-ALWAYS_TOLD = ("WARNING", "going on from", "stopping after")
-"""How those lines of a training begin that are told of every one; others are told of the first."""
+NOTICES = ("WARNING", "going on from", "stopping after")
+"""How those lines of a training begin that are logged of every one; others are of the first."""
+log = logging.getLogger(__name__)
 
 
-def sweep(config: SweepConfig, say: Say, *, is_anew: bool = False) -> Outcome:
+def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
     """Try settings until there are as many trials as the plan says, and leave the sweep's files.
 
     Args:
         config: The settings.
-        say: Receives one line of text at a time.
         is_anew: Whether to remove a sweep of the same name, its trials included, and begin again.
 
     Raises:
@@ -56,9 +59,9 @@ def sweep(config: SweepConfig, say: Say, *, is_anew: bool = False) -> Outcome:
         with study.opened(config.folder, config.plan, config.space) as memory:
             memory.begin(definition)
             try:
-                _all_trials(config, memory, say)
+                _all_trials(config, memory)
             except KeyboardInterrupt:
-                say(f"{_ended(memory)} trials are done; the same command goes on from there")
+                log.info(f"{_ended(memory)} trials are done; the same command goes on from there")
                 raise
             outcome = outcome_of(config, memory, memory.importance())
             write(outcome)
@@ -154,52 +157,50 @@ def _remove(config: SweepConfig) -> None:
             file.unlink()
 
 
-def _all_trials(config: SweepConfig, memory: study.Study, say: Say) -> None:
+def _all_trials(config: SweepConfig, memory: study.Study) -> None:
     """Try settings until there are enough, or there is nothing left to try."""
     total, size = config.plan.trials, size_of(config.space)
     if size is not None and size <= total:
         total = size
-        say(f"the search space holds {size} settings; each is tried once")
+        log.info(f"the search space holds {size} settings; each is tried once")
     if "model" in config.space and config.plan.metric == "loss":
-        say("WARNING: losses can be compared between models with the same tokenizer only")
-    tell = say
+        log.warning("losses can be compared between models with the same tokenizer only")
+    is_brief = False  # the first training that this call sees is logged in full
     while (done := _ended(memory)) < total:
-        _one_trial(config, memory, f"trial {done + 1} of {total}", say, tell)
+        _one_trial(config, memory, f"trial {done + 1} of {total}", is_brief=is_brief)
         write(outcome_of(config, memory))
-        tell = _brief(say)
+        is_brief = True
 
 
-def _one_trial(config: SweepConfig, memory: study.Study, head: str, say: Say, tell: Say) -> None:
+def _one_trial(config: SweepConfig, memory: study.Study, head: str, *, is_brief: bool) -> None:
     """Begin a trial or go on with the one that was interrupted, and keep what became of it.
 
     Args:
         config: The sweep's settings.
         memory: What is known of the trials.
         head: Says which trial it is.
-        say: Receives the lines about the trial.
-        tell: Receives those about its training.
+        is_brief: Whether to log no more of its training than notices.
     """
     asked, trial = memory.next()
     chosen = ", ".join(f"{name} {shown(label)}" for name, label in trial.labels.items())
-    say(f"{head}: {chosen}")
+    log.info(f"{head}: {chosen}")
     try:
         tuned = config.trial(trial.number, trial.labels)
     except ValueError as error:  # values that contradict each other
         memory.tell(asked, "failed", reason=str(error))
     else:
-        _run_trial(config, memory, asked, tuned, tell)
+        with notices_only() if is_brief else nullcontext():
+            _run_trial(config, memory, asked, tuned)
         shutil.rmtree(tuned.folder / "checkpoints", ignore_errors=True)  # nobody goes on from them
     gc.collect()  # a trainer holds its model in a circle of references
     said = outcome_of(config, memory).rows[-1].line(config.plan.metric)
     best = memory.best()
     more = "" if best is None else f"; best so far: {shown(best.value)} (trial {best.number})"
-    say(f"{head}: {said}{more}")
+    log.info(f"{head}: {said}{more}")
     _check_failures(memory)
 
 
-def _run_trial(
-    config: SweepConfig, memory: study.Study, asked: Any, tuned: TuneConfig, tell: Say
-) -> None:
+def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: TuneConfig) -> None:
     """Train a trial, unless that was done when an earlier call was killed."""
     found = runs.standing(tuned)
     if found.state == "other":
@@ -214,7 +215,7 @@ def _run_trial(
             from tuneproof.tuning.run import finetune
 
             judge = _judge(config, memory, asked)
-            facts = finetune(tuned, tell, made_by=config.made_by, judge=judge).facts
+            facts = finetune(tuned, _log_training, made_by=config.made_by, judge=judge).facts
     except (InputError, MemoryError, RuntimeError) as error:
         is_known = isinstance(error, InputError | MemoryError)
         if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
@@ -237,12 +238,8 @@ def _judge(config: SweepConfig, memory: study.Study, asked: Any) -> Judge:
     return lambda epoch, found: memory.report(asked, epoch, found[name])
 
 
-def _brief(say: Say) -> Say:
-    def brief(line: str) -> None:
-        if line.startswith(ALWAYS_TOLD):
-            say(line)
-
-    return brief
+def _log_training(line: str) -> None:
+    log.log(NOTICE if line.startswith(NOTICES) else logging.INFO, line)
 
 
 def _ended(memory: study.Study) -> int:

@@ -19,6 +19,7 @@ pytest.importorskip("optuna")
 from tuneproof.errors import InputError
 from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.formats.run import read_facts
+from tuneproof.log import lines_to
 from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
@@ -75,7 +76,7 @@ def invoke(*arguments: str | Path) -> Result:
 
 
 def quietly(config: SweepConfig, **more: Any) -> Any:
-    return sweep(config, lambda _: None, **more)
+    return sweep(config, **more)
 
 
 def facts(config: SweepConfig, number: int) -> dict[str, Any]:
@@ -115,7 +116,8 @@ def test_killed_sweep_ends_like_one_that_was_not(write: Write, trained: list[str
     before = (cut.tune.runs / "cut-trial-001" / "run.json").stat().st_mtime_ns
     trained.clear()
     said: list[str] = []
-    outcome = sweep(cut, said.append)
+    with lines_to(said.append):
+        outcome = sweep(cut)
     assert trained == ["cut-trial-002", "cut-trial-003"]
     assert said[0].startswith("trial 2 of 3: learning_rate ")
     assert "going on from checkpoint-3" in said
@@ -140,10 +142,12 @@ def test_ctrl_c_keeps_the_trial_and_more_trials_go_on(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
         patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
-        sweep(config, said.append)
+        with lines_to(said.append):
+            sweep(config)
     assert said[-1] == "0 trials are done; the same command goes on from there"
     assert facts(config, 1)["state"] == "interrupted"
-    sweep(config, said.append)
+    with lines_to(said.append):
+        sweep(config)
     assert "going on from checkpoint-3" in said  # of the step after the signal
     quietly(read_sweep(write(), {"trials": 2}))
     assert trained == ["rivers-trial-001", "rivers-trial-001", "rivers-trial-002"]
