@@ -189,8 +189,9 @@ def theirs(model: str, records: list[Example], out: Path, name: str) -> Side:
 
 def _our_trainer(model: str, out: Path) -> Any:
     """Return the trainer of `tune run` over the records in a folder."""
+    from tuneproof.formats.data_folder import open_to_train
+
     from tuneproof.tuning.config import TuneConfig
-    from tuneproof.tuning.data import read_data
     from tuneproof.tuning.generate import prepare
 
     config = TuneConfig(
@@ -209,7 +210,7 @@ def _our_trainer(model: str, out: Path) -> Any:
         loss_weighting="token",
         unlikelihood=0,
     )
-    return prepare(config, read_data(config.data)).trainer
+    return prepare(config, open_to_train(config.data)).trainer
 
 
 def _trl_trainer(model: str, records: list[Example], out: Path, flags: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from tuneproof.inference.panels import Panel, load_panels
 from tuneproof.inference.progress import Progress
 from tuneproof.inference.task import find_task
 
+log = logging.getLogger(__name__)
 SCHEMA = "tuneproof/comparison@1"
 LINE_S = 30
 """Seconds between two lines about the progress, where no terminal shows a bar."""
@@ -130,7 +132,7 @@ def _answer(
             bar.update(len(batch))
             if bar.disable and time.monotonic() - told > LINE_S:
                 told = time.monotonic()
-                print(f"answered {start:,} of {len(items):,}", file=sys.stderr)
+                log.info("answered %s of %s", f"{start:,}", f"{len(items):,}")
 
 
 def _item(item: Example, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tuneproof.errors import Group
+from tuneproof.text import table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,11 +36,11 @@ def list_recipes() -> None:
     """Show the recipes that come with the package, with their runs."""
     from tuneproof.recipes.recipe import load, names
 
-    recipes = [load(name) for name in names()]
-    rows = [(recipe.name, ", ".join(recipe.runs) or "one run") for recipe in recipes]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for recipe, (name, runs) in zip(recipes, rows, strict=True):
-        click.echo(f"{name:{widths[0]}}  {runs:{widths[1]}}  {recipe.summary}")
+    recipes = map(load, names())
+    rows = [
+        (recipe.name, ", ".join(recipe.runs) or "one run", recipe.summary) for recipe in recipes
+    ]
+    click.echo(table(rows, left=3))
 
 
 def changes(command: Command) -> Command:
@@ -78,8 +79,8 @@ def run(
     from tuneproof.eval.report.summary import text_table
     from tuneproof.recipes.run import run_recipe
 
-    found = run_recipe(recipe, lambda line: click.echo(line, err=True))
-    click.echo(text_table(found))
+    report = run_recipe(recipe)
+    click.echo(text_table(report))
     click.echo(f"report: {recipe.reports / 'report.html'}")
 
 

@@ -1,8 +1,8 @@
-"""Matched runs: the first is trained as it is set; what it used is the budget of the others."""
+"""Compute-matched runs: what the first run used is the budget of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,25 +48,33 @@ class Match:
 
 
 def read_match(
-    found: Any, runs: Mapping[str, TuneConfig], named: Collection[str], where: str
+    value: Any, runs: Mapping[str, TuneConfig], named: Collection[str], where: str
 ) -> Match | None:
     """Return which of a recipe's runs are matched, by what; None where nothing is said.
 
     Args:
-        found: ``flops``, ``seconds`` or ``tokens``, or ``{flops: [RUN, RUN]}`` to match some.
+        value: ``flops``, ``seconds`` or ``tokens``, or ``{flops: [RUN, RUN]}`` to match some.
         runs: The settings of the runs there are.
         named: All runs that the recipe names, those that are left out included.
-        where: The recipe, for errors.
+        where: File and key, for errors.
 
     Raises:
         InputError: Something else, fewer than two runs, or a run with a budget of its own.
     """
-    if found is None:
+    if value is None:
         return None
-    where = f"{where}: match"
-    by, chosen = _parts(found, list(runs), where)
-    for short in chosen:
-        if short not in named:
+    by, chosen = value, [*runs]
+    if isinstance(value, dict) and len(value) == 1:
+        ((by, chosen),) = value.items()
+    if not isinstance(by, str) or not isinstance(chosen, list):
+        raise InputError(
+            f"{where}: flops, seconds or tokens is needed, or {{flops: [RUN, RUN]}}; "
+            f"found {value!r}"
+        )
+    if by not in BUDGETS:
+        raise InputError(f"{where}: {unknown('measure', by, BUDGETS)}")
+    for short in map(str, chosen):
+        if short not in {*runs, *named}:
             raise InputError(f"{where}: {unknown('run', short, runs)}")
     match = Match(by=by, runs=tuple(short for short in runs if short in chosen))
     if len(match.runs) < 2:
@@ -77,22 +85,6 @@ def read_match(
     for short in match.followers:
         _check_follower(match, short, runs[short], where)
     return match
-
-
-def _parts(found: Any, runs: Sequence[str], where: str) -> tuple[str, Sequence[str]]:
-    """Return by what is matched, and which runs."""
-    by, chosen = found, runs
-    if isinstance(found, dict) and len(found) == 1:
-        ((by, chosen),) = found.items()
-    is_listed = isinstance(chosen, list) and all(isinstance(short, str) for short in chosen)
-    if not isinstance(by, str) or not is_listed:
-        raise InputError(
-            f"{where}: flops, seconds or tokens is needed, or {{flops: [RUN, RUN]}}; "
-            f"found {found!r}"
-        )
-    if by not in BUDGETS:
-        raise InputError(f"{where}: {unknown('measure', by, BUDGETS)}")
-    return by, chosen
 
 
 def _check_follower(match: Match, short: str, config: TuneConfig, where: str) -> None:

@@ -1,17 +1,10 @@
-"""A recipe: which settings each of the four stages gets, and each of its trainings.
-
-What a recipe's file says stands at the bottom; over it goes what the file says for the base model
-that is used (`models`), and over that the command line. In each of these layers `tune` goes to all
-trainings, over what the layers below say of single ones; then `runs` goes to one each. Only a base
-model that a single one names for itself stays, whatever model the others get.
-"""
+"""A recipe: the settings that each of the four stages, and each run, gets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
@@ -20,12 +13,12 @@ from tuneproof.files import existing_file
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.inference.config import CompareConfig
-from tuneproof.options import from_mapping
+from tuneproof.options import build
 from tuneproof.prepdata.config import BuildConfig
+from tuneproof.recipes.layers import CompareSection, Layer, RecipeFile, command_line, read_recipe
 from tuneproof.recipes.match import Match, read_match
-from tuneproof.recipes.merged import merged_runs
-from tuneproof.recipes.reading import CONFIGS, Layer, RecipeFile, read_recipe, typed
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
 
 FOLDER = Path(__file__).parent
 
@@ -107,17 +100,13 @@ def load(
     if not path.is_file():
         raise unknown("recipe", name, names())
     file = read_recipe(path)
-    for listed in file.models:  # faults in the sections of other models are told as well
-        _recipe(file, [file.base, file.models[listed], _with_model(Layer(), listed)], root)
-    layers = _layers(file, _with_model(typed(settings), model))
-    if sources:
-        own = _listed(_over(layers, "prepdata").get("source", BuildConfig.source))
-        layers[-1].stages["prepdata"]["source"] = _with_copies(own, sources)
-    return _recipe(file, layers, root)
+    for listed in file.models:  # report faults in the sections of other models as well
+        _recipe(file, command_line((), listed), root)
+    return _recipe(file, command_line(settings, model), root, sources)
 
 
-def training_name(recipe: str, short: str) -> str:
-    """Return what a training of a recipe is called."""
+def run_name(recipe: str, short: str) -> str:
+    """Return the folder's name of a recipe's run."""
     return f"{recipe}-{short}" if short else recipe
 
 
@@ -126,109 +115,104 @@ def default_out(prompts: str, reports: Path) -> Path:
     return reports / f"{Path(prompts).stem}_comparison.json"
 
 
-def _with_model(layer: Layer, model: str | None) -> Layer:
-    if model is not None:
-        layer.stages["tune"]["model"] = model
-    return layer
-
-
-def _layers(file: RecipeFile, command: Layer) -> list[Layer]:
-    """Return what the file says, what it says for the model that is used, and the command line."""
-    layers = [file.base]
-    model = _over([file.base, command], "tune").get("model", TuneConfig.model)
-    if model in file.models:
-        layers.append(file.models[model])
-    known = [short for short in _trainings(file, layers) if short]
-    for short in command.runs:
-        if short not in known:
-            raise InputError(f"--set runs.{short}: {unknown('run', short, known)}")
-    return [*layers, command]
-
-
-def _over(layers: Sequence[Layer], stage: str) -> dict[str, Any]:
-    """Return a stage's settings, those of later layers over those of earlier ones."""
-    return {key: value for layer in layers for key, value in layer.stages[stage].items()}
-
-
-def _trainings(file: RecipeFile, layers: Sequence[Layer]) -> dict[str, dict[str, Any]]:
-    """Return the settings of every training by its short name."""
-    common: dict[str, Any] = {}
-    found: dict[str, dict[str, Any]] = {}
-    models: dict[str, dict[str, Any]] = {}
-    for layer in layers:
-        common |= layer.stages["tune"]
-        for short, settings in found.items():
-            settings |= layer.stages["tune"] | models.get(short, {})
-        for short, own in layer.runs.items():
-            if own is not None:
-                if "model" in own:
-                    models[short] = {"model": own["model"]}
-                found[short] = found.get(short, common) | own
-            elif found.pop(short, None) is None:
-                raise InputError(f"{file.path}: null for {unknown('run', short, found)}")
-    if not found and any(layer.runs for layer in layers):
-        raise InputError(f"{file.path}: every run is left out")
-    return found or {"": common}
-
-
-def _recipe(file: RecipeFile, layers: Sequence[Layer], root: Path) -> Recipe:
-    name, path = file.path.stem, file.path
-    build: BuildConfig = _config(
-        "prepdata", path, {"out": str(root / "data" / name), **_over(layers, "prepdata")}
+def _recipe(file: RecipeFile, command: Layer, root: Path, copies: Iterable[str] = ()) -> Recipe:
+    """Merge the layers, and build the settings of every stage from what comes out."""
+    settings, where, name = file.settings(command), str(file.path), file.path.stem
+    stages, values = settings.stages, settings.values
+    if copies:
+        sources = stages["prepdata"].get("source", BuildConfig.source)
+        stages["prepdata"]["source"] = _with_copies(sources, copies)
+    data = build(
+        BuildConfig, {"out": root / "data" / name, **stages["prepdata"]}, f"{where}: prepdata"
     )
-    places = {"data": str(build.out), "runs": str(root / "runs")}
-    runs: dict[str, TuneConfig] = {
-        short: _config(
-            "tune", path, {**places, "name": training_name(name, short), **settings}, short
-        )
-        for short, settings in _trainings(file, layers).items()
-    }
-    named = {short for layer in layers for short in layer.runs}
-    plain = {key: value for layer in layers for key, value in layer.plain.items()}
-    match = read_match(plain.get("match"), runs, named, str(path))
-    published = read_published(plain.get("published"), f"{path}: published")
+    runs = _runs(settings, {"data": data.out, "runs": root / "runs"}, name, where)
+    published = read_published(values.get("published"), f"{where}: published")
     for figure in published:
-        if figure.variant not in named | {"base"}:
-            raise InputError(
-                f"{path}: published: {unknown('run', figure.variant, [*runs, 'base'])}"
-            )
-    titles = [config.folder.name for config in runs.values()]
-    if len(set(titles)) < len(titles) or len({config.runs for config in runs.values()}) > 1:
-        raise InputError(f"{path}: runs need names of their own, in one folder; found {titles}")
-    shared = _over(layers, "compare")
-    prompts = tuple(_listed(shared.pop("prompts", ["test"])))
-    merged = merged_runs(_listed(shared.pop("merged", None) or []), runs, named, str(path))
+        if figure.variant not in {*settings.runs, "base"}:
+            variant = unknown("run", figure.variant, [*runs, "base"])
+            raise InputError(f"{where}: published: {variant}")
+    compare = f"{where}: compare"
+    prompts = stages["compare"].pop("prompts", CompareSection.prompts)
+    merged = _merged(stages["compare"].pop("merged", None) or (), runs, settings.runs, compare)
     shared = {
-        "run": titles, "merged": list(merged), "runs": str(next(iter(runs.values())).runs), **shared
-    }  # fmt: skip
-    reports = root / "reports" / name
-    comparisons: dict[Path, CompareConfig] = {
-        _prompt_file(file_name, build.out): _config(
-            "compare", path, {"out": str(default_out(file_name, reports)), **shared}
-        )
-        for file_name in prompts
+        "run": tuple(config.folder.name for config in runs.values()),
+        "runs": next(iter(runs.values())).runs,
+        **stages["compare"],
+        "merged": merged,
     }
-    outs = {config.out for config in comparisons.values()}
-    if not prompts or len(outs) < len(prompts):
+    outs = {item: default_out(item, root / "reports" / name) for item in prompts}
+    comparisons = {
+        _prompt_file(item, data.out): build(CompareConfig, {"out": out, **shared}, compare)
+        for item, out in outs.items()
+    }
+    if not prompts or len({config.out for config in comparisons.values()}) < len(prompts):
         raise InputError(
-            f"{path}: compare: prompts must be files of different names, found {list(prompts)}"
+            f"{compare}: prompts must be files of different names, found {list(prompts)}"
         )
     return Recipe(
-        name=name, summary=file.summary, root=root, build=build, runs=runs, match=match,
-        merged=merged, prompts=prompts, comparisons=comparisons,
-        score=_config("score", path, _over(layers, "score")), published=published,
-    )  # fmt: skip
+        name=name,
+        summary=file.summary,
+        root=root,
+        build=data,
+        runs=runs,
+        match=read_match(values.get("match"), runs, settings.runs, f"{where}: match"),
+        merged=merged,
+        prompts=prompts,
+        comparisons=comparisons,
+        score=build(ReportConfig, stages["score"], f"{where}: score"),
+        published=published,
+    )
 
 
-def _config(stage: str, path: Path, values: dict[str, Any], short: str = "") -> Any:
-    """Return a stage's settings; errors say in which part of the recipe they are."""
-    where = f"{path}: " + (f"runs.{short}" if short else stage)
-    try:
-        return from_mapping(CONFIGS[stage], values, where)
-    except InputError as error:
-        if str(error).startswith(where):
-            raise
-        raise InputError(f"{where}: {error}") from error
+def _runs(
+    settings: Layer, places: Mapping[str, Path], name: str, where: str
+) -> dict[str, TuneConfig]:
+    """Return the settings of every run; the one of a recipe without `runs` has the empty name."""
+    runs = {
+        short: build(
+            TuneConfig,
+            {**places, "name": run_name(name, short), **settings.stages["tune"], **own},
+            f"{where}: runs.{short}" if short else f"{where}: tune",
+        )
+        for short, own in (settings.kept or {"": {}}).items()
+    }
+    folders = [config.folder.name for config in runs.values()]
+    if len(set(folders)) < len(folders) or len({config.runs for config in runs.values()}) > 1:
+        raise InputError(f"{where}: runs need names of their own, in one folder; found {folders}")
+    return runs
+
+
+def _merged(
+    names: Iterable[str], runs: Mapping[str, TuneConfig], named: Collection[str], where: str
+) -> tuple[str, ...]:
+    """Return the folders' names of the runs that are to be merged as well.
+
+    Args:
+        names: Short names of runs, or the names of their folders.
+        runs: The settings of the recipe's runs, by short name.
+        named: All runs that the recipe names; those that are left out are not merged either.
+        where: File and key, for errors.
+
+    Raises:
+        InputError: No such run, or one whose weights have nothing to be merged into them.
+    """
+    shorts = {config.folder.name: short for short, config in runs.items()}
+    merged = []
+    for name in names:
+        short = shorts.get(name, name)
+        if short not in runs:
+            if short not in named:
+                raise InputError(f"{where}: merged: {unknown('run', name, runs)}")
+            continue
+        config = runs[short]
+        method = METHODS[config.method]
+        if config.objective != "generate" or not method.is_adapter or method.has_virtual_tokens:
+            raise InputError(
+                f"{where}: merged: run {name!r} (method {config.method}, to {config.objective}) "
+                "has no adapter that can be merged to answer prompts"
+            )
+        merged.append(config.folder.name)
+    return tuple(merged)
 
 
 def _prompt_file(name: str, data: Path) -> Path:
@@ -238,17 +222,13 @@ def _prompt_file(name: str, data: Path) -> Path:
     return TEST_PROMPTS if name == "prompts" else Path(name)
 
 
-def _listed(value: Any) -> list[str]:
-    """Return one text or several as a list."""
-    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
-
-
-def _with_copies(sources: list[str], copies: tuple[str, ...]) -> list[str]:
+def _with_copies(sources: Iterable[str], copies: Iterable[str]) -> tuple[str, ...]:
     """Return the recipe's sources, with paths where the command line gives local copies."""
+    sources = [*sources]
     names = [source.partition("=")[0] for source in sources]
     for copy in copies:
         name = copy.partition("=")[0]
         if name not in names:
             raise InputError(f"--source {copy}: {unknown('source of this recipe', name, names)}")
         sources[names.index(name)] = copy
-    return sources
+    return tuple(sources)

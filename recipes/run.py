@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,24 @@ from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
-from tuneproof.recipes.merged import merge
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.tuning.config import TuneConfig
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
-def run_recipe(recipe: Recipe, say: Say) -> dict[str, Any]:
-    """Run all four stages and return the report.
+def run_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Run all four stages and return the report; what is done is logged.
 
     An interrupted recipe goes on where it stopped when it is run again.
 
     Raises:
         InputError: A stage cannot use what it is given.
     """
-    _prepare(recipe, say)
-    _tune(recipe, say)
-    _compare(recipe, say)
-    return _score(recipe, say)
+    _prepare(recipe)
+    _tune(recipe)
+    _compare(recipe)
+    return _score(recipe)
 
 
 def is_built(config: BuildConfig) -> bool:
@@ -52,32 +51,32 @@ def is_built(config: BuildConfig) -> bool:
     )
 
 
-def _prepare(recipe: Recipe, say: Say) -> None:
+def _prepare(recipe: Recipe) -> None:
     if is_built(recipe.build):
-        return say(f"1/4 prepdata: {recipe.build.out} is up to date")
+        return log.info(f"1/4 prepdata: {recipe.build.out} is up to date")
     from tuneproof.prepdata.build import build
     from tuneproof.prepdata.report import build_summary
 
-    say("1/4 prepdata")
-    say(build_summary(recipe.build.out, build(recipe.build)))
+    log.info("1/4 prepdata")
+    log.info(build_summary(recipe.build.out, build(recipe.build)))
     return None
 
 
-def _tune(recipe: Recipe, say: Say) -> None:
+def _tune(recipe: Recipe) -> None:
     """Train every run that is not there with these settings; of matched ones, the first first."""
     match, made_by = recipe.match, f"recipe {recipe.name}"
     for number, (short, config) in enumerate(recipe.runs.items(), 1):
         head = f"2/4 tune: {short} ({number} of {len(recipe.runs)})" if short else "2/4 tune"
         if match is None or short not in match.followers:
-            _train(config, head, made_by, say)
+            _train(config, head, made_by)
             continue
         budget = match.used(_facts(recipe.runs[match.first]))
-        _train(match.budgeted(config, budget), head, made_by, say)
+        _train(match.budgeted(config, budget), head, made_by)
         share = match.used(_facts(config)) / budget
-        say(f"{short} used {share:.1%} of the {match.by} of {match.first}")
+        log.info(f"{short} used {share:.1%} of the {match.by} of {match.first}")
     for config in recipe.runs.values():
         if config.folder.name in recipe.merged:
-            merge(config, say)
+            _merge(config)
 
 
 def _facts(config: TuneConfig) -> dict[str, Any]:
@@ -86,41 +85,58 @@ def _facts(config: TuneConfig) -> dict[str, Any]:
     return facts
 
 
-def _train(config: TuneConfig, head: str, made_by: str, say: Say) -> None:
+def _train(config: TuneConfig, head: str, made_by: str) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run."""
     from tuneproof.tuning import runs
 
-    found = runs.standing(config)
-    if found.state == "finished" and not config.overwrite:
-        return say(f"{head}: {config.folder} is up to date")
-    say(head)
-    if found.state == "other" and found.facts and found.facts.get("made_by") == made_by:
-        say(f"training again, since these have changed: {', '.join(found.differing)}")
+    standing = runs.standing(config)
+    if standing.state == "finished" and not config.overwrite:
+        return log.info(f"{head}: {config.folder} is up to date")
+    log.info(head)
+    if standing.state == "other" and standing.facts and standing.facts.get("made_by") == made_by:
+        log.info(f"training again, since these have changed: {', '.join(standing.differing)}")
         config = dataclasses.replace(config, overwrite=True)
     from tuneproof.tuning.run import finetune
 
-    finetune(config, say, made_by=made_by)
+    finetune(config, log.info, made_by=made_by)
     return None
 
 
-def _compare(recipe: Recipe, say: Say) -> None:
+def _merge(config: TuneConfig) -> None:
+    """Write a finished run's merged model where it is not there.
+
+    A run that is trained again begins with an empty folder, so that what is there is of this one.
+    """
+    folder = config.folder / "merged"
+    if (folder / "config.json").is_file():
+        return log.info(f"2/4 merge: {folder} is up to date")
+    log.info(f"2/4 merge: {config.folder.name}")
+    from tuneproof.tuning.merge import merge_run
+    from tuneproof.tuning.runs import open_run
+
+    for line in merge_run(open_run(config.folder), folder).lines():
+        log.info(line)
+    return None
+
+
+def _compare(recipe: Recipe) -> None:
     from tuneproof.inference.compare import compare, is_up_to_date
 
     for prompts, config in recipe.comparisons.items():
         if is_up_to_date(prompts, config):
-            say(f"3/4 compare: {config.out} is up to date")
+            log.info(f"3/4 compare: {config.out} is up to date")
             continue
-        say(f"3/4 compare: {prompts}")
+        log.info(f"3/4 compare: {prompts}")
         compare(prompts, config)
 
 
-def _score(recipe: Recipe, say: Say) -> dict[str, Any]:
+def _score(recipe: Recipe) -> dict[str, Any]:
     from tuneproof.eval.report.build import report, standing
 
     files = [config.out for config in recipe.comparisons.values()]
     earlier = standing(files, recipe.reports, recipe.score, recipe.beside)
     if earlier is not None:
-        say(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
+        log.info(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
         return earlier
-    say("4/4 score")
+    log.info("4/4 score")
     return report(files, recipe.reports, recipe.score, recipe.beside)

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from tuneproof.log import lines_to, to_stderr
+
 UNUSABLE_PATH = (
     errno.EACCES,
     errno.EEXIST,
@@ -39,7 +41,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 
 class Group(click.Group):
-    """A click group whose commands report an InputError as one line with exit code 2."""
+    """A click group whose commands show log lines, and an InputError as one line with exit code 2.
+
+    Options may be typed with underscores as well as dashes, as Python and YAML spell them.
+    """
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Return click's context, for this group and its commands."""
+        kwargs.setdefault("token_normalize_func", lambda name: name.replace("_", "-"))
+        return super().make_context(*args, **kwargs)
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         """Take click's settings, and add ``--version``."""
@@ -54,7 +64,8 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
         try:
-            return super().invoke(ctx)
+            with lines_to(to_stderr):
+                return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:

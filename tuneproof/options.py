@@ -8,7 +8,7 @@ import inspect
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,30 +65,71 @@ def resolve(
     """
     values = {} if yaml_file is None else field_values(config, read_yaml(yaml_file), str(yaml_file))
     values |= {name: value for name, value in typed.items() if value is not None and value != ()}
-    return _made(config, values)
+    for name in _missing(config, values):
+        raise InputError(f"--{name.replace('_', '-')} is needed")
+    return build(config, values)
 
 
-def from_mapping(config: type[Config], mapping: Mapping[str, Any], where: str) -> Config:
-    """Build the settings from what a YAML mapping holds; errors begin with `where`.
+def from_mapping(config: type[Config], value: Any, where: str) -> Config:
+    """Build the settings from what a YAML mapping holds.
+
+    Args:
+        config: The dataclass.
+        value: What the YAML parser returned.
+        where: File and key; every error begins with it, once.
 
     Raises:
-        InputError: An unknown key, a value of the wrong type, or one the class rejects.
+        InputError: No mapping, an unknown or missing key, a value of the wrong type, or one the
+            class rejects.
     """
-    return _made(config, field_values(config, mapping, where))
+    values = field_values(config, value, where)
+    if missing := _missing(config, values):
+        raise InputError(f"{where}: {', '.join(missing)} missing")
+    return build(config, values, where)
 
 
-def field_values(config: type[Any], mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a mapping's values by field name, of the fields' types; errors begin with `where`.
+def field_values(config: type[Any], value: Any, where: str) -> dict[str, Any]:
+    """Return a YAML mapping's values by field name, of the fields' types.
+
+    Keys may be a field's name or an alias, with dashes or underscores.
 
     Raises:
-        InputError: An unknown key, or a value of the wrong type.
+        InputError: No mapping, an unknown key, or a value of the wrong type; the message begins
+            with `where`.
     """
     hints = typing.get_type_hints(config)
     values = {}
-    for key, value in mapping.items():
+    for key, item in mapping(value, where).items():
         name = field_name(config, key, where)
-        values[name] = checked(f"{where}: {name}", value, hints[name])
+        values[name] = checked(f"{where}: {name}", item, hints[name])
     return values
+
+
+def build(config: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
+    """Build the settings from values of the fields' types.
+
+    Raises:
+        InputError: The class rejects a value; the message begins with `where`.
+    """
+    try:
+        return config(**values)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}" if where else str(error)) from error
+
+
+def changed(config: Any, default: Any, always: Collection[str] = ()) -> dict[str, Any]:
+    """Return the settings that differ from the default ones, as YAML holds them.
+
+    Args:
+        config: A settings dataclass.
+        default: Another of its class.
+        always: Settings that are returned in any case.
+    """
+    return {
+        field.name: _plain(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if field.name in always or getattr(config, field.name) != getattr(default, field.name)
+    }
 
 
 def field_name(config: type[Any], key: str, where: str) -> str:
@@ -98,20 +139,28 @@ def field_name(config: type[Any], key: str, where: str) -> str:
         InputError: There is no such field; the message begins with `where`.
     """
     fields = dataclasses.fields(config)
-    names = {_plain(name): field.name for field in fields for name in _names(field)}
-    if _plain(key) not in names:
+    names = {underscored(name): field.name for field in fields for name in _names(field)}
+    if underscored(key) not in names:
         raise InputError(f"{where}: {unknown('setting', key, names)}")
-    return names[_plain(key)]
+    return names[underscored(key)]
 
 
-def _made(config: type[Config], values: Mapping[str, Any]) -> Config:
-    for field in dataclasses.fields(config):  # type: ignore[arg-type]
-        if field.name not in values and _is_required(field):
-            raise InputError(f"--{field.name.replace('_', '-')} is needed")
-    try:
-        return config(**values)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+def underscored(key: str) -> str:
+    """Return a key as Python spells it: ``--lora-r`` and ``lora-r`` are ``lora_r``."""
+    return key.removeprefix("--").replace("-", "_")
+
+
+def mapping(value: Any, where: str) -> dict[str, Any]:
+    """Return a YAML mapping with its keys as text; nothing (``tune:``) is an empty one.
+
+    Raises:
+        InputError: It is something else; the message begins with `where`.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: settings (key: value) are needed, found {value!r}")
+    return {str(key): item for key, item in value.items()}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -180,8 +229,11 @@ def _names(field: dataclasses.Field[Any]) -> list[str]:
     return [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("--").replace("-", "_")
+def _plain(value: Any) -> Any:
+    """Return a setting as YAML holds it."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _shown_default(field: dataclasses.Field[Any]) -> str:
@@ -198,7 +250,7 @@ def _option_type(hint: Any) -> dict[str, Any]:
     plain = without_none(hint)
     origin = typing.get_origin(plain)
     if origin is typing.Literal:
-        return {"type": click.Choice(typing.get_args(plain))}
+        return {"type": _Verbatim(typing.get_args(plain))}
     if origin is tuple:
         return {"multiple": True, "type": typing.get_args(plain)[0]}
     if plain is Path:
@@ -208,5 +260,19 @@ def _option_type(hint: Any) -> dict[str, Any]:
     return {"type": plain}
 
 
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is field.default_factory is dataclasses.MISSING
+def _missing(config: type[Any], values: Mapping[str, Any]) -> list[str]:
+    """Return the fields that have no default and no value."""
+    return [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.default is field.default_factory is dataclasses.MISSING
+        and field.name not in values
+    ]
+
+
+class _Verbatim(click.Choice[str]):
+    """Values that keep their underscores, where those of an option's name are dashes."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Return the value as it is."""
+        return str(choice)

@@ -27,7 +27,7 @@ FILE, such as docs/sweep.yaml:
     lora_dropout: {low: 0.0, high: 0.2, step: 0.05}
     target_modules: [[c_attn], [c_attn, c_proj], [c_attn, c_proj, c_fc]]
   trials: 20
-  metric: loss                # or accuracy, to classify
+  metric: loss                # or accuracy, where answers are labels
   pruner: median              # or none
   seed: 42
 """
@@ -72,8 +72,8 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
     config = read_sweep(file, typed)
     from tuneproof.tuning.sweep.sweep import sweep as search
 
-    found = search(config, lambda line: click.echo(line, err=True), is_anew=overwrite)
-    click.echo("\n".join(found.lines()))
+    outcome = search(config, is_anew=overwrite)
+    click.echo("\n".join(outcome.lines()))
 
 
 @main.command(name="list")

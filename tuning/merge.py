@@ -14,11 +14,11 @@ from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import is_classifier
 from tuneproof.inference.loading import can_merge, with_adapter
+from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import FourBit, four_bit_of
 from tuneproof.prompts.fit import fit
 from tuneproof.prompts.template import Template
-from tuneproof.quiet import quiet_libraries
 from tuneproof.tuning.runs import Run
 
 TOLERANCE = 1e-3

@@ -42,17 +42,24 @@ class Published:
             raise ValueError(f"value {self.value:g} of {self.metric} is a part of 1, as in 0.83")
 
 
-def read_published(found: Any, where: str) -> tuple[Published, ...]:
+def read_published(value: Any, where: str) -> tuple[Published, ...]:
     """Return the figures that a list in YAML holds; nothing where there is none.
 
     Raises:
         InputError: Something else than a list of figures.
     """
-    if found is None:
+    if value is None:
         return ()
-    if not isinstance(found, list):
-        raise InputError(f"{where}: a list of figures is needed, found {found!r}")
-    return tuple(_figure(row, f"{where}: figure {number}") for number, row in enumerate(found, 1))
+    if not isinstance(value, list):
+        raise InputError(f"{where}: a list of figures is needed, found {value!r}")
+    names = ", ".join(field.name for field in dataclasses.fields(Published))
+    for number, row in enumerate(value, 1):
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: figure {number}: {names} are needed, found {row!r}")
+    return tuple(
+        from_mapping(Published, row, f"{where}: figure {number}")
+        for number, row in enumerate(value, 1)
+    )
 
 
 def read_published_file(path: Path) -> tuple[Published, ...]:
@@ -86,18 +93,3 @@ def beside_ours(
             ours |= {key: cell[key] for key in ("value", "low", "high", "n")}
         rows.append({**dataclasses.asdict(figure), "ours": ours})
     return rows
-
-
-def _figure(row: Any, where: str) -> Published:
-    names = [field.name for field in dataclasses.fields(Published)]
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: {', '.join(names)} are needed, found {row!r}")
-    missing = [name for name in names if name not in row]
-    if missing:
-        raise InputError(f"{where}: {', '.join(missing)} missing")
-    try:
-        return from_mapping(Published, row, where)
-    except InputError as error:
-        if str(error).startswith(where):
-            raise
-        raise InputError(f"{where}: {error}") from error

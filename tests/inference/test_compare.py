@@ -14,6 +14,7 @@ from tuneproof.inference import panels
 from tuneproof.inference.compare import compare, is_up_to_date
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.generate import Answer
+from tuneproof.log import lines_to
 
 pytestmark = pytest.mark.slow
 
@@ -209,8 +210,11 @@ def test_progress_is_told_now_and_then_where_no_terminal_is(
     prompts: Prompts, config: CompareConfig, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    compare(prompts(), config)
+    lines: list[str] = []
+    with lines_to(lines.append):
+        compare(prompts(), config)
+        assert lines == []
+        monkeypatch.setattr(module, "LINE_S", -1)
+        compare(prompts(), config)
+    assert lines == [f"answered {n} of 7" for n in (2, 4, 6, 7)]
     assert capfd.readouterr().err == ""
-    monkeypatch.setattr(module, "LINE_S", -1)
-    compare(prompts(), config)
-    assert capfd.readouterr().err.splitlines() == [f"answered {n} of 7" for n in (2, 4, 6, 7)]

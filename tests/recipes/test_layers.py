@@ -151,7 +151,7 @@ def test_model_can_add_runs_to_a_recipe_without_any(file: Path) -> None:
         ("models: {tiny: {tun: {}}}", "r.yaml: models.tiny: unknown section 'tun'. Did you mean"),
         ("models: {tiny: {models: {}}}", "r.yaml: models.tiny: unknown section 'models'"),
         ("models: {tiny: {tune: {sed: 1}}}", "r.yaml: models.tiny: tune: unknown setting 'sed'."),
-        ("models: {tiny: {tune: {seed: x}}}", "r.yaml: tune: seed: expected a whole number"),
+        ("models: {tiny: {tune: {seed: x}}}", "r.yaml: models.tiny: tune: seed: expected a"),
         ("models: {tiny: {tune: {model: gpt2}}}", "these settings are for 'tiny'; leave 'model'"),
         ("models: {tiny: {runs: {a: {sed: 1}}}}", "models.tiny: runs.a: unknown setting 'sed'."),
         (

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.recipes.match import Match, read_match
 from tuneproof.recipes.recipe import Recipe, load
 from tuneproof.recipes.run import run_recipe
@@ -117,7 +118,8 @@ def test_matched_runs_use_the_same_and_are_trained_once(recipe_file: Path) -> No
 
     def said() -> list[str]:
         lines: list[str] = []
-        run_recipe(load(str(recipe_file), root=recipe_file.parent), lines.append)
+        with lines_to(lines.append):
+            run_recipe(load(str(recipe_file), root=recipe_file.parent))
         return lines
 
     first = said()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.recipes.recipe import load
 from tuneproof.recipes.run import run_recipe
 from tuneproof.recipes.show import as_yaml
@@ -65,7 +66,8 @@ def test_merge_is_made_once_and_again_when_the_run_is(recipe_file: Path) -> None
 
     def merges(*settings: str) -> list[str]:
         said: list[str] = []
-        run_recipe(load(str(recipe_file), root=recipe_file.parent, settings=settings), said.append)
+        with lines_to(said.append):
+            run_recipe(load(str(recipe_file), root=recipe_file.parent, settings=settings))
         return [line for line in said if line.startswith("2/4 merge")]
 
     folder = recipe_file.parent / "runs/small-lora/merged"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.recipes.recipe import load, names
 from tuneproof.recipes.run import run_recipe
 from tuneproof.recipes.show import as_yaml
@@ -56,7 +57,8 @@ def test_known_figures_of_the_experiments_stand_in_their_recipes() -> None:
 def test_report_is_made_anew_when_a_figure_comes(recipe_file: Path) -> None:
     def said() -> list[str]:
         lines: list[str] = []
-        run_recipe(load(str(recipe_file), root=recipe_file.parent), lines.append)
+        with lines_to(lines.append):
+            run_recipe(load(str(recipe_file), root=recipe_file.parent))
         return [line for line in lines if line[1:3] == "/4" and "up to date" not in line]
 
     said()

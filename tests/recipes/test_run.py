@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.recipes.recipe import load
 from tuneproof.recipes.run import run_recipe
 
@@ -19,7 +20,8 @@ def stages_run(file: Path, *settings: str, **changes: Any) -> list[str]:
     """Run the recipe; return the stages that had something to do."""
     said: list[str] = []
     recipe = load(str(file), root=file.parent, settings=settings, **changes)
-    found = run_recipe(recipe, said.append)
+    with lines_to(said.append):
+        found = run_recipe(recipe)
     assert set(found["metrics"]) >= {config.folder.name for config in recipe.runs.values()}
     heads = [line for line in said if line[1:3] == "/4"]
     assert sorted({line[0] for line in heads}) == ["1", "2", "3", "4"]
@@ -116,7 +118,8 @@ def file_of_two(recipe_file: Path) -> Path:
 def trained(file: Path, *settings: str) -> list[str]:
     """Run the recipe; return what was said of the trainings that were not up to date."""
     said: list[str] = []
-    run_recipe(load(str(file), root=file.parent, settings=settings), said.append)
+    with lines_to(said.append):
+        run_recipe(load(str(file), root=file.parent, settings=settings))
     return [line for line in said if line.startswith("2/4") and "is up to date" not in line]
 
 

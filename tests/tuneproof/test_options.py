@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tuneproof.errors import InputError
-from tuneproof.options import field_docs, options_from, resolve
+from tuneproof.errors import Group, InputError
+from tuneproof.options import field_docs, from_mapping, options_from, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,11 @@ class Settings:
 @dataclass(frozen=True, kw_only=True)
 class Needy:
     data_file: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    lr_plan: Literal["constant", "with_warmup"] = "constant"
 
 
 def typed(*args: str) -> dict[str, Any]:
@@ -168,3 +173,44 @@ def test_field_docs_leave_out_fields_without_text() -> None:
 
 def test_inherited_fields_keep_their_help() -> None:
     assert field_docs(Child) == {"first": "Of the parent.", "second": "Of the child."}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({}, "here: data_file missing"),
+        (5, "here: settings (key: value) are needed, found 5"),
+        ({"data-fiel": "x"}, "here: unknown setting 'data-fiel'. Did you mean 'data_file'?"),
+        ({"data_file": 5}, "here: data_file: expected a path, found 5"),
+    ],
+)
+def test_every_fault_of_a_mapping_begins_with_its_place(value: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        from_mapping(Needy, value, "here")
+    assert str(caught.value).startswith(message)
+
+
+def test_fault_that_the_class_finds_has_its_place_once_even_where_it_begins_alike() -> None:
+    with pytest.raises(InputError, match=r"^rate: rate must be positive, got -1.0$"):
+        from_mapping(Settings, {"rate": -1}, "rate")
+
+
+@pytest.mark.parametrize("spelling", ["--model-name-or-path", "--model_name_or_path"])
+def test_options_may_have_underscores_and_values_keep_theirs(spelling: str) -> None:
+    seen: dict[str, Any] = {}
+
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    @options_from(Needy)
+    @options_from(Schedule)
+    @options_from(Settings)
+    def work(**values: Any) -> None:
+        seen.update(values)
+
+    result = CliRunner().invoke(main, ["work", spelling, "a_b", "--lr_plan", "with_warmup"])
+    assert result.exit_code == 0, result.output
+    assert (seen["model"], seen["lr_plan"]) == ("a_b", "with_warmup")
+    assert "[constant|with_warmup]" in CliRunner().invoke(main, ["work", "--help"]).output

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json, write_json
-from tuneproof.formats.example import Example, read_examples
+from tuneproof.formats.example import TEST_PROMPTS, Example, read_examples
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -224,3 +224,12 @@ def open_to_train(path: Path, limit: int | None = None) -> DataFolder:
     if not folder.train:
         raise InputError(f"{folder.file('train')} is empty; there is nothing to train on")
     return folder
+
+
+def prompts_for(data: Path) -> Path:
+    """Return what to ask a model that was trained on a data folder.
+
+    That is the folder's test records, or the prompts of this package where it has none.
+    """
+    test = data / FILES["test"]
+    return test if test.is_file() and test.stat().st_size else TEST_PROMPTS

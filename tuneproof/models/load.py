@@ -284,7 +284,7 @@ def _one_clear_error(
     model: str, what: str, place: str | None = None, option: str = "--model"
 ) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
-    from tuneproof.quiet import quiet_libraries
+    from tuneproof.log import quiet_libraries
 
     quiet_libraries()
     from safetensors import SafetensorError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.options import field_values, from_mapping, read_yaml
+from tuneproof.options import build, field_values, from_mapping, read_yaml, underscored
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.space import Space, label_of, read_space, settings_of
 
@@ -26,7 +26,7 @@ class SweepPlan:
     trials: int = 20
     """How many settings are tried in all; more than before goes on with a sweep that is done."""
     metric: Literal["loss", "accuracy"] = "loss"
-    """What of the validation decides: the loss, or to classify, the accuracy."""
+    """What of the validation decides: the loss, or where answers are labels, the accuracy."""
     pruner: Literal["median", "none"] = "median"
     """Whether a trial is given up that is worse after an epoch than the median of the trials that
     were trained to the end, after the same epoch."""
@@ -95,14 +95,14 @@ def read_sweep(path: Path, typed: Mapping[str, Any]) -> SweepConfig:
     Raises:
         InputError: An unknown key, or a value that cannot be; the message names file and key.
     """
-    content = read_yaml(path)
+    content = {underscored(key): value for key, value in read_yaml(path).items()}
     sections = [field.name for field in dataclasses.fields(SweepPlan)] + ["tune", "search"]
     for key in content:
         if key not in sections:
             raise InputError(f"{path}: {unknown('key', key, sections)}")
     over = {name: value for name, value in typed.items() if value is not None}
     space = read_space(content.pop("search", None), f"{path}: search")
-    common = field_values(TuneConfig, _mapping(content.pop("tune", None), path), f"{path}: tune")
+    common = field_values(TuneConfig, content.pop("tune", None), f"{path}: tune")
     of_plan: dict[str, Any] = {n: over.pop(n) for n in ("trials", "name") if n in over}
     for name in space:
         if name in common or name in over:
@@ -112,49 +112,22 @@ def read_sweep(path: Path, typed: Mapping[str, Any]) -> SweepConfig:
         if name in common:
             raise InputError(f"{path}: tune: {name} is not a trial's own; leave it out")
     config = SweepConfig(
-        plan=_plan({"name": path.stem, **content, **of_plan}, path),
-        tune=_tune({**common, **over}, f"{path}: tune"),
+        plan=from_mapping(SweepPlan, {"name": path.stem, **content, **of_plan}, str(path)),
+        tune=build(TuneConfig, {**common, **over}, f"{path}: tune"),
         space=space,
     )
     _check(config, path)
     return config
 
 
-def _mapping(found: Any, path: Path) -> dict[str, Any]:
-    if not isinstance({} if found is None else found, dict):
-        raise InputError(f"{path}: tune: settings (key: value) are needed, found {found!r}")
-    return {str(key): value for key, value in (found or {}).items()}
-
-
-def _plan(values: Mapping[str, Any], path: Path) -> SweepPlan:
-    try:
-        return from_mapping(SweepPlan, values, str(path))
-    except InputError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise InputError(f"{path}: {error}") from error
-
-
-def _tune(values: Mapping[str, Any], where: str) -> TuneConfig:
-    try:
-        return TuneConfig(**values)
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from error
-
-
 def _check(config: SweepConfig, path: Path) -> None:
-    """Raise InputError where a value of the space, or the metric, does not fit the other settings.
+    """Raise InputError where a value of the space does not fit the other settings.
 
     Every value is tried beside the first ones of all other settings.
     """
-    if config.plan.metric == "accuracy" and config.tune.objective != "classify":
-        raise InputError(
-            f"{path}: metric: accuracy is measured with objective classify only; "
-            f"this sweep's is {config.tune.objective}: use loss"
-        )
-    first = {name: each.samples[0] for name, each in config.space.items()}
-    for name, each in config.space.items():
-        for value in each.samples:
+    first = {name: values.samples[0] for name, values in config.space.items()}
+    for name, values in config.space.items():
+        for value in values.samples:
             try:
                 dataclasses.replace(config.tune, **{**first, name: value})
             except ValueError as error:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.files import read_json, write_json, write_text
-from tuneproof.formats.data_folder import FILES
+from tuneproof.formats.data_folder import prompts_for
+from tuneproof.options import changed
+from tuneproof.text import table
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import DIRECTIONS, SweepConfig
 from tuneproof.tuning.sweep.importance import Importance, draw
-from tuneproof.tuning.sweep.space import Label
+from tuneproof.tuning.sweep.space import Label, settings_of
 from tuneproof.tuning.sweep.study import State, Study, Trial
 from tuneproof.versions import versions_of
 
@@ -102,12 +104,12 @@ def write(outcome: Outcome) -> None:
         write_text(config.folder / "best.yaml", _best_yaml(outcome, outcome.best))
     if isinstance(outcome.importance, Importance):
         draw(outcome.importance, config.plan.metric, config.folder / "importance.png")
-    found = {
+    content = {
         "schema": SCHEMA,
         **dataclasses.asdict(config.plan),
         "direction": DIRECTIONS[config.plan.metric],
         "tune": runs.recorded(config.tune),
-        "search": {name: each.as_row() for name, each in config.space.items()},
+        "search": {name: values.as_row() for name, values in config.space.items()},
         "versions": versions_of((*runs.PACKAGES, "optuna")),
         "best": outcome.best and outcome.best.run,
         "importance": outcome.importance
@@ -115,7 +117,7 @@ def write(outcome: Outcome) -> None:
         else dataclasses.asdict(outcome.importance),
         "runs": [_as_json(config, row) for row in outcome.rows],
     }
-    write_json(config.folder / "sweep.json", found)
+    write_json(config.folder / "sweep.json", content)
 
 
 def metric_of(metric: str, result: Mapping[str, Any] | None) -> float | None:
@@ -150,7 +152,7 @@ def _table(rows: list[Row], best: Row | None, metric: str) -> str:
         minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
         state = f"{row.trial.state}, best" if row is best else row.trial.state
         cells.append([row.run, *labels, value, minutes, state])
-    return runs.aligned(cells)
+    return table(cells, left=len(cells[0]))
 
 
 def _best_yaml(outcome: Outcome, best: Row) -> str:
@@ -158,30 +160,23 @@ def _best_yaml(outcome: Outcome, best: Row) -> str:
     import yaml
 
     config = outcome.config
-    found = runs.recorded(config.trial(best.trial.number, best.trial.labels))
-    plain = runs.recorded(TuneConfig())
-    settings = {
-        name: value for name, value in found.items() if name in config.space or value != plain[name]
-    } | {"name": f"{config.plan.name}-best"}
+    tuned = config.trial(best.trial.number, best.trial.labels)
+    settings = changed(tuned, TuneConfig(), config.space) | {"name": f"{config.plan.name}-best"}
     ended = sum(row.trial.state != "unfinished" for row in outcome.rows)
     head = f"# {best.run}, the best of {ended} trials: {best.line(config.plan.metric)}\n"
     return head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _as_json(config: SweepConfig, row: Row) -> dict[str, Any]:
-    found = dataclasses.asdict(row.trial)
-    labels = found.pop("labels")
-    settings = {name: config.space[name].value(label) for name, label in labels.items()}
+    trial = dataclasses.asdict(row.trial)
+    settings = settings_of(config.space, trial.pop("labels"))
     plain = {
         name: str(value) if isinstance(value, Path) else value for name, value in settings.items()
     }
-    return {"run": row.run, **found, "minutes": row.minutes, "settings": plain}
+    return {"run": row.run, **trial, "minutes": row.minutes, "settings": plain}
 
 
 def _next(tune: TuneConfig, run: str) -> str:
     """Return the command that judges the best run on records that chose nothing."""
-    test = tune.data / FILES["test"]
-    has_test = test.is_file() and test.stat().st_size > 0
-    prompts = test if has_test else Path("prompts/test.json")
     where = "" if tune.runs == TuneConfig.runs else f" --runs {tune.runs}"
-    return f"infer compare {prompts} --run {run}{where}"
+    return f"infer compare {prompts_for(tune.data)} --run {run}{where}"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError, unknown
-from tuneproof.options import checked, field_name, field_values, without_none
+from tuneproof.errors import InputError
+from tuneproof.options import changed, checked, field_name, from_mapping, without_none
 from tuneproof.tuning.config import TuneConfig
 
 FIXED = {
@@ -39,8 +39,22 @@ class Range:
     """Whether every factor counts the same, rather than every difference."""
     step: float | None = None
     """Distance of neighbours; None where any number may be drawn, of whole ones: 1."""
-    is_whole: bool = False
-    """Whether the numbers are whole ones."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be searched."""
+        if not self.low < self.high:
+            raise ValueError(f"low must be under high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low must be positive where log is true, got {self.low}")
+        if self.log and self.step is not None:
+            raise ValueError("log and step do not go together; leave one out")
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"step must be positive, got {self.step}")
+
+    @property
+    def spacing(self) -> float | None:
+        """Distance of neighbours; None where any number may be drawn."""
+        return self.step
 
     @property
     def samples(self) -> tuple[Any, ...]:
@@ -50,25 +64,51 @@ class Range:
     @property
     def size(self) -> int | None:
         """How many values there are; None where they cannot be counted."""
-        step = self.step or (1 if self.is_whole else None)
-        return None if step is None else int((self.high - self.low) / step + 1e-9) + 1
+        spacing = self.spacing
+        return None if spacing is None else int((self.high - self.low) / spacing + 1e-9) + 1
 
     def value(self, label: Label) -> Any:
         """Return the setting for what Optuna chose."""
         return label
 
+    def suggest(self, trial: Any, name: str) -> Label:
+        """Let an Optuna trial choose."""
+        number: float = trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
+        return number
+
     def draw(self, source: random.Random) -> Label:
         """Return one of the numbers."""
-        if self.size is None:
-            if not self.log:
-                return source.uniform(self.low, self.high)
+        if self.size is not None:
+            return self.low + source.randrange(self.size) * (self.spacing or 1)
+        if self.log:
             return math.exp(source.uniform(math.log(self.low), math.log(self.high)))
-        return self.low + source.randrange(self.size) * (self.step or 1)
+        return source.uniform(self.low, self.high)
 
     def as_row(self) -> Any:
         """Return it as the YAML file has it."""
-        more = {"log": True} if self.log else {} if self.step is None else {"step": self.step}
-        return {"low": self.low, "high": self.high, **more}
+        return changed(self, type(self)(low=self.low, high=self.high), ("low", "high"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeRange(Range):
+    """Whole numbers between two ends, which are included."""
+
+    low: int
+    """The least."""
+    high: int
+    """The most."""
+    step: int | None = None
+    """Distance of neighbours; None is 1."""
+
+    @property
+    def spacing(self) -> int:
+        """Distance of neighbours."""
+        return self.step or 1
+
+    def suggest(self, trial: Any, name: str) -> Label:
+        """Let an Optuna trial choose."""
+        number: int = trial.suggest_int(name, self.low, self.high, log=self.log, step=self.spacing)
+        return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +132,11 @@ class Choices:
         """Return the setting for what Optuna chose."""
         return self.samples[self.labels.index(label)]
 
+    def suggest(self, trial: Any, name: str) -> Label:
+        """Let an Optuna trial choose."""
+        label: Label = trial.suggest_categorical(name, self.labels)
+        return label
+
     def draw(self, source: random.Random) -> Label:
         """Return one of the values."""
         return source.choice(self.labels)
@@ -105,48 +150,41 @@ Space = Mapping[str, Range | Choices]
 """By setting."""
 
 
-def read_space(found: Any, where: str) -> dict[str, Range | Choices]:
+def read_space(value: Any, where: str) -> dict[str, Range | Choices]:
     """Return the search space that a YAML file gives.
 
     Args:
-        found: What stands there: by setting, ``{low, high}`` and perhaps ``log`` or ``step``, or a
-            list of values.
+        value: By setting, ``{low, high}`` and perhaps ``log`` or ``step``, or a list of values.
         where: Begins the messages of errors.
 
     Raises:
         InputError: No setting at all, an unknown one, or one that cannot be searched like this.
     """
-    if not isinstance(found, dict) or not found:
+    if not isinstance(value, dict) or not value:
         raise InputError(f"{where}: settings to search are needed, as in lora_r: [8, 16, 32]")
-    space = {}
-    for key, given in found.items():
+    space: dict[str, Range | Choices] = {}
+    for key, given in value.items():
         name = field_name(TuneConfig, str(key), where)
         if name in FIXED:
             raise InputError(f"{where}: {name} cannot be searched: {FIXED[name]}")
         if name in space:
             raise InputError(f"{where}: {name} is there twice")
-        place = f"{where}: {name}"
-        space[name] = (
-            _choices(name, given, where) if isinstance(given, list) else _range(name, given, place)
-        )
+        read = _choices if isinstance(given, list) else _range
+        space[name] = read(name, given, f"{where}: {name}")
     return space
 
 
 def size_of(space: Space) -> int | None:
     """Return how many settings a space holds; None where they cannot be counted."""
-    total = 1
-    for each in space.values():
-        if each.size is None:
-            return None
-        total *= each.size
-    return total
+    sizes = [values.size for values in space.values()]
+    return None if None in sizes else math.prod(filter(None, sizes))
 
 
 def untried(
     space: Space, tried: Collection[Mapping[str, Label]], source: random.Random
 ) -> dict[str, Label]:
     """Return settings that were not tried; there must be some left."""
-    while (drawn := {name: each.draw(source) for name, each in space.items()}) in tried:
+    while (drawn := {name: values.draw(source) for name, values in space.items()}) in tried:
         pass
     return drawn
 
@@ -163,13 +201,14 @@ def label_of(value: Any) -> Label:
     return str(value) if isinstance(value, Path) else value
 
 
-def _choices(name: str, given: list[Any], where: str) -> Choices:
-    values = [field_values(TuneConfig, {name: value}, where)[name] for value in given]
+def _choices(name: str, given: Any, where: str) -> Choices:
+    kind = typing.get_type_hints(TuneConfig)[name]
+    values = tuple(checked(where, value, kind) for value in given)
     if len({label_of(value) for value in values}) < len(values):
-        raise InputError(f"{where}: {name}: the same value is there twice")
+        raise InputError(f"{where}: the same value is there twice")
     if len(values) < 2:
-        raise InputError(f"{where}: {name}: at least two values are needed; one goes under tune")
-    return Choices(samples=tuple(values))
+        raise InputError(f"{where}: at least two values are needed; one goes under tune")
+    return Choices(samples=values)
 
 
 def _range(name: str, given: Any, where: str) -> Range:
@@ -178,29 +217,4 @@ def _range(name: str, given: Any, where: str) -> Range:
         raise InputError(f"{where}: a list of values is needed, found {given!r}")
     if not isinstance(given, dict):
         raise InputError(f"{where}: {{low, high}} or a list of values is needed, found {given!r}")
-    for key in given:
-        if key not in ("low", "high", "log", "step"):
-            raise InputError(f"{where}: {unknown('key', str(key), ('low', 'high', 'log', 'step'))}")
-    ends = {}
-    for key in ("low", "high", "step"):
-        value = given.get(key)
-        if value is None and key != "step":
-            raise InputError(f"{where}: {key} is needed beside {_others(given)}")
-        if value is not None:
-            ends[key] = checked(f"{where}: {key}", value, kind)
-    log = given.get("log", False)
-    if not isinstance(log, bool):
-        raise InputError(f"{where}: log: expected true or false, found {log!r}")
-    if not ends["low"] < ends["high"]:
-        raise InputError(f"{where}: low must be under high, got {ends['low']} and {ends['high']}")
-    if log and ends["low"] <= 0:
-        raise InputError(f"{where}: low must be positive where log is true, got {ends['low']}")
-    if log and "step" in ends:
-        raise InputError(f"{where}: log and step do not go together; leave one out")
-    if ends.get("step", 1) <= 0:
-        raise InputError(f"{where}: step must be positive, got {ends['step']}")
-    return Range(**ends, log=log, is_whole=kind is int)
-
-
-def _others(given: Mapping[str, Any]) -> str:
-    return ", ".join(map(str, given)) or "high"
+    return from_mapping(WholeRange if kind is int else Range, given, where)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from tuneproof.errors import InputError
 from tuneproof.tuning.sweep.config import DIRECTIONS, SweepPlan
 from tuneproof.tuning.sweep.importance import Importance, measure
-from tuneproof.tuning.sweep.space import Choices, Label, Space, untried
+from tuneproof.tuning.sweep.space import Label, Space, untried
 
 NAME = "study.db"
 NUMBER, REASON, DEFINITION = "number", "reason", "definition"
@@ -54,17 +54,18 @@ class Study:
     @property
     def definition(self) -> dict[str, Any] | None:
         """What the sweep was when it began; None where it has not begun."""
-        found: dict[str, Any] | None = self._study.user_attrs.get(DEFINITION)
-        return found
+        definition: dict[str, Any] | None = self._study.user_attrs.get(DEFINITION)
+        return definition
 
     def begin(self, definition: Mapping[str, Any]) -> None:
         """Keep what the sweep is."""
         self._study.set_user_attr(DEFINITION, definition)
 
     def trials(self) -> list[Trial]:
-        """Return all trials by number."""
-        found = [_trial(each) for each in self._study.trials if NUMBER in each.user_attrs]
-        return sorted(found, key=lambda trial: trial.number)
+        """Return all trials by number; of one that was begun again, the last attempt."""
+        attempts = (_trial(kept) for kept in self._study.trials if NUMBER in kept.user_attrs)
+        trials = {trial.number: trial for trial in attempts}
+        return [trials[number] for number in sorted(trials)]
 
     def best(self) -> Trial | None:
         """Return the best of the trials that were trained to the end; the first, of equal ones."""
@@ -82,31 +83,33 @@ class Study:
         return measure(self._study)
 
     def next(self) -> tuple[Any, Trial]:
-        """Return the trial that is unfinished, or a new one: Optuna's, and as it is told.
+        """Return the trial that is unfinished, or a new one: Optuna's, and as `trials` has it.
 
         What is drawn follows from the seed and the trials before, so that an interrupted sweep
         goes on as one that was not.
         """
         import optuna
 
-        running, failed = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
-        told = self.trials()
-        tried = [trial.labels for trial in told if trial.state != "unfinished"]
+        trials = self.trials()
+        tried = [trial.labels for trial in trials if trial.state != "unfinished"]
+        number = len(tried) + 1
+        earlier = [kept for kept in self._study.trials if kept.user_attrs.get(NUMBER) == number]
+        if earlier and earlier[-1].state == optuna.trial.TrialState.RUNNING:  # it was killed
+            self._study.enqueue_trial(earlier[-1].params, user_attrs={NUMBER: number})
+        seed = self._plan.seed + number - 1
         while True:
-            begun = self._study.get_trials(deepcopy=False, states=(running,))
-            number = begun[0].number if begun else len(self._study.get_trials(deepcopy=False))
-            seed = self._plan.seed + number
             self._study.sampler = optuna.samplers.TPESampler(seed=seed)
-            # a process that was killed has left it running; Optuna itself would begin another one
-            asked = optuna.Trial(self._study, begun[0]._trial_id) if begun else self._study.ask()
-            labels = {name: _suggest(asked, name, each) for name, each in self._space.items()}
+            asked = self._study.ask()
+            labels = {name: values.suggest(asked, name) for name, values in self._space.items()}
             if labels not in tried:
                 break
             self._study.enqueue_trial(untried(self._space, tried, random.Random(seed)))
-            self._study.tell(asked, state=failed)  # no number: it is no trial
+            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)  # without a number
         if NUMBER not in asked.user_attrs:
-            asked.set_user_attr(NUMBER, len(told) + 1)
-        return asked, _trial(self._study.get_trials(deepcopy=False)[asked.number])
+            asked.set_user_attr(NUMBER, number)
+        for epoch, value in (row for kept in earlier for row in kept.intermediate_values.items()):
+            self.report(asked, epoch, value)
+        return asked, self.trials()[-1]
 
     def report(self, asked: Any, epoch: int, value: float) -> bool:
         """Keep the metric after an epoch; return whether to give the trial up."""
@@ -175,24 +178,13 @@ def check_installed() -> None:
         ) from error
 
 
-def _suggest(asked: Any, name: str, each: Any) -> Label:
-    """Return what Optuna chooses for a setting, or has chosen already."""
-    if isinstance(each, Choices):
-        found: Label = asked.suggest_categorical(name, each.labels)
-        return found
-    suggest = asked.suggest_int if each.is_whole else asked.suggest_float
-    step = {} if each.step is None else {"step": each.step}
-    number: Label = suggest(name, each.low, each.high, log=each.log, **step)
-    return number
-
-
-def _trial(found: Any) -> Trial:
+def _trial(kept: Any) -> Trial:
     states: dict[str, State] = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
     return Trial(
-        number=found.user_attrs[NUMBER],
-        state=states.get(found.state.name, "unfinished"),
-        labels=dict(found.params),
-        value=found.value,
-        epochs=dict(sorted(found.intermediate_values.items())),
-        reason=found.user_attrs.get(REASON),
+        number=kept.user_attrs[NUMBER],
+        state=states.get(kept.state.name, "unfinished"),
+        labels=dict(kept.params),
+        value=kept.value,
+        epochs=dict(sorted(kept.intermediate_values.items())),
+        reason=kept.user_attrs.get(REASON),
     )

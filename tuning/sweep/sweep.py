@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import gc
+import json
+import logging
 import math
 import shutil
+from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import DataFolder
+from tuneproof.log import NOTICE, notices_only
+from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.job import Judge, Say
+from tuneproof.tuning.job import Judge
 from tuneproof.tuning.sweep import study
 from tuneproof.tuning.sweep.config import SweepConfig
-from tuneproof.tuning.sweep.identity import definition_of, make_room
-from tuneproof.tuning.sweep.lock import alone
 from tuneproof.tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
 from tuneproof.tuning.sweep.space import size_of
 
+LOCK = ".lock"
+"""The file that keeps other processes out of a sweep's folder."""
 FAILURES = 3
 """So many failed trials, with none that did not fail, end a sweep."""
-ALWAYS_TOLD = ("WARNING", "going on from", "stopping after")
-"""How those lines of a training begin that are told of every one; others are told of the first."""
+NOTICES = ("WARNING", "going on from", "stopping after")
+"""How those lines of a training begin that are logged of every one; others are of the first."""
+log = logging.getLogger(__name__)
 
 
-def sweep(config: SweepConfig, say: Say, *, is_anew: bool = False) -> Outcome:
+def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
     """Try settings until there are as many trials as the plan says, and leave the sweep's files.
 
     Args:
         config: The settings.
-        say: Receives one line of text at a time.
         is_anew: Whether to remove a sweep of the same name, its trials included, and begin again.
 
     Raises:
@@ -37,67 +46,160 @@ def sweep(config: SweepConfig, say: Say, *, is_anew: bool = False) -> Outcome:
         KeyboardInterrupt: Ctrl-C came; the same call goes on from there.
     """
     study.check_installed()
-    definition = definition_of(config)
-    with alone(config.folder):
-        make_room(config, definition, is_anew=is_anew)
+    definition = _definition(config)
+    config.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(config.folder / LOCK, timeout=0)  # a killed process keeps nobody out
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"{config.folder}: another process is at work on this sweep") from error
+    try:
+        _make_room(config, definition, is_anew=is_anew)
         with study.opened(config.folder, config.plan, config.space) as memory:
             memory.begin(definition)
             try:
-                _all_trials(config, memory, say)
+                _all_trials(config, memory)
             except KeyboardInterrupt:
-                say(f"{_ended(memory)} trials are done; the same command goes on from there")
+                log.info(f"{_ended(memory)} trials are done; the same command goes on from there")
                 raise
             outcome = outcome_of(config, memory, memory.importance())
             write(outcome)
             return outcome
+    finally:
+        lock.release()
 
 
-def _all_trials(config: SweepConfig, memory: study.Study, say: Say) -> None:
+def _definition(config: SweepConfig) -> dict[str, Any]:
+    """Return what decides the results of a sweep's trials, as JSON holds it.
+
+    How many there are, how they are chosen and which are given up may change from call to call.
+
+    Raises:
+        InputError: There is no data, or nothing to choose by in it.
+    """
+    data, tune = DataFolder(config.tune.data), config.tune
+    data.check()
+    if not data.validation:
+        where = data.file("validation")
+        raise InputError(f"{where} holds no records; a sweep chooses by the validation")
+    if config.plan.metric == "accuracy" and tune.objective == "generate":
+        from tuneproof.tuning.generate import has_labels
+
+        if not has_labels(data):
+            raise InputError(
+                f"metric: accuracy is measured where answers are labels, and {data.path} has no "
+                "label set for every task: use loss"
+            )
+    searched = config.space.get("template")
+    names = [tune.template] if searched is None else searched.samples
+    recorded = runs.recorded(tune)
+    definition = {
+        "metric": config.plan.metric,
+        "tune": {name: recorded[name] for name in recorded if name not in runs.PLACE_ONLY},
+        "search": {name: values.as_row() for name, values in config.space.items()},
+        "data": data.fingerprint,
+        "template": {name: templates.load(name).text for name in names},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(definition))
+    return plain
+
+
+def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: bool) -> None:
+    """See to it that the sweep's folder holds nothing, or a sweep that can be gone on with.
+
+    Raises:
+        InputError: It holds another sweep, or something else.
+    """
+    inside = {path.name for path in config.folder.iterdir()} - {LOCK}
+    if inside and study.NAME not in inside:
+        raise InputError(f"{config.folder} is not empty and holds no sweep; choose another --name")
+    if is_anew:
+        return _remove(config)
+    if not inside:
+        return None
+    with study.opened(config.folder, config.plan, config.space) as memory:
+        known, trials = memory.definition, memory.trials()
+    differing = [] if known is None else _differing(known, definition)
+    if not differing:
+        return None
+    folders = (config.tune.runs / config.run_name(trial.number) for trial in trials)
+    if not any(folder.exists() for folder in folders):
+        return _remove(config)  # nothing was trained yet
+    raise InputError(
+        f"{config.folder} belongs to another sweep (it differs in {', '.join(differing)}); "
+        "choose another --name, or give --overwrite, which removes its trials"
+    )
+
+
+def _differing(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return in what two sweeps differ, in the words of the YAML file."""
+    plain = json.loads(json.dumps(runs.recorded(TuneConfig())))
+    tunes = plain | known["tune"], wanted["tune"]  # a setting newer than the sweep had its default
+    searches = known["search"], wanted["search"]
+    differing = [f"tune: {name}" for name in tunes[1] if tunes[0][name] != tunes[1][name]]
+    differing += [
+        f"search: {name}"
+        for name in sorted({*searches[0], *searches[1]})
+        if searches[0].get(name) != searches[1].get(name)
+    ]
+    others = {"metric": "metric", "data": "the data", "template": "a template's text"}
+    return differing + [words for name, words in others.items() if known[name] != wanted[name]]
+
+
+def _remove(config: SweepConfig) -> None:
+    """Remove a sweep and the runs that it made."""
+    for run in list(runs.all_runs(config.tune.runs)):
+        if run.facts.get("made_by") == config.made_by:
+            shutil.rmtree(run.folder)
+    for file in config.folder.iterdir():
+        if file.name != LOCK:
+            file.unlink()
+
+
+def _all_trials(config: SweepConfig, memory: study.Study) -> None:
     """Try settings until there are enough, or there is nothing left to try."""
     total, size = config.plan.trials, size_of(config.space)
     if size is not None and size <= total:
         total = size
-        say(f"the search space holds {size} settings; each is tried once")
+        log.info(f"the search space holds {size} settings; each is tried once")
     if "model" in config.space and config.plan.metric == "loss":
-        say("WARNING: losses can be compared between models with the same tokenizer only")
-    tell = say
+        log.warning("losses can be compared between models with the same tokenizer only")
+    is_brief = False  # the first training that this call sees is logged in full
     while (done := _ended(memory)) < total:
-        _one_trial(config, memory, f"trial {done + 1} of {total}", say, tell)
+        _one_trial(config, memory, f"trial {done + 1} of {total}", is_brief=is_brief)
         write(outcome_of(config, memory))
-        tell = _brief(say)
+        is_brief = True
 
 
-def _one_trial(config: SweepConfig, memory: study.Study, head: str, say: Say, tell: Say) -> None:
+def _one_trial(config: SweepConfig, memory: study.Study, head: str, *, is_brief: bool) -> None:
     """Begin a trial or go on with the one that was interrupted, and keep what became of it.
 
     Args:
         config: The sweep's settings.
         memory: What is known of the trials.
         head: Says which trial it is.
-        say: Receives the lines about the trial.
-        tell: Receives those about its training.
+        is_brief: Whether to log no more of its training than notices.
     """
     asked, trial = memory.next()
     chosen = ", ".join(f"{name} {shown(label)}" for name, label in trial.labels.items())
-    say(f"{head}: {chosen}")
+    log.info(f"{head}: {chosen}")
     try:
         tuned = config.trial(trial.number, trial.labels)
     except ValueError as error:  # values that contradict each other
         memory.tell(asked, "failed", reason=str(error))
     else:
-        _run_trial(config, memory, asked, tuned, tell)
+        with notices_only() if is_brief else nullcontext():
+            _run_trial(config, memory, asked, tuned)
         shutil.rmtree(tuned.folder / "checkpoints", ignore_errors=True)  # nobody goes on from them
     gc.collect()  # a trainer holds its model in a circle of references
     said = outcome_of(config, memory).rows[-1].line(config.plan.metric)
     best = memory.best()
     more = "" if best is None else f"; best so far: {shown(best.value)} (trial {best.number})"
-    say(f"{head}: {said}{more}")
+    log.info(f"{head}: {said}{more}")
     _check_failures(memory)
 
 
-def _run_trial(
-    config: SweepConfig, memory: study.Study, asked: Any, tuned: TuneConfig, tell: Say
-) -> None:
+def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: TuneConfig) -> None:
     """Train a trial, unless that was done when an earlier call was killed."""
     found = runs.standing(tuned)
     if found.state == "other":
@@ -112,7 +214,7 @@ def _run_trial(
             from tuneproof.tuning.run import finetune
 
             judge = _judge(config, memory, asked)
-            facts = finetune(tuned, tell, made_by=config.made_by, judge=judge).facts
+            facts = finetune(tuned, _log_training, made_by=config.made_by, judge=judge).facts
     except (InputError, MemoryError, RuntimeError) as error:
         is_known = isinstance(error, InputError | MemoryError)
         if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
@@ -135,12 +237,8 @@ def _judge(config: SweepConfig, memory: study.Study, asked: Any) -> Judge:
     return lambda epoch, found: memory.report(asked, epoch, found[name])
 
 
-def _brief(say: Say) -> Say:
-    def brief(line: str) -> None:
-        if line.startswith(ALWAYS_TOLD):
-            say(line)
-
-    return brief
+def _log_training(line: str) -> None:
+    log.log(NOTICE if line.startswith(NOTICES) else logging.INFO, line)
 
 
 def _ended(memory: study.Study) -> int:

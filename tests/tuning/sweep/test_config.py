@@ -63,11 +63,6 @@ def test_the_example_file_and_that_of_the_help_can_be_read(tmp_path: Path) -> No
         ("trials: 0\n" + SEARCH, "bad.yaml: trials must be at least 1, got 0"),
         ("trials: many\n" + SEARCH, "bad.yaml: trials: expected a whole number, found 'many'"),
         ("metric: los\n" + SEARCH, "bad.yaml: metric: unknown value 'los'. Did you mean 'loss'?"),
-        (
-            "metric: accuracy\n" + SEARCH,
-            "bad.yaml: metric: accuracy is measured with objective classify only; this sweep's is "
-            "generate: use loss",
-        ),
         ("name: a/b\n" + SEARCH, "bad.yaml: name must be a plain folder name, got 'a/b'"),
         ("pruner: [", "bad.yaml:1: not valid YAML"),
     ],

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.tuning.sweep.space import Choices, Range, read_space, settings_of, size_of, untried
+from tuneproof.tuning.sweep.space import (
+    Choices,
+    Range,
+    WholeRange,
+    read_space,
+    settings_of,
+    size_of,
+    untried,
+)
 
 FULL = {
     "learning-rate": {"low": "1e-4", "high": 1e-2, "log": True},
@@ -20,7 +28,7 @@ def test_ranges_and_lists_get_the_types_of_their_settings() -> None:
     space = read_space(FULL, "here")
     assert space == {
         "learning_rate": Range(low=1e-4, high=1e-2, log=True),
-        "lora_r": Range(low=4, high=64, step=4, is_whole=True),
+        "lora_r": WholeRange(low=4, high=64, step=4),
         "target_modules": Choices(samples=(("c_attn",), ("c_proj",), ("c_attn", "c_fc"), ())),
     }
     assert space["target_modules"].labels == ["c_attn", "c_proj", "c_attn, c_fc", "all"]  # type: ignore[union-attr]
@@ -42,10 +50,10 @@ def test_ranges_and_lists_get_the_types_of_their_settings() -> None:
         ({"data": ["a", "b"]}, "here: data cannot be searched: results on different validation"),
         ({"lora_r": [4, 8], "lora-r": [4, 8]}, "here: lora_r is there twice"),
         ({"lora_r": 8}, "here: lora_r: {low, high} or a list of values is needed, found 8"),
-        ({"lora_r": {"low": 8}}, "here: lora_r: high is needed beside low"),
+        ({"lora_r": {"low": 8}}, "here: lora_r: high missing"),
         (
             {"lora_r": {"low": 8, "hihg": 9}},
-            "here: lora_r: unknown key 'hihg'. Did you mean",
+            "here: lora_r: unknown setting 'hihg'. Did you mean",
         ),
         ({"lora_r": {"low": 64, "high": 4}}, "here: lora_r: low must be under high, got 64 and 4"),
         (

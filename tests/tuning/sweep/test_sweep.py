@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 pytest.importorskip("optuna")
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.formats.run import read_facts
+from tuneproof.log import lines_to
 from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import SweepConfig, read_sweep
-from tuneproof.tuning.sweep.lock import alone
-from tuneproof.tuning.sweep.sweep import sweep
+from tuneproof.tuning.sweep.sweep import LOCK, sweep
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +76,7 @@ def invoke(*arguments: str | Path) -> Result:
 
 
 def quietly(config: SweepConfig, **more: Any) -> Any:
-    return sweep(config, lambda _: None, **more)
+    return sweep(config, **more)
 
 
 def facts(config: SweepConfig, number: int) -> dict[str, Any]:
@@ -114,7 +116,8 @@ def test_killed_sweep_ends_like_one_that_was_not(write: Write, trained: list[str
     before = (cut.tune.runs / "cut-trial-001" / "run.json").stat().st_mtime_ns
     trained.clear()
     said: list[str] = []
-    outcome = sweep(cut, said.append)
+    with lines_to(said.append):
+        outcome = sweep(cut)
     assert trained == ["cut-trial-002", "cut-trial-003"]
     assert said[0].startswith("trial 2 of 3: learning_rate ")
     assert "going on from checkpoint-3" in said
@@ -139,10 +142,12 @@ def test_ctrl_c_keeps_the_trial_and_more_trials_go_on(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
         patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
-        sweep(config, said.append)
+        with lines_to(said.append):
+            sweep(config)
     assert said[-1] == "0 trials are done; the same command goes on from there"
     assert facts(config, 1)["state"] == "interrupted"
-    sweep(config, said.append)
+    with lines_to(said.append):
+        sweep(config)
     assert "going on from checkpoint-3" in said  # of the step after the signal
     quietly(read_sweep(write(), {"trials": 2}))
     assert trained == ["rivers-trial-001", "rivers-trial-001", "rivers-trial-002"]
@@ -202,7 +207,7 @@ def test_the_best_run_is_ready_to_use(write: Write, tmp_path: Path) -> None:
         f"best: {name}, validation loss {losses[number]:.4g}, "
         f"{facts(config, number)['result']['wall_seconds'] / 60:.1f} min",
         f"again: tune run --config {config.folder / 'best.yaml'}",
-        f"next: infer compare prompts/test.json --run {name} --runs {runs}",
+        f"next: infer compare {TEST_PROMPTS} --run {name} --runs {runs}",
     ]
     assert "importance: 4 finished trials are too few to tell; 5 are needed" in result.stdout
     assert not (config.folder / "importance.png").exists()
@@ -226,11 +231,17 @@ def test_the_best_run_is_ready_to_use(write: Write, tmp_path: Path) -> None:
     assert again["made_by"] == "tune run"
 
 
+def test_accuracy_is_refused_where_answers_are_no_labels(write: Write) -> None:
+    with pytest.raises(InputError, match=r"metric: accuracy is measured where answers are labels"):
+        quietly(read_sweep(write(metric="accuracy"), {}))
+
+
+@pytest.mark.parametrize(("objective", "max_length"), [("classify", 32), ("generate", 128)])
 def test_accuracy_is_that_of_the_kept_weights(
-    classify: Callable[..., TuneConfig], write: Write
+    objective: str, max_length: int, classify: Callable[..., TuneConfig], write: Write
 ) -> None:
     plain = classify()
-    tune = {"objective": "classify", "data": str(plain.data), "max_length": 32}
+    tune = {"objective": objective, "data": str(plain.data), "max_length": max_length}
     config = read_sweep(write(RANGES, tune, metric="accuracy", trials=2), {})
     outcome = quietly(config)
     values = []
@@ -240,7 +251,8 @@ def test_accuracy_is_that_of_the_kept_weights(
         by_step = {row["step"]: row for row in map(json.loads, rows.splitlines())}
         values.append(found["best_validation_accuracy"])
         assert by_step[found["best_step"]]["eval_accuracy"] == values[-1]
-        assert facts(config, number)["accuracy"]["value"] == pytest.approx(values[-1])
+        if objective == "classify":
+            assert facts(config, number)["accuracy"]["value"] == pytest.approx(values[-1])
     assert outcome.best.trial.value == max(values)
 
 
@@ -304,7 +316,10 @@ def test_folders_of_others_are_left_alone(write: Write, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not empty and holds no sweep; choose another"):
         quietly(config, is_anew=True)
     (config.folder / "letter.txt").unlink()
-    with alone(config.folder), pytest.raises(InputError, match="another process is at work"):
+    with (
+        FileLock(config.folder / LOCK),
+        pytest.raises(InputError, match="another process is at work"),
+    ):
         quietly(config)
     (tmp_path / "data" / "val.jsonl").write_text("")
     with pytest.raises(InputError, match=r"val\.jsonl holds no records; a sweep chooses by"):
