@@ -12,7 +12,7 @@ from tuneproof.formats.example import Example
 from tuneproof.kernels.training import fast_paths
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
-from tuneproof.tuning.meter import Meter, Spent
+from tuneproof.tuning.cost.meter import Meter, Spent
 
 LORA_R, LORA_ALPHA = 8, 16
 LEARNING_RATE = 1e-4

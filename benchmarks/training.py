@@ -16,8 +16,8 @@ from benchmarks.timing import Side, Timing, Workers
 from benchmarks.trainers import LORA_R, MAX_LENGTH, SHOWN, fastest, ours, same_loss, theirs
 from benchmarks.training_rows import instructions, tweets
 from tuneproof.formats.example import Example
-from tuneproof.tuning.limit import matrix_rate, speed
-from tuneproof.tuning.precision import uses_bf16
+from tuneproof.tuning.cost.machine import matrix_rate, speed
+from tuneproof.tuning.job import uses_bf16
 
 ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 """Rows of a training: fewer, and grouping by length could not do what it does for TRL."""

@@ -20,7 +20,7 @@ from transformers import (
 
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
-from tuneproof.tuning.trainer import completion_losses
+from tuneproof.tuning.trainers import completion_losses
 
 GPT2_ONLY = ("gelu",)
 IS_LINUX = sys.platform == "linux"
