@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.timing import Side, Workers
 from tuneproof.formats.example import Example
-from tuneproof.kernels.training import fast_paths
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.cost.meter import Meter, Spent
@@ -149,7 +148,7 @@ def train(trainer: Any) -> tuple[float, Spent]:
     """Train as `tune run` does; return the loss and what was spent."""
     meter = Meter(trainer, None)
     trainer.add_callback(meter)
-    with fast_paths(trainer.model):
+    with trainer.fast_paths():
         loss: float = trainer.train().training_loss
     return loss, meter.spent
 

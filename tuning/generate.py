@@ -9,6 +9,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
+from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import Encoded, fit
@@ -37,6 +38,7 @@ def prepare(config: TuneConfig, data: Data) -> Job:
     Raises:
         InputError: Data or model cannot be used.
     """
+    limit_onednn_cache()  # batches are packed
     template = templates.load(config.template)
     tokenizer = models.load_tokenizer(config.model)
     model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)

@@ -10,7 +10,6 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
-from tuneproof.kernels.training import fast_paths
 from tuneproof.tuning import checks, runs
 from tuneproof.tuning.callbacks import (
     Progress,
@@ -56,8 +55,8 @@ def train(
     for callback in (meter, progress, stop, TimedCheckpoints(), *budgets, pruning):
         trainer.add_callback(callback)
     try:
-        with stop, fast_paths(trainer.model, facts["config"]["no_fast_path"]) as used:
-            facts["fast_paths"] = used
+        with stop, trainer.fast_paths(facts["config"]["no_fast_path"]) as paths:
+            facts["fast_paths"] = paths.used
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         facts["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"

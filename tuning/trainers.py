@@ -9,6 +9,7 @@ lets long answers decide what is learned; the mean over examples teaches a small
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
 from tuneproof.kernels.packing import packing
+from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
 from tuneproof.tuning.adapters import has_prompt_learning
 from tuneproof.tuning.job import IGNORED
@@ -82,15 +84,27 @@ class RunTrainer:
     model: Any
     args: Any
     train_dataset: Any
+    paths: FastPaths
+    """What of kernels/ is turned on; nothing outside of `fast_paths`."""
 
     def __init__(self, **settings: Any) -> None:
         """Take the trainer's settings."""
         super().__init__(**settings)
+        self.paths = PLAIN
         if isinstance(self.model, PeftModel):
             # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
             self.model.save_pretrained = partial(
                 self.model.save_pretrained, save_embedding_layers=False
             )
+
+    @contextmanager
+    def fast_paths(self, without: Sequence[str] = ()) -> Iterator[FastPaths]:
+        """Train by the kernels of kernels/ while the block runs, but for those left out."""
+        with fast_paths(self.model, without) as self.paths:
+            try:
+                yield self.paths
+            finally:
+                self.paths = PLAIN
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Write none: the run has a card of its own."""
@@ -155,7 +169,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         with self.accelerator.autocast():
             losses, examples = completion_losses(
-                model, inputs, is_short=self.is_short, unlikelihood=price
+                model, inputs, is_short=self.is_short, unlikelihood=price, paths=self.paths
             )
         if by_token:
             total, count = losses.sum(), torch.tensor(len(losses)).clamp(min=1)
@@ -178,7 +192,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
             loss = self.compute_loss(model, inputs)
             if self.counts_right:
                 with self.accelerator.autocast():
-                    right = greedy_right(model, inputs, is_short=self.is_short)
+                    right = greedy_right(model, inputs, is_short=self.is_short, paths=self.paths)
                 self._right.append(right.cpu())
         return loss.detach(), None, None
 
@@ -248,6 +262,7 @@ def completion_losses(
     *,
     is_short: bool,
     unlikelihood: float = 0.0,
+    paths: FastPaths = PLAIN,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the cross-entropy in nats of every trained token, and the example it belongs to.
 
@@ -258,11 +273,12 @@ def completion_losses(
         is_short: Whether `has_plain_head` is true of the model, so that only the trained positions
             need to go through the head.
         unlikelihood: Weight of the price of repeating, which is added.
+        paths: The kernels that are turned on.
     """
-    head, states, targets, examples = _trained(model, inputs, is_short)
+    head, states, targets, examples = _trained(model, inputs, is_short, paths)
     used = used_before(targets, examples) if unlikelihood else None
-    if hasattr(head, "takes_targets"):  # see tuneproof/kernels/cross_entropy.py
-        return head(states, targets, used, unlikelihood), examples
+    if is_short and paths.head_loss is not None:
+        return paths.head_loss(states, targets, used, unlikelihood), examples
     logs = head(states).float().log_softmax(-1)
     losses = F.nll_loss(logs, targets, reduction="none")
     if used is not None:
@@ -270,7 +286,13 @@ def completion_losses(
     return losses, examples
 
 
-def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bool) -> torch.Tensor:
+def greedy_right(
+    model: Any,
+    inputs: Mapping[str, torch.Tensor],
+    *,
+    is_short: bool,
+    paths: FastPaths = PLAIN,
+) -> torch.Tensor:
     """Return for every example whether each trained token is the most probable one.
 
     Then, and only then, the model would write the whole completion greedily.
@@ -279,15 +301,16 @@ def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bo
         model: A causal language model, wrapped or not.
         inputs: As for `completion_losses`.
         is_short: Likewise.
+        paths: Likewise.
     """
-    head, states, targets, examples = _trained(model, inputs, is_short)
+    head, states, targets, examples = _trained(model, inputs, is_short, paths)
     is_right = torch.ones(len(inputs["labels"]), dtype=torch.bool, device=targets.device)
     is_right[examples[head(states).argmax(-1) != targets]] = False
     return is_right
 
 
 def _trained(
-    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
+    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool, paths: FastPaths
 ) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return what gives the logits of the trained tokens, from what, their targets and examples."""
     given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
@@ -296,7 +319,7 @@ def _trained(
     examples, tokens = trained.nonzero(as_tuple=True)
     core = _core(model)
     head = core.get_output_embeddings() if is_short else nn.Identity()
-    if is_short and hasattr(core, "takes_packing"):  # see tuneproof/kernels/packing.py
+    if is_short and paths.packing:
         states = _packed_states(core.base_model, given, examples, tokens)
     elif is_short:
         states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
@@ -311,16 +334,16 @@ def _packed_states(
 ) -> torch.Tensor:
     """Return the last hidden states of so many tokens; the batch goes through as one row."""
     ids, mask = given["input_ids"], given["attention_mask"]
-    found = packing(ids, mask.sum(1).tolist())
-    row, places = found.row(ids), found.row(torch.arange(ids.shape[1]).expand_as(ids))
+    packed = packing(ids, mask.sum(1).tolist())
+    row, positions = packed.row(ids), packed.row(torch.arange(ids.shape[1]).expand_as(ids))
     states = model(
         input_ids=row,
         attention_mask=torch.ones_like(row),
-        position_ids=places,
-        packing=found,
+        position_ids=positions,
+        packing=packed,
         use_cache=False,
     ).last_hidden_state[0]
-    picked: torch.Tensor = states[found.places(examples, tokens)]
+    picked: torch.Tensor = states[packed.positions_of(examples, tokens)]
     return picked
 
 
