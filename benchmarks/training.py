@@ -13,12 +13,11 @@ from typing import Any
 from benchmarks.harness import Goal, Row, Settings, Side, Timing, Workers
 from benchmarks.subjects import MAX_LENGTH, gpt2, instructions, tweets, write_records
 from tuneproof.formats.example import Example
-from tuneproof.kernels.training import fast_paths
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
-from tuneproof.tuning.limit import matrix_rate, speed
-from tuneproof.tuning.meter import Meter, Spent
-from tuneproof.tuning.precision import uses_bf16
+from tuneproof.tuning.cost.machine import matrix_rate, speed
+from tuneproof.tuning.cost.meter import Meter, Spent
+from tuneproof.tuning.job import uses_bf16
 
 ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 """Rows of a training: fewer, and grouping by length could not do what it does for TRL."""
@@ -190,7 +189,6 @@ def theirs(model: str, records: list[Example], out: Path, name: str) -> Side:
 def _our_trainer(model: str, out: Path) -> Any:
     """Return the trainer of `tune run` over the records in a folder."""
     from tuneproof.formats.data_folder import open_to_train
-
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.generate import prepare
 
@@ -255,7 +253,7 @@ def _train(trainer: Any) -> tuple[float, Spent]:
     """Train as `tune run` does; return the loss and what was spent."""
     meter = Meter(trainer, None)
     trainer.add_callback(meter)
-    with fast_paths(trainer.model):
+    with trainer.fast_paths():
         loss: float = trainer.train().training_loss
     return loss, meter.spent
 

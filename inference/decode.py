@@ -19,9 +19,10 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.generate import left_padded
 from tuneproof.kernels import decoding_attention as attending
-from tuneproof.kernels import memory as allocator
 from tuneproof.kernels.answering import lean
 from tuneproof.kernels.lora_rows import runs
+from tuneproof.kernels.memory import trim
+from tuneproof.models.virtual_tokens import VirtualTokens
 
 Router = Callable[[Sequence[str]], dict[str, Any]]
 """Returns what the model needs to know about rows of the given variants."""
@@ -122,7 +123,8 @@ def decode(
     rows = list(order)  # where in the result each row of the batch belongs
     longest = max(map(len, prompts))
     room = longest + decoding.max_new_tokens
-    with lean(model, rows=len(rows)) as is_lean:
+    attends = not isinstance(model, VirtualTokens)
+    with lean(model, attends=attends, rows=len(rows)) as is_lean:
         reader = _Reader(model, route, len(rows), room, is_lean=is_lean)
         starts = [longest - len(prompts[row]) for row in rows]
         logits = reader.read([prompts[row] for row in rows], [names[row] for row in rows])
@@ -174,7 +176,7 @@ class _Reader:
             found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
         for layer in self._cache.layers:
             layer.fill(longest, None)
-        allocator.trim()  # what prompts needed is not needed again, and the cache has yet to fill
+        trim()  # what prompts needed is not needed again, and the cache has yet to fill
         return torch.cat(found)
 
     def go_on(

@@ -1,4 +1,4 @@
-"""What happens beside the training: the progress bar, metrics.jsonl, and a clean interruption."""
+"""Transformers callbacks of a training: progress, metrics.jsonl, checkpoints, early stops."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import math
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 from transformers import TrainerCallback
 
 from tuneproof.errors import InputError
+from tuneproof.files import atomic_write, read_jsonl
 from tuneproof.text import duration
+
+if TYPE_CHECKING:
+    from tuneproof.tuning.job import Judge
 
 FIRST_STEPS = 5
 """Steps after which the time of the whole training is estimated; the first is not counted."""
@@ -29,6 +34,12 @@ SMOOTHED = 10
 """Logged losses whose mean is shown; that of a single batch says little."""
 CHECKPOINT_S = 600
 """Seconds of training that a crash may cost, where an epoch takes longer."""
+ADALORA_FIRST = 0.1
+"""Share of the steps before AdaLoRA takes the first rank away."""
+ADALORA_LAST = 0.3
+"""Share of the steps, at the end, whose ranks stay."""
+ORTHOGONALITY = 0.5
+"""Weight of the loss that keeps each adapter's directions apart (Zhang et al. 2023)."""
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -220,9 +231,86 @@ class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
         self._saved = time.perf_counter()
 
 
+class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
+    """Tells AdaLoRA after every step of the optimizer how far the training is."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Fill in the steps, which are known only now."""
+        # a layer may lose all its rank; PEFT takes that for weights that were not gathered
+        warnings.filterwarnings("ignore", message=".*LoRA tensor.* have invalid shape")
+        steps = state.max_steps
+        for config in given["model"].peft_config.values():
+            config.total_step = steps
+            config.tinit, config.tfinal = int(ADALORA_FIRST * steps), int(ADALORA_LAST * steps)
+            config.orth_reg_weight = 0.0  # PEFT would add it to the validation loss as well
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Add the gradient of the loss that keeps directions apart."""
+        import torch
+
+        values = [
+            value if ".lora_A." in name else value.T
+            for name, value in given["model"].named_parameters()
+            if value.requires_grad and (".lora_A." in name or ".lora_B." in name)
+        ]
+        with torch.enable_grad():
+            apart = sum(
+                torch.linalg.norm(value @ value.T - torch.eye(len(value), device=value.device))
+                for value in values
+            )
+            (ORTHOGONALITY * apart / len(values)).backward()
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Let it weigh the gradients, which are still there, and take ranks away."""
+        given["model"].base_model.update_and_allocate(state.global_step + 1)
+
+
+class Pruning(TrainerCallback):  # type: ignore[misc]
+    """Ends a sweep's trial early where its judge says so; a training at its last step is kept."""
+
+    def __init__(self, judge: Judge | None) -> None:
+        """Never prune where there is no judge."""
+        self._judge = judge
+        self.has_pruned = False
+        """Whether the training was given up."""
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Pass the evaluation on, and stop where the judge says so."""
+        if self._judge is None:
+            return
+        is_last = control.should_training_stop or state.global_step >= state.max_steps
+        is_hopeless = self._judge(math.ceil(state.epoch - 1e-6), given["metrics"])
+        if is_hopeless and not is_last:
+            self.has_pruned = control.should_training_stop = True
+
+
 def logged(metrics: Path) -> list[dict[str, Any]]:
     """Return the rows of a metrics.jsonl; a last line that a crash cut off is left out."""
     if not metrics.exists():
         return []
     whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
     return [json.loads(line) for line in whole]
+
+
+def plot_loss(metrics: Path, out: Path) -> None:
+    """Draw training and validation loss (nats per token) over the steps as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = [row for _, row in read_jsonl(metrics)]
+    training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
+    validation = [(row["step"], row["eval_loss"]) for row in rows if "eval_loss" in row]
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    if training:
+        axes.plot(*zip(*training, strict=True), color="#4477aa", label="training", linewidth=1.2)
+    if validation:
+        axes.plot(*zip(*validation, strict=True), "o-", color="#cc6677", label="validation")
+    axes.set(xlabel="optimizer steps", ylabel="loss (nats per trained token)", title="Loss")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if training or validation:
+        axes.legend(frameon=False)
+    with atomic_write(out, "wb") as handle:
+        figure.savefig(handle, format="png", dpi=130)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, unknown
 from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.example import Example
+from tuneproof.inference.classifier import tokenized
 from tuneproof.label_order import Mapping, check_mapping
 from tuneproof.models import load as models
 from tuneproof.models.head import head_tensors, tensor_hash
-from tuneproof.tuning.adapted import adapted
-from tuneproof.tuning.arguments import head_arguments
+from tuneproof.tuning import adapters
+from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.job import Job, Say, check_model, make_trainer, with_rate
-from tuneproof.tuning.labelled import Labelled, encode, label_set, marked, summary
+from tuneproof.tuning.job import (
+    Job,
+    Say,
+    check_model,
+    make_trainer,
+    trainer_arguments,
+    with_rate,
+)
 
 CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
+SHOWN_LABELS = 12
+"""Labels named in the line about the examples."""
 
 
 def prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -44,7 +55,8 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     check_model(config, model, tokenizer, head)
     train = encode(data.train, labels, tokenizer, config.max_length)
     validation = encode(data.validation, labels, tokenizer, config.max_length)
-    trainer = _trainer(with_rate(config, model), model, head, tokenizer, train, validation)
+    adapted = adapters.adapt(config, model, head)
+    trainer = _trainer(with_rate(config, model), adapted, tokenizer, train, validation)
     known = {"labels": labels, "modules": head, "pad_token_id": tokenizer.pad_token_id}
     before = _hashes(trainer.model, head)
     return Job(
@@ -57,29 +69,34 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         },
         summary=summary(train, labels),
         shown=tuple(marked(row, labels, tokenizer) for row in train.rows[:2]),
+        save=adapted.save,
         finish=partial(_finish, trainer, validation if validation.rows else train, known, before),
     )
 
 
 def _trainer(
     config: TuneConfig,
-    model: Any,
-    head: Sequence[str],
+    adapted: Adapted,
     tokenizer: Any,
     train: Labelled,
     validation: Labelled,
 ) -> Any:
-    """Return the trainer over the tokenised texts, with the adapter on the model."""
-    from tuneproof.tuning.head_trainer import HeadTrainer
+    """Return the trainer of the adapted model over the tokenised texts."""
+    from transformers import TrainingArguments
 
-    size, has_validation = len(train.rows), bool(validation.rows)
-    arguments = head_arguments(config, model.device.type, size, has_validation=has_validation)
+    from tuneproof.tuning.trainers import HeadTrainer
+
+    shared = trainer_arguments(
+        config, adapted.model.device.type, len(train.rows), has_validation=bool(validation.rows)
+    )
     return make_trainer(
         HeadTrainer,
         train.rows,
         validation.rows,
-        model=adapted(config, model, head),
-        args=arguments,
+        model=adapted.model,
+        # label_names: else PEFT's wrapper hides them, and nothing is evaluated
+        args=TrainingArguments(label_names=["labels"], **shared),
+        callbacks=adapters.callbacks(config.method),
         processing_class=tokenizer,
     )
 
@@ -147,3 +164,98 @@ def _mapping(trainer: Any, examples: Labelled, labels: Sequence[str]) -> Mapping
     names = trainer.model.config.id2label
     given = [names[int(place)] for place in scores.argmax(-1)]
     return check_mapping(examples.outputs[:CHECKED], given, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Tokenised texts with their labels."""
+
+    rows: list[dict[str, Any]]
+    """`input_ids` and `attention_mask`, both of shape (tokens,), and `labels`, a label's place."""
+    outputs: list[str]
+    """The label of each row by its name, as the record has it."""
+    shortened: int
+    """How many texts had their end left out."""
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts that a run records."""
+        return {
+            "examples": len(self.rows),
+            "tokens": sum(len(row["input_ids"]) for row in self.rows),
+            "longest": max((len(row["input_ids"]) for row in self.rows), default=0),
+            "shortened": self.shortened,
+        }
+
+
+def label_set(data: DataFolder) -> list[str]:
+    """Return the labels of the one task that the records hold.
+
+    They are the manifest's, in its order; where it names none, the outputs of train, sorted.
+
+    Raises:
+        InputError: Several tasks, one label only, or a record whose output is none of the labels.
+    """
+    tasks = sorted({record.task for record in [*data.train, *data.validation]})
+    if len(tasks) > 1:
+        raise InputError(
+            f"the records are of {len(tasks)} tasks ({', '.join(tasks)}); a classification head is "
+            "trained on one. Build the data with one --source"
+        )
+    outputs = {record.output for record in data.train}
+    labels = data.labels.get(tasks[0]) or sorted(outputs)
+    if len(labels) < 2:
+        raise InputError(
+            f"there is one label only, {labels[0]!r}; a classification head needs at least two"
+        )
+    if tasks[0] not in data.labels and 2 * len(labels) > len(data.train):
+        raise InputError(
+            f"{len(data.train):,} training records have {len(labels):,} different outputs; these "
+            "are no labels. To learn to write them, use --objective generate"
+        )
+    for part, records in (("training", data.train), ("validation", data.validation)):
+        for record in records:
+            if record.output not in labels:
+                where = f"label of the {part} record {record.id!r}:"
+                raise unknown(where, record.output, labels)
+    return labels
+
+
+def encode(
+    records: Sequence[Example], labels: Sequence[str], tokenizer: Any, max_length: int
+) -> Labelled:
+    """Tokenise the records' texts as they are, without any template."""
+    place = {label: index for index, label in enumerate(labels)}
+    texts = [record.text for record in records]
+    ids, shortened = tokenized(texts, tokenizer, max_length)
+    return Labelled(
+        rows=[
+            {
+                "input_ids": row,
+                "attention_mask": [1] * len(row),
+                "labels": place[record.output],
+            }
+            for row, record in zip(ids, records, strict=True)
+        ],
+        outputs=[record.output for record in records],
+        shortened=sum(shortened),
+    )
+
+
+def summary(examples: Labelled, labels: Sequence[str]) -> str:
+    """Return the examples in one line."""
+    counts = examples.counts()
+    found = Counter(row["labels"] for row in examples.rows)
+    named = [f"{label} {found[place]:,}" for place, label in enumerate(labels)][:SHOWN_LABELS]
+    if len(labels) > SHOWN_LABELS:
+        named.append(f"and {len(labels) - SHOWN_LABELS} more")
+    return (
+        f"{counts['examples']:,} examples, {counts['tokens']:,} tokens; "
+        f"{counts['shortened']:,} texts shortened "
+        f"({counts['shortened'] / counts['examples']:.1%}); "
+        f"{len(labels)} labels: {', '.join(named)}"
+    )
+
+
+def marked(row: dict[str, Any], labels: Sequence[str], tokenizer: Any) -> str:
+    """Return an example as text, with its label between ``[[`` and ``]]``."""
+    return f"{tokenizer.decode(row['input_ids'])} -> [[{labels[row['labels']]}]]"

@@ -11,7 +11,6 @@ from tuneproof.errors import unknown
 from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.models.four_bit import FourBit
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
-from tuneproof.tuning.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class TuneConfig:
     max_tokens: int | None = None
     """Train on so many tokens, padding not counted, whatever the epochs; likewise."""
     max_flops: float | None = None
-    """Train for so many operations, as tuning/flops.py counts them, whatever the epochs;
+    """Train for so many operations, as tuning/cost/flops.py counts them, whatever the epochs;
     likewise."""
     per_device_train_batch_size: int = 8
     """Examples per step and device."""
@@ -97,7 +96,7 @@ class TuneConfig:
     """Compute activations twice to save memory."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the frozen weights; auto is bfloat16 on a GPU and float32 on a CPU."""
-    mixed_precision: Precision = "auto"
+    mixed_precision: Literal["auto", "no", "bf16"] = "auto"
     """Multiply in bfloat16 under autocast; auto does where the hardware has instructions for it."""
     no_fast_path: tuple[str, ...] = ()
     """Leave out a faster way of computing the same on a CPU: allocator, attention, dropout, gelu,

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.kernels.unlikelihood import default_weight
+from tuneproof.formats.example import Example
+from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
-from tuneproof.tuning.adapted import adapted, trained_in_float32
-from tuneproof.tuning.arguments import sft_arguments
+from tuneproof.prompts.fit import Encoded, fit
+from tuneproof.prompts.template import Template
+from tuneproof.tuning import adapters
+from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.examples import Examples, encode, marked
-from tuneproof.tuning.job import Job, check_model, make_trainer, with_rate
+from tuneproof.tuning.job import (
+    IGNORED,
+    Job,
+    check_model,
+    default_unlikelihood,
+    make_trainer,
+    trainer_arguments,
+    with_rate,
+)
 
 ENOUGH = 200
 """Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
@@ -27,6 +38,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     Raises:
         InputError: Data or model cannot be used.
     """
+    limit_onednn_cache()  # batches are packed
     template = templates.load(config.template)
     tokenizer = models.load_tokenizer(config.model)
     model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)
@@ -39,9 +51,10 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         )
     validation = encode(data.validation, template, tokenizer, config.max_length)
     price = price_of_repeating(config, data, models.width(model))
+    adapted = adapters.adapt(config, model)
     return Job(
         trainer=_trainer(
-            with_rate(config, model), model, tokenizer, train, validation, price, has_labels(data)
+            with_rate(config, model), adapted, tokenizer, train, validation, price, has_labels(data)
         ),
         counts={"train": train.counts(), "validation": validation.counts()},
         facts={
@@ -51,6 +64,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         },
         summary=_summary(train.counts(), price),
         shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
+        save=adapted.save,
     )
 
 
@@ -58,7 +72,7 @@ def price_of_repeating(config: TuneConfig, data: DataFolder, width: int) -> floa
     """Return the weight of the price; labels are too short to loop."""
     if has_labels(data):
         return 0.0
-    return default_weight(width) if config.unlikelihood is None else config.unlikelihood
+    return default_unlikelihood(width) if config.unlikelihood is None else config.unlikelihood
 
 
 def has_labels(data: DataFolder) -> bool:
@@ -68,17 +82,24 @@ def has_labels(data: DataFolder) -> bool:
 
 def _trainer(
     config: TuneConfig,
-    model: Any,
+    adapted: Adapted,
     tokenizer: Any,
     train: Examples,
     validation: Examples,
     price: float,
     counts_right: bool,
 ) -> Any:
-    """Return TRL's trainer over the tokenised examples, with the adapter on the model."""
-    from tuneproof.tuning.trainer import CompletionTrainer
+    """Return TRL's trainer of the adapted model over the tokenised examples."""
+    from trl import SFTConfig
 
-    size, has_validation = len(train.rows), bool(validation.rows)
+    from tuneproof.tuning.trainers import CompletionTrainer
+
+    has_validation = bool(validation.rows)
+    arguments = trainer_arguments(
+        config, adapted.model.device.type, len(train.rows), has_validation=has_validation
+    )
+    if counts_right and len(validation.rows) >= ENOUGH:
+        arguments |= {"metric_for_best_model": "eval_accuracy", "greater_is_better": True}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*reference model.*")
         trainer = make_trainer(
@@ -87,18 +108,18 @@ def _trainer(
             validation.rows,
             weighting=config.loss_weighting,
             unlikelihood=price,
-            model=adapted(config, model),
-            args=sft_arguments(
-                config,
-                model.device.type,
-                size,
-                has_validation=has_validation,
-                by_accuracy=counts_right and len(validation.rows) >= ENOUGH,
-            ),
             counts_right=counts_right and has_validation,
+            model=adapted.model,
+            args=SFTConfig(
+                dataset_kwargs={"skip_prepare_dataset": True},
+                max_length=None,
+                gradient_checkpointing=False,  # TRL turns this old name of activation_... on
+                **arguments,
+            ),
+            callbacks=adapters.callbacks(config.method),
             processing_class=tokenizer,
         )
-    trained_in_float32(trainer.model)
+    adapters.train_in_float32(trainer.model)
     return trainer
 
 
@@ -110,3 +131,75 @@ def _summary(counts: dict[str, int], price: float) -> str:
         f"{counts['too_long']:,} left out as too long"
         + (f"; the training loss has {price:g} x the price of repeating in it" if price else "")
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Tokenised records, and what became of those that were too long."""
+
+    rows: list[dict[str, list[int]]]
+    """`input_ids` and `labels`, both of shape (tokens,); labels are -100 on the prompt."""
+    shortened: int
+    """How many had part of their input left out."""
+    too_long: list[str] = field(default_factory=list)
+    """Ids of the records that do not fit even without their input, and were dropped."""
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of all rows."""
+        return sum(len(row["input_ids"]) for row in self.rows)
+
+    @property
+    def trained_tokens(self) -> int:
+        """The tokens that the loss covers."""
+        return sum(label != IGNORED for row in self.rows for label in row["labels"])
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts that a run records."""
+        return {
+            "examples": len(self.rows),
+            "tokens": self.tokens,
+            "longest": max((len(row["input_ids"]) for row in self.rows), default=0),
+            "trained_tokens": self.trained_tokens,
+            "shortened": self.shortened,
+            "too_long": len(self.too_long),
+        }
+
+
+def encode(
+    records: Iterable[Example], template: Template, tokenizer: Any, max_length: int
+) -> Examples:
+    """Tokenise records for training: the loss covers the answer and its EOS, nothing else."""
+    rows: list[dict[str, list[int]]] = []
+    too_long: list[str] = []
+    shortened = 0
+    for record in records:
+        encoded = fit(
+            template,
+            tokenizer,
+            record.instruction,
+            record.input,
+            max_length=max_length,
+            output=record.output,
+        )
+        if encoded is None:
+            too_long.append(record.id)
+            continue
+        shortened += encoded.is_shortened
+        rows.append(as_row(encoded))
+    return Examples(rows=rows, shortened=shortened, too_long=too_long)
+
+
+def as_row(encoded: Encoded) -> dict[str, list[int]]:
+    """Return one example as `input_ids` and `labels`; masked by position, never by token id."""
+    return {
+        "input_ids": encoded.prompt_ids + encoded.completion_ids,
+        "labels": [IGNORED] * len(encoded.prompt_ids) + encoded.completion_ids,
+    }
+
+
+def marked(row: dict[str, list[int]], tokenizer: Any) -> str:
+    """Return an example as text, with the part that is trained on between ``[[`` and ``]]``."""
+    start = sum(label == IGNORED for label in row["labels"])
+    prompt = tokenizer.decode(row["input_ids"][:start])
+    return f"{prompt}[[{tokenizer.decode(row['input_ids'][start:])}]]"

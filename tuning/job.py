@@ -1,7 +1,8 @@
-"""What an objective prepares: a trainer that is ready to start, and what there is to say of it."""
+"""A training that is ready to start, and the settings as the trainers' arguments."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,14 +10,33 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.models import load as models
+from tuneproof.tuning import adapters
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.learning_rate import default_learning_rate
 from tuneproof.tuning.methods import METHODS
 
 Say = Callable[[str], None]
 Judge = Callable[[int, Mapping[str, float]], bool]
 """Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
-what was found (`eval_loss`, and `eval_accuracy` where labels are learned)."""
+the metrics (`eval_loss`, and `eval_accuracy` where labels are learned)."""
+IGNORED = -100
+"""The label of a position that is not trained on."""
+LOGS = 100
+"""Points of the loss curve, whatever the length of the training."""
+ENDLESS = 1_000_000
+"""Epochs where a budget ends the training."""
+FULL_RATE = 5e-5
+"""Learning rate for all weights of a model of RATE_WIDTH."""
+ADAPTER_FACTOR = 10
+"""How much more an adapter needs than all weights (Schulman et al. 2025, "LoRA Without Regret")."""
+RATE_WIDTH = 2000
+RATE_EXPONENT = 0.781
+"""How the best rate falls with the width: fitted on Llama models in the same work."""
+
+UNLIKELIHOOD_WIDTH = 768
+"""GPT-2's: at this width the weight of the price of repeating is its authors', 1; narrower models
+loop more."""
+LARGEST_UNLIKELIHOOD = 3.0
+"""The weight for tiny, and for anything narrower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +53,121 @@ class Job:
     """The examples in one line."""
     shown: tuple[str, ...]
     """Examples as text, with what is trained on between ``[[`` and ``]]``."""
+    save: Callable[[Path], None]
+    """Writes what was trained into a folder."""
     finish: Callable[[Path, Say], dict[str, Any]] = lambda saved, say: {}
     """Called after the training with the folder of the saved weights: completes and checks them,
     and returns what run.json is to say."""
+
+
+def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
+    """Raise InputError when model, tokenizer and settings do not go together."""
+    models.check_vocabulary(model, tokenizer)
+    adapters.check_targets(model, config.target_modules, head)
+    limit = models.context_length(model)
+    if limit is not None and config.max_length > limit:
+        raise InputError(f"max_length {config.max_length} is more than the model's {limit} tokens")
+
+
+def make_trainer(
+    trainer_class: Callable[..., Any],
+    train: Sequence[dict[str, Any]],
+    validation: Sequence[dict[str, Any]],
+    **settings: Any,
+) -> Any:
+    """Return a trainer over tokenised rows.
+
+    Args:
+        trainer_class: One of tuning/trainers.py.
+        train: The rows to train on.
+        validation: The rows the best checkpoint is chosen by; may be empty.
+        settings: The trainer's further arguments.
+    """
+    from datasets import Dataset
+    from transformers import PrinterCallback
+
+    rows = sorted(validation, key=lambda row: len(row["input_ids"]))  # little padding
+    trainer = trainer_class(
+        train_dataset=Dataset.from_list(list(train)),
+        eval_dataset=Dataset.from_list(rows) if rows else None,
+        **settings,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def trainer_arguments(
+    config: TuneConfig, device: str, examples: int, *, has_validation: bool
+) -> dict[str, Any]:
+    """Return the TrainingArguments that all objectives have in common, by name.
+
+    Args:
+        config: The settings, with a learning rate.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        examples: How many there are to train on.
+        has_validation: Whether there is anything to choose the best checkpoint by.
+    """
+    choice: dict[str, Any] = {"eval_strategy": "no"}
+    if has_validation:
+        choice = {
+            "eval_strategy": "epoch",
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "eval_loss",
+        }
+    return {
+        "output_dir": str(config.folder / "checkpoints"),
+        "num_train_epochs": ENDLESS if config.has_budget else config.num_train_epochs,
+        "max_steps": config.max_steps or -1,
+        "per_device_train_batch_size": config.per_device_train_batch_size,
+        "per_device_eval_batch_size": config.per_device_train_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.lr_scheduler_type,
+        "warmup_steps": config.warmup_steps,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "activation_checkpointing": config.gradient_checkpointing,
+        "use_cpu": device == "cpu",
+        "bf16": uses_bf16(config.mixed_precision, device),
+        "seed": config.seed,
+        "logging_steps": _logging_steps(config, examples),
+        "logging_nan_inf_filter": False,  # a loss that is no number must be seen
+        "include_num_input_tokens_seen": "non_padding",
+        "save_strategy": "epoch",
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device == "cuda",
+        "report_to": "none",
+        **choice,
+    }
+
+
+def _logging_steps(config: TuneConfig, examples: int) -> int:
+    """Return after how many optimizer steps the loss is logged; one where nobody knows the end."""
+    if config.has_budget:
+        return 1
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    steps = config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
+    return max(1, steps // LOGS)
+
+
+def uses_bf16(mixed_precision: str, device: str) -> bool:
+    """Return whether to multiply in bfloat16 (autocast); weights and optimizer stay as they are.
+
+    Args:
+        mixed_precision: ``bf16``, ``no``, or ``auto``: where the hardware has instructions for it.
+        device: ``cpu``, ``cuda`` or ``mps``.
+    """
+    if mixed_precision != "auto":
+        return mixed_precision == "bf16"
+    import torch
+
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return False
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer torch
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 def with_rate(config: TuneConfig, model: Any) -> TuneConfig:
@@ -46,39 +178,21 @@ def with_rate(config: TuneConfig, model: Any) -> TuneConfig:
     return replace(config, learning_rate=rate)
 
 
-def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
-    """Raise InputError when model, tokenizer and settings do not go together."""
-    from tuneproof.tuning.targets import check_targets
-
-    models.check_vocabulary(model, tokenizer)
-    check_targets(model, config.target_modules, head)
-    limit = models.context_length(model)
-    if limit is not None and config.max_length > limit:
-        raise InputError(f"max_length {config.max_length} is more than the model's {limit} tokens")
-
-
-def make_trainer(
-    kind: Callable[..., Any],
-    train: Sequence[dict[str, Any]],
-    validation: Sequence[dict[str, Any]],
-    **settings: Any,
-) -> Any:
-    """Return a trainer over tokenised rows.
+def default_learning_rate(width: int, *, is_adapter: bool) -> float:
+    """Return a peak learning rate for AdamW, rounded to two digits: smaller for wider models.
 
     Args:
-        kind: The trainer's class.
-        train: The rows to train on.
-        validation: The rows the best checkpoint is chosen by; may be empty.
-        settings: The trainer's further arguments.
+        width: The model's hidden size: 2.5e-3 for an adapter at 256, 1.1e-3 at 768, 2.9e-4 at 4096.
+        is_adapter: Whether an adapter is trained, or the model's own weights.
     """
-    from datasets import Dataset
-    from transformers import PrinterCallback
+    rate = FULL_RATE * (ADAPTER_FACTOR if is_adapter else 1)
+    return float(f"{rate * (RATE_WIDTH / width) ** RATE_EXPONENT:.1e}")
 
-    rows = sorted(validation, key=lambda row: len(row["input_ids"]))  # little padding
-    trainer = kind(
-        train_dataset=Dataset.from_list(list(train)),
-        eval_dataset=Dataset.from_list(rows) if rows else None,
-        **settings,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+
+def default_unlikelihood(width: int) -> float:
+    """Return what the price of repeating weighs beside the cross-entropy, to two digits.
+
+    Args:
+        width: The model's hidden size: 3 at 256, 1 at 768, 0.19 at 4096.
+    """
+    return float(f"{min(LARGEST_UNLIKELIHOOD, UNLIKELIHOOD_WIDTH / width):.2g}")

@@ -10,12 +10,12 @@ from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
 from tuneproof.prepdata.checks.data import check_data
-from tuneproof.tuning import memory, runs
+from tuneproof.tuning import runs
+from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.cost.machine import estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge, Say
-from tuneproof.tuning.methods import METHODS, OBJECTIVES
-from tuneproof.tuning.peak import forget_peaks
-from tuneproof.tuning.targets import adapted_layers
+from tuneproof.tuning.methods import METHODS
 from tuneproof.versions import versions_of
 
 
@@ -41,7 +41,7 @@ def finetune(
     found = runs.check(config)
     forget_peaks()
     data = open_to_train(config.data, config.limit)
-    job = OBJECTIVES[config.objective].prepare(config, data)
+    job = _prepare(config, data)
     facts = _facts(config, data, job) | {"made_by": made_by}
     if found.state == "new" and config.folder.exists():
         shutil.rmtree(config.folder)
@@ -54,6 +54,17 @@ def finetune(
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
     return train(job, config.folder, facts, say, judge)
+
+
+def _prepare(config: TuneConfig, data: DataFolder) -> Job:
+    """Load the model and return the trainer of the objective, ready to start."""
+    if config.objective == "classify":
+        from tuneproof.tuning import classify
+
+        return classify.prepare(config, data)
+    from tuneproof.tuning import generate
+
+    return generate.prepare(config, data)
 
 
 def _facts(config: TuneConfig, data: DataFolder, job: Job) -> dict[str, Any]:
@@ -100,7 +111,7 @@ def _announce(facts: dict[str, Any], job: Job, config: TuneConfig, say: Say) -> 
         f"trained ({share:.2%}), in {', '.join(trained_parts(facts))}; "
         f"learning rate {facts['learning_rate']:g}, {facts['products']} products"
     )
-    size = memory.estimate(job.trainer.model, config, job.counts["train"])
+    size = estimated_memory(job.trainer.model, config, job.counts["train"])
     say(f"memory: about {size / 2**30:.1f} GiB")
     for text in job.shown:
         say(f"--- one example; [[what is trained on]]\n{text}\n---")

@@ -10,18 +10,18 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
-from tuneproof.kernels.training import fast_paths
 from tuneproof.tuning import checks, runs
-from tuneproof.tuning.budget import budget_of
-from tuneproof.tuning.callbacks import Progress, StopOnInterrupt, TimedCheckpoints
+from tuneproof.tuning.callbacks import (
+    Progress,
+    Pruning,
+    StopOnInterrupt,
+    TimedCheckpoints,
+    plot_loss,
+)
 from tuneproof.tuning.card import write_card
+from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
+from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
 from tuneproof.tuning.job import Job, Judge, Say
-from tuneproof.tuning.limit import matrix_rate, speed, speed_line
-from tuneproof.tuning.meter import Meter, Spent
-from tuneproof.tuning.methods import METHODS
-from tuneproof.tuning.peak import gpu_peak, peak_bytes
-from tuneproof.tuning.plot import plot_loss
-from tuneproof.tuning.pruning import Pruning
 
 
 def train(
@@ -51,12 +51,12 @@ def train(
     share = None if budget is None else lambda: budget.share
     progress = Progress(folder / "metrics.jsonl", say, share, lambda: meter.logged)
     pruning = Pruning(judge)
-    more = [*METHODS[facts["config"]["method"]].callbacks(), *([] if budget is None else [budget])]
-    for callback in (meter, progress, stop, TimedCheckpoints(), *more, pruning):
+    budgets = [] if budget is None else [budget]
+    for callback in (meter, progress, stop, TimedCheckpoints(), *budgets, pruning):
         trainer.add_callback(callback)
     try:
-        with stop, fast_paths(trainer.model, facts["config"]["no_fast_path"]) as used:
-            facts["fast_paths"] = used
+        with stop, trainer.fast_paths(facts["config"]["no_fast_path"]) as paths:
+            facts["fast_paths"] = paths.used
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         facts["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -104,7 +104,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _complete(job: Job, run: runs.Run, say: Say) -> None:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
-    METHODS[run.facts["config"]["method"]].save(job.trainer.model, run.saved)
+    job.save(run.saved)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
     for warning in run.facts["warnings"]:

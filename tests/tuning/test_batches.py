@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tuneproof.tuning.batches import LengthGroupedSampler
+from tuneproof.tuning.trainers import LengthGroupedSampler
 
 LENGTHS = random.Random(5).choices(range(1, 500), k=203)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.methods import METHODS
 
 pytestmark = pytest.mark.slow
 
@@ -327,8 +325,7 @@ def test_head_that_is_left_out_of_the_training_is_noticed(
 
         return LoraConfig(target_modules=["c_attn"], fan_in_fan_out=True)
 
-    planted = dataclasses.replace(METHODS["lora"], peft_config=without_head)
-    monkeypatch.setitem(METHODS, "lora", planted)
+    monkeypatch.setattr("tuneproof.tuning.adapters.peft_config", without_head)
     config = classify()
     assert refused(config).startswith(
         "the head was not trained: score.weight is what it was before the 5 steps. Either it was"
@@ -340,7 +337,7 @@ def test_head_that_is_left_out_of_the_training_is_noticed(
 def test_labels_that_are_turned_round_are_told_loudly(
     classify: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_validation: bool
 ) -> None:
-    from tuneproof.tuning.labelled import encode
+    from tuneproof.tuning.classify import encode
     from tuneproof.tuning.run import finetune
 
     def turned(records: Any, labels: Any, tokenizer: Any, most: int) -> Any:

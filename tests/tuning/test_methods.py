@@ -56,10 +56,10 @@ def test_gradients_pass_4_bit_layers_after_an_evaluation(settings: Settings) -> 
 
     from tuneproof.models.four_bit import FourBit
     from tuneproof.models.load import load_model
-    from tuneproof.tuning.adapted import adapted
+    from tuneproof.tuning.adapters import adapt
 
     config = settings(method="qlora")
-    model = adapted(config, load_model(config.model, four_bit=FourBit(), device="cpu"))
+    model = adapt(config, load_model(config.model, four_bit=FourBit(), device="cpu")).model
     ids = torch.arange(8)[None]
     with torch.no_grad():
         model.eval()(input_ids=ids)
@@ -172,16 +172,16 @@ def test_pissa_is_saved_as_a_lora_over_the_base_as_it_was(settings: Settings) ->
     from tuneproof.inference.loading import with_adapter
     from tuneproof.models.load import load_model
     from tuneproof.tuning.generate import prepare
-    from tuneproof.tuning.methods import METHODS
 
     config = settings(method="pissa")
-    model = prepare(config, open_to_train(config.data)).trainer.model.eval()
+    job = prepare(config, open_to_train(config.data))
+    model = job.trainer.model.eval()
     with torch.no_grad():
         for name, value in model.named_parameters():
             if "lora_B" in name:
                 value += 0.05
     folder = config.runs / "by-hand"
-    METHODS["pissa"].save(model, folder)
+    job.save(folder)
     ids = torch.arange(12)[None]
     again = with_adapter(load_model(config.model, device="cpu"), folder).eval()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Switching the lean ways on while a model answers."""
+"""The switch that turns the kernels for answering on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tuneproof.kernels import decoding_attention as attending
-from tuneproof.kernels import gelu
-from tuneproof.kernels import lora_rows as adapters
-from tuneproof.kernels import memory as allocator
-from tuneproof.kernels import onednn as products
+from tuneproof.kernels import decoding_attention
+from tuneproof.kernels.elementwise import use_fused_gelu
+from tuneproof.kernels.lora_rows import route_rows
+from tuneproof.kernels.memory import keep_freed_memory
+from tuneproof.kernels.onednn import use_onednn
+from tuneproof.kernels.swap import Undo
 
 MANY = 64
 """Rows from which on products are worth a copy of the weights; it takes their memory once more."""
@@ -18,23 +19,25 @@ MANY = 64
 
 @contextmanager
 def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
-    """Compute with less work on a CPU while the block runs; give whether padding is left out.
+    """Compute with less work on a CPU while the block runs; yield whether padding is left out.
 
     Args:
         model: PEFT's wrapper or not.
-        attends: Whether the block gives attention what tells it where padding is, if it can.
+        attends: Whether the block may tell attention where padding is, instead of a mask; not where
+            something stands before the text, as virtual tokens do.
         rows: How many the model goes on with, token after token.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    leaves_out = attends and not hasattr(model, "virtual_tokens") and attending.fits(core)
-    undo = []
+    leaves_out = attends and decoding_attention.fits(core)
+    undo: list[Undo] = []
     try:
         if core.device.type == "cpu":
-            undo += allocator.replace(model)
-            undo += products.replace(model, takes_memory=rows >= MANY)
-            for way in (adapters, gelu, *([attending] if leaves_out else [])):
-                undo += way.replace(model)
+            undo += keep_freed_memory()
+            undo += use_onednn(core, takes_memory=rows >= MANY)
+            undo += route_rows(model)
+            undo += use_fused_gelu(core)
+            undo += decoding_attention.attend_without_padding(core) if leaves_out else []
         yield leaves_out
     finally:
-        for back in reversed(undo):
-            back()
+        for take_back in reversed(undo):
+            take_back()

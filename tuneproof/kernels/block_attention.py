@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from tuneproof.kernels.bits import as_integers, as_signs, chance, dropped
+from tuneproof.kernels.elementwise import as_integers, as_signs, chance, dropped
 
 BLOCK = 128
 """Queries at a time."""
 CAUSAL, BOTH_WAYS = "tuneproof_causal", "tuneproof_both_ways"
-"""Names under which transformers finds these ways; the first has no mask function: no mask."""
+"""Names under which transformers finds these kernels; the first has no mask function: no mask."""
 
 
 def attention(
@@ -29,7 +29,7 @@ def attention(
     hidden: torch.Tensor | None = None,
     is_causal: bool = True,
 ) -> torch.Tensor:
-    """Return what the queries find, of their shape.
+    """Return the attention's output, of the queries' shape.
 
     Args:
         queries: Shape (matrices, queries, width); if causal, the last belongs to the last key.
@@ -60,7 +60,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         ctx.scale, ctx.p, ctx.keep = scale, p, 1 - chance(p)
         ctx.blocks = _blocks(queries.shape[1], keys.shape[1], is_causal)
         queries, values = queries * scale, values / ctx.keep
-        out, found = torch.empty_like(queries), []
+        out, kept = torch.empty_like(queries), []
         for start, stop, seen in ctx.blocks:
             scores = torch.bmm(queries[:, start:stop], keys[:, :seen].transpose(1, 2))
             if is_causal:
@@ -72,17 +72,17 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
                 bits = as_integers(probabilities)
                 bits ^= as_signs(dropped(probabilities.shape, p), probabilities.dtype)
             out[:, start:stop] = torch.bmm(_kept(probabilities, p), values[:, :seen])
-            found.append(probabilities)
-        ctx.save_for_backward(queries, keys, values, out, *found)
+            kept.append(probabilities)
+        ctx.save_for_backward(queries, keys, values, out, *kept)
         return out
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        queries, keys, values, out, *found = ctx.saved_tensors
+        queries, keys, values, out, *saved = ctx.saved_tensors
         for_queries = torch.empty_like(queries)
         for_keys, for_values = torch.zeros_like(keys), torch.zeros_like(values)
         weights = (gradient * out).sum(-1, keepdim=True)
-        for (start, stop, seen), signed in zip(ctx.blocks, found, strict=True):
+        for (start, stop, seen), signed in zip(ctx.blocks, saved, strict=True):
             part, kept = gradient[:, start:stop], _kept(signed, ctx.p)
             for_values[:, :seen] += torch.bmm(kept.transpose(1, 2), part)
             for_scores = torch.bmm(part, values[:, :seen].transpose(1, 2)).mul_(kept)

@@ -6,15 +6,13 @@ through the head at once, and no matrix of (tokens, vocabulary) outlives its use
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tuneproof.kernels.linear import Copy, through
-from tuneproof.kernels.precision import multiplied_in
+from tuneproof.kernels.linear import Copy, multiplied_in, through
 from tuneproof.kernels.swap import Undo, swap
 from tuneproof.kernels.unlikelihood import MOST
 
@@ -38,8 +36,8 @@ def losses(
         used: Which tokens would be repetitions where, as tuneproof/kernels/unlikelihood.py has it.
         unlikelihood: Weight of their price, which is added.
     """
-    found: torch.Tensor = _Losses.apply(hidden, weight, targets, used, unlikelihood)
-    return found
+    out: torch.Tensor = _Losses.apply(hidden, weight, targets, used, unlikelihood)
+    return out
 
 
 class _Losses(torch.autograd.Function):  # type: ignore[misc]
@@ -83,17 +81,24 @@ def _price(
 
     Of -log(1 - p) by its logit that is p; by another, -p times that one's chance, over 1 - p.
     """
-    places = used.any(0).nonzero()[:, 0]  # of few examples: the rest costs nothing
-    tokens = targets[places].expand(len(chances), -1)
-    found = chances.gather(1, tokens) * used[:, places]
+    columns = used.any(0).nonzero()[:, 0]  # of few examples: the rest costs nothing
+    tokens = targets[columns].expand(len(chances), -1)
+    found = chances.gather(1, tokens) * used[:, columns]
     odds = weight * (found / (1 - found)).where(found < MOST, 0)
     chances *= 1 - odds.sum(1, keepdim=True)
     chances.scatter_add_(1, tokens, odds)
     return -torch.log1p(-found.clamp(max=MOST)).sum(1)
 
 
-def replace(model: nn.Module) -> list[Undo]:
-    """Let a frozen head without a bias give losses for `targets`; return what takes that back."""
+def use_head_loss(model: nn.Module) -> list[Undo]:
+    """Let a frozen head without a bias return losses where it is given targets.
+
+    Args:
+        model: A causal language model without wrappers.
+
+    Returns:
+        What takes the change back; nothing where the model has no such head.
+    """
     head: Any = getattr(model, "get_output_embeddings", lambda: None)()
     if type(head) is not nn.Linear or head.bias is not None or head.weight.requires_grad:
         return []
@@ -108,5 +113,4 @@ def replace(model: nn.Module) -> list[Undo]:
         with torch.autocast(hidden.device.type, enabled=False):
             return losses(hidden.to(dtype), copy(dtype), targets, *repeated)
 
-    head.takes_targets = True
-    return [swap(head, forward), partial(delattr, head, "takes_targets")]
+    return [swap(head, forward)]

@@ -21,7 +21,7 @@ from tuneproof.kernels.swap import Undo
 MODELS = ("gpt2", "llama", "qwen2")
 """Their attention is causal and nothing else, unless a window is set."""
 NAME = "tuneproof_answering"
-"""Under which transformers finds this way; there is no mask function of that name: no mask."""
+"""Under which transformers finds this kernel; there is no mask function of that name: no mask."""
 GAP = 16
 """Rows are taken together where no beginning is further from another, in tokens: the cache clears
 so much before each row."""
@@ -49,8 +49,8 @@ def is_causal_only(config: Any) -> bool:
     return config._attn_implementation == "sdpa" and config.model_type in MODELS and not windows
 
 
-def replace(model: Any) -> list[Undo]:
-    """Let a model that fits attend this way; return what takes it back."""
+def attend_without_padding(model: Any) -> list[Undo]:
+    """Let a model that fits attend by this kernel; return what takes it back."""
     before = model.config._attn_implementation
     AttentionInterface.register(NAME, _attend)
     model.config._attn_implementation = NAME
@@ -131,7 +131,7 @@ def _of_last(
     seen: Sequence[Span],
     scaling: float | None,
 ) -> torch.Tensor:
-    """Return what one query of each row and head finds; torch's own kernel is made for many."""
+    """Attend by one query of each row and head; torch's own kernel is made for many."""
     rows, heads, _, width = query.shape
     shared = key.shape[1]
     scaled = query * (width**-0.5 if scaling is None else scaling)

@@ -1,4 +1,4 @@
-"""Frozen linear layers and LoRA on them, with every matrix cast once and no pass for nothing.
+"""Frozen linear layers and LoRA on them: every weight is cast once, products accumulate in place.
 
 Under autocast a frozen weight is cast to bfloat16 in every forward pass; here the copy is kept
 while the training lasts. PEFT's LoRA casts its input to float32 (autocast casts it back), scales
@@ -16,8 +16,15 @@ from peft.tuners.lora import Linear as LoraLinear
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from tuneproof.kernels.precision import multiplied_in
 from tuneproof.kernels.swap import Undo, swap
+
+
+def multiplied_in(values: torch.Tensor) -> torch.dtype:
+    """Return the dtype that autocast has linear layers and attention multiply these values in."""
+    device = values.device.type
+    is_cast = torch.is_autocast_enabled(device)
+    dtype: torch.dtype = torch.get_autocast_dtype(device) if is_cast else values.dtype
+    return dtype
 
 
 class _Product(torch.autograd.Function):  # type: ignore[misc]
@@ -76,11 +83,11 @@ class Copy:
         return self._cast
 
 
-def replace(model: nn.Module) -> list[Undo]:
-    """Replace every frozen linear layer, and plain LoRA on such; return what takes each back."""
+def cast_frozen_weights_once(model: nn.Module) -> list[Undo]:
+    """Replace every frozen linear layer, and plain LoRA on such; return what undoes each."""
     undo, inner = [], set()
     for module in model.modules():
-        if "forward" in vars(module):  # another way has it already
+        if "forward" in vars(module):  # another kernel has it already
             continue
         if type(module) is LoraLinear and _is_frozen(module.base_layer):
             inner.add(id(module.base_layer))
@@ -147,7 +154,7 @@ def through(
     """
     dtype = multiplied_in(values)
     rows = values.to(dtype).reshape(-1, values.shape[-1])
-    given = [None if each is None else each.to(dtype) for each in (bias, down, up)]
+    given = [None if part is None else part.to(dtype) for part in (bias, down, up)]
     with torch.autocast(values.device.type, enabled=False):
         out: torch.Tensor = _Product.apply(rows, copy(dtype), *given, scaling)
     return out.view(*values.shape[:-1], -1)

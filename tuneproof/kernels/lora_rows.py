@@ -1,4 +1,4 @@
-"""LoRA where the rows of a batch go through different adapters, each one's rows side by side.
+"""LoRA where the rows of a batch go through different adapters, those of an adapter side by side.
 
 PEFT gathers the rows of every adapter and scatters what comes out; where they stand side by side,
 they can be used in place, and the second product adds to what the base gives in one go.
@@ -6,9 +6,8 @@ they can be used in place, and the second product adds to what the base gives in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache, partial
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -17,58 +16,57 @@ from torch import nn
 
 from tuneproof.kernels.swap import Undo, swap
 
-TELLING = "_enable_peft_forward_hooks"
-"""PEFT's way to tell every layer the adapters of the rows: a hook for each, at every step anew."""
 
+def route_rows(model: nn.Module) -> list[Undo]:
+    """Compute every plain LoRA layer of a model by rows side by side; return what undoes each.
 
-def replace(model: nn.Module) -> list[Undo]:
-    """Replace every plain LoRA layer of a model; return what takes each back.
+    Where all its LoRA layers are plain, the names of the rows' adapters reach them by one list that
+    they share. PEFT puts a hook on every layer for that, at every step anew; here hooks on the
+    wrapper take the names before PEFT sees them.
 
-    Where no other layer is to be told anything, PEFT's wrapper tells nothing but these, and at
-    once.
+    Args:
+        model: PEFT's wrapper, called with `adapter_names`; any other is left as it is.
     """
-    from peft.tuners.lora import Linear as LoraLinear  # what it says on import is silenced by now
+    from peft import PeftModel  # heavy
+    from peft.tuners.lora import Linear as LoraLinear
     from peft.tuners.lora import LoraLayer
 
-    layers: list[Any] = [each for each in model.modules() if isinstance(each, LoraLayer)]
-    plain = [each for each in layers if type(each) is LoraLinear and not each.lora_variant]
-    told: list[Sequence[str]] = []
-    undo = [swap(layer, _forward(layer, told)) for layer in plain]
-    tuner: Any = getattr(model, "base_model", None)
-    if len(plain) == len(layers) and hasattr(tuner, TELLING):
-        setattr(tuner, TELLING, partial(_telling, told))
-        undo.append(partial(delattr, tuner, TELLING))
-    return undo
+    layers: list[Any] = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    plain = [layer for layer in layers if type(layer) is LoraLinear and not layer.lora_variant]
+    routed: list[Sequence[str]] = []
+    undo = [swap(layer, _forward(layer, routed)) for layer in plain]
+    if not plain or len(plain) < len(layers) or not isinstance(model, PeftModel):
+        return undo
+
+    def take_names(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        names = kwargs.pop("adapter_names", None)
+        routed[:] = [names] if names else []
+        return args, kwargs
+
+    def forget_names(*_: Any) -> None:
+        routed.clear()
+
+    before = model.register_forward_pre_hook(take_names, with_kwargs=True)
+    after = model.register_forward_hook(forget_names, always_call=True)
+    return [*undo, before.remove, after.remove]
 
 
-@contextmanager
-def _telling(
-    told: list[Sequence[str]], *_: Any, adapter_names: Sequence[str] | None = None, **__: Any
-) -> Iterator[None]:
-    """Let all layers know the adapters of the rows while the block runs."""
-    told[:] = [adapter_names] if adapter_names else []
-    try:
-        yield
-    finally:
-        told.clear()
-
-
-def _forward(layer: Any, told: list[Sequence[str]]) -> Callable[..., torch.Tensor]:
+def _forward(layer: Any, routed: list[Sequence[str]]) -> Callable[..., torch.Tensor]:
     plain = layer.forward
 
     def forward(values: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if told:
-            kwargs["adapter_names"] = told[0]
+        if routed:
+            kwargs["adapter_names"] = routed[0]
         names = kwargs.get("adapter_names")
         if names is None or args or len(kwargs) > 1 or layer.disable_adapters or layer.merged:
             out: torch.Tensor = plain(values, *args, **kwargs)
             return out
-        found = runs(tuple(names))
-        if len(found) > len(set(names)):
+        ranges = runs(tuple(names))
+        if len(ranges) > len(set(names)):
             out = plain(values, *args, **kwargs)
             return out
         out = layer.base_layer(values).contiguous()
-        for name, rows in found:
+        for name, rows in ranges:
             if name in layer.lora_A:
                 down, up, scale = layer.lora_A[name], layer.lora_B[name], layer.scaling[name]
                 few = values[rows].flatten(0, -2).to(down.weight.dtype) @ down.weight.T
@@ -85,9 +83,9 @@ def _forward(layer: Any, told: list[Sequence[str]]) -> Callable[..., torch.Tenso
 @lru_cache(maxsize=64)
 def runs(names: Sequence[str]) -> tuple[tuple[str, slice], ...]:
     """Return which rows one after the other have the same name."""
-    found, start = [], 0
+    ranges, start = [], 0
     for name, same in groupby(names):
         stop = start + len(list(same))
-        found.append((name, slice(start, stop)))
+        ranges.append((name, slice(start, stop)))
         start = stop
-    return tuple(found)
+    return tuple(ranges)

@@ -1,16 +1,16 @@
-"""Memory that is given back to the system is cleared by it before it comes again: keep it.
+"""Settings of the process's memory, each entered explicitly and documented with its reach.
 
-A step frees and asks for the same hundreds of megabytes. glibc maps large blocks anew each time,
-and every page of them costs a fault at its first touch.
+A training step frees and asks for the same hundreds of megabytes. glibc maps large blocks anew each
+time and gives them back, and the system clears them in between: every page costs a fault at its
+first touch. All of this is of the whole process, not of a model, and does nothing without glibc.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from typing import Any
-
-from torch import nn
 
 from tuneproof.kernels.swap import Undo
 
@@ -18,21 +18,25 @@ LARGE_PAGE = 2 * 2**20
 HUGEPAGE = 14  # of sys/mman.h
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # of malloc.h
 KEPT = 2**31 - 1
-PLAIN = {TRIM_THRESHOLD: 128 * 1024, TOP_PAD: 128 * 1024, MMAP_MAX: 65536}
+DEFAULTS = {TRIM_THRESHOLD: 128 * 1024, TOP_PAD: 128 * 1024, MMAP_MAX: 65536}
 KEEPING = {TRIM_THRESHOLD: KEPT, TOP_PAD: 64 * 2**20, MMAP_MAX: 0}
+ONEDNN_SHAPES = 64
+"""Shapes of products that oneDNN keeps kernels for, 1,024 by its default."""
 
 
-def replace(model: nn.Module) -> list[Undo]:
-    """Let glibc keep what is freed, where there is glibc; return what gives it back.
+def keep_freed_memory() -> list[Undo]:
+    """Let glibc keep what is freed for the next step; return what gives it back.
 
-    Its thresholds stay as they are set then: it adjusts them itself only until somebody sets one.
+    The way back sets glibc's documented defaults, since malloc does not tell what was set: somebody
+    who set `MALLOC_TRIM_THRESHOLD_` and the like loses that. From then on glibc no longer adjusts
+    the thresholds by itself, as it does until they are set for the first time.
     """
     library = _glibc()
     if library is None or not all(library.mallopt(name, value) for name, value in KEEPING.items()):
         return []
 
     def undo() -> None:
-        for name, value in PLAIN.items():
+        for name, value in DEFAULTS.items():
             library.mallopt(name, value)
         trim()
 
@@ -40,16 +44,18 @@ def replace(model: nn.Module) -> list[Undo]:
 
 
 def trim() -> None:
-    """Give back what is kept and not in use, where there is glibc."""
+    """Give back to the system what is kept and not in use."""
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)
 
 
 def use_large_pages(size: int) -> None:
-    """Let so many bytes that are asked for next lie in large pages, if glibc keeps what is freed.
+    """Ask that the next `size` bytes of malloc lie in pages of 2 MiB.
 
-    What is read whole at every step is read faster so: there are fewer pages to find.
+    It holds while `keep_freed_memory` does: a block is marked and freed again, and what is asked
+    for next takes its place. Weights that every step reads whole are read faster so, since there
+    are fewer pages to look up.
     """
     library = _glibc()
     if library is None:
@@ -61,6 +67,16 @@ def use_large_pages(size: int) -> None:
         whole = max(0, block + size - start) // LARGE_PAGE * LARGE_PAGE
         library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(whole), HUGEPAGE)
         library.free(ctypes.c_void_p(block))
+
+
+def limit_onednn_cache() -> None:
+    """Keep fewer kernels of oneDNN: every packed batch has a length of its own.
+
+    What is kept for one is of no use to the next, and takes memory. The variable is read once, at
+    oneDNN's first product in the process, so call this before a model computes; a value that is set
+    already stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(ONEDNN_SHAPES))
 
 
 def _glibc() -> Any:

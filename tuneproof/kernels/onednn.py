@@ -15,11 +15,11 @@ from transformers.activations import NewGELUActivation
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
-from tuneproof.kernels import memory as allocator
+from tuneproof.kernels.memory import use_large_pages
 from tuneproof.kernels.swap import Undo, swap
 
 
-def replace(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
+def use_onednn(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
     """Replace every linear layer in float32, where there is oneDNN; return what takes each back.
 
     In GPT-2, the tanh GELU behind such a layer goes with it.
@@ -38,12 +38,12 @@ def replace(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
         if type(block) is GPT2MLP and type(block.act) is NewGELUActivation
     }
     layers = [
-        each
-        for each in model.modules()
-        if type(each) in (nn.Linear, Conv1D) and each.weight.dtype == torch.float32
+        layer
+        for layer in model.modules()
+        if type(layer) in (nn.Linear, Conv1D) and layer.weight.dtype == torch.float32
     ]
     if takes_memory:
-        allocator.use_large_pages(sum(each.weight.nbytes for each in layers))
+        use_large_pages(sum(layer.weight.nbytes for layer in layers))
     undo = []
     for layer in layers:
         gelu = gelus.get(layer)

@@ -1,28 +1,22 @@
-"""A batch as one row: no padding goes through the model, and what all texts begin with goes once.
+"""A batch as one row: no padding goes through the model, and a prefix of all texts goes once.
 
-To every layer but attention a token is a token, wherever it stands; attention gets the texts back
-apart, each behind the common beginning. The texts of a task begin alike, with its instruction: of a
-tweet to be labelled that is half of the tokens. The losses are the same; with dropout, what is
-dropped of the common beginning is the same in all texts of a batch.
+To every layer but attention a token is a token, wherever it stands; attention takes the texts apart
+again, each behind the shared prefix, and joins what comes out. Taking apart and joining are each
+other's derivative, so that both are copies without arithmetic. The texts of a task begin alike,
+with its instruction: of a tweet to be labelled that is half of the tokens. The losses are the same;
+with dropout, what is dropped of the prefix is the same in all texts of a batch.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
 
-from tuneproof.kernels.block_attention import CAUSAL
-from tuneproof.kernels.swap import Undo
+from tuneproof.kernels.block_attention import attention
 
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
-"""Shapes that oneDNN keeps kernels for, 1,024 otherwise: every packed batch has its own length, and
-what is kept for one is of no use to the next. It is read at the first product by oneDNN."""
 SHARE, LEAST = 1 / 8, 256
 """What a cut between long and short texts, for attention, has to save: of the positions, and in
 positions; each part costs some time too."""
@@ -58,7 +52,7 @@ class Packing:
         rests = [values[text, stop : stop + rest] for text, rest in enumerate(self.rests)]
         return torch.cat([values[0, :stop], *rests])[None]
 
-    def places(self, texts: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    def positions_of(self, texts: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Return where in the row so many tokens of so many texts stand."""
         starts = torch.tensor(self.starts)[texts]
         return torch.where(tokens < self.shared, tokens, starts + tokens - self.shared)
@@ -96,8 +90,8 @@ def _cut(texts: list[int], lengths: Sequence[int]) -> list[list[int]]:
     """Cut texts, sorted from long to short, where it saves most, as often as it saves enough."""
     whole = len(texts) * lengths[texts[0]]
     costs = {
-        place: place * lengths[texts[0]] + (len(texts) - place) * lengths[texts[place]]
-        for place in range(1, len(texts))
+        cut: cut * lengths[texts[0]] + (len(texts) - cut) * lengths[texts[cut]]
+        for cut in range(1, len(texts))
     }
     best = min(costs, key=costs.__getitem__, default=None)
     if best is None or whole - costs[best] < max(LEAST, SHARE * whole):
@@ -105,10 +99,93 @@ def _cut(texts: list[int], lengths: Sequence[int]) -> list[list[int]]:
     return _cut(texts[:best], lengths) + _cut(texts[best:], lengths)
 
 
-def replace(model: nn.Module) -> list[Undo]:
-    """Let the trainer pack the batches of a model that attends by training_attention.py."""
-    config: Any = model.config
-    if config._attn_implementation != CAUSAL:
-        return []
-    model.takes_packing = True
-    return [partial(delattr, model, "takes_packing")]
+def attend_packed(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    packing: Packing,
+    scale: float,
+    p: float,
+) -> torch.Tensor:
+    """Return the attention's output over a packed row, of the queries' shape.
+
+    Args:
+        queries: Of one row, shape (heads, positions, width).
+        keys: Likewise.
+        values: Likewise.
+        packing: Where in the row the texts stand.
+        scale: The scores' factor.
+        p: The chance that a probability is dropped.
+    """
+    prefix, *parts = zip(
+        *(_apart(states, packing) for states in (queries, keys, values)), strict=True
+    )
+    query, key, value = prefix
+    outputs = [attention(query, key, value, scale, p) if packing.shared else query]
+    for part_queries, part_keys, part_values in parts:
+        seen = (_after(key, part_keys), _after(value, part_values))
+        outputs.append(attention(part_queries, *seen, scale, p))
+    out: torch.Tensor = _Join.apply(packing, *outputs)
+    return out
+
+
+def _apart(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
+    """Return the shared prefix and, for each part, the rests of its texts."""
+    parts: tuple[torch.Tensor, ...] = _Apart.apply(packing, values)
+    return parts
+
+
+def _after(shared: torch.Tensor, rests: torch.Tensor) -> torch.Tensor:
+    """Put the shared prefix before each text, shape (texts * heads, tokens, width)."""
+    if not shared.shape[1]:
+        return rests
+    return torch.cat([shared.repeat(len(rests) // len(shared), 1, 1), rests], 1)
+
+
+class _Apart(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(ctx: Any, packing: Packing, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        ctx.packing = packing
+        return _taken_apart(values, packing)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:
+        return None, _joined(gradients, ctx.packing)
+
+
+class _Join(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(ctx: Any, packing: Packing, *parts: torch.Tensor) -> torch.Tensor:
+        ctx.packing = packing
+        return _joined(parts, packing)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        return None, *_taken_apart(gradient, ctx.packing)
+
+
+def _taken_apart(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
+    """Return the parts of a row (heads, positions, width), each (texts * heads, tokens, width)."""
+    heads, _, width = values.shape
+    parts = [values[:, : packing.shared].contiguous()]
+    for part in packing.parts:
+        out = values.new_zeros(len(part), heads, packing.rests[part[0]], width)
+        for index, text in enumerate(part):
+            start, rest = packing.starts[text], packing.rests[text]
+            out[index, :, :rest] = values[:, start : start + rest]
+        parts.append(out.flatten(0, 1))
+    return tuple(parts)
+
+
+def _joined(parts: tuple[torch.Tensor, ...], packing: Packing) -> torch.Tensor:
+    """Return the row of such parts, in memory as (positions, heads, width), as layers have it."""
+    shared, *rests = parts
+    heads, _, width = shared.shape
+    row = shared.new_empty(packing.positions, heads, width).transpose(0, 1)
+    row[:, : packing.shared] = shared
+    for part, texts in zip(packing.parts, rests, strict=True):
+        by_text = texts.unflatten(0, (len(part), heads))
+        for index, text in enumerate(part):
+            start, rest = packing.starts[text], packing.rests[text]
+            row[:, start : start + rest] = by_text[index, :, :rest]
+    return row

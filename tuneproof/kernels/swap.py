@@ -1,4 +1,4 @@
-"""Putting another forward on a module, and taking it off again."""
+"""Replace a module's forward, reversibly."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 Undo = Callable[[], None]
+"""Takes a change of a model back."""
 
 
-def swap(module: nn.Module, forward: Callable[..., Any]) -> Undo:
-    """Let a module compute by another function; return what takes it off."""
+def swap(module: Any, forward: Callable[..., Any]) -> Undo:
+    """Let a torch module compute by another function; return what takes it off."""
     module.forward = forward
     return partial(delattr, module, "forward")

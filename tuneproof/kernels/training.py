@@ -1,73 +1,91 @@
-"""The faster ways by name, and switching them on while a model is trained."""
+"""The kernels for training by name, and the switch that turns them on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-Undo = Callable[[], None]
+from tuneproof.kernels.swap import Undo
+
+FAST_PATHS = {
+    "allocator": "freed memory is kept for the next step",
+    "attention": "attention in blocks; of decoders without a mask",
+    "dropout": "dropout with cheap random numbers",
+    "gelu": "tanh GELU in one kernel",
+    "head": "frozen head and cross-entropy together, without a matrix of all logits",
+    "linear": "frozen weights cast once, LoRA in three products",
+    "packing": "no padding, and a prefix that all texts of a batch share once",
+}
+"""Every kernel by its name, and what it does otherwise; they are turned on in another order."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FastPath:
-    """A faster way to compute what a model computes."""
+class FastPaths:
+    """What is turned on, for the trainer that computes the loss."""
 
-    summary: str
-    """What is done otherwise."""
-    module: str
-    """Where its function `replace` is: it changes a model and returns what takes that back."""
+    used: Mapping[str, int] = field(default_factory=dict)
+    """How many places of the training each kernel has changed, by its name."""
+    head_loss: Callable[..., Any] | None = None
+    """Takes hidden states (tokens, width), targets (tokens,), which tokens would be repetitions
+    (tokens, tokens) or None, and the weight of their price; returns every token's loss (tokens,)
+    in nats. It is the model's head, so that hooks on it see what goes through."""
+    packing: bool = False
+    """Whether the model's decoder takes a batch as one row, see packing.py."""
 
 
-FAST_PATHS = {
-    "allocator": FastPath(
-        summary="freed memory is kept for the next step", module="tuneproof.kernels.memory"
-    ),
-    "attention": FastPath(
-        summary="attention in blocks; of decoders without a mask",
-        module="tuneproof.kernels.training_attention",
-    ),
-    "dropout": FastPath(
-        summary="dropout with cheap random numbers", module="tuneproof.kernels.dropout"
-    ),
-    "gelu": FastPath(summary="tanh GELU in one kernel", module="tuneproof.kernels.gelu"),
-    "head": FastPath(
-        summary="frozen head and cross-entropy together, without a matrix of all logits",
-        module="tuneproof.kernels.cross_entropy",
-    ),
-    "linear": FastPath(
-        summary="frozen weights cast once, LoRA in three products",
-        module="tuneproof.kernels.linear",
-    ),
-    "packing": FastPath(
-        summary="no padding, and what all texts of a batch begin with once",
-        module="tuneproof.kernels.packing",
-    ),
-}
+PLAIN = FastPaths()
+"""Nothing is turned on."""
 
 
 @contextmanager
-def fast_paths(model: Any, without: Sequence[str] = ()) -> Iterator[dict[str, int]]:
-    """Compute faster while the block runs; give how many places each way has changed.
+def fast_paths(model: Any, without: Sequence[str] = ()) -> Iterator[FastPaths]:
+    """Compute faster while the block runs; yield what is turned on.
 
     Only on a CPU: elsewhere torch's own kernels are the fast ones.
 
     Args:
         model: A model in training, its batches padded on the right; PEFT's wrapper or not.
-        without: Names of the ways that are left out.
+        without: Names of the kernels that are left out.
     """
-    from importlib import import_module
-
-    undo: dict[str, list[Undo]] = {}
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    undo: list[Undo] = []
     try:
-        if base.device.type == "cpu":
-            for name, path in FAST_PATHS.items():
-                if name not in without:
-                    undo[name] = import_module(path.module).replace(base)
-        yield {name: len(found) for name, found in undo.items() if found}
+        is_cpu = base.device.type == "cpu"
+        yield _turned_on(base, set(without), undo) if is_cpu else PLAIN
     finally:
-        for found in undo.values():
-            for back in found:
-                back()
+        for take_back in reversed(undo):
+            take_back()
+
+
+def _turned_on(model: Any, without: set[str], undo: list[Undo]) -> FastPaths:
+    """Turn the kernels on, and append what takes each change back."""
+    from tuneproof.kernels.cross_entropy import use_head_loss
+    from tuneproof.kernels.elementwise import use_fast_dropout, use_fused_gelu
+    from tuneproof.kernels.linear import cast_frozen_weights_once
+    from tuneproof.kernels.memory import keep_freed_memory
+    from tuneproof.kernels.training_attention import attend_in_blocks, attends_in_blocks
+
+    switches: dict[str, Callable[[Any], list[Undo]]] = {
+        "allocator": lambda model: keep_freed_memory(),
+        "attention": attend_in_blocks,
+        "dropout": use_fast_dropout,
+        "gelu": use_fused_gelu,
+        "head": use_head_loss,
+        "linear": cast_frozen_weights_once,  # what the head's kernel has is left alone
+    }
+    used: dict[str, int] = {}
+    for name, turn_on in switches.items():
+        changes = [] if name in without else turn_on(model)
+        undo.extend(changes)
+        if changes:
+            used[name] = len(changes)
+    head_loss = None
+    if "head" in used:
+        head_loss = model.get_output_embeddings()
+        used["head"] += 1  # the trainer's loss
+    packing = "packing" not in without and attends_in_blocks(model)
+    if packing:
+        used["packing"] = 1  # the trainer's batches
+    return FastPaths(used=used, head_loss=head_loss, packing=packing)

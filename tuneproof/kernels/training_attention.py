@@ -1,4 +1,4 @@
-"""Letting a transformers model attend by tuneproof/kernels/block_attention.py.
+"""Register block_attention.py with transformers, and let a model in training attend by it.
 
 Decoders get no padding mask at all: what stands after a text is seen by none of its tokens, where
 batches are padded on the right; and they take batches packed into one row. Encoders get which keys
@@ -18,17 +18,21 @@ from transformers.masking_utils import sdpa_mask
 
 from tuneproof.kernels.block_attention import BOTH_WAYS, CAUSAL, attention
 from tuneproof.kernels.decoding_attention import is_causal_only
-from tuneproof.kernels.packed_attention import attend_packed
-from tuneproof.kernels.packing import Packing
-from tuneproof.kernels.precision import multiplied_in
+from tuneproof.kernels.linear import multiplied_in
+from tuneproof.kernels.packing import Packing, attend_packed
 from tuneproof.kernels.swap import Undo
 
 ENCODERS = ("bert", "distilbert", "roberta")
 """They see everything but the padding, unless they are set to be decoders."""
 
 
-def replace(model: nn.Module) -> list[Undo]:
-    """Let a model attend this way where that is the same; return what takes it back."""
+def attends_in_blocks(model: Any) -> bool:
+    """Return whether a decoder attends by these kernels, and so takes packed batches."""
+    return bool(model.config._attn_implementation == CAUSAL)
+
+
+def attend_in_blocks(model: nn.Module) -> list[Undo]:
+    """Let a model attend by these kernels where that is the same; return what takes it back."""
     config = model.config
     before = config._attn_implementation
     is_decoder = is_causal_only(config)
@@ -56,7 +60,7 @@ def replace(model: nn.Module) -> list[Undo]:
 def _check(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
     mask = kwargs.get("attention_mask")
     if mask is not None and bool((mask[:, 1:] > mask[:, :-1]).any()):
-        raise RuntimeError("this way of attention needs padding on the right")
+        raise RuntimeError("attention in blocks needs padding on the right")
 
 
 def _attend(
@@ -79,11 +83,11 @@ def _attend(
     dtype = multiplied_in(query)
     scale = width**-0.5 if scaling is None else scaling
     if packing is not None:
-        row = [each[0].to(dtype) for each in (query, key, value)]
+        row = [states[0].to(dtype) for states in (query, key, value)]
         with torch.autocast(query.device.type, enabled=False):
             packed = attend_packed(row[0], row[1], row[2], packing, scale, dropout)
         return packed.transpose(0, 1)[None], None
-    joined = [each.to(dtype).reshape(batch * heads, -1, width) for each in (query, key, value)]
+    joined = [states.to(dtype).reshape(batch * heads, -1, width) for states in (query, key, value)]
     hidden = None
     if attention_mask is not None:  # True where seen, the same for every query
         seen = attention_mask[:, 0, 0]

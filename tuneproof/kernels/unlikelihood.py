@@ -1,4 +1,4 @@
-"""What it costs to be ready to say again what was said: the cure for answers that loop.
+"""Unlikelihood loss: a price on probability for tokens that the answer has already used.
 
 Cross-entropy only ever praises the right token. A small model trained with it alone falls into
 repeating itself and does not come to an end.
@@ -10,19 +10,6 @@ import torch
 
 MOST = 1 - 1e-5
 """A chance counts as no more than this, so that its price is bounded."""
-WIDTH = 768
-"""GPT-2's: at this width the weight is its authors', 1; narrower models loop more."""
-LARGEST = 3.0
-"""The weight for tiny, and for anything narrower."""
-
-
-def default_weight(width: int) -> float:
-    """Return what the price of repeating weighs beside the cross-entropy, to two digits.
-
-    Args:
-        width: The model's hidden size: 3 at 256, 1 at 768, 0.19 at 4096.
-    """
-    return float(f"{min(LARGEST, WIDTH / width):.2g}")
 
 
 def used_before(targets: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:

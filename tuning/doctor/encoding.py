@@ -9,8 +9,9 @@ from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.example import Example
 from tuneproof.prompts.fit import completion_ids
 from tuneproof.prompts.template import Template
-from tuneproof.tuning import examples
+from tuneproof.tuning import generate
 from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.job import IGNORED
 from tuneproof.tuning.runs import Run
 
 ENCODED = 64
@@ -34,11 +35,11 @@ def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iter
     }  # fmt: skip
     encoded = 0
     for record in records[:ENCODED]:
-        rows = examples.encode([record], template, tokenizer, max_length).rows
+        rows = generate.encode([record], template, tokenizer, max_length).rows
         if not rows:  # too long, which is counted and reported elsewhere
             continue
         encoded += 1
-        trained = [label for label in rows[0]["labels"] if label != examples.IGNORED]
+        trained = [label for label in rows[0]["labels"] if label != IGNORED]
         answer = completion_ids(tokenizer, record.output)
         if trained[-1:] != answer[-1:]:
             faults["eos-not-trained"].append((record, trained))

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from tuneproof.kernels import block_attention as attentions
-from tuneproof.kernels.bits import chance, dropped
-from tuneproof.kernels.dropout import dropout
+from tuneproof.kernels.elementwise import chance, dropout, dropped
 
 DTYPES = [torch.float32, torch.bfloat16]
 

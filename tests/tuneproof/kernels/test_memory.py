@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
-from tuneproof.kernels import memory as allocator
+from tuneproof.kernels import memory
 
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 SIZE = 2**29
@@ -28,11 +27,11 @@ def flags(address: int) -> list[str]:
 
 @pytest.mark.skipif(not LARGE_PAGES.exists(), reason="this system has no large pages")
 def test_what_is_asked_for_next_lies_in_large_pages() -> None:
-    undo = allocator.replace(nn.Identity())
+    undo = memory.keep_freed_memory()
     if not undo:
         pytest.skip("no glibc")
     try:
-        allocator.use_large_pages(SIZE)
+        memory.use_large_pages(SIZE)
         block = torch.empty(SIZE - 2**20, dtype=torch.uint8)
         assert "hg" in flags(block.data_ptr() + SIZE // 2)
         del block

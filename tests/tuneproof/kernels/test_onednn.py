@@ -11,7 +11,7 @@ from transformers import GPT2Config
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
-from tuneproof.kernels import onednn as products
+from tuneproof.kernels.onednn import use_onednn
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="another processor, left as it is"
@@ -28,7 +28,7 @@ def test_a_layer_gives_the_same(layer: nn.Module, *, takes_memory: bool) -> None
     values = torch.randn(3, 5, 24)
     with torch.no_grad():
         wanted = layer(values)
-    (undo,) = products.replace(layer, takes_memory=takes_memory)
+    (undo,) = use_onednn(layer, takes_memory=takes_memory)
     with torch.inference_mode():
         for _ in range(2):  # copied, and found copied
             torch.testing.assert_close(layer(values), wanted, atol=1e-5, rtol=1e-5)
@@ -38,15 +38,15 @@ def test_a_layer_gives_the_same(layer: nn.Module, *, takes_memory: bool) -> None
 
 def test_what_is_trained_goes_the_plain_way() -> None:
     layer = nn.Linear(4, 2)
-    products.replace(layer)
+    use_onednn(layer)
     layer(torch.randn(3, 4)).sum().backward()
     assert layer.weight.grad is not None
 
 
 def test_other_numbers_go_the_plain_way() -> None:
-    assert products.replace(nn.Linear(4, 2).bfloat16()) == []
+    assert use_onednn(nn.Linear(4, 2).bfloat16()) == []
     layer = nn.Linear(4, 2)
-    products.replace(layer)
+    use_onednn(layer)
     with torch.no_grad(), pytest.raises(RuntimeError, match="dtype"):
         layer(torch.randn(3, 4).double())
 
@@ -56,7 +56,7 @@ def test_a_product_goes_on_with_the_gelu_after_it(*, takes_memory: bool) -> None
     block = GPT2MLP(48, GPT2Config(n_embd=24)).eval()
     values = torch.randn(3, 5, 24)
     wanted = block(values)
-    undo = products.replace(block, takes_memory=takes_memory)
+    undo = use_onednn(block, takes_memory=takes_memory)
     with torch.inference_mode():
         torch.testing.assert_close(block(values), wanted, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(block(values), wanted)  # a gradient may be asked for

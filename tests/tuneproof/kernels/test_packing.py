@@ -4,8 +4,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from tuneproof.kernels.packed_attention import _joined, _taken_apart
-from tuneproof.kernels.packing import packing, parts
+from tuneproof.kernels.packing import _joined, _taken_apart, packing, parts
 from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.tuning.cli import main
 
@@ -40,7 +39,7 @@ def test_every_token_is_found_again() -> None:
     found = packing(IDS, LENGTHS)
     texts, tokens = (torch.arange(5) < torch.tensor(LENGTHS)[:, None]).nonzero(as_tuple=True)
     row = found.row(IDS)[0]
-    assert torch.equal(row[found.places(texts, tokens)], IDS[texts, tokens])
+    assert torch.equal(row[found.positions_of(texts, tokens)], IDS[texts, tokens])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from transformers import (
 
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
-from tuneproof.tuning.trainer import completion_losses
+from tuneproof.tuning.trainers import completion_losses
 
 GPT2_ONLY = ("gelu",)
 IS_LINUX = sys.platform == "linux"
@@ -70,9 +70,13 @@ def batch() -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def gradients(model: Any, unlikelihood: float = 0.0) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(
+    model: Any, unlikelihood: float = 0.0, using: paths.FastPaths = paths.PLAIN
+) -> tuple[float, dict[str, torch.Tensor]]:
     model.zero_grad()
-    losses, examples = completion_losses(model, batch(), is_short=True, unlikelihood=unlikelihood)
+    losses, examples = completion_losses(
+        model, batch(), is_short=True, unlikelihood=unlikelihood, paths=using
+    )
     loss = losses.mean() + losses[examples == 1].sum() / 100
     loss.backward()
     found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
@@ -96,11 +100,11 @@ def test_loss_and_gradients_are_the_same(
     needed = {name, "attention"} if name == "packing" else {name}
     others = sorted(set(paths.FAST_PATHS) - needed)
     loss, found = gradients(model, unlikelihood)
-    with paths.fast_paths(model, others) as used:
-        faster_loss, faster = gradients(model, unlikelihood)
+    with paths.fast_paths(model, others) as using:
+        faster_loss, faster = gradients(model, unlikelihood, using)
     is_elsewhere = (name in GPT2_ONLY and kind is llama) or (name == "allocator" and not IS_LINUX)
     if name != "dropout" and not is_elsewhere:
-        assert used.get(name), f"{name} has changed nothing"
+        assert using.used.get(name), f"{name} has changed nothing"
     assert faster_loss == pytest.approx(loss, abs=1e-5)
     assert found.keys() == faster.keys() and len(found) > 8
     for key, wanted in found.items():
@@ -115,8 +119,8 @@ def test_loss_and_gradients_are_the_same(
 def test_all_together_and_with_other_kinds_of_lora(lora: dict[str, Any]) -> None:
     model = tuned(gpt2, **lora)
     loss, found = gradients(model)
-    with paths.fast_paths(model):
-        faster_loss, faster = gradients(model)
+    with paths.fast_paths(model) as using:
+        faster_loss, faster = gradients(model, using=using)
     assert faster_loss == pytest.approx(loss, abs=1e-5)
     for key, wanted in found.items():
         torch.testing.assert_close(faster[key], wanted, atol=2e-5, rtol=1e-4)
@@ -128,8 +132,8 @@ def test_in_bfloat16_the_difference_is_that_of_its_rounding(kind: Callable[[floa
     _, exact = gradients(model)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         _, plain = gradients(model)
-        with paths.fast_paths(model):
-            _, faster = gradients(model)
+        with paths.fast_paths(model) as using:
+            _, faster = gradients(model, using=using)
     for key, wanted in exact.items():
         scale = wanted.abs().max()
         error = (plain[key] - wanted).abs().max() / scale
@@ -151,13 +155,12 @@ def test_an_adapter_that_is_switched_off_stays_off() -> None:
 
 def test_everything_is_taken_back() -> None:
     model = tuned(gpt2, dropout=0.1)
-    with paths.fast_paths(model) as used:
-        assert set(paths.FAST_PATHS) - set(used) == (set() if IS_LINUX else {"allocator"})
+    with paths.fast_paths(model) as using:
+        assert using.packing and using.head_loss is model.get_output_embeddings()
+        assert set(paths.FAST_PATHS) - set(using.used) == (set() if IS_LINUX else {"allocator"})
         assert model.config._attn_implementation != "sdpa"
     assert model.config._attn_implementation == "sdpa"
     assert not [name for name, each in model.named_modules() if "forward" in vars(each)]
-    assert not hasattr(model.get_output_embeddings(), "takes_targets")
-    assert not hasattr(model.get_base_model(), "takes_packing")
     with pytest.raises(RuntimeError, match="stopped"), paths.fast_paths(model):
         raise RuntimeError("stopped")
     assert model.config._attn_implementation == "sdpa"
@@ -202,9 +205,9 @@ def test_encoders_are_the_same_too(kind: str) -> None:
         return float(loss.detach()), {n: p.grad.clone() for n, p in named if p.grad is not None}
 
     loss, found = step()
-    with paths.fast_paths(tuned_model) as used:
+    with paths.fast_paths(tuned_model) as using:
         faster_loss, faster = step()
-    assert {"attention", "linear"} <= set(used)
+    assert {"attention", "linear"} <= set(using.used)
     assert faster_loss == pytest.approx(loss, abs=1e-5)
     for key, wanted in found.items():
         torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)

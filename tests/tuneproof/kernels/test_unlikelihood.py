@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tuning.test_trainer import step_of, trainer_of
+from tests.tuning.test_trainers import step_of, trainer_of
 from tuneproof.files import write_jsonl
 from tuneproof.formats.data_folder import DataFolder, Manifest
-from tuneproof.kernels.unlikelihood import default_weight, prices, used_before
+from tuneproof.kernels.unlikelihood import prices, used_before
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.generate import price_of_repeating
-from tuneproof.tuning.trainer import CompletionTrainer
+from tuneproof.tuning.job import default_unlikelihood
+from tuneproof.tuning.trainers import CompletionTrainer
 
 TARGETS = [3, 4, 3, 5, 3, 4]
 EXAMPLES = [0, 0, 0, 0, 1, 1]
@@ -45,7 +46,7 @@ def test_a_certain_repetition_has_a_bounded_price() -> None:
     ("width", "weight"), [(32, 3.0), (256, 3.0), (768, 1.0), (1024, 0.75), (4096, 0.19)]
 )
 def test_wider_models_need_less(width: int, weight: float) -> None:
-    assert default_weight(width) == weight
+    assert default_unlikelihood(width) == weight
 
 
 def test_labels_cost_nothing_and_what_is_set_counts(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from tuneproof.files import read_json, write_json
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.kernels import decoding_attention as attending
-from tuneproof.tuning import examples
+from tuneproof.tuning import generate
 from tuneproof.tuning.doctor.examine import examine
 from tuneproof.tuning.doctor.training import check_run
+from tuneproof.tuning.job import IGNORED
 from tuneproof.tuning.runs import Run, open_run
 
 pytestmark = pytest.mark.slow
@@ -61,7 +62,7 @@ def test_healthy_run_is_clean(found: Found, runs: Path, severities: Severities) 
     ("row", "code"),
     [
         (lambda e: (e.prompt_ids, e.completion_ids[:-1]), "eos-not-trained"),
-        (lambda e: (e.prompt_ids, [*e.completion_ids[:-1], examples.IGNORED]), "eos-not-trained"),
+        (lambda e: (e.prompt_ids, [*e.completion_ids[:-1], IGNORED]), "eos-not-trained"),
         (lambda e: ([], e.prompt_ids + e.completion_ids), "loss-on-prompt"),
         (lambda e: ([*e.prompt_ids, *e.completion_ids[:-1]], e.completion_ids[-1:]),
          "answer-not-trained"),
@@ -74,10 +75,10 @@ def test_faults_of_the_encoding(
         masked, trained = row(encoded)
         return {
             "input_ids": masked + trained,
-            "labels": [examples.IGNORED] * len(masked) + trained,
+            "labels": [IGNORED] * len(masked) + trained,
         }
 
-    monkeypatch.setattr(examples, "as_row", as_row)
+    monkeypatch.setattr(generate, "as_row", as_row)
     assert found() == {code: "error"}
 
 

@@ -1,33 +1,121 @@
-"""TRL's SFTTrainer, with the output head on the trained positions only, and every example alike.
+"""The trainers: TRL's SFTTrainer and transformers' Trainer, with what `tune run` adds to each.
 
-On a CPU trl 1.16 sends prompt and padding through the head too: for GPT-2 that is 50,257 products
-for every token nobody trains on. The loss is the same; only the work for nothing is left out.
-
-TRL's loss is the mean over tokens, so that long answers decide what is learned; the mean over
-examples teaches a small model to stop.
+`CompletionTrainer` sends only the trained positions through the output head: on a CPU trl 1.16
+sends prompt and padding through it too, for GPT-2 50,257 products for every token nobody trains on.
+The loss is the same. It can also average over examples instead of tokens: TRL's mean over tokens
+lets long answers decide what is learned; the mean over examples teaches a small model to stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from peft import PeftModel
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import Sampler
+from transformers import DataCollatorWithPadding, Trainer
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
 from tuneproof.kernels.packing import packing
+from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
-from tuneproof.tuning.adapted import is_seen_through
-from tuneproof.tuning.examples import IGNORED
-from tuneproof.tuning.run_trainer import RunTrainer
+from tuneproof.tuning.adapters import has_prompt_learning
+from tuneproof.tuning.job import IGNORED
 
 Weighting = Literal["example", "token"]
 
 COMPACT_DEVICES = ("cuda", "xpu")
 """Where TRL leaves the untrained positions out by itself."""
+
+
+class LengthGroupedSampler(Sampler):  # type: ignore[misc]
+    """Batches of examples of like length, in an order that seed and epoch alone decide.
+
+    Transformers' own sampler draws from torch's global state, so that a training that goes on from
+    the middle of its second epoch would see other examples than the one that was not interrupted;
+    and it gives the batches of a group from long to short.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        """Keep what decides the order.
+
+        Args:
+            lengths: Tokens of each example.
+            batch_size: Examples of one optimizer step.
+            seed: Decides the order, together with the epoch.
+        """
+        self._lengths = list(lengths)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch is next; the trainer does."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the indices: the longest example first, so that memory runs out at once or never.
+
+        A last batch that is not full stays the last.
+        """
+        generator = torch.Generator().manual_seed(self._seed + 1_000_003 * self._epoch)
+        size = self._batch_size
+        order = get_length_grouped_indices(self._lengths, size, generator=generator)
+        starts = range(size, len(order) - size + 1, size)
+        shuffled = [starts[place] for place in torch.randperm(len(starts), generator=generator)]
+        whole = len(order) - len(order) % size
+        for start in [0, *shuffled, *([whole] if 0 < whole < len(order) else [])]:
+            yield from order[start : start + size]
+
+
+class RunTrainer:
+    """What all trainers here share: batches of like length, and no files but the weights."""
+
+    model: Any
+    args: Any
+    train_dataset: Any
+    paths: FastPaths
+    """What of kernels/ is turned on; nothing outside of `fast_paths`."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Take the trainer's settings."""
+        super().__init__(**settings)
+        self.paths = PLAIN
+        if isinstance(self.model, PeftModel):
+            # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
+            self.model.save_pretrained = partial(
+                self.model.save_pretrained, save_embedding_layers=False
+            )
+
+    @contextmanager
+    def fast_paths(self, without: Sequence[str] = ()) -> Iterator[FastPaths]:
+        """Train by the kernels of kernels/ while the block runs, but for those left out."""
+        with fast_paths(self.model, without) as self.paths:
+            try:
+                yield self.paths
+            finally:
+                self.paths = PLAIN
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Write none: the run has a card of its own."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        return LengthGroupedSampler(
+            [len(ids) for ids in dataset["input_ids"]],
+            self.args.train_batch_size * self.args.gradient_accumulation_steps,
+            self.args.seed,
+        )
 
 
 class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
@@ -62,7 +150,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         self.is_short = (  # several processes must go through the wrapper that joins gradients
             self.accelerator.num_processes == 1
             and not self.aux_loss_enabled
-            and is_seen_through(self.model)
+            and not has_prompt_learning(self.model)
             and has_plain_head(_core(self.model))
         )
 
@@ -81,7 +169,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         with self.accelerator.autocast():
             losses, examples = completion_losses(
-                model, inputs, is_short=self.is_short, unlikelihood=price
+                model, inputs, is_short=self.is_short, unlikelihood=price, paths=self.paths
             )
         if by_token:
             total, count = losses.sum(), torch.tensor(len(losses)).clamp(min=1)
@@ -104,7 +192,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
             loss = self.compute_loss(model, inputs)
             if self.counts_right:
                 with self.accelerator.autocast():
-                    right = greedy_right(model, inputs, is_short=self.is_short)
+                    right = greedy_right(model, inputs, is_short=self.is_short, paths=self.paths)
                 self._right.append(right.cpu())
         return loss.detach(), None, None
 
@@ -122,6 +210,27 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         if self.weighting == "token":
             return super()._get_num_items_in_batch(batch_samples, device)
         return torch.tensor(sum(len(batch["input_ids"]) for batch in batch_samples), device=device)
+
+
+class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
+    """Transformers' trainer over texts of different lengths.
+
+    The labels' cross-entropy is the loss, in nats per example; evaluations give the accuracy too.
+    """
+
+    def __init__(self, *, processing_class: Any, **settings: Any) -> None:
+        """Take Trainer's settings; the tokenizer fills the batches up."""
+        super().__init__(
+            processing_class=processing_class,
+            data_collator=DataCollatorWithPadding(processing_class),
+            compute_metrics=accuracy,
+            **settings,
+        )
+
+
+def accuracy(found: Any) -> dict[str, float]:
+    """Return the share of texts whose most probable label is the right one."""
+    return {"accuracy": float((found.predictions.argmax(-1) == found.label_ids).mean())}
 
 
 def has_plain_head(core: Any) -> bool:
@@ -153,6 +262,7 @@ def completion_losses(
     *,
     is_short: bool,
     unlikelihood: float = 0.0,
+    paths: FastPaths = PLAIN,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the cross-entropy in nats of every trained token, and the example it belongs to.
 
@@ -163,11 +273,12 @@ def completion_losses(
         is_short: Whether `has_plain_head` is true of the model, so that only the trained positions
             need to go through the head.
         unlikelihood: Weight of the price of repeating, which is added.
+        paths: The kernels that are turned on.
     """
-    head, states, targets, examples = _trained(model, inputs, is_short)
+    head, states, targets, examples = _trained(model, inputs, is_short, paths)
     used = used_before(targets, examples) if unlikelihood else None
-    if hasattr(head, "takes_targets"):  # see tuneproof/kernels/cross_entropy.py
-        return head(states, targets, used, unlikelihood), examples
+    if is_short and paths.head_loss is not None:
+        return paths.head_loss(states, targets, used, unlikelihood), examples
     logs = head(states).float().log_softmax(-1)
     losses = F.nll_loss(logs, targets, reduction="none")
     if used is not None:
@@ -175,7 +286,13 @@ def completion_losses(
     return losses, examples
 
 
-def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bool) -> torch.Tensor:
+def greedy_right(
+    model: Any,
+    inputs: Mapping[str, torch.Tensor],
+    *,
+    is_short: bool,
+    paths: FastPaths = PLAIN,
+) -> torch.Tensor:
     """Return for every example whether each trained token is the most probable one.
 
     Then, and only then, the model would write the whole completion greedily.
@@ -184,15 +301,16 @@ def greedy_right(model: Any, inputs: Mapping[str, torch.Tensor], *, is_short: bo
         model: A causal language model, wrapped or not.
         inputs: As for `completion_losses`.
         is_short: Likewise.
+        paths: Likewise.
     """
-    head, states, targets, examples = _trained(model, inputs, is_short)
+    head, states, targets, examples = _trained(model, inputs, is_short, paths)
     is_right = torch.ones(len(inputs["labels"]), dtype=torch.bool, device=targets.device)
     is_right[examples[head(states).argmax(-1) != targets]] = False
     return is_right
 
 
 def _trained(
-    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool
+    model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool, paths: FastPaths
 ) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return what gives the logits of the trained tokens, from what, their targets and examples."""
     given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
@@ -201,7 +319,7 @@ def _trained(
     examples, tokens = trained.nonzero(as_tuple=True)
     core = _core(model)
     head = core.get_output_embeddings() if is_short else nn.Identity()
-    if is_short and hasattr(core, "takes_packing"):  # see tuneproof/kernels/packing.py
+    if is_short and paths.packing:
         states = _packed_states(core.base_model, given, examples, tokens)
     elif is_short:
         states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
@@ -216,16 +334,16 @@ def _packed_states(
 ) -> torch.Tensor:
     """Return the last hidden states of so many tokens; the batch goes through as one row."""
     ids, mask = given["input_ids"], given["attention_mask"]
-    found = packing(ids, mask.sum(1).tolist())
-    row, places = found.row(ids), found.row(torch.arange(ids.shape[1]).expand_as(ids))
+    packed = packing(ids, mask.sum(1).tolist())
+    row, positions = packed.row(ids), packed.row(torch.arange(ids.shape[1]).expand_as(ids))
     states = model(
         input_ids=row,
         attention_mask=torch.ones_like(row),
-        position_ids=places,
-        packing=found,
+        position_ids=positions,
+        packing=packed,
         use_cache=False,
     ).last_hidden_state[0]
-    picked: torch.Tensor = states[found.places(examples, tokens)]
+    picked: torch.Tensor = states[packed.positions_of(examples, tokens)]
     return picked
 
 

@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tuneproof.tuning.limit import matrix_rate, speed, speed_line
+from tuneproof.tuning.cost.machine import (
+    CLEAR,
+    forget_peaks,
+    matrix_rate,
+    peak_bytes,
+    speed,
+    speed_line,
+)
 
 
 def test_padding_is_no_useful_work() -> None:
@@ -21,3 +30,12 @@ def test_nothing_trained_is_no_division_by_zero() -> None:
 
 def test_a_rate_is_measured() -> None:
     assert matrix_rate("cpu", is_bf16=False) > 1e8
+
+
+@pytest.mark.skipif(not os.access(CLEAR, os.W_OK), reason="this system cannot forget a peak")
+def test_peak_of_one_run_is_not_that_of_the_run_before() -> None:
+    block = bytearray(os.urandom(1) * (400 * 2**20))
+    before = peak_bytes()
+    del block
+    forget_peaks()
+    assert peak_bytes() < before - 300 * 2**20

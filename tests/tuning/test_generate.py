@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tuneproof.formats.example import Example
 from tuneproof.prompts import template as templates
-from tuneproof.tuning.examples import IGNORED, encode, marked
+from tuneproof.tuning.generate import encode, marked
+from tuneproof.tuning.job import IGNORED
 
 EOS = "<|endoftext|>"
 

@@ -12,8 +12,8 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from tuneproof.tuning.examples import IGNORED
-from tuneproof.tuning.trainer import (
+from tuneproof.tuning.job import IGNORED
+from tuneproof.tuning.trainers import (
     CompletionTrainer,
     completion_losses,
     has_plain_head,

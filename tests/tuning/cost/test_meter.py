@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tuneproof.tuning.budget import factor
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.cost.meter import factor
 
 Settings = Callable[..., TuneConfig]
 
@@ -71,7 +71,7 @@ def test_operations_end_the_training_where_the_same_epochs_would(settings: Setti
 def test_seconds_do_not_count_evaluations(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuneproof.tuning.trainer import CompletionTrainer
+    from tuneproof.tuning.trainers import CompletionTrainer
 
     evaluate = CompletionTrainer.evaluate
 

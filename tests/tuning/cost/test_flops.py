@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.tuning.flops import Rates, rates_of
+from tuneproof.tuning.cost.flops import Rates, rates_of
 
 ROWS, TOKENS, TRAINED = 3, 40, 10
 WIDE = {"gpt2": {"n_embd": 64}, "llama": {"hidden_size": 64, "intermediate_size": 160}}
@@ -40,15 +40,15 @@ def test_count_is_that_of_torch(
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import AutoModelForCausalLM
 
-    from tuneproof.tuning.adapted import adapted, is_seen_through
-    from tuneproof.tuning.trainer import completion_losses
+    from tuneproof.tuning.adapters import adapt, has_prompt_learning
+    from tuneproof.tuning.trainers import completion_losses
 
     folder = make_model(tmp_path / "model", kind, **WIDE[kind])
     config = settings(
         method=method, model=str(folder), gradient_checkpointing=checkpointing, lora_r=8
     )
     base = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
-    model = adapted(config, base)
+    model = adapt(config, base).model
     rates = rates_of(model, is_checkpointing=checkpointing)
     if checkpointing:
         base.activation_checkpointing_enable()
@@ -56,7 +56,7 @@ def test_count_is_that_of_torch(
     labels = torch.full_like(ids, -100)
     labels[:, -TRAINED:] = ids[:, -TRAINED:]
     given = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
-    is_short = is_seen_through(model)
+    is_short = not has_prompt_learning(model)
     with FlopCounterMode(display=False) as counter:
         losses, _ = completion_losses(model.train(), given, is_short=is_short)
         losses.sum().backward()
@@ -69,11 +69,11 @@ def test_count_is_that_of_torch(
 @pytest.mark.slow
 def test_head_alone_costs_the_forward_pass(all_models: dict[str, Path], classify: Any) -> None:
     from tuneproof.models.load import load_classifier
-    from tuneproof.tuning.adapted import adapted
+    from tuneproof.tuning.adapters import adapt
 
     config = classify("distilbert", method="head")
     base, head = load_classifier(config.model, ["a", "b", "c"], pad_token_id=0, device="cpu")
-    rates = rates_of(adapted(config, base, head))
+    rates = rates_of(adapt(config, base, head).model)
     width, layers = 32, 2
     assert rates.per_position == layers * 2 * (4 * width**2 + 2 * width * 64)
     assert rates.per_row == 2 * (2 * width**2 + 3 * 3 * width)

@@ -1,10 +1,20 @@
-"""Whether a training multiplies in bfloat16."""
+"""What a job derives from the settings: learning rate and precision."""
 
 from __future__ import annotations
 
 import pytest
 
-from tuneproof.tuning.precision import uses_bf16
+from tuneproof.tuning.job import default_learning_rate, uses_bf16
+
+
+@pytest.mark.parametrize(("width", "rate"), [(256, 2.5e-3), (768, 1.1e-3), (4096, 2.9e-4)])
+def test_wider_models_get_less(width: int, rate: float) -> None:
+    assert default_learning_rate(width, is_adapter=True) == rate
+
+
+def test_all_weights_need_a_tenth_of_an_adapter() -> None:
+    full = default_learning_rate(2000, is_adapter=False)
+    assert full * 10 == pytest.approx(default_learning_rate(2000, is_adapter=True))
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])

@@ -1,0 +1,1 @@
+"""What a training costs: operations, time, memory, and budgets of them."""

@@ -1,0 +1,134 @@
+"""Memory and speed of a training on this machine: estimated before it, measured after it."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tuneproof.models import load as models
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.methods import METHODS
+
+LIBRARIES = 1.0 * 2**30
+"""What Python, torch, transformers, peft and trl take by themselves, with their working memory."""
+VALUES_PER_LAYER = 34
+"""Values kept for the backward pass per token, layer and unit of width (Korthikanti et al. 2022,
+https://arxiv.org/abs/2205.05198, counted in half-precision bytes, attention scores apart)."""
+SCORES = 3
+"""Copies of the attention scores that are kept per layer, where they are computed whole, as on a
+CPU."""
+CLEAR = Path("/proc/self/clear_refs")
+"""Where Linux is told, by a 5, to forget the most that a process has held."""
+ROWS, WIDTH, OUT = 1024, 1024, 4096
+"""Of the product that is measured: large, and in a cache."""
+ROUNDS = 7
+
+
+def estimated_memory(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float:
+    """Return the peak in bytes: libraries, weights, gradients, optimizer, one batch's activations.
+
+    It is rough: within a factor of two of what `tiny` was seen to take on a CPU.
+
+    Args:
+        model: The loaded model with its adapter.
+        config: Batch size, longest example, checkpointing.
+        counts: `tokens` and `longest` (in tokens) of the training records, and `trained_tokens`
+            where the model predicts tokens.
+    """
+    shape = model.config.get_text_config()
+    width, layers = models.width(model), int(shape.num_hidden_layers)
+    values = [
+        (value.numel(), value.element_size(), value.requires_grad) for value in model.parameters()
+    ]
+    weights = sum(count * size for count, size, _ in values)
+    trained = sum(count for count, _, is_trained in values if is_trained)
+    longest = counts["longest"]  # the first batch is made of the longest examples
+    tokens = config.per_device_train_batch_size * longest
+    per_layer = 2 if config.gradient_checkpointing else VALUES_PER_LAYER // 2
+    kept = layers if METHODS[config.method].reaches_layers else 1
+    activations = 4 * tokens * width * kept * per_layer
+    heads = int(shape.num_attention_heads)
+    scores = 4 * SCORES * tokens * longest * heads * (1 if config.gradient_checkpointing else kept)
+    share = counts.get("trained_tokens", 0) / counts["tokens"]
+    logits = 3 * 4 * tokens * share * int(shape.vocab_size)
+    return float(LIBRARIES + weights + 3 * 4 * trained + activations + scores + logits)
+
+
+def forget_peaks() -> None:
+    """Begin to look for the most memory anew, where the system can; several runs may share one."""
+    import torch
+
+    with suppress(OSError):
+        CLEAR.write_text("5")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held since then."""
+    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def gpu_peak() -> dict[str, int]:
+    """Return the most GPU memory that torch has held since then, where there is a GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    return {"peak_gpu_memory_bytes": torch.cuda.max_memory_allocated()}
+
+
+def matrix_rate(device: str, *, is_bf16: bool) -> float:
+    """Return the operations per second of large matrix products here, right now.
+
+    A product of (n, k) by (k, m) counts 2 n k m.
+    """
+    import torch
+
+    dtype = torch.bfloat16 if is_bf16 else torch.float32
+    left = torch.randn(ROWS, WIDTH, device=device).to(dtype)
+    right = torch.randn(WIDTH, OUT, device=device).to(dtype)
+    seconds = []
+    for _ in range(ROUNDS + 2):
+        began = time.perf_counter()
+        product = left @ right
+        float(product[0, 0])  # waits for a GPU
+        seconds.append(time.perf_counter() - began)
+    return 2.0 * ROWS * WIDTH * OUT / median(seconds[2:])
+
+
+def speed(result: Mapping[str, Any], rate: float) -> dict[str, float]:
+    """Return useful tokens per second, and the share of the limit that their operations take.
+
+    Args:
+        result: Of a run: `tokens_seen`, `positions_seen` (with padding, and what a packed batch
+            begins with once), `flops`, of which `head_flops`, and `train_seconds`. The operations
+            of the useful tokens are those of the layers by token instead of by position, so that
+            sharing can lead beyond the limit, and the output head's.
+        rate: Of the machine's matrix products, in operations per second.
+    """
+    seconds = result["train_seconds"] or float("inf")
+    layers = result["flops"] - result["head_flops"]
+    useful = layers * result["tokens_seen"] / max(1, result["positions_seen"])
+    useful += result["head_flops"]
+    return {
+        "tokens_per_second": round(result["tokens_seen"] / seconds, 1),
+        "matrix_flops_per_second": round(rate),
+        "share_of_limit": round(useful / seconds / rate, 4),
+    }
+
+
+def speed_line(found: Mapping[str, float], *, is_bf16: bool) -> str:
+    """Return what `speed` found as a sentence."""
+    return (
+        f"{found['tokens_per_second']:,.0f} tokens/s: {found['share_of_limit']:.0%} of what this "
+        f"machine's {'bfloat16' if is_bf16 else 'float32'} matrix products "
+        f"({found['matrix_flops_per_second'] / 1e9:,.0f} GFLOP/s) would allow"
+    )
