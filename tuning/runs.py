@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.data_folder import FILES, DataFolder
+from tuneproof.formats.data_folder import FILES, DataFolder, prompts_for
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.config import TuneConfig
@@ -55,9 +55,9 @@ class Run:
     @property
     def prompts(self) -> Path:
         """What to try the run on."""
-        if self.facts["template"] is None:  # it answers labels only
-            return Path(self.facts["data"]["folder"]) / FILES["test"]
-        return Path("prompts/test.json")
+        data = Path(self.facts["data"]["folder"])
+        answers_labels_only = self.facts["template"] is None
+        return data / FILES["test"] if answers_labels_only else prompts_for(data)
 
 
 @dataclass(frozen=True, kw_only=True)

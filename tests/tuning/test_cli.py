@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
@@ -75,7 +76,7 @@ def test_options_stand_over_the_settings_file(
     assert facts["data"]["train"]["examples"] == 20
     assert result.stdout.splitlines() == [
         f"adapter: {config.runs / 'typed' / 'adapter'}",
-        "next: infer compare prompts/test.json --run typed",
+        f"next: infer compare {TEST_PROMPTS} --run typed",
     ]
     again = invoke("run", "--config", tmp_path / "run.yaml", "--lora-r", "3", "--name", "typed")
     assert again.exit_code == 2

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.train import last_checkpoint
 
@@ -197,7 +198,7 @@ def test_killed_run_goes_on(command: list[str], settings: Settings) -> None:
     assert 0.5 < float(said) * 2**30 / facts["result"]["peak_memory_bytes"] < 2
     assert done.stdout.splitlines() == [
         f"adapter: {folder / 'adapter'}",
-        "next: infer compare prompts/test.json --run short",
+        f"next: infer compare {TEST_PROMPTS} --run short",
     ]
     unknown = [
         line for line in done.stderr.splitlines()

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import prompts_for
 from tuneproof.formats.example import (
+    TEST_PROMPTS,
     Example,
     content_id,
     digest,
@@ -66,3 +68,13 @@ def test_content_id_depends_on_task_and_texts_only() -> None:
     assert content_id("t", "a") == content_id("t", "a")
     assert content_id("t", "a") != content_id("t", "b")
     assert content_id("t", "a").startswith("t-")
+
+
+def test_models_are_asked_the_test_records_of_their_data_where_there_are_some(
+    tmp_path: Path,
+) -> None:
+    assert prompts_for(tmp_path) == TEST_PROMPTS
+    (tmp_path / "test.jsonl").touch()
+    assert prompts_for(tmp_path) == TEST_PROMPTS
+    (tmp_path / "test.jsonl").write_text('{"instruction": "Who?", "output": "I."}\n')
+    assert prompts_for(tmp_path) == tmp_path / "test.jsonl"
