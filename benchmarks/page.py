@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.harness import Goal, Result, Row, Timing
 from tuneproof.files import read_json, write_json, write_text
-from tuneproof.versions import versions_of
+from tuneproof.stamp import versions_of
 
 KEPT = Path(__file__).parent / "kept"
 """The results that the repository keeps, and the README quotes."""

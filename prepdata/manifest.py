@@ -22,7 +22,7 @@ from tuneproof.formats.data_folder import (
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
-from tuneproof.versions import versions_of
+from tuneproof.stamp import versions_of
 
 PACKAGES = ("tuneproof", "datasets", "rensa")
 """Their versions are noted: they decide what is read, and what counts as a near-duplicate."""

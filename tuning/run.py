@@ -10,13 +10,13 @@ from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
 from tuneproof.prepdata.checks.data import check_data
+from tuneproof.stamp import versions_of
 from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge, Say
 from tuneproof.tuning.methods import METHODS
-from tuneproof.versions import versions_of
 
 
 def finetune(

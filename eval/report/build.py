@@ -25,7 +25,7 @@ from tuneproof.eval.stats.estimates import analyse
 from tuneproof.files import atomic_write, fingerprint, read_json, write_json, write_text
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.comparison_file import read_comparisons
-from tuneproof.versions import code_fingerprint, versions_of
+from tuneproof.stamp import code_fingerprint, versions_of
 
 SCHEMA = "tuneproof/report@1"
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")

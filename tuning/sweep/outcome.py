@@ -11,6 +11,7 @@ from typing import Any
 from tuneproof.files import read_json, write_json, write_text
 from tuneproof.formats.data_folder import prompts_for
 from tuneproof.options import changed
+from tuneproof.stamp import versions_of
 from tuneproof.text import table
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
@@ -18,7 +19,6 @@ from tuneproof.tuning.sweep.config import DIRECTIONS, SweepConfig
 from tuneproof.tuning.sweep.importance import Importance, draw
 from tuneproof.tuning.sweep.space import Label, settings_of
 from tuneproof.tuning.sweep.study import State, Study, Trial
-from tuneproof.versions import versions_of
 
 SCHEMA = "tuneproof/sweep@1"
 RESULTS = {"loss": "best_validation_loss", "accuracy": "best_validation_accuracy"}
