@@ -108,7 +108,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._line(f"about {duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Write one line to metrics.jsonl, and tell whoever watches."""
+        """Write one line to metrics.jsonl, and show the progress."""
         row = {name: logs[name] for name in LOGGED if name in logs}
         if not row:
             return
@@ -146,8 +146,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         elif self._bar.disable and state.global_step >= self._next_line:
             self._next_line += max(1, state.max_steps // LINES)
             left = duration(elapsed / steps * (state.max_steps - state.global_step))
-            place = f"step {state.global_step:,}/{state.max_steps:,}"
-            self._line(f"{place}: {self._loss}, {rate}, {left} left")
+            step = f"step {state.global_step:,}/{state.max_steps:,}"
+            self._line(f"{step}: {self._loss}, {rate}, {left} left")
 
     def _tell_share(self, share: float, state: Any, rate: str, elapsed: float) -> None:
         """Say every tenth of a budget how much of it is spent."""
@@ -155,8 +155,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._next_tenth = int(share * LINES) + 1
             spent = share - self._from_share
             left = f", about {duration(elapsed / spent * (1 - share))} left" if spent > 0 else ""
-            place = f"step {state.global_step:,}, {share:.0%} of the budget"
-            self._line(f"{place}: {self._loss}, {rate}{left}")
+            step = f"step {state.global_step:,}, {share:.0%} of the budget"
+            self._line(f"{step}: {self._loss}, {rate}{left}")
 
     def _line(self, text: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):

@@ -162,7 +162,7 @@ def _mapping(trainer: Any, examples: Labelled, labels: Sequence[str]) -> Mapping
 
     scores = trainer.predict(Dataset.from_list(examples.rows[:CHECKED])).predictions
     names = trainer.model.config.id2label
-    given = [names[int(place)] for place in scores.argmax(-1)]
+    given = [names[int(index)] for index in scores.argmax(-1)]
     return check_mapping(examples.outputs[:CHECKED], given, labels)
 
 
@@ -171,7 +171,7 @@ class Labelled:
     """Tokenised texts with their labels."""
 
     rows: list[dict[str, Any]]
-    """`input_ids` and `attention_mask`, both of shape (tokens,), and `labels`, a label's place."""
+    """`input_ids` and `attention_mask`, both of shape (tokens,), and `labels`, a label's index."""
     outputs: list[str]
     """The label of each row by its name, as the record has it."""
     shortened: int
@@ -224,17 +224,17 @@ def encode(
     records: Sequence[Example], labels: Sequence[str], tokenizer: Any, max_length: int
 ) -> Labelled:
     """Tokenise the records' texts as they are, without any template."""
-    place = {label: index for index, label in enumerate(labels)}
+    ids = {label: index for index, label in enumerate(labels)}
     texts = [record.text for record in records]
-    ids, shortened = tokenized(texts, tokenizer, max_length)
+    rows, shortened = tokenized(texts, tokenizer, max_length)
     return Labelled(
         rows=[
             {
                 "input_ids": row,
                 "attention_mask": [1] * len(row),
-                "labels": place[record.output],
+                "labels": ids[record.output],
             }
-            for row, record in zip(ids, records, strict=True)
+            for row, record in zip(rows, records, strict=True)
         ],
         outputs=[record.output for record in records],
         shortened=sum(shortened),
@@ -244,8 +244,8 @@ def encode(
 def summary(examples: Labelled, labels: Sequence[str]) -> str:
     """Return the examples in one line."""
     counts = examples.counts()
-    found = Counter(row["labels"] for row in examples.rows)
-    named = [f"{label} {found[place]:,}" for place, label in enumerate(labels)][:SHOWN_LABELS]
+    number = Counter(row["labels"] for row in examples.rows)
+    named = [f"{label} {number[index]:,}" for index, label in enumerate(labels)][:SHOWN_LABELS]
     if len(labels) > SHOWN_LABELS:
         named.append(f"and {len(labels) - SHOWN_LABELS} more")
     return (

@@ -119,16 +119,16 @@ class TuneConfig:
         for name in (
             "max_length",
             "num_train_epochs",
+            "max_seconds",
+            "max_flops",
             "per_device_train_batch_size",
             "gradient_accumulation_steps",
+            "learning_rate",
             "max_grad_norm",
             "lora_r",
             "lora_alpha",
             "num_virtual_tokens",
         ):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("max_seconds", "max_flops"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive, got {value}")
@@ -136,17 +136,14 @@ class TuneConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        for name in ("warmup_steps", "weight_decay", "unlikelihood"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} must not be negative, got {value}")
         if not 0 <= self.lora_dropout < 1:
             raise ValueError(
                 f"lora_dropout must be at least 0 and under 1, got {self.lora_dropout}"
             )
-        for name in ("warmup_steps", "weight_decay"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.unlikelihood is not None and not 0 <= self.unlikelihood < math.inf:
-            raise ValueError(f"unlikelihood must not be negative, got {self.unlikelihood}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         self._check_name()
@@ -154,7 +151,7 @@ class TuneConfig:
     def _check_method(self) -> None:
         method = METHODS[self.method]
         if self.objective not in method.objectives:
-            others = [name for name, each in METHODS.items() if self.objective in each.objectives]
+            others = [name for name, other in METHODS.items() if self.objective in other.objectives]
             raise ValueError(
                 f"method {self.method!r} is for --objective {' or '.join(method.objectives)} only; "
                 f"to {self.objective}, use {' or '.join(others)}"

@@ -72,7 +72,7 @@ class LengthGroupedSampler(Sampler):  # type: ignore[misc]
         size = self._batch_size
         order = get_length_grouped_indices(self._lengths, size, generator=generator)
         starts = range(size, len(order) - size + 1, size)
-        shuffled = [starts[place] for place in torch.randperm(len(starts), generator=generator)]
+        shuffled = [starts[index] for index in torch.randperm(len(starts), generator=generator)]
         whole = len(order) - len(order) % size
         for start in [0, *shuffled, *([whole] if 0 < whole < len(order) else [])]:
             yield from order[start : start + size]
@@ -197,13 +197,13 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         return loss.detach(), None, None
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **named: Any) -> Any:
-        """Evaluate as transformers does, and tell the share of right answers."""
+        """Evaluate as transformers does, and add the share of right answers."""
         self._right = []
-        found = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **named)
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **named)
         if self._right:
             share = float(torch.cat(self._right).float().mean())
-            found.metrics[f"{metric_key_prefix}_accuracy"] = share
-        return found
+            output.metrics[f"{metric_key_prefix}_accuracy"] = share
+        return output
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Return what the losses of all accumulated batches are divided by."""
@@ -228,9 +228,9 @@ class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
         )
 
 
-def accuracy(found: Any) -> dict[str, float]:
+def accuracy(output: Any) -> dict[str, float]:
     """Return the share of texts whose most probable label is the right one."""
-    return {"accuracy": float((found.predictions.argmax(-1) == found.label_ids).mean())}
+    return {"accuracy": float((output.predictions.argmax(-1) == output.label_ids).mean())}
 
 
 def has_plain_head(core: Any) -> bool:

@@ -51,22 +51,22 @@ class _Losses(torch.autograd.Function):  # type: ignore[misc]
         unlikelihood: float,
     ) -> torch.Tensor:
         is_trained = ctx.needs_input_grad[0]
-        found = torch.empty(len(hidden), dtype=torch.float32)
+        out = torch.empty(len(hidden), dtype=torch.float32)
         back = torch.empty_like(hidden) if is_trained else None
         for start in range(0, len(hidden), TOKENS):
             part = slice(start, start + TOKENS)
-            wanted = targets[part, None]
+            target = targets[part, None]
             logs = F.log_softmax((hidden[part] @ weight).float(), -1)
-            found[part] = -logs.gather(1, wanted)[:, 0]
+            out[part] = -logs.gather(1, target)[:, 0]
             chances = logs.exp_()
             if used is not None:
-                found[part] += unlikelihood * _price(chances, targets, used[part], unlikelihood)
+                out[part] += unlikelihood * _price(chances, targets, used[part], unlikelihood)
             if back is not None:
-                chances.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=chances.dtype))
+                chances.scatter_add_(1, target, torch.full_like(target, -1, dtype=chances.dtype))
                 torch.mm(chances.to(hidden.dtype), weight.T, out=back[part])
         if back is not None:
             ctx.save_for_backward(back)
-        return found
+        return out
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -83,11 +83,11 @@ def _price(
     """
     columns = used.any(0).nonzero()[:, 0]  # of few examples: the rest costs nothing
     tokens = targets[columns].expand(len(chances), -1)
-    found = chances.gather(1, tokens) * used[:, columns]
-    odds = weight * (found / (1 - found)).where(found < MOST, 0)
+    repeated = chances.gather(1, tokens) * used[:, columns]
+    odds = weight * (repeated / (1 - repeated)).where(repeated < MOST, 0)
     chances *= 1 - odds.sum(1, keepdim=True)
     chances.scatter_add_(1, tokens, odds)
-    return -torch.log1p(-found.clamp(max=MOST)).sum(1)
+    return -torch.log1p(-repeated.clamp(max=MOST)).sum(1)
 
 
 def use_head_loss(model: nn.Module) -> list[Undo]:

@@ -1,8 +1,8 @@
 """Attention that leaves padding out: of prompts in one row, and of single tokens after a cache.
 
 A prompt row holds the prompts one behind the other; each attends to itself. A single token attends
-to a cache in which every row ends at the same place; where a row begins is told for rows that stand
-side by side and begin near each other.
+to a cache in which every row ends at the same index; neighbours that begin near each other are
+taken together.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ def spans(starts: Sequence[int], held: int) -> list[Span]:
             groups.append([])
             low = high = start
         groups[-1].append(start)
-    found, first = [], 0
+    result, first = [], 0
     for group in groups:
         begin, rows, hidden = min(group), slice(first, first + len(group)), None
         if max(group) > begin:
             hidden = torch.arange(begin, max(group)) < torch.tensor(group)[:, None, None, None]
-        found.append(Span(rows=rows, start=begin, hidden=hidden))
+        result.append(Span(rows=rows, start=begin, hidden=hidden))
         first += len(group)
-    return found
+    return result
 
 
 def _attend(
@@ -141,12 +141,12 @@ def _of_last(
         key.flatten(0, 1).split(sizes),
         value.flatten(0, 1).split(sizes),
     )
-    found = []
+    outputs = []
     for span, asked, keys, values in zip(seen, *parts, strict=True):
         scores = torch.bmm(keys[:, span.start :], asked.transpose(1, 2)).transpose(1, 2)
         if span.hidden is not None:
             near = scores[..., : span.hidden.shape[-1]].unflatten(0, (-1, shared))
             near.masked_fill_(span.hidden, -torch.inf)
         chances = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
-        found.append(torch.bmm(chances, values[:, span.start :]))
-    return torch.cat(found).view(rows, heads, 1, width)
+        outputs.append(torch.bmm(chances, values[:, span.start :]))
+    return torch.cat(outputs).view(rows, heads, 1, width)

@@ -15,9 +15,9 @@ MOST = 1 - 1e-5
 def used_before(targets: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
     """Return which tokens would be repetitions where, shape (tokens, tokens).
 
-    A row stands for a place in an answer; a column is true where its token stands earlier in the
-    same answer, for the first time, and is not the right one at that place. The prompt is not
-    looked at: to quote it is free.
+    A row is a position in an answer; a column is true where its token stands earlier in the same
+    answer, for the first time, and is not the right one at that position. The prompt does not
+    count: to quote it is free.
 
     Args:
         targets: The right tokens of all answers, shape (tokens,).
@@ -32,10 +32,10 @@ def used_before(targets: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
 def prices(logs: torch.Tensor, targets: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
     """Return the token-level unlikelihood of Welleck et al. (2020) in nats, shape (tokens,).
 
-    At every place it is the sum of -log(1 - p) over the tokens that would be repetitions.
+    At every position it is the sum of -log(1 - p) over the tokens that would be repetitions.
 
     Args:
-        logs: Log-probabilities at every place, shape (tokens, vocabulary).
+        logs: Log-probabilities at every position, shape (tokens, vocabulary).
         targets: The right tokens, shape (tokens,).
         used: As `used_before` returns it.
     """

@@ -1,4 +1,4 @@
-"""Counting the floating-point operations of a training: those of the work that is really done.
+"""Count the floating-point operations of a training: those of the work that is really done.
 
 The rule. A multiply-add is two operations. A linear layer costs 2 x in x out per position forward;
 as much again backward where a gradient is passed on to its input, and once more where its own
@@ -16,8 +16,6 @@ dequantisation of 4-bit weights), DoRA's norms, AdaLoRA's penalty, and evaluatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +108,7 @@ def _repeated(model: Any) -> set[Any]:
     """Return the modules whose forward pass checkpointing does twice."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    layers = (each for each in model.modules() if isinstance(each, GradientCheckpointingLayer))
+    layers = (part for part in model.modules() if isinstance(part, GradientCheckpointingLayer))
     return {module for layer in layers for module in layer.modules()}
 
 
@@ -119,12 +117,12 @@ def _probed(model: Any) -> list[tuple[Any, int, bool]]:
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    found: list[tuple[Any, int, bool]] = []
+    working: list[tuple[Any, int, bool]] = []
 
     def note(module: Any, given: tuple[Any, ...]) -> None:
         values = given[0]
         positions = values.numel() // values.shape[-1]
-        found.append((module, positions, bool(values.requires_grad)))
+        working.append((module, positions, bool(values.requires_grad)))
 
     handles = [
         module.register_forward_pre_hook(note)
@@ -132,21 +130,12 @@ def _probed(model: Any) -> list[tuple[Any, int, bool]]:
         if isinstance(module, torch.nn.Linear | Conv1D) and not hasattr(module, "base_layer")
     ]
     ids = torch.ones(1, PROBED_TOKENS, dtype=torch.long, device=model.device)
-    try:
-        with _training(model), torch.random.fork_rng(), torch.enable_grad():
-            model(input_ids=ids, attention_mask=torch.ones_like(ids))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found
-
-
-@contextmanager
-def _training(model: Any) -> Iterator[None]:
-    """Put a model in training mode for a while."""
     was_training = model.training
-    model.train()
     try:
-        yield
+        with torch.random.fork_rng(), torch.enable_grad():
+            model.train()(input_ids=ids, attention_mask=torch.ones_like(ids))
     finally:
         model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return working

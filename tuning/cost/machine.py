@@ -24,7 +24,7 @@ SCORES = 3
 """Copies of the attention scores that are kept per layer, where they are computed whole, as on a
 CPU."""
 CLEAR = Path("/proc/self/clear_refs")
-"""Where Linux is told, by a 5, to forget the most that a process has held."""
+"""Linux forgets the most that a process has held when a 5 is written here."""
 ROWS, WIDTH, OUT = 1024, 1024, 4096
 """Of the product that is measured: large, and in a cache."""
 ROUNDS = 7
@@ -125,10 +125,10 @@ def speed(result: Mapping[str, Any], rate: float) -> dict[str, float]:
     }
 
 
-def speed_line(found: Mapping[str, float], *, is_bf16: bool) -> str:
-    """Return what `speed` found as a sentence."""
+def speed_line(speed: Mapping[str, float], *, is_bf16: bool) -> str:
+    """Return the result of `speed` as a sentence."""
     return (
-        f"{found['tokens_per_second']:,.0f} tokens/s: {found['share_of_limit']:.0%} of what this "
+        f"{speed['tokens_per_second']:,.0f} tokens/s: {speed['share_of_limit']:.0%} of what this "
         f"machine's {'bfloat16' if is_bf16 else 'float32'} matrix products "
-        f"({found['matrix_flops_per_second'] / 1e9:,.0f} GFLOP/s) would allow"
+        f"({speed['matrix_flops_per_second'] / 1e9:,.0f} GFLOP/s) would allow"
     )

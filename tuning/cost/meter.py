@@ -46,7 +46,7 @@ class Spent:
 
 
 class Meter(TrainerCallback):  # type: ignore[misc]
-    """Counts what every step spends; put it before whoever asks."""
+    """Counts what every step spends; to be added before the callbacks that read it."""
 
     def __init__(self, trainer: Any, last: Path | None) -> None:
         """Look at the model that is trained, and go on from a checkpoint's count.
