@@ -9,10 +9,10 @@ from typing import Any
 from benchmarks.harness import Row, Settings, Side, Workers
 from benchmarks.subjects import RUN, gpt2, run_on
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
-from tuneproof.inference.batches import even
+from tuneproof.formats.run import finished_run
+from tuneproof.inference.compare import even
 from tuneproof.inference.config import CompareConfig, Decoding
-from tuneproof.inference.decode import decode
-from tuneproof.inference.generate import left_padded
+from tuneproof.inference.decode import decode, left_padded
 from tuneproof.inference.variants import Variants, load_variants
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
@@ -91,7 +91,7 @@ def new_tokens(settings: Settings) -> int:
 
 def variants_of(runs: Path) -> Variants:
     """Return base and adapter as `infer compare` loads them."""
-    (variants,) = load_variants(runs, [RUN], dtype="float32")
+    (variants,) = load_variants([finished_run(runs, RUN)], dtype="float32")
     return variants
 
 

@@ -14,7 +14,7 @@ from benchmarks.decoding import variants_of
 from benchmarks.harness import Goal, Row, Settings, Side, Workers
 from benchmarks.subjects import WORDS, gpt2, run_on, texts
 from tuneproof.formats.example import Example
-from tuneproof.inference.label_scorer import LabelScorer
+from tuneproof.inference.label_scores import LabelScorer
 from tuneproof.inference.variants import Variants
 from tuneproof.models import load as models
 from tuneproof.prepdata.sources.twitter_topics import INSTRUCTION, LABELS

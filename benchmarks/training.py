@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -157,18 +158,11 @@ RATE = Side(prepare=_is_bf16, run=_rate)
 def _share(described: str, spent: Spent, took: Timing, rates: list[float]) -> Goal:
     """Return the share of the rate of matrix products, measured in the same rounds."""
     rate = median(rates)
-    result = {
-        "tokens_seen": spent.tokens,
-        "positions_seen": spent.positions,
-        "flops": spent.flops,
-        "head_flops": spent.head_flops,
-        "train_seconds": took.seconds,
-    }
     kind = "bfloat16" if _is_bf16() else "float32"
     return Goal(
         work=described,
         against=f"share of the machine's rate of {kind} matrix products",
-        value=100 * speed(result, rate)["share_of_limit"],
+        value=100 * speed(dataclasses.replace(spent, seconds=took.seconds), rate).share_of_limit,
         goal=LEAST_SHARE,
         unit="%",
         is_upper=False,

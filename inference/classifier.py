@@ -11,22 +11,23 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import described, is_classifier, read_facts
+from tuneproof.formats.run import Head, Run, described
 from tuneproof.inference.baselines import pick_label
 from tuneproof.models import load as models
-from tuneproof.models.four_bit import check_whole, four_bit_of, weights_bytes
-from tuneproof.models.head import head_tensors, tensor_hash
+from tuneproof.models.adapters import check_base, check_files, with_adapter
+from tuneproof.models.four_bit import check_whole, weights_bytes
+from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
 
 BATCH_SIZE = 32
 """Texts labelled at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
+class LoadedHead:
     """One finished classification run, ready to answer."""
 
-    described: list[dict[str, Any]]
-    """Exactly one entry: the run, as the comparison file records it."""
+    described: dict[str, Any]
+    """The run, as the comparison file records it."""
     labels: tuple[str, ...]
     """The label set, in the order that was asked for."""
     trained_labels: tuple[str, ...]
@@ -41,18 +42,18 @@ class Head:
     def answer(self, prompts: Sequence[Example]) -> list[dict[str, Any]]:
         """Label prompts: for each its `label`, and the `label_probabilities` of all labels."""
         texts = [prompt.text for prompt in prompts]
-        rows = tokenized(texts, self.tokenizer, self.max_length)[0]
+        rows = tokenize_texts(texts, self.tokenizer, self.max_length)[0]
         answers: list[dict[str, Any]] = [{} for _ in texts]
-        order = sorted(range(len(rows)), key=lambda place: len(rows[place]))  # little padding
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))  # little padding
         for start in range(0, len(order), BATCH_SIZE):
-            places = order[start : start + BATCH_SIZE]
-            found = self._probabilities([rows[place] for place in places])
-            for place, values in zip(places, found, strict=True):
-                by_name = dict(zip(self.trained_labels, values, strict=True))
+            batch = order[start : start + BATCH_SIZE]
+            values = self._probabilities([rows[index] for index in batch])
+            for index, row in zip(batch, values, strict=True):
+                by_name = dict(zip(self.trained_labels, row, strict=True))
                 chances = {label: by_name[label] for label in self.labels}
-                answers[place] = {
+                answers[index] = {
                     "text": None,
-                    "label": pick_label(chances, texts[place]),
+                    "label": pick_label(chances, texts[index]),
                     "label_probabilities": chances,
                 }
         return answers
@@ -71,143 +72,90 @@ class Head:
         return values
 
 
-def tokenized(
-    texts: Sequence[str], tokenizer: Any, max_length: int
-) -> tuple[list[list[int]], list[bool]]:
-    """Return the token ids of texts as they are, and which of them were shortened.
-
-    Special tokens are the tokenizer's own, and stay where the end of a text is left out.
-    """
-    if not texts:
-        return [], []
-    found = tokenizer(list(texts), truncation=True, max_length=max_length)
-    ids = [row or [tokenizer.pad_token_id] for row in found["input_ids"]]  # an empty text
-    return ids, [bool(encoding.overflowing) for encoding in found.encodings]
-
-
-def load_head(
-    runs: Path, name: str, labels: Sequence[str], *, dtype: models.Dtype = "auto"
-) -> Head:
+def load_head(run: Run, labels: Sequence[str], *, dtype: models.Dtype = "auto") -> LoadedHead:
     """Load a finished run of the objective `classify`.
 
     Args:
-        runs: The folder of runs.
-        name: The run.
+        run: The run.
         labels: The label set to answer with; the run's own in any order.
         dtype: Of the base's weights; a model whose weights were all trained stays in float32.
 
     Raises:
-        InputError: No such run, another objective or label set, a base whose weights are not those
-            the run was trained on, or a head that is not the trained one.
+        InputError: Another objective or label set, a base whose weights are not those the run was
+            trained on, or a head that is not the trained one.
     """
-    facts = read_facts(runs, name)
-    if not is_classifier(facts):
+    head = run.head
+    if head is None:
         raise InputError(
-            f"run {name!r} has no classification head; it was trained to generate answers"
+            f"run {run.name!r} has no classification head; it was trained to generate answers"
         )
-    trained = tuple(facts["head"]["labels"])
-    _check_labels(name, trained, labels)
-    adapter, whole = runs / name / "adapter", runs / name / "model"
-    is_adapter = not whole.is_dir()
-    _check_order(adapter if is_adapter else whole, trained)
-    began, base = time.perf_counter(), facts["base"]["model"]
-    tokenizer = models.load_tokenizer(base if is_adapter else str(whole), purpose="classify")
+    _check_labels(run.name, head.labels, labels)
+    _check_order(run.saved, head.labels)
+    began = time.perf_counter()
+    source = str(run.saved) if run.is_whole else run.base.model
+    tokenizer = models.load_tokenizer(source, purpose="classify")
     model, _ = models.load_classifier(
-        base if is_adapter else str(whole),
-        trained,
+        source,
+        head.labels,
         pad_token_id=tokenizer.pad_token_id,
-        dtype=dtype if is_adapter else "float32",
-        four_bit=four_bit_of(facts),
+        dtype="float32" if run.is_whole else dtype,
+        four_bit=run.quantization,
     )
-    if is_adapter:
-        _check_files(adapter)
-        if models.weights_hash(base) != facts["base"]["weights_sha256"]:
-            raise InputError(
-                f"the weights of {base!r} are not those that {name!r} was trained on; "
-                "an adapter means nothing on other weights"
-            )
-        _check_saved(name, adapter, facts["head"]["modules"])
-        model = with_adapter(model, adapter)
-    check_whole(model, facts["head"]["modules"], where=name)
-    _check_head(name, model, facts["head"])
+    if not run.is_whole:
+        check_files(run.adapter)
+        check_base(run)
+        _check_saved(run, head.modules)
+        model = with_adapter(model, run.adapter)
+    check_whole(model, head.modules, where=run.name)
+    _check_head(run.name, model, head)
     seconds = round(time.perf_counter() - began, 3)
     cost = {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
-    return Head(
-        described=[
-            described(runs / name, facts, adapter if is_adapter else None) | {"kind": "head"} | cost
-        ],
+    return LoadedHead(
+        described=described(run) | {"kind": "head"} | cost,
         labels=tuple(labels),
-        trained_labels=trained,
+        trained_labels=tuple(head.labels),
         model=model.eval(),
         tokenizer=tokenizer,
-        max_length=facts["config"]["max_length"],
+        max_length=run.max_length,
     )
-
-
-def with_adapter(model: Any, adapter: Path) -> Any:
-    """Return a classification model with a saved adapter and head on it.
-
-    Raises:
-        InputError: The adapter cannot be loaded, or lacks a head.
-    """
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
-    _check_files(adapter)
-    try:
-        return PeftModel.from_pretrained(model, str(adapter))
-    except KeyError as error:
-        raise InputError(f"the adapter in {adapter} lacks the head's {error}") from error
-    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"cannot load the adapter in {adapter}: {reason}") from error
 
 
 def _check_labels(name: str, trained: Sequence[str], asked: Sequence[str]) -> None:
     missing, strange = sorted(set(asked) - set(trained)), sorted(set(trained) - set(asked))
     if missing or strange:
-        told = [f"it does not know {', '.join(map(repr, missing))}"] if missing else []
-        told += [f"it knows {', '.join(map(repr, strange))} as well"] if strange else []
-        raise InputError(f"run {name!r} was trained on other labels: {'; '.join(told)}")
+        faults = [f"it does not know {', '.join(map(repr, missing))}"] if missing else []
+        faults += [f"it knows {', '.join(map(repr, strange))} as well"] if strange else []
+        raise InputError(f"run {name!r} was trained on other labels: {'; '.join(faults)}")
 
 
 def _check_order(saved: Path, trained: Sequence[str]) -> None:
     """Raise InputError where the saved config has the labels in another order than run.json."""
-    found = read_json(saved / "config.json").get("id2label", {})
-    told = {str(index): label for index, label in enumerate(trained)}
-    if found != told:
+    names = read_json(saved / "config.json").get("id2label", {})
+    if names != {str(index): label for index, label in enumerate(trained)}:
         raise InputError(
-            f"{saved / 'config.json'}: the labels are {list(found.values())}, but run.json has "
+            f"{saved / 'config.json'}: the labels are {list(names.values())}, but run.json has "
             f"{list(trained)}; one of them was changed, and the mapping would be turned round"
         )
 
 
-def _check_files(adapter: Path) -> None:
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.is_file():  # PEFT would ask the Hub for it
-        raise InputError(f"{adapter} holds no {weights.name}")
-
-
-def _check_saved(name: str, adapter: Path, modules: Sequence[str]) -> None:
+def _check_saved(run: Run, modules: Sequence[str]) -> None:
     """Raise InputError where the adapter's config does not say that all of the head is saved."""
-    told = read_json(adapter / "adapter_config.json").get("modules_to_save") or ()
-    missing = [module for module in modules if module not in told]
+    saved = read_json(run.adapter / "adapter_config.json").get("modules_to_save") or ()
+    missing = [module for module in modules if module not in saved]
     if missing:
         raise InputError(
-            f"the head of run {name!r} is not the one that was trained: {', '.join(missing)} was "
-            f"left out of modules_to_save in {adapter / 'adapter_config.json'}, so that it is "
-            "random at loading"
+            f"the head of run {run.name!r} is not the one that was trained: {', '.join(missing)} "
+            f"was left out of modules_to_save in {run.adapter / 'adapter_config.json'}, so that it "
+            "is random at loading"
         )
 
 
-def _check_head(name: str, model: Any, head: dict[str, Any]) -> None:
+def _check_head(name: str, model: Any, head: Head) -> None:
     """Raise InputError where the loaded head is not the one that the training left."""
-    found = {
-        parameter: tensor_hash(value)
-        for parameter, value in head_tensors(model, head["modules"]).items()
-    }
-    for parameter, hashes in head["tensors"].items():
-        if found.get(parameter) != hashes["after"]:
+    loaded = head_tensors(model, head.modules)
+    hashes = {parameter: tensor_hash(value) for parameter, value in loaded.items()}
+    for parameter, change in (head.tensors or {}).items():
+        if hashes.get(parameter) != change.after:
             raise InputError(
                 f"the head of run {name!r} is not the one that was trained: {parameter} differs. "
                 "Usually the head was left out of modules_to_save, so that it is random at loading"

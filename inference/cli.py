@@ -50,10 +50,11 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
 def chat(run: str, runs: Path, **typed: Any) -> None:
     """Type questions; see the answers of base and run under each other. End with Ctrl-D."""
     decoding = resolve(Decoding, typed)
+    from tuneproof.formats.run import finished_run
     from tuneproof.inference.chat import replies
     from tuneproof.inference.variants import load_variants
 
-    loaded = load_variants(runs, [run])
+    loaded = load_variants([finished_run(runs, run)])
     for answers in replies(loaded, _typed_lines(), decoding):
         if answers is None:
             click.echo("that is longer than anything the run was trained on", err=True)

@@ -7,24 +7,24 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, fingerprint, read_json, write_json
+from tuneproof.files import existing_file, fingerprint, read_json, write_json, write_text
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.example import Example, read_prompts
-from tuneproof.inference.batches import even
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.panels import Panel, load_panels
-from tuneproof.inference.progress import Progress
-from tuneproof.inference.task import find_task
+from tuneproof.inference.panels import Panel, find_task, load_panels
 
 log = logging.getLogger(__name__)
 SCHEMA = "tuneproof/comparison@1"
+T = TypeVar("T")
 LINE_S = 30
 """Seconds between two lines about the progress, where no terminal shows a bar."""
 
@@ -41,8 +41,7 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
     _check_out(prompts, config.out)
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
-    panels, facts = load_panels(items, config, task)
-    described = [row for panel in panels for row in panel.described]
+    panels, conditions = load_panels(items, config, task)
     left_out = {name for panel in panels for name in panel.left_out}
     asked = [item for item in items if item.id not in left_out]
     if not asked:
@@ -55,11 +54,11 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
         value = {
             "schema": SCHEMA,
             "identity": key,
-            **facts,
+            **conditions,
             "prompts": {"file": str(prompts), "sha256": fingerprint(prompts)},
             "labels": task and list(task.labels),
             "left_out": [item.id for item in items if item.id in left_out],
-            "variants": described,
+            "variants": [row for panel in panels for row in panel.described()],
             "items": [_item(item, item.id in shortened, progress.done[item.id]) for item in asked],
         }
         write_json(config.out, value)
@@ -71,7 +70,7 @@ def identity(prompts: Path, config: CompareConfig) -> str:
     """Return a hash of all that decides the answers; it needs no model to be loaded."""
     folders = [config.runs / name for name in (*config.run, *config.merged)]
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
-    facts = {
+    deciding = {
         "prompts": fingerprint(existing_file(prompts)),
         "beside": [fingerprint(file) if file.is_file() else None for file in beside],
         "limit": config.limit,
@@ -85,15 +84,15 @@ def identity(prompts: Path, config: CompareConfig) -> str:
         "quantized": config.quantized,
         "trained": [fingerprint(existing_file(folder / "run.json")) for folder in folders],
     }
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
 
 
 def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
     """Return whether the comparison is already there, made from the same things."""
     if not config.out.is_file():
         return False
-    found = read_json(config.out)
-    return isinstance(found, dict) and found.get("identity") == identity(prompts, config)
+    comparison = read_json(config.out)
+    return isinstance(comparison, dict) and comparison.get("identity") == identity(prompts, config)
 
 
 def _check_out(prompts: Path, out: Path) -> None:
@@ -103,10 +102,10 @@ def _check_out(prompts: Path, out: Path) -> None:
         raise InputError(f"{out} is a folder; --out names the file to write")
     if out.is_file():
         try:
-            found = read_json(out)
+            earlier = read_json(out)
         except InputError:
-            found = None
-        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            earlier = None
+        if not isinstance(earlier, dict) or earlier.get("schema") != SCHEMA:
             raise InputError(f"{out} is no comparison and would be replaced; choose another --out")
 
 
@@ -119,7 +118,7 @@ def _answer(
     interrupted comparison draws what an uninterrupted one would have drawn.
     """
     by_length = sorted(items, key=lambda item: len(item.instruction) + len(item.input))
-    told, start = time.monotonic(), 0
+    reported, start = time.monotonic(), 0
     with tqdm(
         total=len(items), desc=panel.names[-1], unit=" prompts", file=sys.stderr, disable=None
     ) as bar:
@@ -130,8 +129,8 @@ def _answer(
                     progress.add(item.id, rows)
             start += len(batch)
             bar.update(len(batch))
-            if bar.disable and time.monotonic() - told > LINE_S:
-                told = time.monotonic()
+            if bar.disable and time.monotonic() - reported > LINE_S:
+                reported = time.monotonic()
                 log.info("answered %s of %s", f"{start:,}", f"{len(items):,}")
 
 
@@ -148,3 +147,64 @@ def _item(item: Example, is_shortened: bool, answers: dict[str, Any]) -> dict[st
         **executed,
         "answers": answers,
     }
+
+
+def even(items: Sequence[T], most: int) -> list[Sequence[T]]:
+    """Return as few batches of at most `most` items as there can be, the larger ones first.
+
+    They are as even as can be: a small batch at the end would take nearly as long as a full one.
+    """
+    count = ceil(len(items) / most)
+    size, larger = divmod(len(items), max(count, 1))
+    edges = [index * size + min(index, larger) for index in range(count + 1)]
+    return [items[start:stop] for start, stop in pairwise(edges)]
+
+
+class Progress:
+    """The answers so far, in a file beside the result."""
+
+    def __init__(self, out: Path, key: str) -> None:
+        """Name the file.
+
+        Args:
+            out: The result's path.
+            key: What decides the answers; an earlier try with another key is thrown away.
+        """
+        self._path = out.with_name(f".{out.name}.partial.jsonl")
+        self._key = key
+        self.done: dict[str, dict[str, Any]] = {}
+        """The answers by prompt and variant."""
+
+    def __enter__(self) -> Progress:
+        """Open the file, keeping the whole lines of an earlier try."""
+        text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        first = json.dumps(self._key) + "\n"
+        if not whole or whole[0] != first:
+            whole = [first]
+        self.done = {}
+        for line in whole[1:]:
+            name, answers = json.loads(line)
+            self.done[name] = self.done.get(name, {}) | answers
+        write_text(self._path, "".join(whole))
+        self._handle = self._path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._handle.close()
+
+    def has(self, name: str, variants: Iterable[str]) -> bool:
+        """Return whether the variants have answered a prompt."""
+        return self.done.get(name, {}).keys() >= set(variants)
+
+    def add(self, name: str, answers: dict[str, Any]) -> None:
+        """Remember answers to one prompt."""
+        self.done[name] = self.done.get(name, {}) | answers
+        self._handle.write(json.dumps([name, answers]) + "\n")
+        self._handle.flush()
+
+    def finish(self) -> None:
+        """Remove the file; the result is written."""
+        self._handle.close()
+        self._path.unlink()

@@ -17,7 +17,6 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from tuneproof.inference.config import Decoding
-from tuneproof.inference.generate import left_padded
 from tuneproof.kernels import decoding_attention as attending
 from tuneproof.kernels.answering import lean
 from tuneproof.kernels.lora_rows import runs
@@ -160,7 +159,7 @@ class _Reader:
         """Read the prompts, those of a variant side by side; return the logits after each."""
         longest = max(map(len, prompts))
         if not self._is_lean:
-            ids, _ = left_padded([list(each) for each in prompts], 0, self._model.device)
+            ids, _ = left_padded(prompts, 0, self._model.device)
             starts = [longest - len(prompt) for prompt in prompts]
             return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
         found = []
@@ -222,6 +221,16 @@ class _Reader:
             **self._route(names),
         ).logits
         return out
+
+
+def left_padded(
+    rows: Sequence[Sequence[int]], pad: int, device: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ids and mask, both of shape (rows, longest)."""
+    longest = max(map(len, rows))
+    ids = [[pad] * (longest - len(row)) + list(row) for row in rows]
+    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
 def _parts(run: tuple[str, slice], prompts: Sequence[Sequence[int]]) -> Iterator[tuple[str, slice]]:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from tuneproof.inference.config import Decoding
+from tuneproof.inference.decode import can_decode, decode, left_padded
 from tuneproof.inference.variants import Variants
 
 
@@ -40,10 +43,6 @@ def answer_batch(
     Returns:
         For each prompt the answers by variant name.
     """
-    import torch
-
-    from tuneproof.inference.decode import can_decode, decode
-
     names = variants.names * len(prompts)
     rows = [list(prompt) for prompt in prompts for _ in variants.names]
     stops = stop_ids(variants)
@@ -64,8 +63,6 @@ def by_generate(
     variants: Variants, rows: list[list[int]], names: Sequence[str], decoding: Decoding
 ) -> list[list[int]]:
     """Return each row's new tokens by transformers' own `generate`, which knows every cache."""
-    import torch
-
     ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     settings = _settings(decoding, stop_ids(variants), variants.tokenizer.pad_token_id)
     with torch.inference_mode():
@@ -98,18 +95,6 @@ def stop_ids(variants: Variants) -> set[int]:
     named = variants.model.generation_config.eos_token_id
     listed = named if isinstance(named, list) else [named]
     return {variants.tokenizer.eos_token_id, *(token for token in listed if token is not None)}
-
-
-def left_padded(rows: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
-    """Return ids and mask, both of shape (rows, longest)."""
-    import torch
-
-    longest = max(map(len, rows))
-    ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=device)
-    mask = torch.tensor(
-        [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
-    )
-    return ids, mask
 
 
 def _answer(row: list[int], stops: set[int], tokenizer: Any) -> Answer:

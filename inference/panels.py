@@ -1,22 +1,24 @@
-"""Panels: variants that answer together, over one model in memory."""
+"""Panels: what answers together. Variants over one model, a classification head, or baselines."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError
-from tuneproof.formats.example import Example
-from tuneproof.formats.run import is_classifier, read_facts
+from tuneproof.errors import InputError, unknown
+from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.example import Example, read_examples
+from tuneproof.formats.run import finished_run
 from tuneproof.inference.baselines import BASELINES, predict
-from tuneproof.inference.classifier import Head, load_head
+from tuneproof.inference.classifier import LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.generate import answer_batch
-from tuneproof.inference.label_scorer import LabelScorer, labelled, longest_label
-from tuneproof.inference.speed import Speed
-from tuneproof.inference.task import LabelTask
+from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
 from tuneproof.inference.variants import Variants, load_variants
 
 Rows = dict[str, dict[str, Any]]
@@ -26,22 +28,88 @@ SPARE_TOKENS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelTask:
+    """A task whose answers are labels."""
+
+    name: str
+    """The task, as the records name it."""
+    labels: tuple[str, ...]
+    """The label set, in the manifest's order."""
+    train_file: Path
+    """The training records beside the prompts; the baselines learn from them."""
+
+    def train_records(self) -> list[Example]:
+        """Return the task's training records; none where the file is missing."""
+        if not self.train_file.is_file():
+            return []
+        return [record for record in read_examples(self.train_file) if record.task == self.name]
+
+
+def find_task(prompts: Path, items: Sequence[Example]) -> LabelTask | None:
+    """Return the labelled task that the prompts of a built folder ask for, or None.
+
+    Raises:
+        InputError: A prompt's reference is none of its task's labels.
+    """
+    folder = DataFolder(prompts.parent)
+    labels = folder.labels
+    tasks = {item.task for item in items}
+    if len(tasks) != 1 or (name := next(iter(tasks))) not in labels:
+        return None
+    for item in items:
+        if item.reference not in labels[name]:
+            fault = unknown("label", item.reference or "", labels[name])
+            raise InputError(f"{prompts}: {item.id}: {fault}")
+    return LabelTask(name=name, labels=tuple(labels[name]), train_file=folder.file("train"))
+
+
+@dataclass
+class Speed:
+    """Counts what variants generate, and how long it takes.
+
+    Variants of one batch are answered together; each is charged its share of the rows.
+    """
+
+    variants: int
+    """How many answer together."""
+    seconds: float = 0.0
+    tokens: Counter[str] = field(default_factory=Counter)
+    """Generated so far, by variant."""
+
+    def per_second(self, name: str) -> float | None:
+        """Return a variant's tokens per second; None where nothing was asked."""
+        if not self.seconds:
+            return None
+        return round(self.tokens[name] / (self.seconds / self.variants), 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Panel:
     """Variants that answer together."""
 
-    described: list[dict[str, Any]]
-    """One entry per variant, as the comparison file records it."""
+    variants: list[dict[str, Any]]
+    """One entry per variant, as the comparison file records it; its speed comes last."""
     answer: Callable[[Sequence[Example], int], list[Rows]]
     """Answers a batch of prompts; the number is the seed, for sampling."""
     left_out: frozenset[str] = frozenset()
     """Ids of the prompts that are too long to be asked."""
     shortened: frozenset[str] = frozenset()
     """Ids of the prompts whose input is shortened to fit."""
+    speed: Speed | None = None
+    """Of generating; None where nothing is generated."""
 
     @property
     def names(self) -> list[str]:
         """The variants' names."""
-        return [row["name"] for row in self.described]
+        return [row["name"] for row in self.variants]
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the variants as the comparison file records them, with their speed so far."""
+        if self.speed is None:
+            return self.variants
+        return [
+            row | {"tokens_per_second": self.speed.per_second(row["name"])} for row in self.variants
+        ]
 
 
 def load_panels(
@@ -55,38 +123,36 @@ def load_panels(
     Raises:
         InputError: A run cannot be used, alone or beside the others.
     """
-    facts = {name: read_facts(config.runs, name) for name in config.run}
-    heads = [name for name in config.run if is_classifier(facts[name])]
+    runs = [finished_run(config.runs, name) for name in config.run]
+    merged = [finished_run(config.runs, name) for name in config.merged]
+    heads = [run for run in runs if run.is_classifier]
     if heads and task is None:
         raise InputError(
-            f"run {heads[0]!r} trained a classification head; it can only label the test file of "
-            "a data folder with one classification task"
+            f"run {heads[0].name!r} trained a classification head; it can only label the test file "
+            "of a data folder with one classification task"
         )
     panels: list[Panel] = []
-    recorded: dict[str, Any] = {"decoding": None, "template": None}
-    models = [name for name in config.run if name not in heads]
-    if models or config.merged:
+    conditions: dict[str, Any] = {"decoding": None, "template": None}
+    if len(heads) < len(runs) or merged:
         loaded = load_variants(
-            config.runs,
-            models,
+            [run for run in runs if not run.is_classifier],
             dtype=config.dtype,
-            merged=config.merged,
+            merged=merged,
             has_four_bit_base=config.quantized is not None,
         )
         if task is not None:  # more tokens would only make more of a wrong answer
             most = longest_label(loaded[0].tokenizer, task.labels) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
         panels += [of_models(variants, items, config, task) for variants in loaded]
-        recorded = {"decoding": config.recorded(), "template": loaded[0].template.text}
+        conditions = {"decoding": config.recorded(), "template": loaded[0].template.text}
         if task is not None:
-            recorded["calibrate"] = config.calibrate
+            conditions["calibrate"] = config.calibrate
     if task is not None:
-        for name in heads:
-            panels.append(of_head(load_head(config.runs, name, task.labels, dtype=config.dtype)))
+        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in heads]
         baselines = None if config.no_baselines else of_baselines(task, items)
         panels += [baselines] if baselines else []
     _check_names([name for panel in panels for name in panel.names])
-    return panels, recorded
+    return panels, conditions
 
 
 def _check_names(names: list[str]) -> None:
@@ -108,15 +174,18 @@ def of_models(
         item.id: variants.ask(item.instruction, item.input, config.max_new_tokens, reserve=reserve)
         for item in items
     }
-    prompts = {name: found.prompt_ids for name, found in asked.items() if found is not None}
-    speed = Speed(variants.described)
+    prompts = {name: encoded.prompt_ids for name, encoded in asked.items() if encoded is not None}
+    speed = Speed(len(variants.names))
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         ids = [prompts[item.id] for item in batch]
-        rows: list[Rows] = [
-            {name: found.as_row() for name, found in by_variant.items()}
-            for by_variant in speed.of(lambda: answer_batch(variants, ids, config, seed))
-        ]
+        began = time.perf_counter()
+        answers = answer_batch(variants, ids, config, seed)
+        speed.seconds += time.perf_counter() - began
+        rows: list[Rows] = []
+        for by_variant in answers:
+            speed.tokens.update({name: answer.tokens for name, answer in by_variant.items()})
+            rows.append({name: answer.as_row() for name, answer in by_variant.items()})
         if scorer is not None:
             for item, row, scored in zip(batch, rows, scorer.score(batch, ids), strict=True):
                 for name, probabilities in scored.items():
@@ -124,19 +193,22 @@ def of_models(
         return rows
 
     return Panel(
-        described=variants.described,
+        variants=variants.described,
         answer=answer,
         left_out=frozenset(asked) - frozenset(prompts),
-        shortened=frozenset(n for n, found in asked.items() if found and found.is_shortened),
+        shortened=frozenset(
+            name for name, encoded in asked.items() if encoded and encoded.is_shortened
+        ),
+        speed=speed,
     )
 
 
-def of_head(head: Head) -> Panel:
+def of_head(head: LoadedHead) -> Panel:
     """Return a classification head."""
-    (row,) = head.described
+    name = head.described["name"]
     return Panel(
-        described=[row],
-        answer=lambda batch, seed: [{row["name"]: answer} for answer in head.answer(batch)],
+        variants=[head.described],
+        answer=lambda batch, seed: [{name: answer} for answer in head.answer(batch)],
     )
 
 
@@ -153,13 +225,13 @@ def of_baselines(task: LabelTask, items: Sequence[Example]) -> Panel | None:
         outputs = [record.output for record in records]
         rows: dict[str, Rows] = {name: {} for name in texts}
         for baseline in BASELINES:
-            found = predict(baseline, train, outputs, list(texts.values()), task.labels)
-            for (name, text), probabilities in zip(texts.items(), found, strict=True):
+            predicted = predict(baseline, train, outputs, list(texts.values()), task.labels)
+            for (name, text), probabilities in zip(texts.items(), predicted, strict=True):
                 rows[name][baseline] = {"text": None, **labelled(probabilities, text)}
         return rows
 
     return Panel(
-        described=[
+        variants=[
             {
                 "name": name,
                 "kind": "baseline",

@@ -1,22 +1,29 @@
-"""The variants of a comparison: a base and its adapters, over one copy of the base weights."""
+"""The variants of a comparison: a base and its runs, over as few copies of the base as can be.
+
+Adapters that share the base's weights answer in one batch with it. What has weights of its own (all
+trained, merged, or over a base in 4 bits) has a model of its own.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.run import described, is_classifier, read_facts
-from tuneproof.inference.loading import Loading, shares_base
+from tuneproof.formats.run import FourBit, Run, described
+from tuneproof.formats.template import Template
 from tuneproof.models import load as models
-from tuneproof.models.four_bit import FourBit, four_bit_of
+from tuneproof.models.adapters import can_merge, check_base, check_files, shares_base, with_adapter
+from tuneproof.models.four_bit import weights_bytes
+from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
 from tuneproof.prompts.fit import Encoded, fit
-from tuneproof.prompts.template import Template
 
 BASE = "base"
-WEIGHTS = "adapter_model.safetensors"
+Row = dict[str, Any]
+"""A variant as the comparison file records it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +39,12 @@ class Variants:
     """The base's tokenizer."""
     template: Template
     """The prompt template that all the runs were trained with."""
-    described: list[dict[str, Any]]
-    """One entry per variant, as the comparison file records it."""
+    described: list[Row]
+    """One entry per variant."""
     max_length: int
     """Most tokens a training example had."""
+    virtual_tokens: int = 0
+    """Tokens of the model's context that trained virtual tokens take."""
 
     def routed(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Return what tells the model which adapter each row of a batch goes through.
@@ -72,7 +81,7 @@ class Variants:
         """
         context = models.context_length(self.model)
         if context is not None:
-            context -= getattr(self.model, "virtual_tokens", 0)
+            context -= self.virtual_tokens
         room = self.max_length if context is None else context - max_new_tokens
         if room < 1:
             raise InputError(
@@ -84,101 +93,151 @@ class Variants:
 
 
 def load_variants(
-    runs: Path,
-    names: Sequence[str],
+    runs: Sequence[Run],
     *,
     dtype: models.Dtype = "auto",
-    merged: Sequence[str] = (),
+    merged: Sequence[Run] = (),
     has_four_bit_base: bool = False,
 ) -> list[Variants]:
-    """Load runs of one base and one template.
+    """Load finished runs of one base and one template.
 
     Args:
-        runs: The folder of runs.
-        names: Runs to load as they were trained.
-        dtype: Of the weights.
-        merged: Runs whose adapters are merged into the full-precision base.
+        runs: To be loaded as they were trained.
+        dtype: Of the weights that are not in 4 bits.
+        merged: Runs whose adapters are merged into the full-precision base, in memory.
         has_four_bit_base: Whether the base in 4 bits is to be there as well.
 
     Returns:
-        First the base with the adapters that share its weights, then everything that cannot: what
-        has weights of its own, or a base in 4 bits, has a model of its own.
+        First the base with the adapters that share its weights, then one for each of the others.
 
     Raises:
-        InputError: An unknown or unfinished run, runs whose base or template differs, or a base
-            whose weights are not the ones a run was trained on.
+        InputError: A run that answers no prompts, runs whose base or template differs, a base whose
+            weights are not the ones a run was trained on, or nothing that could be merged.
     """
-    facts = {name: _facts(runs, name) for name in (*names, *merged)}
-    base, common = _common(facts)
-    sharing = [name for name in names if shares_base(runs / name, facts[name])]
-    adapters = {name: runs / name / "adapter" for name in sharing}
-    load = Loading(dtype=dtype)
-    rows = [{"name": BASE, "model": base, "adapter": None}]
-    rows += [described(runs / name, facts[name], each) for name, each in adapters.items()]
-    model, costs = load.together(base, list(adapters.values()))
-    together = Variants(
-        names=[BASE, *sharing],
-        model=model,
-        described=[row | cost for row, cost in zip(rows, costs, strict=True)],
-        **common,
-    )
-    alone = [load.run(runs / name, facts[name]) for name in names if name not in sharing]
-    alone += [load.merged(runs / name, facts[name]) for name in merged]
-    if has_four_bit_base:
-        held = filter(None, map(four_bit_of, facts.values()))
-        alone.append(load.four_bit(base, next(held, FourBit())))
-    return [
-        together,
-        *(
-            Variants(names=[row["name"]], model=model, described=[row], **common)
-            for model, row in alone
-        ),
-    ]
-
-
-def _common(facts: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """Return the base of all runs, and what all variants have in common; InputError if nothing."""
-    base = _shared(facts, "base model", lambda fact: fact["base"]["model"])
-    template = _shared(
-        facts,
-        "prompt template",
-        lambda fact: fact["template"]["text"],
-        shown=lambda fact: fact["template"]["name"],
-    )
-    trained_on = _shared(facts, "base weights", lambda fact: fact["base"]["weights_sha256"])
-    if models.weights_hash(base) != trained_on:
-        raise InputError(
-            f"the weights of {base!r} are not those that {', '.join(facts)} was trained on; "
-            "an adapter means nothing on other weights"
-        )
-    return base, {
+    every = list({run.name: run for run in (*runs, *merged)}.values())
+    base, template = _common(every)
+    common = {
         "tokenizer": models.load_tokenizer(base),
-        "template": Template(name=next(iter(facts.values()))["template"]["name"], text=template),
-        "max_length": max(fact["config"]["max_length"] for fact in facts.values()),
+        "template": template,
+        "max_length": max(run.max_length for run in every),
     }
+    load = partial(_loaded, dtype=dtype)
 
-
-def _facts(runs: Path, name: str) -> dict[str, Any]:
-    facts = read_facts(runs, name)
-    if is_classifier(facts):
-        raise InputError(f"run {name!r} trained a classification head; it answers no prompts")
-    adapter = runs / name / "adapter"
-    is_whole = (runs / name / "model").is_dir()
-    if not is_whole and not (adapter / WEIGHTS).is_file():  # PEFT would ask the Hub for it
-        raise InputError(f"{adapter} holds no {WEIGHTS}")
-    return facts
-
-
-def _shared(
-    facts: dict[str, dict[str, Any]],
-    what: str,
-    value_of: Callable[[Any], str],
-    shown: Callable[[Any], str] | None = None,
-) -> str:
-    values = {name: value_of(fact) for name, fact in facts.items()}
-    if len(set(values.values())) > 1:
-        listed = ", ".join(
-            f"{name}: {(shown or value_of)(fact)[:60]!r}" for name, fact in facts.items()
+    def alone(row: Row, loaded: Callable[[], Any]) -> Variants:
+        model, cost = _timed(loaded)
+        virtual_tokens = virtual_tokens_of(model)
+        if virtual_tokens:
+            model = VirtualTokens(model)
+        return Variants(
+            names=[row["name"]],
+            model=model,
+            described=[row | cost],
+            virtual_tokens=virtual_tokens,
+            **common,
         )
+
+    sharing = [run for run in runs if shares_base(run)]
+    model, costs = _together(partial(load, base), sharing)
+    rows = [{"name": BASE, "model": base, "adapter": None}, *map(described, sharing)]
+    loaded = [
+        Variants(
+            names=[BASE, *(run.name for run in sharing)],
+            model=model,
+            described=[row | cost for row, cost in zip(rows, costs, strict=True)],
+            **common,
+        )
+    ]
+    loaded += [
+        alone(described(run), partial(_own, run, load)) for run in runs if run not in sharing
+    ]
+    for run in merged:
+        row = described(run, f"{run.name}-merged") | {"quantization": None, "merged": True}
+        loaded.append(alone(row, partial(_merged, run, load)))
+    if has_four_bit_base:
+        four_bit = next((run.quantization for run in every if run.quantization), FourBit())
+        row = {"name": "base-4bit", "model": base, "adapter": None}
+        row |= {"quantization": asdict(four_bit)}
+        loaded.append(alone(row, partial(load, base, four_bit)))
+    return loaded
+
+
+def _common(runs: Sequence[Run]) -> tuple[str, Template]:
+    """Return the base and the template of all runs; InputError where they differ."""
+    templates = {}
+    for run in runs:
+        if run.template is None:
+            raise InputError(
+                f"run {run.name!r} trained a classification head; it answers no prompts"
+            )
+        if not run.is_whole:
+            check_files(run.adapter)
+        templates[run.name] = run.template
+    models_of = {run.name: run.base.model for run in runs}
+    weights = {run.name: run.base.weights_sha256 for run in runs}
+    _check_same("base model", models_of, models_of)
+    _check_same(
+        "prompt template",
+        {name: template.text for name, template in templates.items()},
+        {name: template.name for name, template in templates.items()},
+    )
+    _check_same("base weights", weights, weights)
+    check_base(runs[0])
+    return runs[0].base.model, templates[runs[0].name]
+
+
+def _check_same(what: str, values: dict[str, str], shown: dict[str, str]) -> None:
+    """Raise InputError where runs differ in something; the message has what is shown of it."""
+    if len(set(values.values())) > 1:
+        listed = ", ".join(f"{name}: {value[:60]!r}" for name, value in shown.items())
         raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")
-    return next(iter(values.values()))
+
+
+def _together(load: Callable[[], Any], runs: Sequence[Run]) -> tuple[Any, list[Row]]:
+    """Return a base with adapters `v1`, `v2`, ..., and what it costs alone and with each."""
+    model, cost = _timed(load)
+    costs = [cost]
+    for index, run in enumerate(runs, 1):
+        before = weights_bytes(model)
+        model, more = _timed(partial(with_adapter, model, run.adapter, f"v{index}"))
+        costs.append(
+            {
+                "load_seconds": round(cost["load_seconds"] + more["load_seconds"], 3),
+                "weights_bytes": cost["weights_bytes"] + more["weights_bytes"] - before,
+            }
+        )
+    return model.eval(), costs
+
+
+def _own(run: Run, load: Callable[..., Any]) -> Any:
+    """Return a run's own model, over the base as it was trained on."""
+    if run.is_whole:
+        return load(str(run.saved))
+    return with_adapter(load(run.base.model, run.quantization), run.adapter).eval()
+
+
+def _merged(run: Run, load: Callable[..., Any]) -> Any:
+    """Return a run merged into its full-precision base; InputError where nothing can be."""
+    if not can_merge(run):
+        raise InputError(f"run {run.name!r} has no adapter that can be merged")
+    return with_adapter(load(run.base.model), run.adapter).merge_and_unload().eval()
+
+
+def _timed(load: Callable[[], Any]) -> tuple[Any, Row]:
+    """Return a model, with the time its loading took and the memory its weights take."""
+    began = time.perf_counter()
+    model = load()
+    seconds = round(time.perf_counter() - began, 3)
+    return model, {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
+
+
+def _loaded(model: str, four_bit: FourBit | None = None, *, dtype: models.Dtype) -> Any:
+    """Return a model without what its files say about decoding, its stop tokens apart.
+
+    `generate` would fill in a repetition penalty, say, that the comparison does not record.
+    """
+    from transformers import GenerationConfig
+
+    loaded = models.load_model(model, dtype=dtype, four_bit=four_bit)
+    stops = loaded.generation_config.eos_token_id
+    loaded.generation_config = GenerationConfig(eos_token_id=stops)
+    return loaded.eval()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.prompts.template import Template
+from tuneproof.formats.template import Template
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

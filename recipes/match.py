@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
+from tuneproof.formats.run import Run
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
 
 BUDGETS = {"flops": "max_flops", "seconds": "max_seconds", "tokens": "max_tokens"}
 """What runs can be matched by, and the setting of `tune` that is the budget of it."""
-USED = {"flops": "flops", "seconds": "train_seconds", "tokens": "tokens_seen"}
-"""What runs can be matched by, and where run.json has what a training used of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +34,15 @@ class Match:
         """The runs that get what the first used."""
         return self.runs[1:]
 
-    def used(self, facts: Mapping[str, Any]) -> float:
-        """Return what a training used, from its run.json."""
-        return float(facts["result"][USED[self.by]])
+    def used(self, run: Run) -> float:
+        """Return what a training used; what an older run did not record counts as nothing."""
+        result = run.outcome
+        used = {
+            "flops": result.flops,
+            "seconds": result.train_seconds,
+            "tokens": result.tokens_seen,
+        }
+        return float(used[self.by] or 0)
 
     def budgeted(self, config: TuneConfig, amount: float) -> TuneConfig:
         """Return a run's settings with a budget of so much."""

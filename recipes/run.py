@@ -7,8 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tuneproof.files import fingerprint, read_json
+from tuneproof.files import fingerprint
 from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.run import read_run
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.recipes.recipe import Recipe
@@ -70,19 +71,13 @@ def _tune(recipe: Recipe) -> None:
         if match is None or short not in match.followers:
             _train(config, head, made_by)
             continue
-        budget = match.used(_facts(recipe.runs[match.first]))
+        budget = match.used(read_run(recipe.runs[match.first].folder))
         _train(match.budgeted(config, budget), head, made_by)
-        share = match.used(_facts(config)) / budget
+        share = match.used(read_run(config.folder)) / budget
         log.info(f"{short} used {share:.1%} of the {match.by} of {match.first}")
     for config in recipe.runs.values():
         if config.folder.name in recipe.merged:
             _merge(config)
-
-
-def _facts(config: TuneConfig) -> dict[str, Any]:
-    """Return what the run.json of a finished run says."""
-    facts: dict[str, Any] = read_json(config.folder / "run.json")
-    return facts
 
 
 def _train(config: TuneConfig, head: str, made_by: str) -> None:
@@ -93,7 +88,7 @@ def _train(config: TuneConfig, head: str, made_by: str) -> None:
     if standing.state == "finished" and not config.overwrite:
         return log.info(f"{head}: {config.folder} is up to date")
     log.info(head)
-    if standing.state == "other" and standing.facts and standing.facts.get("made_by") == made_by:
+    if standing.state == "other" and standing.run and standing.run.made_by == made_by:
         log.info(f"training again, since these have changed: {', '.join(standing.differing)}")
         config = dataclasses.replace(config, overwrite=True)
     from tuneproof.tuning.run import finetune
@@ -112,9 +107,8 @@ def _merge(config: TuneConfig) -> None:
         return log.info(f"2/4 merge: {folder} is up to date")
     log.info(f"2/4 merge: {config.folder.name}")
     from tuneproof.tuning.merge import merge_run
-    from tuneproof.tuning.runs import open_run
 
-    for line in merge_run(open_run(config.folder), folder).lines():
+    for line in merge_run(read_run(config.folder), folder).lines():
         log.info(line)
     return None
 

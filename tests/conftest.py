@@ -157,6 +157,43 @@ def write_data() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Any]:
+    """Write the run.json of a finished run of a name, with changes."""
+    from tuneproof.formats import run as formats
+
+    counts = formats.Counts(examples=1200, tokens=9000, longest=64, shortened=0)
+
+    def make(name: str, **changes: Any) -> formats.Run:
+        values = {
+            "state": "finished",
+            "config": {"model": "tiny", "method": "lora", "objective": "generate"},
+            "template": formats.Template(name="mine", text="{{ instruction }}{{ input }}"),
+            "quantization": None,
+            "base": formats.Base(model="tiny", weights_sha256="0" * 64),
+            "data": formats.Data(
+                folder="data", fingerprint="1", tasks=["river"], labels={}, train=counts,
+                validation=counts,
+            ),
+            "parameters": formats.Parameters(trainable=5, total=1000),
+            "adapted_layers": ["c_attn"],
+            "versions": {},
+            "learning_rate": 1e-3,
+            "products": "float32",
+            "made_by": "tune run",
+            "result": formats.Result(
+                steps=3, epochs=1.0, examples_seen=9, tokens_seen=90, first_loss=2.0,
+                last_loss=1.25, best_validation_loss=None, best_step=None, wall_seconds=90.0,
+                peak_memory_bytes=7,
+            ),
+        }  # fmt: skip
+        run = formats.Run(folder=tmp_path / name, **{**values, **changes})
+        formats.write_run(run)
+        return run
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def runs(
     base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path_factory: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuneproof.files import write_text
-from tuneproof.tuning.runs import Run
+from tuneproof.formats.run import Run
 
 
 def write_card(run: Run) -> None:
@@ -14,11 +14,4 @@ def write_card(run: Run) -> None:
 
     text = (Path(__file__).parent / "card.md.j2").read_text(encoding="utf-8")
     template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    card = template.render(
-        name=run.name,
-        facts=run.facts,
-        base=run.facts["base"]["model"],
-        saved=run.saved.name,
-        prompts=run.prompts,
-    )
-    write_text(run.folder / "README.md", card)
+    write_text(run.folder / "README.md", template.render(run=run))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
-from tuneproof.inference.classifier import tokenized
+from tuneproof.formats.run import Accuracy, Change, Counts, Head, Run
 from tuneproof.label_order import Mapping, check_mapping
 from tuneproof.models import load as models
-from tuneproof.models.head import head_tensors, tensor_hash
+from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
@@ -45,32 +44,28 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     from transformers import set_seed  # heavy; what is wrong with the data is said before
 
     set_seed(config.seed)  # a new head draws its first weights from the global state
-    model, head = models.load_classifier(
+    model, modules = models.load_classifier(
         config.model,
         labels,
         pad_token_id=tokenizer.pad_token_id,
         dtype=config.weights_dtype,
         four_bit=config.four_bit,
     )
-    check_model(config, model, tokenizer, head)
+    check_model(config, model, tokenizer, modules)
     train = encode(data.train, labels, tokenizer, config.max_length)
     validation = encode(data.validation, labels, tokenizer, config.max_length)
-    adapted = adapters.adapt(config, model, head)
+    adapted = adapters.adapt(config, model, modules)
     trainer = _trainer(with_rate(config, model), adapted, tokenizer, train, validation)
-    known = {"labels": labels, "modules": head, "pad_token_id": tokenizer.pad_token_id}
-    before = _hashes(trainer.model, head)
+    before = _hashes(trainer.model, modules)
     return Job(
         trainer=trainer,
-        counts={"train": train.counts(), "validation": validation.counts()},
-        facts={
-            "template": None,
-            "head": known,
-            "quantization": config.four_bit and asdict(config.four_bit),
-        },
+        train=train.counts(),
+        validation=validation.counts(),
+        head=Head(labels=labels, modules=modules, pad_token_id=tokenizer.pad_token_id),
         summary=summary(train, labels),
         shown=tuple(marked(row, labels, tokenizer) for row in train.rows[:2]),
         save=adapted.save,
-        finish=partial(_finish, trainer, validation if validation.rows else train, known, before),
+        finish=partial(_finish, trainer, validation if validation.rows else train, before),
     )
 
 
@@ -101,33 +96,32 @@ def _trainer(
     )
 
 
-def _finish(
-    trainer: Any,
-    examples: Labelled,
-    known: dict[str, Any],
-    before: dict[str, str],
-    saved: Path,
-    say: Say,
-) -> dict[str, Any]:
+def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run, say: Say) -> Run:
     """Save the labels beside the weights, and check that head and labels are what they should be.
 
     Raises:
         InputError: The head was not trained, or its weights are no numbers.
     """
-    trainer.model.config.save_pretrained(str(saved))  # PEFT saves its own config only
-    after = _hashes(trainer.model, known["modules"])
-    _check_trained(trainer, known["modules"], before, after)
-    mapping = _mapping(trainer, examples, known["labels"])
+    head = run.head
+    assert head is not None
+    trainer.model.config.save_pretrained(str(run.saved))  # PEFT saves its own config only
+    after = _hashes(trainer.model, head.modules)
+    _check_trained(trainer, head.modules, before, after)
+    mapping = _mapping(trainer, examples, head.labels)
     warnings = [mapping.warning()] if mapping.is_turned else []
     for line in warnings:
         say(f"WARNING: {line}")
-    accuracy = {
-        "on": "train" if trainer.eval_dataset is None else "validation",
-        "examples": len(examples.rows[:CHECKED]),
-        "value": mapping.accuracy,
-    }
-    tensors = {name: {"before": before[name], "after": after[name]} for name in after}
-    return {"head": known | {"tensors": tensors}, "accuracy": accuracy, "warnings": warnings}
+    changes = {name: Change(before=before[name], after=after[name]) for name in after}
+    return replace(
+        run,
+        head=replace(head, tensors=changes),
+        warnings=[*(run.warnings or ()), *warnings],
+        accuracy=Accuracy(
+            on="train" if trainer.eval_dataset is None else "validation",
+            examples=len(examples.rows[:CHECKED]),
+            value=mapping.accuracy,
+        ),
+    )
 
 
 def _hashes(model: Any, head: Sequence[str]) -> dict[str, str]:
@@ -177,14 +171,14 @@ class Labelled:
     shortened: int
     """How many texts had their end left out."""
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counts:
         """Return the counts that a run records."""
-        return {
-            "examples": len(self.rows),
-            "tokens": sum(len(row["input_ids"]) for row in self.rows),
-            "longest": max((len(row["input_ids"]) for row in self.rows), default=0),
-            "shortened": self.shortened,
-        }
+        return Counts(
+            examples=len(self.rows),
+            tokens=sum(len(row["input_ids"]) for row in self.rows),
+            longest=max((len(row["input_ids"]) for row in self.rows), default=0),
+            shortened=self.shortened,
+        )
 
 
 def label_set(data: DataFolder) -> list[str]:
@@ -226,7 +220,7 @@ def encode(
     """Tokenise the records' texts as they are, without any template."""
     ids = {label: index for index, label in enumerate(labels)}
     texts = [record.text for record in records]
-    rows, shortened = tokenized(texts, tokenizer, max_length)
+    rows, shortened = tokenize_texts(texts, tokenizer, max_length)
     return Labelled(
         rows=[
             {
@@ -249,9 +243,8 @@ def summary(examples: Labelled, labels: Sequence[str]) -> str:
     if len(labels) > SHOWN_LABELS:
         named.append(f"and {len(labels) - SHOWN_LABELS} more")
     return (
-        f"{counts['examples']:,} examples, {counts['tokens']:,} tokens; "
-        f"{counts['shortened']:,} texts shortened "
-        f"({counts['shortened'] / counts['examples']:.1%}); "
+        f"{counts.examples:,} examples, {counts.tokens:,} tokens; {counts.shortened:,} texts "
+        f"shortened ({counts.shortened / counts.examples:.1%}); "
         f"{len(labels)} labels: {', '.join(named)}"
     )
 

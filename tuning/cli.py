@@ -80,7 +80,8 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 def list_runs(runs: Path) -> None:
     """Show the runs as a table."""
-    from tuneproof.tuning.runs import all_runs, table
+    from tuneproof.formats.run import all_runs
+    from tuneproof.tuning.runs import table
 
     found = list(all_runs(runs))
     if not found:
@@ -134,10 +135,10 @@ def methods() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default runs/RUN/merged.")
 def merge(run: str, runs: Path, out: Path | None) -> None:
     """Write base and adapter as one full-precision model, after checking that they agree."""
+    from tuneproof.formats.run import read_run
     from tuneproof.tuning.merge import merge_run
-    from tuneproof.tuning.runs import open_run
 
-    opened = open_run(runs / run)
+    opened = read_run(runs / run)
     folder = out or opened.folder / "merged"
     merged = merge_run(opened, folder)
     click.echo(f"merged model: {folder}")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from tuneproof.errors import unknown
+from tuneproof.formats.run import FourBit
 from tuneproof.kernels.training import FAST_PATHS
-from tuneproof.models.four_bit import FourBit
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
 
 

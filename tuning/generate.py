@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
+from tuneproof.formats.run import Counts
+from tuneproof.formats.template import Template
 from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import Encoded, fit
-from tuneproof.prompts.template import Template
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
@@ -56,12 +57,10 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         trainer=_trainer(
             with_rate(config, model), adapted, tokenizer, train, validation, price, has_labels(data)
         ),
-        counts={"train": train.counts(), "validation": validation.counts()},
-        facts={
-            "template": {"name": template.name, "text": template.text},
-            "quantization": config.four_bit and asdict(config.four_bit),
-            "unlikelihood": price,
-        },
+        train=train.counts(),
+        validation=validation.counts(),
+        template=template,
+        unlikelihood=price,
         summary=_summary(train.counts(), price),
         shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
         save=adapted.save,
@@ -123,12 +122,12 @@ def _trainer(
     return trainer
 
 
-def _summary(counts: dict[str, int], price: float) -> str:
+def _summary(counts: Counts, price: float) -> str:
     return (
-        f"{counts['examples']:,} examples, {counts['tokens']:,} tokens of which "
-        f"{counts['trained_tokens']:,} are trained on; {counts['shortened']:,} inputs shortened "
-        f"({counts['shortened'] / counts['examples']:.1%}), "
-        f"{counts['too_long']:,} left out as too long"
+        f"{counts.examples:,} examples, {counts.tokens:,} tokens of which "
+        f"{counts.trained_tokens:,} are trained on; {counts.shortened:,} inputs shortened "
+        f"({counts.shortened / counts.examples:.1%}), "
+        f"{counts.too_long:,} left out as too long"
         + (f"; the training loss has {price:g} x the price of repeating in it" if price else "")
     )
 
@@ -154,16 +153,16 @@ class Examples:
         """The tokens that the loss covers."""
         return sum(label != IGNORED for row in self.rows for label in row["labels"])
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counts:
         """Return the counts that a run records."""
-        return {
-            "examples": len(self.rows),
-            "tokens": self.tokens,
-            "longest": max((len(row["input_ids"]) for row in self.rows), default=0),
-            "trained_tokens": self.trained_tokens,
-            "shortened": self.shortened,
-            "too_long": len(self.too_long),
-        }
+        return Counts(
+            examples=len(self.rows),
+            tokens=self.tokens,
+            longest=max((len(row["input_ids"]) for row in self.rows), default=0),
+            trained_tokens=self.trained_tokens,
+            shortened=self.shortened,
+            too_long=len(self.too_long),
+        )
 
 
 def encode(

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.run import Counts, Head, Run
+from tuneproof.formats.template import Template
 from tuneproof.models import load as models
 from tuneproof.tuning import adapters
 from tuneproof.tuning.config import TuneConfig
@@ -45,19 +47,25 @@ class Job:
 
     trainer: Any
     """Transformers' trainer, or one of its kind, over the model with its adapter."""
-    counts: dict[str, dict[str, int]]
-    """Of `train` and `validation`: examples, tokens, and what became of those too long."""
-    facts: dict[str, Any]
-    """What run.json says that only this objective knows."""
+    train: Counts
+    """The examples that are trained on."""
+    validation: Counts
+    """Those that the best weights are chosen by."""
+    template: Template | None = None
+    """How prompts are rendered; None where texts are read as they are."""
+    head: Head | None = None
+    """The classification head, where one is trained."""
+    unlikelihood: float | None = None
+    """Weight of the loss on repeated tokens; None where a head is trained."""
     summary: str
     """The examples in one line."""
     shown: tuple[str, ...]
     """Examples as text, with what is trained on between ``[[`` and ``]]``."""
     save: Callable[[Path], None]
     """Writes what was trained into a folder."""
-    finish: Callable[[Path, Say], dict[str, Any]] = lambda saved, say: {}
-    """Called after the training with the folder of the saved weights: completes and checks them,
-    and returns what run.json is to say."""
+    finish: Callable[[Run, Say], Run] = lambda run, say: run
+    """Called when the weights are saved: completes and checks them, and returns the run with what
+    there is to say of them."""
 
 
 def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:

@@ -12,14 +12,11 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
-from tuneproof.formats.run import is_classifier
-from tuneproof.inference.loading import can_merge, with_adapter
+from tuneproof.formats.run import FourBit, Run
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
-from tuneproof.models.four_bit import FourBit, four_bit_of
+from tuneproof.models.adapters import can_merge, check_base, with_adapter
 from tuneproof.prompts.fit import fit
-from tuneproof.prompts.template import Template
-from tuneproof.tuning.runs import Run
 
 TOLERANCE = 1e-3
 """Largest logit difference in float32 that rounding explains."""
@@ -93,34 +90,26 @@ def merge_run(run: Run, out: Path) -> Merged:
 
 
 def _check(run: Run, out: Path) -> None:
-    if run.saved != run.adapter:
+    run.check_finished()
+    if run.is_whole:
         raise InputError(
             f"run {run.name!r} trained all weights: {run.saved} is the whole model, and there is "
             "nothing to merge"
         )
-    if run.facts["state"] == "finished" and not can_merge(run.folder):
+    if not can_merge(run):
         raise InputError(
             f"run {run.name!r} trained virtual tokens, which are no part of the weights; there is "
             "nothing to merge"
         )
-    if run.facts["state"] != "finished":
-        raise InputError(
-            f"run {run.name!r} is not finished (it is {run.facts['state']}); "
-            "the same `tune run` command goes on with it"
-        )
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} is not empty; choose another --out")
-    base = run.facts["base"]
-    if models.weights_hash(base["model"]) != base["weights_sha256"]:
-        raise InputError(
-            f"the weights of {base['model']!r} are not those that {run.name!r} was trained on"
-        )
+    check_base(run)
 
 
 def _write(run: Run, merged: Path) -> Merged:
     """Write the merged model, and compare it with what it was made of."""
     quiet_libraries()  # before PEFT loads bitsandbytes
-    base, held = run.facts["base"]["model"], four_bit_of(run.facts)
+    base = run.base.model
     tokenizer, model = _load(run, base)
     adapted = with_adapter(model, run.adapter).eval()
     prompts = _held_out(run, tokenizer)
@@ -132,8 +121,8 @@ def _write(run: Run, merged: Path) -> Merged:
     after = _logits(again, tokenizer), _answers(again, prompts, tokenizer)
     del again
     trained = None
-    if held is not None:
-        quantized = with_adapter(_load(run, base, held)[1], run.adapter).eval()
+    if run.quantization is not None:
+        quantized = with_adapter(_load(run, base, run.quantization)[1], run.adapter).eval()
         trained = _largest(_logits(quantized, tokenizer), after[0])
     return Merged(
         difference=_largest(before[0], after[0]),
@@ -146,31 +135,29 @@ def _write(run: Run, merged: Path) -> Merged:
 def _load(run: Run, place: str, held: FourBit | None = None) -> tuple[Any, Any]:
     """Return tokenizer and model of the run's kind in float32, from its base or a merged folder."""
     how: dict[str, Any] = {"dtype": "float32", "device": "cpu", "four_bit": held}
-    if not is_classifier(run.facts):
+    if run.head is None:
         return models.load_tokenizer(place), models.load_model(place, **how)
-    labels = run.facts["head"]["labels"]
     tokenizer = models.load_tokenizer(place, purpose="classify")
     pad = tokenizer.pad_token_id
-    return tokenizer, models.load_classifier(place, labels, pad_token_id=pad, **how)[0]
+    return tokenizer, models.load_classifier(place, run.head.labels, pad_token_id=pad, **how)[0]
 
 
 def _held_out(run: Run, tokenizer: Any) -> list[list[int]]:
     """Return a few prompts of the run's data that it was not trained on, else the probes."""
-    told, folder = run.facts["template"], Path(run.facts["data"]["folder"])
-    if told is None:
-        return [tokenizer(text)["input_ids"] for text in PROBES]
-    template = Template(name=told["name"], text=told["text"])
+    probes: list[list[int]] = [tokenizer(text)["input_ids"] for text in PROBES]
+    if run.template is None:
+        return probes
+    room = run.max_length - ANSWER_TOKENS
     for name in ("test", "validation"):
-        if (folder / FILES[name]).is_file():
-            records = islice(read_examples(folder / FILES[name]), len(PROBES))
-            room = run.facts["config"]["max_length"] - ANSWER_TOKENS
-            asked = [
-                fit(template, tokenizer, record.instruction, record.input, max_length=room)
-                for record in records
-            ]
-            if found := [encoded.prompt_ids for encoded in asked if encoded is not None]:
-                return found
-    return [tokenizer(text)["input_ids"] for text in PROBES]
+        file = Path(run.data.folder) / FILES[name]
+        records = islice(read_examples(file), len(PROBES)) if file.is_file() else ()
+        asked = [
+            fit(run.template, tokenizer, record.instruction, record.input, max_length=room)
+            for record in records
+        ]
+        if prompts := [encoded.prompt_ids for encoded in asked if encoded is not None]:
+            return prompts
+    return probes
 
 
 def _answers(model: Any, prompts: Sequence[list[int]], tokenizer: Any) -> list[list[int]]:

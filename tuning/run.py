@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
 
 from tuneproof.finding import told
 from tuneproof.formats.data_folder import DataFolder, open_to_train
+from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
 from tuneproof.prepdata.checks.data import check_data
@@ -16,7 +16,6 @@ from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge, Say
-from tuneproof.tuning.methods import METHODS
 
 
 def finetune(
@@ -25,7 +24,7 @@ def finetune(
     *,
     made_by: str = "tune run",
     judge: Judge | None = None,
-) -> runs.Run:
+) -> Run:
     """Train one run, or go on with it where it was interrupted, and leave its folder complete.
 
     Args:
@@ -38,22 +37,22 @@ def finetune(
         InputError: Data or model cannot be used, or the folder belongs to another run.
         KeyboardInterrupt: Ctrl-C came; the run is saved as it is then.
     """
-    found = runs.check(config)
+    status = runs.check(config)
     forget_peaks()
     data = open_to_train(config.data, config.limit)
     job = _prepare(config, data)
-    facts = _facts(config, data, job) | {"made_by": made_by}
-    if found.state == "new" and config.folder.exists():
+    earlier = status.run if status.state != "new" else None
+    run = _begun(config, data, job, made_by, earlier)
+    if status.state == "new" and config.folder.exists():
         shutil.rmtree(config.folder)
     config.folder.mkdir(parents=True, exist_ok=True)
-    facts["result"] = found.facts.get("result") if found.facts and found.state != "new" else None
-    runs.write(config.folder, facts)
-    _announce(facts, job, config, say)
+    write_run(run)
+    _announce(run, job, config, say)
     for line in told(check_data(data), notes=False):
         say(line)
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
-    return train(job, config.folder, facts, say, judge)
+    return train(job, run, say, judge)
 
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -67,58 +66,67 @@ def _prepare(config: TuneConfig, data: DataFolder) -> Job:
     return generate.prepare(config, data)
 
 
-def _facts(config: TuneConfig, data: DataFolder, job: Job) -> dict[str, Any]:
-    """Return what run.json says before the training."""
+def _begun(
+    config: TuneConfig, data: DataFolder, job: Job, made_by: str, earlier: Run | None
+) -> Run:
+    """Return the run before the training; of the earlier sitting it keeps the result."""
     model = job.trainer.model
     sizes = [
         (parameter_count(value), value.requires_grad)
         for name, value in model.named_parameters()
         if ".original_module." not in name  # PEFT's copy of a head as it was
     ]
-    return {
-        "state": "running",
-        "config": runs.recorded(config),
-        **job.facts,
-        "base": {
-            "model": models.lasting_name(config.model),
-            "weights_sha256": models.weights_hash(config.model),
-        },
-        "data": {
-            "folder": str(config.data),
-            "fingerprint": data.fingerprint,
-            "tasks": data.tasks,
-            "labels": data.labels,
-            **job.counts,
-        },
-        "parameters": {
-            "trainable": sum(size for size, is_trained in sizes if is_trained),
-            "total": sum(size for size, _ in sizes),
-        },
-        "adapted_layers": adapted_layers(model),
-        "versions": versions_of(runs.PACKAGES),
-        "learning_rate": job.trainer.args.learning_rate,
-        "products": "bfloat16" if job.trainer.args.bf16 else "float32",
-    }
+    return Run(
+        folder=config.folder,
+        state="running",
+        config=runs.recorded(config),
+        template=job.template,
+        head=job.head,
+        quantization=config.four_bit,
+        unlikelihood=job.unlikelihood,
+        base=Base(
+            model=models.lasting_name(config.model),
+            weights_sha256=models.weights_hash(config.model),
+        ),
+        data=Data(
+            folder=str(config.data),
+            fingerprint=data.fingerprint,
+            tasks=data.tasks,
+            labels=data.labels,
+            train=job.train,
+            validation=job.validation,
+        ),
+        parameters=Parameters(
+            trainable=sum(size for size, is_trained in sizes if is_trained),
+            total=sum(size for size, _ in sizes),
+        ),
+        adapted_layers=adapted_layers(model),
+        versions=versions_of(runs.PACKAGES),
+        learning_rate=job.trainer.args.learning_rate,
+        products="bfloat16" if job.trainer.args.bf16 else "float32",
+        made_by=made_by,
+        result=earlier.result if earlier else None,
+    )
 
 
-def _announce(facts: dict[str, Any], job: Job, config: TuneConfig, say: Say) -> None:
+def _announce(run: Run, job: Job, config: TuneConfig, say: Say) -> None:
     """Say what will be trained, on what, and show examples with the trained part marked."""
-    parameters = facts["parameters"]
-    share = parameters["trainable"] / parameters["total"]
+    parameters = run.parameters
     say(job.summary)
     say(
-        f"{config.method}: {parameters['trainable']:,} of {parameters['total']:,} parameters are "
-        f"trained ({share:.2%}), in {', '.join(trained_parts(facts))}; "
-        f"learning rate {facts['learning_rate']:g}, {facts['products']} products"
+        f"{config.method}: {parameters.trainable:,} of {parameters.total:,} parameters are "
+        f"trained ({parameters.trainable / parameters.total:.2%}), in "
+        f"{', '.join(trained_parts(run))}; "
+        f"learning rate {run.learning_rate:g}, {run.products} products"
     )
-    size = estimated_memory(job.trainer.model, config, job.counts["train"])
+    size = estimated_memory(job.trainer.model, config, job.train)
     say(f"memory: about {size / 2**30:.1f} GiB")
     for text in job.shown:
         say(f"--- one example; [[what is trained on]]\n{text}\n---")
 
 
-def trained_parts(facts: dict[str, Any]) -> list[str]:
+def trained_parts(run: Run) -> list[str]:
     """Return what of the model is trained, in words."""
-    if not METHODS[facts["config"]["method"]].is_adapter:
+    if run.is_whole:
         return ["all layers"]
-    return [*facts["adapted_layers"], *facts.get("head", {}).get("modules", [])]
+    return [*run.adapted_layers, *(run.head.modules if run.head else ())]

@@ -1,23 +1,20 @@
-"""The run folder: what a run leaves behind, and how to find it again."""
+"""The run folder beside the settings: is it the run that is asked for, and how far did it come?"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tuneproof.errors import InputError, unknown
-from tuneproof.files import read_json, write_json
-from tuneproof.formats.data_folder import FILES, DataFolder, prompts_for
+from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.run import FILE, Run, read_run
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.methods import METHODS
 
-SCHEMA = "tuneproof/run@1"
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "accelerate", "tokenizers")
 COLUMNS = (
     "run", "state", "model", "objective", "method", "examples", "trained", "loss", "validation",
@@ -28,46 +25,13 @@ PLACE_ONLY = ("name", "runs", "overwrite")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """A run folder and what its run.json says."""
-
-    folder: Path
-    """``runs/NAME``."""
-    facts: dict[str, Any]
-    """The content of run.json."""
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
-
-    @property
-    def adapter(self) -> Path:
-        """Where the best adapter is saved."""
-        return self.folder / "adapter"
-
-    @property
-    def saved(self) -> Path:
-        """What the training left: the adapter, or the whole model where all weights are trained."""
-        is_adapter = METHODS[self.facts["config"]["method"]].is_adapter
-        return self.adapter if is_adapter else self.folder / "model"
-
-    @property
-    def prompts(self) -> Path:
-        """What to try the run on."""
-        data = Path(self.facts["data"]["folder"])
-        answers_labels_only = self.facts["template"] is None
-        return data / FILES["test"] if answers_labels_only else prompts_for(data)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Standing:
     """How what is in a run's folder stands to the run that is asked for."""
 
     state: Literal["new", "unfinished", "finished", "other"]
     """Nothing there; the same run, to be gone on with; the same run, done; or another one."""
-    facts: dict[str, Any] | None = None
-    """What run.json says, where there is one."""
+    run: Run | None = None
+    """The run that is there."""
     differing: tuple[str, ...] = ()
     """In what another run differs."""
 
@@ -81,29 +45,6 @@ def recorded(config: TuneConfig) -> dict[str, Any]:
     }
 
 
-def open_run(folder: Path) -> Run:
-    """Return the run in a folder (or the named run, given as ``runs/NAME``).
-
-    Raises:
-        InputError: There is no such run; the message names the nearest of those that are there.
-    """
-    if not (folder / "run.json").is_file():
-        known = [run.name for run in all_runs(folder.parent)]
-        raise unknown("run", str(folder if not known else folder.name), known)
-    facts = read_json(folder / "run.json")
-    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
-        raise InputError(f"{folder / 'run.json'}: not a run of schema {SCHEMA}")
-    return Run(folder=folder, facts=facts)
-
-
-def all_runs(runs: Path) -> Iterator[Run]:
-    """Yield every run of a folder of runs, by name."""
-    for file in sorted(runs.glob("*/run.json")):
-        facts = read_json(file)
-        if isinstance(facts, dict) and facts.get("schema") == SCHEMA:
-            yield Run(folder=file.parent, facts=facts)
-
-
 def standing(config: TuneConfig) -> Standing:
     """Return how the run's folder stands to the settings, and to data, template and base as now.
 
@@ -112,28 +53,26 @@ def standing(config: TuneConfig) -> Standing:
     """
     folder = config.folder
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        if not (folder / "run.json").is_file():
+        if not (folder / FILE).is_file():
             raise InputError(f"{folder} is not empty and holds no run; choose another --name")
     else:
         return Standing(state="new")
-    facts = open_run(folder).facts
+    run = read_run(folder)
     wanted = recorded(config)
-    found = recorded(TuneConfig()) | facts["config"]  # a setting newer than the run had its default
-    differing = [name for name in wanted if name not in PLACE_ONLY and wanted[name] != found[name]]
-    if facts["data"]["fingerprint"] != DataFolder(config.data).fingerprint:
+    trained = recorded(TuneConfig()) | dict(run.config)  # a newer setting had its default
+    differing = [
+        name for name in wanted if name not in PLACE_ONLY and wanted[name] != trained[name]
+    ]
+    if run.data.fingerprint != DataFolder(config.data).fingerprint:
         differing.append("the data")
-    told = facts["template"]  # none where texts are read as they are
-    if told is not None and told["text"] != templates.load(config.template).text:
+    if run.template is not None and run.template.text != templates.load(config.template).text:
         differing.append("the template's text")
     with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
-        if facts["base"]["weights_sha256"] != models.weights_hash(config.model):
+        if run.base.weights_sha256 != models.weights_hash(config.model):
             differing.append("the base's weights")
     if differing:
-        return Standing(state="other", facts=facts, differing=tuple(differing))
-    state: Literal["finished", "unfinished"] = (
-        "finished" if facts["state"] == "finished" else "unfinished"
-    )
-    return Standing(state=state, facts=facts)
+        return Standing(state="other", run=run, differing=tuple(differing))
+    return Standing(state="finished" if run.state == "finished" else "unfinished", run=run)
 
 
 def check(config: TuneConfig) -> Standing:
@@ -142,44 +81,39 @@ def check(config: TuneConfig) -> Standing:
     Raises:
         InputError: The folder belongs to another run or to something else, or the run is done.
     """
-    found = standing(config)
+    status = standing(config)
     if config.overwrite:
-        return dataclasses.replace(found, state="new")
-    if found.state == "other":
+        return dataclasses.replace(status, state="new")
+    if status.state == "other":
         raise InputError(
-            f"{config.folder} belongs to another run (it differs in {', '.join(found.differing)}); "
-            "choose another --name, or give --overwrite"
+            f"{config.folder} belongs to another run (it differs in "
+            f"{', '.join(status.differing)}); choose another --name, or give --overwrite"
         )
-    if found.state == "finished":
+    if status.state == "finished":
         raise InputError(
             f"{config.folder} is a finished run of the same settings; nothing to do. "
             "To train it again, give --overwrite"
         )
-    return found
-
-
-def write(folder: Path, facts: dict[str, Any]) -> None:
-    """Write run.json, whole or not at all."""
-    write_json(folder / "run.json", {"schema": SCHEMA, **facts})
+    return status
 
 
 def table(runs: list[Run]) -> str:
     """Return the runs as an aligned text table, one line each."""
     rows = [[*COLUMNS]]
     for run in runs:
-        facts, result = run.facts, run.facts.get("result") or {}
+        result = run.result
         rows.append(
             [
                 run.name,
-                facts["state"],
-                facts["config"]["model"],
-                facts["config"].get("objective", TuneConfig.objective),
-                facts["config"]["method"],
-                f"{facts['data']['train']['examples']:,}",
-                f"{facts['parameters']['trainable'] / facts['parameters']['total']:.2%}",
-                _number(result.get("last_loss")),
-                _number(result.get("best_validation_loss")),
-                f"{result['wall_seconds'] / 60:.1f} min" if "wall_seconds" in result else "",
+                run.state,
+                run.config["model"],
+                run.objective,
+                run.method,
+                f"{run.data.train.examples:,}",
+                f"{run.parameters.trainable / run.parameters.total:.2%}",
+                _number(result.last_loss if result else None),
+                _number(result.best_validation_loss if result else None),
+                f"{result.wall_seconds / 60:.1f} min" if result else "",
             ]
         )
     return aligned(rows)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
-from tuneproof.tuning import checks, runs
+from tuneproof.formats.run import Result, Run, write_run
+from tuneproof.tuning import checks
 from tuneproof.tuning.callbacks import (
     Progress,
     Pruning,
@@ -24,65 +26,65 @@ from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
 from tuneproof.tuning.job import Job, Judge, Say
 
 
-def train(
-    job: Job, folder: Path, facts: dict[str, Any], say: Say, judge: Judge | None = None
-) -> runs.Run:
+def train(job: Job, run: Run, say: Say, judge: Judge | None = None) -> Run:
     """Train, and leave the weights, run.json, the plot and the card.
 
     Args:
         job: The trainer, ready to start, and what completes its work.
-        folder: The run's folder; checkpoints in it are gone on from.
-        facts: What run.json says; `state` and `result` are filled in here.
+        run: As it begins; checkpoints in its folder are gone on from.
         say: Receives one line of text at a time.
         judge: May give the training up after an evaluation.
+
+    Returns:
+        The run as it ended: finished, or pruned.
 
     Raises:
         InputError: What came out of the training is not what it should be.
         KeyboardInterrupt: Ctrl-C came; there is a checkpoint to go on from.
     """
     trainer = job.trainer
-    last = last_checkpoint(folder / "checkpoints")
+    last = last_checkpoint(run.folder / "checkpoints")
     if last is not None:
         say(f"going on from {last.name}")
     example = trainer.train_dataset[0]["input_ids"]
     before = checks.look(trainer.model, example)
     meter, stop = Meter(trainer, last), StopOnInterrupt(say)
-    budget = budget_of(facts["config"], meter)
+    budget = budget_of(run.config, meter)
     share = None if budget is None else lambda: budget.share
-    progress = Progress(folder / "metrics.jsonl", say, share, lambda: meter.logged)
+    progress = Progress(run.metrics, say, share, lambda: meter.logged)
     pruning = Pruning(judge)
     budgets = [] if budget is None else [budget]
     for callback in (meter, progress, stop, TimedCheckpoints(), *budgets, pruning):
         trainer.add_callback(callback)
     try:
-        with stop, trainer.fast_paths(facts["config"]["no_fast_path"]) as paths:
-            facts["fast_paths"] = paths.used
+        with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
+            run = replace(run, fast_paths=paths.used)
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
-        facts["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        runs.write(folder, facts)
+        is_interrupt = isinstance(error, KeyboardInterrupt)
+        write_run(replace(run, state="interrupted" if is_interrupt else "failed"))
         raise
-    facts["state"] = "interrupted" if stop.has_stopped else "finished"
-    facts["result"] = _result(trainer.state, facts, progress.seconds, meter.spent)
+    run = replace(run, result=_result(trainer.state, run, progress.seconds, meter.spent))
     if stop.has_stopped:
-        runs.write(folder, facts)
+        write_run(replace(run, state="interrupted"))
         raise KeyboardInterrupt
     if pruning.has_pruned:
-        runs.write(folder, facts | {"state": "pruned"})
-        return runs.open_run(folder)
+        run = replace(run, state="pruned")
+        write_run(run)
+        return run
     is_bf16 = bool(trainer.args.bf16)
     rate = matrix_rate(trainer.args.device.type, is_bf16=is_bf16)
-    facts["speed"] = speed(facts["result"], rate)
-    say(speed_line(facts["speed"], is_bf16=is_bf16))
-    facts["ended_by"] = "budget" if budget is not None and budget.is_spent else "steps"
+    reached = speed(meter.spent, rate)
+    say(speed_line(reached, is_bf16=is_bf16))
+    is_spent = budget is not None and budget.is_spent
+    run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
     losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     try:
-        facts["warnings"] = checks.faults(trainer.model, example, before, losses)
-        _complete(job, runs.Run(folder=folder, facts=facts), say)
+        run = replace(run, warnings=checks.faults(trainer.model, example, before, losses))
+        return _complete(job, run, say)
     except InputError:
-        runs.write(folder, facts | {"state": "failed"})
+        write_run(replace(run, state="failed"))
         raise
-    return runs.open_run(folder)
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -102,47 +104,45 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _complete(job: Job, run: runs.Run, say: Say) -> None:
+def _complete(job: Job, run: Run, say: Say) -> Run:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
     job.save(run.saved)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
-    for warning in run.facts["warnings"]:
+    for warning in run.warnings or ():
         say(f"WARNING: {warning}")
-    found = job.finish(run.saved, say)
-    warnings = [*run.facts["warnings"], *found.get("warnings", [])]
-    run.facts.update(found | {"warnings": warnings})
-    plot_loss(run.folder / "metrics.jsonl", run.folder / "loss.png")
+    run = replace(job.finish(run, say), state="finished")
+    plot_loss(run.metrics, run.folder / "loss.png")
     write_card(run)
-    runs.write(run.folder, run.facts)
+    write_run(run)
+    return run
 
 
-def _result(state: Any, facts: dict[str, Any], seconds: float, spent: Spent) -> dict[str, Any]:
+def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
     """Return what the training came to."""
     losses = [log["loss"] for log in state.log_history if "loss" in log]
     tenth = math.ceil(len(losses) / 10)
-    accuracy = _at_best(state, "eval_accuracy")
-    earlier = (facts.get("result") or {}).get("peak_memory_bytes", 0)
-    return {
-        "steps": state.global_step,
-        "epochs": round(state.epoch or 0.0, 4),
-        "examples_seen": round(facts["data"]["train"]["examples"] * (state.epoch or 0.0)),
-        "tokens_seen": int(state.num_input_tokens_seen),
-        "positions_seen": spent.positions,
-        "flops": spent.flops,
-        "head_flops": spent.head_flops,
-        "train_seconds": round(spent.seconds, 2),
-        "cpu_seconds": round(spent.cpu_seconds, 2),
-        **({"gpu_seconds": round(spent.gpu_seconds, 2)} if spent.gpu_seconds else {}),
-        "first_loss": fmean(losses[:tenth]) if losses else None,  # of the first tenth of the logs
-        "last_loss": fmean(losses[-tenth:]) if losses else None,
-        "best_validation_loss": _at_best(state, "eval_loss"),
-        "best_step": state.best_global_step,
-        **({} if accuracy is None else {"best_validation_accuracy": accuracy}),
-        "wall_seconds": round(seconds, 1),
-        "peak_memory_bytes": max(earlier, peak_bytes()),
+    earlier = run.result.peak_memory_bytes if run.result else 0
+    return Result(
+        steps=state.global_step,
+        epochs=round(state.epoch or 0.0, 4),
+        examples_seen=round(run.data.train.examples * (state.epoch or 0.0)),
+        tokens_seen=int(state.num_input_tokens_seen),
+        positions_seen=spent.positions,
+        flops=spent.flops,
+        head_flops=spent.head_flops,
+        train_seconds=round(spent.seconds, 2),
+        cpu_seconds=round(spent.cpu_seconds, 2),
+        gpu_seconds=round(spent.gpu_seconds, 2) if spent.gpu_seconds else None,
+        first_loss=fmean(losses[:tenth]) if losses else None,
+        last_loss=fmean(losses[-tenth:]) if losses else None,
+        best_validation_loss=_at_best(state, "eval_loss"),
+        best_step=state.best_global_step,
+        best_validation_accuracy=_at_best(state, "eval_accuracy"),
+        wall_seconds=round(seconds, 1),
+        peak_memory_bytes=max(earlier, peak_bytes()),
         **gpu_peak(),
-    }
+    )
 
 
 def _at_best(state: Any, name: str) -> float | None:

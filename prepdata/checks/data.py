@@ -13,11 +13,11 @@ from typing import Any
 from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.data_folder import FILES, DataFolder, Manifest, Split
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
+from tuneproof.formats.template import Template
 from tuneproof.prepdata.checks.advice import DATA
 from tuneproof.prepdata.checks.labels import Key, check_counts, check_labels
 from tuneproof.prepdata.near.index import DuplicateIndex, question_key
 from tuneproof.prompts.fit import lengths
-from tuneproof.prompts.template import Template
 
 LEAKED = 0.01
 """Share of the test records from which a leak is an error: it can move the score by as much."""

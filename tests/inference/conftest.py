@@ -23,9 +23,12 @@ QUESTIONS = [
 @pytest.fixture(scope="session")
 def variants(runs: Path, kind: str) -> Any:
     """Base and both runs of a shape of model, loaded together."""
+    from tuneproof.formats.run import finished_run
     from tuneproof.inference.variants import load_variants
 
-    return load_variants(runs, [f"{kind}-mud", f"{kind}-ice"], dtype="float32")[0]
+    return load_variants(
+        [finished_run(runs, name) for name in [f"{kind}-mud", f"{kind}-ice"]], dtype="float32"
+    )[0]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuneproof.inference.batches import even
+from tuneproof.inference.compare import even
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.inference.classifier import load_head, tokenized
+from tuneproof.formats.run import finished_run
+from tuneproof.inference.classifier import load_head
+from tuneproof.models.head import tokenize_texts
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +82,7 @@ def edit(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 
 def refused(runs: Path, name: str, labels: list[str] = LABELS) -> str:
     with pytest.raises(InputError) as caught:
-        load_head(runs, name, labels)
+        load_head(finished_run(runs, name), labels)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -89,7 +91,7 @@ def refused(runs: Path, name: str, labels: list[str] = LABELS) -> str:
 def test_answers_are_those_of_the_model_one_by_one(head_runs: Path, name: str) -> None:
     import torch
 
-    head = load_head(head_runs, name, LABELS, dtype="float32")
+    head = load_head(finished_run(head_runs, name), LABELS, dtype="float32")
     answers = head.answer(PROMPTS)
     texts = [item.text for item in PROMPTS]
     for text, answer in zip(texts, answers, strict=True):
@@ -105,8 +107,8 @@ def test_answers_are_those_of_the_model_one_by_one(head_runs: Path, name: str) -
 
 
 def test_order_of_the_prompts_and_of_the_labels_is_kept(head_runs: Path) -> None:
-    head = load_head(head_runs, "lora", LABELS)
-    turned = load_head(head_runs, "lora", LABELS[::-1])
+    head = load_head(finished_run(head_runs, "lora"), LABELS)
+    turned = load_head(finished_run(head_runs, "lora"), LABELS[::-1])
     assert turned.labels == ("sand", "ice", "mud")
     answers, others = head.answer(PROMPTS), turned.answer(PROMPTS[::-1])[::-1]
     for one, other in zip(answers, others, strict=True):
@@ -117,8 +119,8 @@ def test_order_of_the_prompts_and_of_the_labels_is_kept(head_runs: Path) -> None
 
 
 def test_head_is_described(head_runs: Path, base_models: dict[str, Path]) -> None:
-    [lora] = load_head(head_runs, "lora", LABELS).described
-    [full] = load_head(head_runs, "full", LABELS).described
+    lora = load_head(finished_run(head_runs, "lora"), LABELS).described
+    full = load_head(finished_run(head_runs, "full"), LABELS).described
     assert lora["name"] == "lora"
     assert lora["kind"] == "head"
     assert lora["model"] == str(base_models["gpt2"])
@@ -133,8 +135,8 @@ def test_head_is_described(head_runs: Path, base_models: dict[str, Path]) -> Non
 def test_half_precision_gives_nearly_the_same(head_runs: Path) -> None:
     import torch
 
-    exact = load_head(head_runs, "lora", LABELS, dtype="float32")
-    half = load_head(head_runs, "lora", LABELS, dtype="bfloat16")
+    exact = load_head(finished_run(head_runs, "lora"), LABELS, dtype="float32")
+    half = load_head(finished_run(head_runs, "lora"), LABELS, dtype="bfloat16")
     assert half.model.get_base_model().transformer.wte.weight.dtype == torch.bfloat16
     for one, other in zip(exact.answer(PROMPTS), half.answer(PROMPTS), strict=True):
         assert one["label_probabilities"] == pytest.approx(other["label_probabilities"], abs=0.1)
@@ -204,8 +206,10 @@ def test_labels_that_are_turned_round_are_refused(spoiled: Callable[..., Path], 
 def test_texts_are_cut_at_the_end_and_counted(tokenizer: Any) -> None:
     tokenizer.pad_token = tokenizer.eos_token
     whole = tokenizer("the river is slow")["input_ids"]
-    ids, shortened = tokenized(["the river is slow", "the river", ""], tokenizer, len(whole) - 1)
+    ids, shortened = tokenize_texts(
+        ["the river is slow", "the river", ""], tokenizer, len(whole) - 1
+    )
     assert ids[0] == whole[:-1]
     assert ids[2] == [tokenizer.pad_token_id]
     assert shortened == [True, False, False]
-    assert tokenized([], tokenizer, 5) == ([], [])
+    assert tokenize_texts([], tokenizer, 5) == ([], [])

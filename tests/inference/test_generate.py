@@ -96,6 +96,7 @@ def test_model_files_do_not_change_the_decoding(
     import json
     import shutil
 
+    from tuneproof.formats.run import finished_run
     from tuneproof.inference.variants import load_variants
 
     name = f"{kind}-mud"
@@ -110,8 +111,8 @@ def test_model_files_do_not_change_the_decoding(
     facts = json.loads(run.read_text())
     facts["base"]["model"] = str(tmp_path / "model")
     run.write_text(json.dumps(facts))
-    plain = load_variants(runs, [name], dtype="float32")[0]
-    changed = load_variants(tmp_path / "runs", [name], dtype="float32")[0]
+    plain = load_variants([finished_run(runs, name)], dtype="float32")[0]
+    changed = load_variants([finished_run(tmp_path / "runs", name)], dtype="float32")[0]
     prompts = ids_of(plain)
     assert answer_batch(plain, prompts, GREEDY, 1) == answer_batch(changed, prompts, GREEDY, 1)
 

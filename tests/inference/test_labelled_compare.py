@@ -181,9 +181,10 @@ def test_run_named_like_a_baseline_is_refused(labelled: Path, config: CompareCon
 
 
 def test_labels_alike_to_the_tokenizer_are_refused(labelled: Path, config: CompareConfig) -> None:
-    from tuneproof.inference.label_scorer import LabelScorer
+    from tuneproof.formats.run import finished_run
+    from tuneproof.inference.label_scores import LabelScorer
     from tuneproof.inference.variants import load_variants
 
-    variants = load_variants(config.runs, ["river"])[0]
+    variants = load_variants([finished_run(config.runs, "river")])[0]
     with pytest.raises(InputError, match="the labels 'ice' and 'ice' are the same to the tokeni"):
         LabelScorer(variants, ["ice", "ice"])

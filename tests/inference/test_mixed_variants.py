@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.run import finished_run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.loading import with_adapter
 from tuneproof.inference.variants import load_variants
+from tuneproof.models.adapters import with_adapter
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +61,7 @@ def test_every_method_answers_as_it_was_trained(tuned: Path) -> None:
 
     from tuneproof.models.load import load_model
 
-    loaded = load_variants(tuned, [*ALONE, *SHARING])
+    loaded = load_variants([finished_run(tuned, name) for name in [*ALONE, *SHARING]])
     assert [variants.names for variants in loaded] == [
         ["base", *SHARING],
         *([name] for name in ALONE),
@@ -81,7 +82,7 @@ def test_padded_batches_are_answered_like_single_prompts(tuned: Path) -> None:
     from tuneproof.inference.config import Decoding
     from tuneproof.inference.generate import answer_batch
 
-    for variants in load_variants(tuned, ALONE)[1:]:
+    for variants in load_variants([finished_run(tuned, name) for name in ALONE])[1:]:
         rows = [variants.ask(text, "", 8).prompt_ids for text in ASKED]  # type: ignore[union-attr]
         decoding = Decoding(max_new_tokens=8)
         together = answer_batch(variants, rows, decoding, 0)
@@ -94,7 +95,9 @@ def test_labels_are_scored_behind_virtual_tokens(tuned: Path) -> None:
 
     from tuneproof.inference.label_scores import label_log_probabilities, trie_of
 
-    for variants in load_variants(tuned, ["prompt-tuning", "prefix-tuning"])[1:]:
+    for variants in load_variants(
+        [finished_run(tuned, name) for name in ["prompt-tuning", "prefix-tuning"]]
+    )[1:]:
         rows = [variants.ask(text, "", 8).prompt_ids for text in ASKED]  # type: ignore[union-attr]
         labels = [[5, 6, 7], [5, 8]]
         found = label_log_probabilities(variants.model, rows, trie_of(labels), pad_token_id=0)
@@ -133,4 +136,4 @@ def test_base_adapter_merged_and_four_bits_stand_in_one_file(tuned: Path, tmp_pa
 
 def test_virtual_tokens_cannot_be_merged(tuned: Path) -> None:
     with pytest.raises(InputError, match="'prompt-tuning' has no adapter that can be merged"):
-        load_variants(tuned, [], merged=["prompt-tuning"])
+        load_variants([], merged=[finished_run(tuned, "prompt-tuning")])

@@ -11,7 +11,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import read_prompts
-from tuneproof.inference.task import find_task
+from tuneproof.inference.panels import find_task
 
 Folder = Callable[..., Path]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.run import finished_run
 from tuneproof.inference.variants import load_variants
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def changed(runs: Path, tmp_path: Path) -> Callable[..., Path]:
 
 def refused(runs: Path, *names: str) -> str:
     with pytest.raises(InputError) as caught:
-        load_variants(runs, names)
+        load_variants([finished_run(runs, name) for name in names])
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -80,7 +81,7 @@ def test_base_that_was_changed_after_training_is_refused(
 ) -> None:
     model = str(make_model(tmp_path / "model", "gpt2", seed=3))
     runs = changed("gpt2-mud", lambda facts: facts["base"].update(model=model))
-    assert "are not those that gpt2-mud was trained on" in refused(runs, "gpt2-mud")
+    assert "are not those that 'gpt2-mud' was trained on" in refused(runs, "gpt2-mud")
 
 
 def test_unfinished_run_is_refused(changed: Callable[..., Path]) -> None:
@@ -127,14 +128,16 @@ def test_runs_that_changed_the_base_have_a_model_of_their_own(
     import torch
     from transformers import AutoModelForCausalLM
 
+    from tuneproof.formats.run import read_run
     from tuneproof.inference.compare import compare
     from tuneproof.inference.config import CompareConfig
     from tuneproof.tuning.merge import merge_run
-    from tuneproof.tuning.runs import open_run
 
-    loaded = load_variants(alone, ["biases", "whole"], dtype="float32")
+    loaded = load_variants(
+        [finished_run(alone, name) for name in ["biases", "whole"]], dtype="float32"
+    )
     assert [variants.names for variants in loaded] == [["base"], ["biases"], ["whole"]]
-    merge_run(open_run(alone / "biases"), tmp_path / "merged")
+    merge_run(read_run(alone / "biases"), tmp_path / "merged")
     folders = [base_models["gpt2"], tmp_path / "merged", alone / "whole" / "model"]
     ids = torch.tensor([loaded[0].ask("What does river 3 carry?", "", 8).prompt_ids])  # type: ignore[union-attr]
     with torch.no_grad():

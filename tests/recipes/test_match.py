@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,14 @@ def test_method_that_plans_by_steps_needs_them_beside_the_budget() -> None:
     ("by", "limit"),
     [("flops", "max_flops"), ("seconds", "max_seconds"), ("tokens", "max_tokens")],
 )
-def test_budget_is_what_the_first_used(by: str, limit: str) -> None:
+def test_budget_is_what_the_first_used(by: str, limit: str, make_run: Any) -> None:
     match = Match(by=by, runs=("a", "b"))
-    facts = {"result": {"flops": 7 * 10**15, "train_seconds": 12.25, "tokens_seen": 9_000}}
+    run = make_run("a")
+    result = replace(run.result, flops=7 * 10**15, train_seconds=12.25, tokens_seen=9_000)
+    run = replace(run, result=result)
     used = {"flops": 7e15, "seconds": 12.25, "tokens": 9000}[by]
-    assert match.used(facts) == used
-    config = match.budgeted(TuneConfig(), match.used(facts))
+    assert match.used(run) == used
+    config = match.budgeted(TuneConfig(), match.used(run))
     assert getattr(config, limit) == used
 
 

@@ -37,7 +37,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, hook: str, act: Callable[..., Any]) -
 
 def test_good_training_has_no_warnings(settings: Settings) -> None:
     run, said = finetuned(settings(num_train_epochs=4))
-    assert run.facts["warnings"] == []
+    assert run.warnings == []
     assert "WARNING" not in said
 
 
@@ -46,7 +46,7 @@ def test_training_without_gradients_moves_nothing(
 ) -> None:
     plant(monkeypatch, "on_pre_optimizer_step", lambda model, state: model.zero_grad())
     run, said = finetuned(settings())
-    names = [warning.split(":")[0] for warning in run.facts["warnings"]]
+    names = [warning.split(":")[0] for warning in run.warnings]
     assert {"nothing-moved", "no-effect"} <= set(names)
     assert "WARNING: nothing-moved: not one of the trained tensors changed. Usually the" in said
     assert "**Warning:** nothing-moved" in (run.folder / "README.md").read_text()
@@ -61,7 +61,7 @@ def test_layer_that_gets_no_gradient_is_named(
                 value.grad = None
 
     plant(monkeypatch, "on_pre_optimizer_step", cut)
-    [warning] = finetuned(settings())[0].facts["warnings"]
+    [warning] = finetuned(settings())[0].warnings
     assert warning.startswith("part-not-moved: 2 of 16 trained tensors did not change, ")
     assert "h.1.mlp.c_proj.lora_A" in warning  # it gets its first gradient through lora_B
 
@@ -74,7 +74,7 @@ def test_adapter_that_is_switched_off_has_no_effect(
     )
     (settings().data / "val.jsonl").unlink()  # else the best checkpoint is loaded, and it is on
     run = finetuned(settings())[0]
-    assert any(warning.startswith("no-effect: ") for warning in run.facts["warnings"])
+    assert any(warning.startswith("no-effect: ") for warning in run.warnings)
 
 
 def test_loss_that_rises_is_told(settings: Settings) -> None:

@@ -64,24 +64,23 @@ def test_every_method_learns_on_every_kind_of_model_and_is_reloaded_by_its_libra
     )
     epochs = 1 if method == "lora" else 4
     run = finetune(classify(kind, method=method, num_train_epochs=epochs), lambda _: None)
-    facts = run.facts
-    assert facts["state"] == "finished"
-    assert facts["template"] is None
-    assert facts["head"]["modules"] == HEADS[kind]
-    assert facts["head"]["labels"] == ["mud", "ice", "sand"]
-    assert all(each["before"] != each["after"] for each in facts["head"]["tensors"].values())
-    assert facts["accuracy"]["on"] == "validation"
-    assert facts["result"]["best_validation_loss"] is not None
-    assert bool(facts["adapted_layers"]) == (method == "lora")
-    assert not {"score", "classifier", "pre_classifier"} & set(facts["adapted_layers"])
+    assert run.state == "finished"
+    assert run.template is None
+    assert run.head.modules == HEADS[kind]
+    assert run.head.labels == ["mud", "ice", "sand"]
+    assert all(each.before != each.after for each in run.head.tensors.values())
+    assert run.accuracy.on == "validation"
+    assert run.result.best_validation_loss is not None
+    assert bool(run.adapted_layers) == (method == "lora")
+    assert not {"score", "classifier", "pre_classifier"} & set(run.adapted_layers)
     tokenizer = AutoTokenizer.from_pretrained(run.saved)
     if method == "full":
-        assert facts["parameters"]["trainable"] == facts["parameters"]["total"]
+        assert run.is_whole
         again = AutoModelForSequenceClassification.from_pretrained(run.saved)
         assert again.config.id2label == {0: "mud", 1: "ice", 2: "sand"}
     else:
         again = AutoPeftModelForSequenceClassification.from_pretrained(
-            run.saved, num_labels=3, pad_token_id=facts["head"]["pad_token_id"]
+            run.saved, num_labels=3, pad_token_id=run.head.pad_token_id
         )
         size = sum(path.stat().st_size for path in run.saved.glob("*.safetensors"))
         assert size < 60_000
@@ -95,24 +94,24 @@ def test_every_method_learns_on_every_kind_of_model_and_is_reloaded_by_its_libra
 
 def test_it_learns_what_the_texts_say(classified: Classified, tmp_path: Path) -> None:
     run = classified("distilbert", num_train_epochs=24, lora_r=8)
-    accuracy = run.facts["accuracy"]
-    assert (accuracy["on"], accuracy["examples"]) == ("validation", 12)
-    assert accuracy["value"] > 0.8
-    assert run.facts["warnings"] == []
-    assert run.facts["result"]["last_loss"] < 0.5 * run.facts["result"]["first_loss"]
+    accuracy = run.accuracy
+    assert (accuracy.on, accuracy.examples) == ("validation", 12)
+    assert accuracy.value > 0.8
+    assert run.warnings == []
+    assert run.result.last_loss < 0.5 * run.result.first_loss
     for name in ("README.md", "loss.png", "metrics.jsonl", "checkpoints"):
         assert (run.folder / name).exists(), name
     rows = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "eval_loss" in row] == [*range(5, 121, 5)]
-    assert run.facts["result"]["tokens_seen"] == 24 * run.facts["data"]["train"]["tokens"]
+    assert run.result.tokens_seen == 24 * run.data.train.tokens
 
 
 def test_head_alone_leaves_the_rest_and_costs_less(classified: Classified) -> None:
     run = classified("distilbert", method="head")
     head = 32 * 32 + 32 + 32 * 3 + 3
-    assert run.facts["parameters"]["trainable"] == head
+    assert run.parameters.trainable == head
     every = classified("distilbert", method="lora", name="every")
-    assert run.facts["result"]["flops"] < 0.5 * every.facts["result"]["flops"]
+    assert run.result.flops < 0.5 * every.result.flops
 
 
 def test_every_evaluation_says_how_many_are_right_and_what_it_took_until_then(
@@ -122,12 +121,12 @@ def test_every_evaluation_says_how_many_are_right_and_what_it_took_until_then(
     lines = (run.folder / "metrics.jsonl").read_text().splitlines()
     found = [row for row in map(json.loads, lines) if "eval_loss" in row]
     assert len(found) == 3
-    assert found[-1]["flops"] == run.facts["result"]["flops"]
+    assert found[-1]["flops"] == run.result.flops
     assert [row["flops"] for row in found] == sorted({row["flops"] for row in found})
-    assert found[-1]["train_seconds"] == run.facts["result"]["train_seconds"]
+    assert found[-1]["train_seconds"] == run.result.train_seconds
     assert all(12 * row["eval_accuracy"] == round(12 * row["eval_accuracy"]) for row in found)
     best = min(found, key=lambda row: row["eval_loss"])
-    assert best["eval_accuracy"] == run.facts["accuracy"]["value"]
+    assert best["eval_accuracy"] == run.accuracy.value
 
 
 def test_padding_side_changes_nothing(classified: Classified, base_models: dict[str, Path]) -> None:
@@ -145,7 +144,7 @@ def test_padding_side_changes_nothing(classified: Classified, base_models: dict[
     torch.testing.assert_close(logits(model, tokenizer), right, rtol=0, atol=1e-5)
     alone = torch.cat([logits(model, tokenizer, [text]) for text in TEXTS])
     torch.testing.assert_close(alone, right, rtol=0, atol=1e-5)
-    assert run.facts["head"]["pad_token_id"] == pad
+    assert run.head.pad_token_id == pad
 
 
 def test_best_checkpoint_is_the_one_saved(classified: Classified, tmp_path: Path) -> None:
@@ -156,7 +155,7 @@ def test_best_checkpoint_is_the_one_saved(classified: Classified, tmp_path: Path
     )
     file.write_text(swapped.replace('"output": "?"', '"output": "ice"'))
     run = classified(num_train_epochs=4, lr_scheduler_type="constant")
-    best = run.facts["result"]["best_step"]
+    best = run.result.best_step
     assert best < 20  # it learns other labels: the validation loss rises
     saved = (run.adapter / "adapter_model.safetensors").read_bytes()
     folder = run.folder / "checkpoints" / f"checkpoint-{best}"
@@ -186,16 +185,16 @@ def test_interrupted_run_ends_like_one_that_was_not(
         patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
         finetune(cut, lambda _: None)
     again = finetune(cut, lambda _: None)
-    assert again.facts["head"] == whole.facts["head"]
+    assert again.head == whole.head
     name = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
     assert (again.saved / name).read_bytes() == (whole.saved / name).read_bytes()
 
 
 def test_checkpointing_changes_nothing_but_the_rounding(classified: Classified) -> None:
-    plain = classified(name="plain").facts["result"]
-    saving = classified(name="saving", gradient_checkpointing=True).facts["result"]
-    assert saving["last_loss"] == pytest.approx(plain["last_loss"], rel=1e-4)
-    assert saving["best_validation_loss"] == pytest.approx(plain["best_validation_loss"], rel=1e-4)
+    plain = classified(name="plain").result
+    saving = classified(name="saving", gradient_checkpointing=True).result
+    assert saving.last_loss == pytest.approx(plain.last_loss, rel=1e-4)
+    assert saving.best_validation_loss == pytest.approx(plain.best_validation_loss, rel=1e-4)
 
 
 def test_half_precision_keeps_the_head_in_float32(classified: Classified) -> None:
@@ -206,7 +205,7 @@ def test_half_precision_keeps_the_head_in_float32(classified: Classified) -> Non
         str(each.dtype) for each in load_file(run.adapter / "adapter_model.safetensors").values()
     }
     assert dtypes == {"torch.float32"}
-    assert run.facts["result"]["last_loss"] < run.facts["result"]["first_loss"]
+    assert run.result.last_loss < run.result.first_loss
 
 
 def test_biases_can_be_trained_beside_the_adapter(classified: Classified) -> None:
@@ -245,7 +244,7 @@ def test_labels_without_a_manifest_are_those_of_train(
     classified: Classified, tmp_path: Path
 ) -> None:
     (tmp_path / "labelled" / "manifest.json").unlink()
-    assert classified(max_steps=2).facts["head"]["labels"] == ["ice", "mud", "sand"]
+    assert classified(max_steps=2).head.labels == ["ice", "mud", "sand"]
 
 
 def test_data_that_is_no_classification_is_refused(classify: Settings, tmp_path: Path) -> None:
@@ -305,7 +304,7 @@ def test_missing_layers_are_no_head(
 def test_a_classifier_can_be_the_base(classified: Classified, tmp_path: Path) -> None:
     first = classified("distilbert", method="full", name="first")
     same = classified(model=str(first.saved), name="same", method="head")
-    assert same.facts["head"]["modules"] == ["pre_classifier", "classifier"]
+    assert same.head.modules == ["pre_classifier", "classifier"]
     train = tmp_path / "labelled"
     rewrite(
         train, "train", lambda row: row.update(output="ice" if "ice" in row["input"] else "mud")
@@ -314,7 +313,7 @@ def test_a_classifier_can_be_the_base(classified: Classified, tmp_path: Path) ->
     manifest = train / "manifest.json"
     manifest.write_text(manifest.read_text().replace(', "sand"', ""))
     other = classified(model=str(first.saved), name="other", method="head")
-    assert other.facts["head"]["modules"] == ["classifier"]
+    assert other.head.modules == ["classifier"]
 
 
 def test_head_that_is_left_out_of_the_training_is_noticed(
@@ -348,8 +347,8 @@ def test_labels_that_are_turned_round_are_told_loudly(
         (tmp_path / "labelled" / "val.jsonl").unlink()
     said: list[str] = []
     run = finetune(classify("distilbert", num_train_epochs=24, lora_r=8), said.append)
-    assert run.facts["accuracy"]["on"] == ("validation" if has_validation else "train")
-    [warning] = run.facts["warnings"]
+    assert run.accuracy.on == ("validation" if has_validation else "train")
+    [warning] = run.warnings
     assert warning.startswith("the labels seem to be turned round: accuracy is ")
     assert "with 'sand' as 'mud', 'mud' as 'ice', 'ice' as 'sand'; check" in warning
     assert f"WARNING: {warning}" in said

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from hypothesis import given, settings
@@ -79,7 +80,7 @@ def test_records_that_do_not_fit_are_counted_by_name(tokenizer: Any) -> None:
     ]
     found = encode(records, templates.load(), tokenizer, 60)
     assert found.too_long == ["long answer", "long question"]
-    assert found.counts() == {
+    assert asdict(found.counts()) == {
         "examples": 2,
         "tokens": sum(len(row["input_ids"]) for row in found.rows),
         "longest": max(len(row["input_ids"]) for row in found.rows),

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.run import Run, read_run
 from tuneproof.tuning.merge import merge_run
-from tuneproof.tuning.runs import Run, open_run
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def test_merged_model_is_base_plus_adapter(runs: Path, kind: str, tmp_path: Path
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    run = open_run(runs / f"{kind}-mud")
+    run = read_run(runs / f"{kind}-mud")
     found = merge_run(run, tmp_path / "deep" / "merged")
     assert found.difference < 1e-4
     assert found.same_answers == found.asked == 3
@@ -46,13 +46,13 @@ def test_folder_that_is_not_empty_is_refused(runs: Path, tmp_path: Path) -> None
     (tmp_path / "letter.txt").write_text("Dear")
     for out in (tmp_path, tmp_path / "letter.txt"):
         with pytest.raises(InputError, match="is not empty; choose another --out"):
-            merge_run(open_run(runs / "gpt2-mud"), out)
+            merge_run(read_run(runs / "gpt2-mud"), out)
     assert names_in(tmp_path) == {"letter.txt"}
 
 
 def test_empty_folder_may_be_there(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "merged").mkdir()
-    merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
+    merge_run(read_run(runs / "gpt2-mud"), tmp_path / "merged")
     assert (tmp_path / "merged" / "model.safetensors").is_file()
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_left_of_a_merge_that_changed_the_logits(
     with pytest.raises(
         InputError, match=r"logits differ from base \+ adapter.*nothing was written"
     ):
-        merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
+        merge_run(read_run(runs / "gpt2-mud"), tmp_path / "merged")
     assert names_in(tmp_path) == set()
 
 
@@ -75,23 +75,23 @@ def test_nothing_is_left_of_a_merge_that_was_stopped(
 
     monkeypatch.setattr("tuneproof.tuning.merge._logits", stop)
     with pytest.raises(KeyboardInterrupt):
-        merge_run(open_run(runs / "gpt2-mud"), tmp_path / "merged")
+        merge_run(read_run(runs / "gpt2-mud"), tmp_path / "merged")
     assert names_in(tmp_path) == set()
 
 
 def test_unfinished_run_is_refused(runs: Path, tmp_path: Path) -> None:
-    facts = open_run(runs / "gpt2-mud").facts | {"state": "interrupted"}
+    run = replace(read_run(runs / "gpt2-mud"), state="interrupted")
     with pytest.raises(InputError, match=r"is not finished \(it is interrupted\)"):
-        merge_run(Run(folder=runs / "gpt2-mud", facts=facts), tmp_path / "merged")
+        merge_run(run, tmp_path / "merged")
 
 
 def test_base_that_has_changed_is_refused(
     runs: Path, tmp_path: Path, make_model: Callable[..., Path]
 ) -> None:
     shutil.copytree(runs / "gpt2-mud", tmp_path / "run")
-    facts = json.loads((tmp_path / "run" / "run.json").read_text())
-    facts["base"]["model"] = str(make_model(tmp_path / "model", "gpt2", seed=9))
-    run = Run(folder=tmp_path / "run", facts=facts)
+    run = read_run(tmp_path / "run")
+    other = str(make_model(tmp_path / "model", "gpt2", seed=9))
+    run = replace(run, base=replace(run.base, model=other))
     with pytest.raises(InputError, match="are not those that 'run' was trained on"):
         merge_run(run, tmp_path / "merged")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.files import read_json
 from tuneproof.models.four_bit import quantized_modules
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
@@ -32,29 +33,29 @@ def test_loss_falls_with_every_method(
         method=method, model=str(base_models[kind]), num_virtual_tokens=8,
         gradient_checkpointing=checkpointing, **FAST,
     )  # fmt: skip
-    result = run.facts["result"]
-    assert result["last_loss"] < result["first_loss"] - 0.1
-    assert run.facts["adapted_layers"]
-    assert (run.facts["quantization"] is not None) == (method == "qlora")
-    assert 0 < run.facts["parameters"]["trainable"] < run.facts["parameters"]["total"]
+    result = run.result
+    assert result.last_loss < result.first_loss - 0.1
+    assert run.adapted_layers
+    assert (run.quantization is not None) == (method == "qlora")
+    assert 0 < run.parameters.trainable < run.parameters.total
 
 
 def test_qlora_records_how_the_base_is_held(tuned: Tuned, settings: Settings) -> None:
     run = tuned(method="qlora", bnb_4bit_quant_type="fp4", max_steps=1)
-    assert run.facts["quantization"] == {
+    assert read_json(run.folder / "run.json")["quantization"] == {
         "bnb_4bit_quant_type": "fp4",
         "bnb_4bit_use_double_quant": True,
         "bnb_4bit_compute_dtype": "bfloat16",
     }
     whole = tuned(method="lora", name="whole", max_steps=1)
-    assert run.facts["parameters"] == whole.facts["parameters"]  # not of the packed bytes
-    assert run.facts["adapted_layers"] == whole.facts["adapted_layers"]
+    assert run.parameters == whole.parameters  # not of the packed bytes
+    assert run.adapted_layers == whole.adapted_layers
 
 
 def test_gradients_pass_4_bit_layers_after_an_evaluation(settings: Settings) -> None:
     import torch
 
-    from tuneproof.models.four_bit import FourBit
+    from tuneproof.formats.run import FourBit
     from tuneproof.models.load import load_model
     from tuneproof.tuning.adapters import adapt
 
@@ -74,16 +75,17 @@ def test_gradients_pass_4_bit_layers_after_an_evaluation(settings: Settings) -> 
 def test_head_over_4_bit_layers_is_whole_and_trained(
     classified: Tuned, kind: str, tmp_path: Path
 ) -> None:
+    from tuneproof.formats.run import finished_run
     from tuneproof.inference.classifier import load_head
 
     run = classified(kind, method="qlora", num_train_epochs=8, per_device_train_batch_size=4)
-    head = load_head(tmp_path / "runs", "short", LABELS)
+    head = load_head(finished_run(tmp_path / "runs", "short"), LABELS)
     assert quantized_modules(head.model)
-    modules = run.facts["head"]["modules"]
+    modules = run.head.modules
     assert not any(module in name for name in quantized_modules(head.model) for module in modules)
-    hashes = run.facts["head"]["tensors"].values()
+    hashes = run.head.tensors.values()
     assert all(each["before"] != each["after"] for each in hashes)
-    assert run.facts["result"]["last_loss"] < run.facts["result"]["first_loss"]
+    assert run.result.last_loss < run.result.first_loss
     assert head.described[0]["quantization"]["bnb_4bit_quant_type"] == "nf4"
 
 
@@ -103,6 +105,7 @@ def test_untrained_quantised_head_guesses_and_is_caught(
     """What gave an accuracy of 1.8 %: the head is random, in 4 bits, and not in modules_to_save."""
     from safetensors.torch import load_file, save_file
 
+    from tuneproof.formats.run import finished_run
     from tuneproof.inference.classifier import load_head
 
     run = classified("distilbert", method="qlora")
@@ -112,10 +115,10 @@ def test_untrained_quantised_head_guesses_and_is_caught(
     config = json.loads((run.adapter / "adapter_config.json").read_text())
     (run.adapter / "adapter_config.json").write_text(json.dumps(config | {"modules_to_save": None}))
     with pytest.raises(InputError, match=r"classifier, pre_classifier was left out of modules_to"):
-        load_head(tmp_path / "runs", "short", LABELS)
+        load_head(finished_run(tmp_path / "runs", "short"), LABELS)
     monkeypatch.setattr("tuneproof.models.load.head_patterns", lambda place, labels: [])
     with pytest.raises(InputError, match=r"is quantised: pre_classifier, classifier"):
-        load_head(tmp_path / "runs", "short", LABELS)
+        load_head(finished_run(tmp_path / "runs", "short"), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_pissa_is_saved_as_a_lora_over_the_base_as_it_was(settings: Settings) ->
     import torch
 
     from tuneproof.formats.data_folder import open_to_train
-    from tuneproof.inference.loading import with_adapter
+    from tuneproof.models.adapters import with_adapter
     from tuneproof.models.load import load_model
     from tuneproof.tuning.generate import prepare
 

@@ -144,8 +144,8 @@ def test_best_checkpoint_is_the_one_saved(tuned: Tuned, tmp_path: Path) -> None:
     losses = {row["step"]: row["eval_loss"] for row in rows(run) if "eval_loss" in row}
     best = min(losses, key=lambda step: losses[step])
     assert best < max(losses)  # it learns another answer: the validation loss rises
-    assert run.facts["result"]["best_step"] == best
-    assert run.facts["result"]["best_validation_loss"] == losses[best]
+    assert run.result.best_step == best
+    assert run.result.best_validation_loss == losses[best]
     checkpoints = {path.name: path for path in (run.folder / "checkpoints").iterdir()}
     assert len(checkpoints) == 2
     assert f"checkpoint-{best}" in checkpoints
@@ -158,8 +158,8 @@ def test_best_checkpoint_is_the_one_saved(tuned: Tuned, tmp_path: Path) -> None:
 def test_without_validation_rows_the_last_step_is_saved(tuned: Tuned, tmp_path: Path) -> None:
     (tmp_path / "data" / "val.jsonl").unlink()
     run = tuned()
-    assert run.facts["result"]["best_validation_loss"] is None
-    assert run.facts["data"]["validation"]["examples"] == 0
+    assert run.result.best_validation_loss is None
+    assert run.data.validation.examples == 0
     assert "best validation loss" not in (run.folder / "README.md").read_text()
     last = run.folder / "checkpoints" / "checkpoint-3" / "adapter_model.safetensors"
     assert last.read_bytes() == (run.adapter / "adapter_model.safetensors").read_bytes()
@@ -167,8 +167,8 @@ def test_without_validation_rows_the_last_step_is_saved(tuned: Tuned, tmp_path: 
 
 def test_limit_and_max_steps(tuned: Tuned) -> None:
     run = tuned(limit=10, max_steps=5)
-    assert run.facts["data"]["train"]["examples"] == 10
-    assert run.facts["result"]["steps"] == 5
+    assert run.data.train.examples == 10
+    assert run.result.steps == 5
 
 
 def test_checkpointing_and_accumulation_change_nothing_but_the_rounding(tuned: Tuned) -> None:
@@ -177,7 +177,7 @@ def test_checkpointing_and_accumulation_change_nothing_but_the_rounding(tuned: T
     plain, saving = tuned(name="plain"), tuned(name="saving", gradient_checkpointing=True)
     parts = tuned(name="parts", per_device_train_batch_size=4, gradient_accumulation_steps=2)
     for other in (saving, parts):
-        assert other.facts["result"]["steps"] == plain.facts["result"]["steps"] == 3
+        assert other.result.steps == plain.result.steps == 3
         found = weights(other)
         for name, value in weights(plain).items():
             torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
@@ -186,12 +186,12 @@ def test_checkpointing_and_accumulation_change_nothing_but_the_rounding(tuned: T
 def test_labels_of_the_manifest_are_in_the_run(tuned: Tuned, tmp_path: Path) -> None:
     manifest = {"schema": "tuneproof/data@1", "labels": {"river": ["Mud.", "Ice."]}}
     (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
-    assert tuned(max_steps=1).facts["data"]["labels"] == {"river": ["Mud.", "Ice."]}
+    assert tuned(max_steps=1).data.labels == {"river": ["Mud.", "Ice."]}
 
 
 def test_bfloat16_weights_can_be_tuned(tuned: Tuned) -> None:
     run = tuned(dtype="bfloat16", num_train_epochs=4)
-    assert run.facts["result"]["last_loss"] < run.facts["result"]["first_loss"]
+    assert run.result.last_loss < run.result.first_loss
 
 
 def test_all_weights_can_be_tuned(tuned: Tuned, base_models: dict[str, Path]) -> None:
@@ -199,7 +199,7 @@ def test_all_weights_can_be_tuned(tuned: Tuned, base_models: dict[str, Path]) ->
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     run = tuned(method="full", num_train_epochs=12, learning_rate=3e-3)
-    assert run.facts["parameters"]["trainable"] == run.facts["parameters"]["total"]
+    assert run.parameters.trainable == run.parameters.total
     assert run.saved == run.folder / "model"
     assert not run.adapter.exists()
     before = load_file(base_models["gpt2"] / "model.safetensors")
@@ -223,7 +223,7 @@ def test_biases_can_be_tuned_beside_the_adapter(tuned: Tuned) -> None:
 
 
 def test_target_modules_are_those_adapted(tuned: Tuned) -> None:
-    assert tuned(target_modules=("c_attn",)).facts["adapted_layers"] == ["c_attn"]
+    assert tuned(target_modules=("c_attn",)).adapted_layers == ["c_attn"]
 
 
 @pytest.mark.parametrize("target", ["q_proj", "lm_head", "ln_1", "attn"])
@@ -258,7 +258,7 @@ def test_overwriting_keeps_the_old_run_until_the_new_one_can_start(
     with pytest.raises(InputError):
         finetune(broken, lambda _: None)
     assert (run.adapter / "adapter_model.safetensors").is_file()
-    assert tuned(max_steps=2, overwrite=True).facts["result"]["steps"] == 2
+    assert tuned(max_steps=2, overwrite=True).result.steps == 2
     assert not (run.folder / "checkpoints" / "checkpoint-1").exists()
 
 
@@ -288,6 +288,7 @@ def test_model_from_the_hubs_cache_needs_no_network(
 ) -> None:  # fmt: skip
     import shutil
 
+    from tuneproof.formats.run import Base, finished_run
     from tuneproof.inference.variants import load_variants
     from tuneproof.models.load import weights_hash
     from tuneproof.tuning.run import finetune
@@ -299,8 +300,7 @@ def test_model_from_the_hubs_cache_needs_no_network(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("tuneproof.hub._answers", lambda: False)
     run = finetune(settings(model="some/thing", max_steps=1), lambda _: None)
-    assert run.facts["base"] == {
-        "model": "some/thing",
-        "weights_sha256": weights_hash(str(base_models["gpt2"])),
-    }
-    assert load_variants(tmp_path / "runs", ["short"])[0].names == ["base", "short"]
+    assert run.base == Base(
+        model="some/thing", weights_sha256=weights_hash(str(base_models["gpt2"]))
+    )
+    assert load_variants([finished_run(tmp_path / "runs", "short")])[0].names == ["base", "short"]

@@ -67,13 +67,13 @@ def test_interrupted_run_ends_like_one_that_was_not(
     assert not (cut.folder / "adapter").exists()
 
     again = quietly(cut)
-    assert again.facts["state"] == "finished"
+    assert again.state == "finished"
     for name in ("steps", "tokens_seen", "examples_seen", "best_step", "best_validation_loss"):
-        assert again.facts["result"][name] == whole.facts["result"][name], name
+        assert getattr(again.result, name) == getattr(whole.result, name), name
     assert steps(again.folder) == steps(whole.folder) == list(range(1, 25))
     weights = [(run.adapter / "adapter_model.safetensors").read_bytes() for run in (whole, again)]
     assert weights[0] == weights[1]
-    assert again.facts["result"]["wall_seconds"] >= facts["result"]["wall_seconds"]
+    assert again.result.wall_seconds >= facts["result"]["wall_seconds"]
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_signal_in_the_last_step_costs_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signal_at(monkeypatch, 24)
-    assert quietly(settings(**LONG)).facts["state"] == "finished"
+    assert quietly(settings(**LONG)).state == "finished"
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_failure_is_recorded_and_gone_on_from(
         patched.setattr("tuneproof.tuning.callbacks.TimedCheckpoints.on_step_end", fail)
         quietly(config)
     assert json.loads((config.folder / "run.json").read_text())["state"] == "failed"
-    assert quietly(config).facts["result"]["steps"] == 24
+    assert quietly(config).result.steps == 24
 
 
 @pytest.mark.slow

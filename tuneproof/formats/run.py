@@ -1,61 +1,460 @@
-"""Finished runs, as inference needs to know them: what run.json says, checked."""
+"""run.json: what a training run is, what it was trained on, and what came of it.
+
+The fields are the keys of the file, in its order. A field whose default is None is left out of the
+file while it is None. Keys that no field holds are kept, and written again.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import read_json
-from tuneproof.formats.training import training_of
+from tuneproof.files import read_json, write_json
+from tuneproof.formats.data_folder import FILES, prompts_for
+from tuneproof.formats.template import Template
 
 SCHEMA = "tuneproof/run@1"
+FILE = "run.json"
+State = Literal["running", "interrupted", "failed", "pruned", "finished"]
+T = TypeVar("T")
 
 
-def read_facts(runs: Path, name: str) -> dict[str, Any]:
-    """Return what the run.json of a finished run says.
+@dataclass(frozen=True, kw_only=True)
+class FourBit:
+    """How the weights of a base's linear layers are held, by bitsandbytes' names."""
+
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    """4-bit normal floats (Dettmers et al. 2023, "QLoRA") or plain ones."""
+    bnb_4bit_use_double_quant: bool = True
+    """Whether the scales of the blocks are quantised too."""
+    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """What the weights become in a product."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """SHA-256 of a tensor's float32 values around the training."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """A classification head."""
+
+    labels: Sequence[str]
+    """The label set, in the order of the logits."""
+    modules: Sequence[str]
+    """Names of the head's modules in the model."""
+    pad_token_id: int
+    """What texts are filled up with."""
+    tensors: Mapping[str, Change] | None = None
+    """The head's parameters by name; None before the training is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """The model that was tuned."""
+
+    model: str
+    """``tiny``, a folder's absolute path, or a Hub id."""
+    weights_sha256: str
+    """One hash over its weight files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """The examples of one split, as tokens."""
+
+    examples: int
+    """Those that are used."""
+    tokens: int
+    """Of all of them."""
+    longest: int | None = None
+    """Tokens of the longest; older runs do not say."""
+    trained_tokens: int | None = None
+    """Tokens that the loss covers; None where a head is trained."""
+    shortened: int
+    """Examples whose input (or end, where a head is trained) was cut to fit."""
+    too_long: int | None = None
+    """Examples left out as too long; None where a head is trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The records a run was trained on."""
+
+    folder: str
+    """As it was given."""
+    fingerprint: str
+    """Hashes of the folder's files."""
+    tasks: Sequence[str]
+    """Names of the tasks in it."""
+    labels: Mapping[str, Sequence[str]]
+    """The label set of each task that has one."""
+    train: Counts
+    validation: Counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """How many parameters a model has."""
+
+    trainable: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a training came to, and what it cost; older runs do not say what is None."""
+
+    steps: int
+    epochs: float
+    examples_seen: int
+    tokens_seen: int
+    positions_seen: int | None = None
+    """Tokens with padding; the shared beginning of a packed batch counts once."""
+    flops: int | None = None
+    """Floating-point operations, evaluations left out."""
+    head_flops: int | None = None
+    """Those of them that the output head took."""
+    train_seconds: float | None = None
+    """Wall time of the steps alone, without evaluations."""
+    cpu_seconds: float | None = None
+    """CPU time of the steps, over all cores."""
+    gpu_seconds: float | None = None
+    """GPU time of the steps; None without a GPU."""
+    first_loss: float | None
+    """Mean of the first tenth of the logged losses, in nats per token."""
+    last_loss: float | None
+    """Mean of the last tenth."""
+    best_validation_loss: float | None
+    """Of the weights that are kept; None without validation records."""
+    best_step: int | None
+    """The step of the weights that are kept."""
+    best_validation_accuracy: float | None = None
+    """Share of right labels of the weights that are kept, in [0, 1]."""
+    wall_seconds: float
+    """Of everything, over all sittings."""
+    peak_memory_bytes: int
+    """Most memory the process held."""
+    peak_gpu_memory_bytes: int | None = None
+    """Most GPU memory; None without a GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast a training was."""
+
+    tokens_per_second: float
+    matrix_flops_per_second: int
+    """Of large matrix products on this machine."""
+    share_of_limit: float
+    """Operations of the useful tokens per second, as a share of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """How many labels a trained head has right."""
+
+    on: Literal["train", "validation"]
+    examples: int
+    value: float
+    """Share of right labels, in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder, by what its run.json says."""
+
+    folder: Path
+    """``runs/NAME``; not in the file."""
+    state: State
+    """How far the training came; ``pruned``: a sweep gave it up."""
+    config: Mapping[str, Any]
+    """The settings of `tune run`, as JSON holds them."""
+    template: Template | None
+    """How prompts are rendered; None where texts are read as they are."""
+    head: Head | None = None
+    """None where answers are generated."""
+    quantization: FourBit | None
+    """How the base was held; None where it was whole."""
+    unlikelihood: float | None = None
+    """Weight of the loss on repeated tokens; None where a head is trained."""
+    base: Base
+    data: Data
+    parameters: Parameters
+    adapted_layers: Sequence[str]
+    """Names of the kinds of layers that have an adapter."""
+    versions: Mapping[str, str]
+    """Of Python and the packages that matter."""
+    learning_rate: float
+    """At its peak."""
+    products: str
+    """The dtype of matrix products."""
+    made_by: str
+    """The command that asked for it: ``tune run``, ``recipe NAME``, ..."""
+    result: Result | None
+    """None before a training ended or was interrupted for the first time."""
+    fast_paths: Mapping[str, int] | None = None
+    """How many modules each fast path replaced."""
+    speed: Speed | None = None
+    ended_by: Literal["steps", "budget"] | None = None
+    warnings: Sequence[str] | None = None
+    """What the checks after the training said; None before them."""
+    accuracy: Accuracy | None = None
+    """Of a head; None where answers are generated."""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What the file says that no field holds."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def method(self) -> str:
+        """How it was trained, such as ``lora``."""
+        return str(self.config["method"])
+
+    @property
+    def objective(self) -> str:
+        """``generate`` or ``classify``."""
+        return str(self.config["objective"])
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of an example."""
+        return int(self.config["max_length"])
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether a classification head was trained, so that it answers no prompts."""
+        return self.objective == "classify"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all weights were trained, so that the whole model is saved and no adapter."""
+        return self.parameters.trainable == self.parameters.total
+
+    @property
+    def adapter(self) -> Path:
+        """The folder of the best adapter."""
+        return self.folder / "adapter"
+
+    @property
+    def saved(self) -> Path:
+        """What the training left: the adapter, or the whole model where all weights are trained."""
+        return self.folder / "model" if self.is_whole else self.adapter
+
+    @property
+    def metrics(self) -> Path:
+        """The file of logged losses and evaluations."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def prompts(self) -> Path:
+        """What to try the run on."""
+        data = Path(self.data.folder)
+        return data / FILES["test"] if self.is_classifier else prompts_for(data)
+
+    @property
+    def outcome(self) -> Result:
+        """The result of a run that has one.
+
+        Raises:
+            InputError: It was never trained so far.
+        """
+        if self.result is None:
+            raise InputError(f"run {self.name!r} has no result; it is {self.state}")
+        return self.result
+
+    def check_finished(self) -> None:
+        """Raise InputError where the training is not done."""
+        if self.state != "finished":
+            raise InputError(
+                f"run {self.name!r} is not finished (it is {self.state}); "
+                "the same `tune run` command goes on with it"
+            )
+
+
+def read_run(folder: Path) -> Run:
+    """Return the run in a folder, ``runs/NAME``.
+
+    Raises:
+        InputError: There is no such run (the message names the nearest of those that are there), or
+            its run.json is none or lacks something.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        known = [path.parent.name for path in sorted(folder.parent.glob(f"*/{FILE}"))]
+        raise unknown("run", folder.name if known else str(folder), known)
+    values = read_json(file)
+    if not _is_run(values):
+        raise InputError(f"{file}: not a run of schema {SCHEMA}")
+    values = _upgraded(values)
+    del values["schema"]
+    run = _decoded(Run, {**values, "folder": folder}, str(file))
+    return replace(run, unknown=_beyond(values, _encoded(run)))
+
+
+def finished_run(runs: Path, name: str) -> Run:
+    """Return a finished run by name.
 
     Raises:
         InputError: There is no such run, or it is not finished.
     """
-    file = runs / name / "run.json"
-    if not file.is_file():
-        raise unknown("run", name, [path.parent.name for path in runs.glob("*/run.json")])
-    facts = read_json(file)
-    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
-        raise InputError(f"{file}: not a run of schema {SCHEMA}")
-    if facts["state"] != "finished":
-        raise InputError(
-            f"run {name!r} is not finished (it is {facts['state']}); "
-            "the same `tune run` command goes on with it"
-        )
-    return facts
+    run = read_run(runs / name)
+    run.check_finished()
+    return run
 
 
-def is_classifier(facts: dict[str, Any]) -> bool:
-    """Return whether a run trained a classification head, and so answers no prompts."""
-    return bool(facts["config"].get("objective", "generate") == "classify")
+def all_runs(runs: Path) -> Iterator[Run]:
+    """Yield every run of a folder of runs, by name."""
+    for file in sorted(runs.glob(f"*/{FILE}")):
+        if _is_run(read_json(file)):
+            yield read_run(file.parent)
 
 
-def described(
-    folder: Path, facts: dict[str, Any], adapter: Path | None, name: str | None = None
-) -> dict[str, Any]:
-    """Return a run as a comparison file records it.
+def write_run(run: Run) -> None:
+    """Write run.json, whole or not at all."""
+    write_json(run.folder / FILE, _joined({"schema": SCHEMA, **_encoded(run)}, run.unknown))
 
-    Args:
-        folder: The run's.
-        facts: What its run.json says.
-        adapter: The folder of its adapter, where it has one.
-        name: What it is called there; by default as its folder.
-    """
+
+def described(run: Run, name: str | None = None) -> dict[str, Any]:
+    """Return a finished run as a comparison file records it, by default under its own name."""
     return {
-        "name": name or folder.name,
-        "model": facts["base"]["model"],
-        "adapter": adapter and str(adapter),
-        "method": facts["config"]["method"],
-        "quantization": facts.get("quantization"),
-        "parameters": facts["parameters"],
-        "training_seconds": facts["result"]["wall_seconds"],
-        "peak_memory_bytes": facts["result"]["peak_memory_bytes"],
-        "training": training_of(folder, facts),
+        "name": name or run.name,
+        "model": run.base.model,
+        "adapter": None if run.is_whole else str(run.adapter),
+        "method": run.method,
+        "quantization": run.quantization and _encoded(run.quantization),
+        "parameters": _encoded(run.parameters),
+        "training_seconds": run.outcome.wall_seconds,
+        "peak_memory_bytes": run.outcome.peak_memory_bytes,
+        "training": training_of(run),
     }
+
+
+def training_of(run: Run) -> dict[str, Any]:
+    """Return what a finished training took, with a point for each of its evaluations.
+
+    What an older run did not record is left out.
+    """
+    result = run.outcome
+    taken = {
+        "flops": result.flops,
+        "tokens": result.tokens_seen,
+        "seconds": result.train_seconds,
+        "epochs": result.epochs,
+        "peak_gpu_memory_bytes": result.peak_gpu_memory_bytes,
+    }
+    known = {name: value for name, value in taken.items() if value is not None}
+    return {**known, "curve": _curve(run.metrics)}
+
+
+LOGGED = {
+    "step": "step",
+    "epoch": "epoch",
+    "flops": "flops",
+    "tokens": "num_tokens",
+    "seconds": "train_seconds",
+    "validation_loss": "eval_loss",
+    "validation_accuracy": "eval_accuracy",
+}
+"""A point of the curve, and the names of it in metrics.jsonl."""
+
+
+def _curve(metrics: Path) -> list[dict[str, Any]]:
+    if not metrics.is_file():
+        return []
+    rows = map(json.loads, metrics.read_text(encoding="utf-8").splitlines())
+    return [
+        {name: row[key] for name, key in LOGGED.items() if key in row}
+        for row in rows
+        if "eval_loss" in row
+    ]
+
+
+def _is_run(values: Any) -> bool:
+    return isinstance(values, dict) and values.get("schema") == SCHEMA
+
+
+def _upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the file's content with what older versions did not record yet."""
+    config = dict(values.get("config", {}))
+    config.setdefault("objective", "generate")
+    older = {
+        "quantization": None,
+        "learning_rate": config.get("learning_rate"),
+        "products": "float32",
+        "made_by": "tune run",
+    }
+    return {**older, **values, "config": config}
+
+
+PARTS: dict[str, type[Any]] = {
+    "template": Template, "head": Head, "tensors": Change, "quantization": FourBit, "base": Base,
+    "data": Data, "train": Counts, "validation": Counts, "parameters": Parameters,
+    "result": Result, "speed": Speed, "accuracy": Accuracy,
+}  # fmt: skip
+"""The type of every key that holds more than plain JSON, wherever in the file it stands."""
+
+
+def _decoded(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Return JSON as a dataclass; keys that it does not have are left out."""
+    known: dict[str, Any] = {}
+    for part in fields(kind):  # type: ignore[arg-type]
+        value = values.get(part.name)
+        if part.name not in values:
+            if part.default is MISSING and part.default_factory is MISSING:
+                raise InputError(f"{where}: {part.name!r} is missing")
+            continue
+        if part.name in PARTS and value is not None:
+            inside = f"{where}: {part.name}"
+            if part.name == "tensors":  # by name
+                value = {name: _decoded(Change, row, inside) for name, row in value.items()}
+            else:
+                value = _decoded(PARTS[part.name], value, inside)
+        known[part.name] = value
+    return kind(**known)
+
+
+def _encoded(value: Any) -> Any:
+    """Return a dataclass as JSON; a field whose default is None is left out while it is None."""
+    if isinstance(value, Mapping):
+        return {key: _encoded(inner) for key, inner in value.items()}
+    if not is_dataclass(value):
+        return value
+    return {
+        part.name: _encoded(inner)
+        for part in fields(value)
+        if part.name not in ("folder", "unknown") or not isinstance(value, Run)
+        if (inner := getattr(value, part.name)) is not None or part.default is not None
+    }
+
+
+def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is in `values`, at any depth, and not in `known`."""
+    more = {}
+    for key, value in values.items():
+        if key not in known:
+            more[key] = value
+        elif isinstance(value, dict) and (inner := _beyond(value, known[key] or {})):
+            more[key] = inner
+    return more
+
+
+def _joined(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both, at any depth; what is in both as `known` has it."""
+    added = {
+        key: _joined(known[key], value) if isinstance(known.get(key), dict) else value
+        for key, value in more.items()
+        if key not in known or (isinstance(known[key], dict) and isinstance(value, dict))
+    }
+    return {**known, **added}

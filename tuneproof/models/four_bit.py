@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.run import FourBit
 
 FOUR_BIT = "Params4bit"
 """What bitsandbytes calls weights of 4 bits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FourBit:
-    """How the weights of a base's linear layers are held, by bitsandbytes' names."""
-
-    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
-    """4-bit normal floats (Dettmers et al. 2023, "QLoRA") or plain ones."""
-    bnb_4bit_use_double_quant: bool = True
-    """Whether the scales of the blocks are quantised too."""
-    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    """What the weights become in a product."""
-
-
-def four_bit_of(facts: dict[str, Any]) -> FourBit | None:
-    """Return how a run's base was held while it was trained; None where it was whole."""
-    told = facts.get("quantization")
-    return None if told is None else FourBit(**told)
 
 
 def loading(how: FourBit | None, device: str, head: Sequence[str] | None = None) -> dict[str, Any]:

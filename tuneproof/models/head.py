@@ -1,4 +1,4 @@
-"""The modules of a classification head, found by what the base's weights do not have."""
+"""Classification heads: which modules they are, their tensors, and the texts they read."""
 
 from __future__ import annotations
 
@@ -90,3 +90,17 @@ def tensor_hash(tensor: Any) -> str:
 
     values = tensor.detach().to("cpu", torch.float32).contiguous()
     return hashlib.sha256(values.numpy().tobytes()).hexdigest()
+
+
+def tokenize_texts(
+    texts: Sequence[str], tokenizer: Any, max_length: int
+) -> tuple[list[list[int]], list[bool]]:
+    """Return the token ids of texts as they are, and which of them were shortened.
+
+    Special tokens are the tokenizer's own, and stay where the end of a text is left out.
+    """
+    if not texts:
+        return [], []
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
+    ids = [row or [tokenizer.pad_token_id] for row in encoded["input_ids"]]  # an empty text
+    return ids, [bool(encoding.overflowing) for encoding in encoded.encodings]

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json
-from tuneproof.models.four_bit import FourBit, check_whole, head_patterns, loading, settle
+from tuneproof.formats.run import FourBit
+from tuneproof.models.four_bit import check_whole, head_patterns, loading, settle
 
 if TYPE_CHECKING:
     import torch

@@ -11,6 +11,15 @@ from typing import Any
 from tuneproof.errors import InputError
 
 
+def virtual_tokens_of(model: Any) -> int:
+    """Return how many trained virtual tokens a model reads before every text."""
+    from peft import PeftModel
+
+    if not isinstance(model, PeftModel) or not model.active_peft_config.is_prompt_learning:
+        return 0
+    return int(model.active_peft_config.num_virtual_tokens)
+
+
 class VirtualTokens:
     """A PEFT model with virtual tokens, to be called like the model below it."""
 
@@ -18,8 +27,7 @@ class VirtualTokens:
         """Take PEFT's model; it must be in eval mode."""
         self._adapted = adapted
         self._core = adapted.get_base_model()
-        self.virtual_tokens = int(adapted.active_peft_config.num_virtual_tokens)
-        """How many tokens of the model's context are taken."""
+        self._count = virtual_tokens_of(adapted)
 
     def __getattr__(self, name: str) -> Any:
         """Return what the model below has, its config and device for instance."""
@@ -68,13 +76,13 @@ class VirtualTokens:
         if cache.get_seq_length() == 0:
             cache.layers = self._read(len(input_ids)).layers
         if attention_mask.dim() == 2:
-            seen = attention_mask.new_ones(len(attention_mask), self.virtual_tokens)
+            seen = attention_mask.new_ones(len(attention_mask), self._count)
         else:
-            seen = attention_mask.new_zeros(*attention_mask.shape[:-1], self.virtual_tokens)
+            seen = attention_mask.new_zeros(*attention_mask.shape[:-1], self._count)
         return self._core(
             input_ids=input_ids,
             attention_mask=torch.cat([seen, attention_mask], -1),
-            position_ids=position_ids + self.virtual_tokens,
+            position_ids=position_ids + self._count,
             past_key_values=cache,
             **given,
         )

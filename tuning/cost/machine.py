@@ -5,14 +5,15 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tuneproof.formats.run import Counts, Speed
 from tuneproof.models import load as models
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.cost.meter import Spent
 from tuneproof.tuning.methods import METHODS
 
 LIBRARIES = 1.0 * 2**30
@@ -30,7 +31,7 @@ ROWS, WIDTH, OUT = 1024, 1024, 4096
 ROUNDS = 7
 
 
-def estimated_memory(model: Any, config: TuneConfig, counts: Mapping[str, int]) -> float:
+def estimated_memory(model: Any, config: TuneConfig, counts: Counts) -> float:
     """Return the peak in bytes: libraries, weights, gradients, optimizer, one batch's activations.
 
     It is rough: within a factor of two of what `tiny` was seen to take on a CPU.
@@ -38,8 +39,7 @@ def estimated_memory(model: Any, config: TuneConfig, counts: Mapping[str, int]) 
     Args:
         model: The loaded model with its adapter.
         config: Batch size, longest example, checkpointing.
-        counts: `tokens` and `longest` (in tokens) of the training records, and `trained_tokens`
-            where the model predicts tokens.
+        counts: Of the training records.
     """
     shape = model.config.get_text_config()
     width, layers = models.width(model), int(shape.num_hidden_layers)
@@ -48,14 +48,14 @@ def estimated_memory(model: Any, config: TuneConfig, counts: Mapping[str, int]) 
     ]
     weights = sum(count * size for count, size, _ in values)
     trained = sum(count for count, _, is_trained in values if is_trained)
-    longest = counts["longest"]  # the first batch is made of the longest examples
+    longest = counts.longest or 0  # the first batch is made of the longest examples
     tokens = config.per_device_train_batch_size * longest
     per_layer = 2 if config.gradient_checkpointing else VALUES_PER_LAYER // 2
     kept = layers if METHODS[config.method].reaches_layers else 1
     activations = 4 * tokens * width * kept * per_layer
     heads = int(shape.num_attention_heads)
     scores = 4 * SCORES * tokens * longest * heads * (1 if config.gradient_checkpointing else kept)
-    share = counts.get("trained_tokens", 0) / counts["tokens"]
+    share = (counts.trained_tokens or 0) / counts.tokens
     logits = 3 * 4 * tokens * share * int(shape.vocab_size)
     return float(LIBRARIES + weights + 3 * 4 * trained + activations + scores + logits)
 
@@ -104,31 +104,29 @@ def matrix_rate(device: str, *, is_bf16: bool) -> float:
     return 2.0 * ROWS * WIDTH * OUT / median(seconds[2:])
 
 
-def speed(result: Mapping[str, Any], rate: float) -> dict[str, float]:
+def speed(spent: Spent, rate: float) -> Speed:
     """Return useful tokens per second, and the share of the limit that their operations take.
 
     Args:
-        result: Of a run: `tokens_seen`, `positions_seen` (with padding, and what a packed batch
-            begins with once), `flops`, of which `head_flops`, and `train_seconds`. The operations
-            of the useful tokens are those of the layers by token instead of by position, so that
-            sharing can lead beyond the limit, and the output head's.
+        spent: By a training. The operations of the useful tokens are those of the layers by token
+            instead of by position, so that sharing can lead beyond the limit, and the output
+            head's.
         rate: Of the machine's matrix products, in operations per second.
     """
-    seconds = result["train_seconds"] or float("inf")
-    layers = result["flops"] - result["head_flops"]
-    useful = layers * result["tokens_seen"] / max(1, result["positions_seen"])
-    useful += result["head_flops"]
-    return {
-        "tokens_per_second": round(result["tokens_seen"] / seconds, 1),
-        "matrix_flops_per_second": round(rate),
-        "share_of_limit": round(useful / seconds / rate, 4),
-    }
+    seconds = spent.seconds or float("inf")
+    layers = spent.flops - spent.head_flops
+    useful = layers * spent.tokens / max(1, spent.positions) + spent.head_flops
+    return Speed(
+        tokens_per_second=round(spent.tokens / seconds, 1),
+        matrix_flops_per_second=round(rate),
+        share_of_limit=round(useful / seconds / rate, 4),
+    )
 
 
-def speed_line(speed: Mapping[str, float], *, is_bf16: bool) -> str:
-    """Return the result of `speed` as a sentence."""
+def speed_line(speed: Speed, *, is_bf16: bool) -> str:
+    """Return the speed as a sentence."""
     return (
-        f"{speed['tokens_per_second']:,.0f} tokens/s: {speed['share_of_limit']:.0%} of what this "
+        f"{speed.tokens_per_second:,.0f} tokens/s: {speed.share_of_limit:.0%} of what this "
         f"machine's {'bfloat16' if is_bf16 else 'float32'} matrix products "
-        f"({speed['matrix_flops_per_second'] / 1e9:,.0f} GFLOP/s) would allow"
+        f"({speed.matrix_flops_per_second / 1e9:,.0f} GFLOP/s) would allow"
     )

@@ -8,9 +8,9 @@ from tuneproof.finding import Finding, found, quoted
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
+from tuneproof.formats.run import Run
 from tuneproof.prepdata.checks.data import check_prompts
 from tuneproof.tuning.doctor.registry import RUN
-from tuneproof.tuning.runs import Run
 
 
 def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
@@ -21,16 +21,16 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
     variant = next((each for each in comparison.variants if each.name == run.name), None)
     if variant is None:
         return
-    told = run.facts["template"]
+    template = run.template
     asked = variant.details.get("template") or comparison.template
-    if told is not None and asked and asked != told["text"]:
+    if template is not None and asked and asked != template.text:
         yield found(
             RUN,
             "run-template-differs",
-            f"{run.name} was trained with {quoted(told['text'])} and asked with {quoted(asked)}",
+            f"{run.name} was trained with {quoted(template.text)} and asked with {quoted(asked)}",
             run=run.name,
         )
-    model, base = variant.details.get("model"), run.facts["base"]["model"]
+    model, base = variant.details.get("model"), run.base.model
     if model and model != base:
         yield found(
             RUN,

@@ -7,12 +7,11 @@ from typing import Any
 
 from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.example import Example
+from tuneproof.formats.run import Run
 from tuneproof.prompts.fit import completion_ids
-from tuneproof.prompts.template import Template
 from tuneproof.tuning import generate
 from tuneproof.tuning.doctor.registry import RUN
 from tuneproof.tuning.job import IGNORED
-from tuneproof.tuning.runs import Run
 
 ENCODED = 64
 """Records that are encoded; a fault of the encoding is in all of them or in none."""
@@ -26,16 +25,15 @@ def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iter
         records: The run's training records; the first are encoded.
         tokenizer: The tokenizer of the run's base.
     """
-    told, max_length = run.facts["template"], run.facts["config"]["max_length"]
-    if told is None:  # texts are read as they are, and the loss is of the label
+    template = run.template
+    if template is None:  # texts are read as they are, and the loss is of the label
         return
-    template = Template(name=told["name"], text=told["text"])
     faults: dict[str, list[tuple[Example, list[int]]]] = {
         "eos-not-trained": [], "answer-not-trained": [], "loss-on-prompt": [],
     }  # fmt: skip
     encoded = 0
     for record in records[:ENCODED]:
-        rows = generate.encode([record], template, tokenizer, max_length).rows
+        rows = generate.encode([record], template, tokenizer, run.max_length).rows
         if not rows:  # too long, which is counted and reported elsewhere
             continue
         encoded += 1
@@ -57,5 +55,5 @@ def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iter
                 code,
                 f"{run.name}: {share(len(cases), encoded)} encoded records; what is trained of "
                 f"{record.id} {end} {quoted(tokenizer.decode(shown))}",
-                tokens=2 * max_length,
+                tokens=2 * run.max_length,
             )

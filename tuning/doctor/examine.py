@@ -13,6 +13,7 @@ from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.comparison_file import read_comparison
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
+from tuneproof.formats.run import Run, read_run
 from tuneproof.models import load as models
 from tuneproof.prepdata.checks.data import (
     END_MARKS,
@@ -28,7 +29,6 @@ from tuneproof.tuning.doctor.comparison import check_beside_data, check_beside_r
 from tuneproof.tuning.doctor.encoding import check_encoding
 from tuneproof.tuning.doctor.probes import check_loaded
 from tuneproof.tuning.doctor.training import check_run
-from tuneproof.tuning.runs import Run, open_run
 
 BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
 """Codes that say what loading the run would only say again."""
@@ -57,7 +57,7 @@ def examine(
     """
     if data is None and run is None and comparison is None:
         raise InputError("nothing to look at; give --data, --run or --comparison")
-    opened = None if run is None else open_run(run)
+    opened = None if run is None else read_run(run)
     folder = None if data is None else DataFolder(data)
     compared = None if comparison is None else read_comparison(comparison)
     findings = worst_first(_examine(folder, model, opened, compared))
@@ -81,7 +81,7 @@ def _examine(
         records = _trained_on(run, folder)
         if records is not None and tokenizer is not None:
             yield from check_encoding(run, records.train, tokenizer)
-        if run.facts["state"] == "finished" and not BASES & {each.code for each in findings}:
+        if run.state == "finished" and not BASES & {each.code for each in findings}:
             yield from check_loaded(run, compared)
     if compared is not None:
         yield from check_comparison(compared)
@@ -103,7 +103,7 @@ def _tokenizer(model: str | None, run: Run | None) -> Any:
     if run is None:
         return None
     try:
-        return models.load_tokenizer(run.facts["base"]["model"], purpose="classify")
+        return models.load_tokenizer(run.base.model, purpose="classify")
     except InputError:
         return None
 
@@ -112,7 +112,7 @@ def _context(model: str | None, run: Run | None) -> int | None:
     """Return how many tokens a model reads, from its config alone."""
     from transformers import AutoConfig
 
-    named = model or (run.facts["base"]["model"] if run is not None else "")
+    named = model or (run.base.model if run is not None else "")
     config = AutoConfig.from_pretrained(models.location(named), trust_remote_code=False)
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
@@ -125,10 +125,9 @@ def _fits(
     yield from check_end_marks(folder, own)
     template, max_length = templates.load(), TuneConfig.max_length
     if run is not None:
-        if run.facts["template"] is None:  # texts are read as they are, from their beginning
+        if run.template is None:  # texts are read as they are, from their beginning
             return
-        template = templates.Template(**run.facts["template"])
-        max_length = run.facts["config"]["max_length"]
+        template, max_length = run.template, run.max_length
     yield from check_lengths(folder, template, tokenizer, max_length, _context(model, run))
 
 
@@ -136,7 +135,7 @@ def _trained_on(run: Run, folder: DataFolder | None) -> DataFolder | None:
     """Return the run's data, where it is still there."""
     if folder is not None:
         return folder
-    folder = DataFolder(Path(run.facts["data"]["folder"]))
+    folder = DataFolder(Path(run.data.folder))
     try:
         return folder if folder.train else None
     except InputError:

@@ -13,8 +13,8 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.comparison import Comparison, Item
+from tuneproof.formats.run import Head, Run
 from tuneproof.tuning.doctor.registry import RUN
-from tuneproof.tuning.runs import Run
 
 QUESTION = "What is a river?"
 """What base and tuned are asked; any text would do."""
@@ -39,15 +39,15 @@ def check_loaded(run: Run, comparison: Comparison | None) -> Iterator[Finding]:
         run: A finished run.
         comparison: Whose answers are tried again; None leaves that out.
     """
-    if run.facts["config"].get("objective", "generate") == "classify":
-        yield from _head(run)
+    if run.head is not None:
+        yield from _head(run, run.head)
         return
     from tuneproof.inference.variants import load_variants
 
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=MISSING_KEYS)
         try:
-            loaded = load_variants(run.folder.parent, [run.name])
+            loaded = load_variants([run])
         except (InputError, UserWarning) as error:
             yield found(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
             return
@@ -84,7 +84,8 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     from tuneproof.inference.generate import answer_batch
 
     recorded = comparison.decoding or {}
-    is_same = run.name in comparison.names and comparison.template == run.facts["template"]["text"]
+    template = run.template and run.template.text
+    is_same = run.name in comparison.names and comparison.template == template
     if not is_same or recorded.get("do_sample", True):  # sampled, or nobody knows
         return
     limit = min(NEW_TOKENS, recorded.get("max_new_tokens", NEW_TOKENS))
@@ -130,21 +131,20 @@ def _agree(told: str, answer: Any) -> bool:
     return told.startswith(answer.text.rstrip(HALF_CHARACTER))
 
 
-def _head(run: Run) -> Iterator[Finding]:
+def _head(run: Run, head: Head) -> Iterator[Finding]:
     """Load a classification head; whatever the loader refuses is the finding."""
     from tuneproof.inference.classifier import load_head
     from tuneproof.models.head import head_tensors
 
-    head = run.facts["head"]
-    tensors = head.get("tensors", {})
-    same = [name for name, each in tensors.items() if each["before"] == each["after"]]
+    tensors = head.tensors or {}
+    same = [name for name, change in tensors.items() if change.before == change.after]
     if same and len(same) == len(tensors):
         yield found(RUN, "head-untrained", f"{run.name}: {', '.join(same)} is as it began")
     try:
-        loaded = load_head(run.folder.parent, run.name, head["labels"])
+        loaded = load_head(run, head.labels)
     except InputError as error:
         yield found(RUN, "head-untrained", str(error))
         return
-    for name, tensor in head_tensors(loaded.model, head["modules"]).items():
+    for name, tensor in head_tensors(loaded.model, head.modules).items():
         if not tensor.is_floating_point():
             yield found(RUN, "head-quantised", f"{run.name}: {name} is {tensor.dtype}")

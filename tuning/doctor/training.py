@@ -15,9 +15,10 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, read_jsonl
 from tuneproof.finding import Finding, found
 from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.run import Run
 from tuneproof.models import load as models
+from tuneproof.models.adapters import WEIGHTS
 from tuneproof.tuning.doctor.registry import RUN
-from tuneproof.tuning.runs import Run
 
 FEWEST_LOGS = 10
 """Logged losses from which a direction is told: single batches differ by more than training."""
@@ -32,29 +33,28 @@ OVERFITTED = 1.02
 
 def check_run(run: Run) -> Iterator[Finding]:
     """Yield what is wrong with a run, as far as its files show it."""
-    state = run.facts["state"]
-    if state != "finished":
-        why = ": a sweep gave it up" if state == "pruned" else ""
-        yield found(RUN, "run-unfinished", f"{run.name} is {state}{why}")
-    if not run.facts["data"].get("validation", {}).get("examples"):
+    if run.state != "finished":
+        why = ": a sweep gave it up" if run.state == "pruned" else ""
+        yield found(RUN, "run-unfinished", f"{run.name} is {run.state}{why}")
+    if not run.data.validation.examples:
         yield found(RUN, "no-validation", f"{run.name} was trained without validation records")
     yield from _losses(run)
     yield from _same_data(run)
     yield from _same_base(run)
-    if (run.adapter / "adapter_model.safetensors").is_file():
+    if (run.adapter / WEIGHTS).is_file():
         yield from _adapter(run)
 
 
 def _losses(run: Run) -> Iterator[Finding]:
     """Judge the curves of metrics.jsonl."""
-    file = run.folder / "metrics.jsonl"
-    rows = [row for _, row in read_jsonl(file)] if file.is_file() else []
+    rows = [row for _, row in read_jsonl(run.metrics)] if run.metrics.is_file() else []
     losses = [row["loss"] for row in rows if "loss" in row]
-    rate = run.facts.get("learning_rate") or run.facts["config"].get("learning_rate") or 1e-4
     if any(not math.isfinite(loss) for loss in losses):
-        yield found(RUN, "loss-diverged", f"{run.name}: the loss is no number", rate=rate / 3)
+        yield found(
+            RUN, "loss-diverged", f"{run.name}: the loss is no number", rate=run.learning_rate / 3
+        )
     elif len(losses) >= FEWEST_LOGS:
-        yield from _direction(run.name, losses, rate)
+        yield from _direction(run.name, losses, run.learning_rate)
     yield from _validation(run, [row for row in rows if "eval_loss" in row])
 
 
@@ -84,13 +84,13 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     values = [row["eval_loss"] for row in rows]
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < len(values):
-        rate = run.facts.get("learning_rate") or 1e-4
         yield found(RUN, "loss-diverged", f"{run.name}: the validation loss is no number",
-                    rate=rate / 3)  # fmt: skip
+                    rate=run.learning_rate / 3)  # fmt: skip
     elif len(values) > 1 and values[-1] > OVERFITTED * min(values):
         best = values.index(min(values))
-        epoch, result = rows[best].get("epoch", 1.0), run.facts["result"]
-        if "best_validation_accuracy" in result and rows[best]["step"] < result["best_step"]:
+        epoch, result = rows[best].get("epoch", 1.0), run.outcome
+        has_accuracy = result.best_validation_accuracy is not None
+        if has_accuracy and rows[best]["step"] < (result.best_step or 0):
             return  # later weights had more answers right, and were kept for that
         yield found(
             RUN,
@@ -102,7 +102,7 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
 
 
 def _same_data(run: Run) -> Iterator[Finding]:
-    folder, told = Path(run.facts["data"]["folder"]), run.facts["data"]["fingerprint"]
+    folder, told = Path(run.data.folder), run.data.fingerprint
     try:
         now = DataFolder(folder).fingerprint
     except InputError:  # moved or removed: nothing to compare with, and nothing wrong
@@ -114,7 +114,7 @@ def _same_data(run: Run) -> Iterator[Finding]:
 
 
 def _same_base(run: Run) -> Iterator[Finding]:
-    model, told = run.facts["base"]["model"], run.facts["base"]["weights_sha256"]
+    model, told = run.base.model, run.base.weights_sha256
     now = _hash(model)
     if now is None:
         yield found(RUN, "base-missing", f"{run.name} was trained on {model}, which is not here")
@@ -130,14 +130,14 @@ def _same_base(run: Run) -> Iterator[Finding]:
 def _adapter(run: Run) -> Iterator[Finding]:
     """Judge the adapter's own files: whether it moved, and whose it is."""
     named = read_json(run.adapter / "adapter_config.json").get("base_model_name_or_path")
-    now, told = _hash(named) if named else None, run.facts["base"]["weights_sha256"]
-    if now is not None and now != told and _hash(run.facts["base"]["model"]) == told:
+    now, told = _hash(named) if named else None, run.base.weights_sha256
+    if now is not None and now != told and _hash(run.base.model) == told:
         yield found(
             RUN,
             "adapter-wrong-base",
-            f"{run.name}: the adapter is of {named}, the run of {run.facts['base']['model']}",
+            f"{run.name}: the adapter is of {named}, the run of {run.base.model}",
         )
-    zero, total = _zero_matrices(run.adapter / "adapter_model.safetensors")
+    zero, total = _zero_matrices(run.adapter / WEIGHTS)
     if total and zero == total:
         yield found(
             RUN, "adapter-zero", f"{run.name}: all {total} lora_B matrices of the adapter are zero"

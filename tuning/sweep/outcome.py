@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneproof.files import read_json, write_json, write_text
+from tuneproof.files import write_json, write_text
 from tuneproof.formats.data_folder import prompts_for
+from tuneproof.formats.run import Result, read_run
 from tuneproof.options import changed
 from tuneproof.stamp import versions_of
 from tuneproof.text import table
@@ -21,8 +21,6 @@ from tuneproof.tuning.sweep.space import Label, settings_of
 from tuneproof.tuning.sweep.study import State, Study, Trial
 
 SCHEMA = "tuneproof/sweep@1"
-RESULTS = {"loss": "best_validation_loss", "accuracy": "best_validation_accuracy"}
-"""Where run.json has the metric of the weights that are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +118,11 @@ def write(outcome: Outcome) -> None:
     write_json(config.folder / "sweep.json", content)
 
 
-def metric_of(metric: str, result: Mapping[str, Any] | None) -> float | None:
+def metric_of(metric: str, result: Result | None) -> float | None:
     """Return the metric of a run's kept weights on the validation records."""
-    value: float | None = (result or {}).get(RESULTS[metric])
-    return value
+    if result is None:
+        return None
+    return result.best_validation_loss if metric == "loss" else result.best_validation_accuracy
 
 
 def shown(label: Label) -> str:
@@ -137,10 +136,9 @@ def shown(label: Label) -> str:
 
 def _row(config: SweepConfig, trial: Trial) -> Row:
     name = config.run_name(trial.number)
-    file = config.tune.runs / name / "run.json"
-    result = (read_json(file).get("result") or {}) if file.is_file() else {}
-    seconds = result.get("wall_seconds")
-    return Row(trial=trial, run=name, minutes=None if seconds is None else seconds / 60)
+    folder = config.tune.runs / name
+    result = read_run(folder).result if (folder / "run.json").is_file() else None
+    return Row(trial=trial, run=name, minutes=result.wall_seconds / 60 if result else None)
 
 
 def _table(rows: list[Row], best: Row | None, metric: str) -> str:

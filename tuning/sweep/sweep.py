@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
+from tuneproof.formats.run import all_runs
 from tuneproof.log import NOTICE, notices_only
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
@@ -148,8 +149,8 @@ def _differing(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
 
 def _remove(config: SweepConfig) -> None:
     """Remove a sweep and the runs that it made."""
-    for run in list(runs.all_runs(config.tune.runs)):
-        if run.facts.get("made_by") == config.made_by:
+    for run in list(all_runs(config.tune.runs)):
+        if run.made_by == config.made_by:
             shutil.rmtree(run.folder)
     for file in config.folder.iterdir():
         if file.name != LOCK:
@@ -208,13 +209,12 @@ def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: Tune
             "choose another --name, or remove it"
         )
     try:
-        if found.facts is not None and found.facts["state"] in ("finished", "pruned"):
-            facts = found.facts
-        else:
+        run = found.run
+        if run is None or run.state not in ("finished", "pruned"):
             from tuneproof.tuning.run import finetune
 
             judge = _judge(config, memory, asked)
-            facts = finetune(tuned, _log_training, made_by=config.made_by, judge=judge).facts
+            run = finetune(tuned, _log_training, made_by=config.made_by, judge=judge)
     except (InputError, MemoryError, RuntimeError) as error:
         is_known = isinstance(error, InputError | MemoryError)
         if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
@@ -224,8 +224,8 @@ def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: Tune
         reason = " ".join(str(error).split()) or "out of memory"
         return memory.tell(asked, "failed", reason=reason)
     metric = config.plan.metric
-    value = metric_of(metric, facts["result"])
-    if facts["state"] == "pruned":
+    value = metric_of(metric, run.result)
+    if run.state == "pruned":
         return memory.tell(asked, "pruned")
     if value is None or not math.isfinite(value):
         return memory.tell(asked, "failed", reason=f"its validation {metric} is {value}")

@@ -12,20 +12,20 @@ from tuneproof.tuning.cost.machine import (
     speed,
     speed_line,
 )
+from tuneproof.tuning.cost.meter import Spent
 
 
 def test_padding_is_no_useful_work() -> None:
-    result = {"tokens_seen": 600, "positions_seen": 800, "flops": 5e9, "head_flops": 1e9}
-    found = speed(result | {"train_seconds": 2.0}, 5e9)
-    assert found["tokens_per_second"] == 300
-    assert found["share_of_limit"] == pytest.approx((4e9 * 600 / 800 + 1e9) / 2 / 5e9)
+    spent = Spent(tokens=600, positions=800, flops=5 * 10**9, head_flops=10**9, seconds=2.0)
+    found = speed(spent, 5e9)
+    assert found.tokens_per_second == 300
+    assert found.share_of_limit == pytest.approx((4e9 * 600 / 800 + 1e9) / 2 / 5e9)
     assert speed_line(found, is_bf16=True).startswith("300 tokens/s: 40% of what")
 
 
 def test_nothing_trained_is_no_division_by_zero() -> None:
-    names = ("tokens_seen", "positions_seen", "flops", "head_flops", "train_seconds")
-    found = speed(dict.fromkeys(names, 0), 1e9)
-    assert found["tokens_per_second"] == found["share_of_limit"] == 0
+    found = speed(Spent(), 1e9)
+    assert found.tokens_per_second == found.share_of_limit == 0
 
 
 def test_a_rate_is_measured() -> None:

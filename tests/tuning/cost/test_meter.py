@@ -40,31 +40,29 @@ def test_learning_rate_is_a_function_of_the_share() -> None:
 @pytest.mark.slow
 def test_tokens_end_the_training_and_its_learning_rate(settings: Settings) -> None:
     run = quietly(settings(max_tokens=1500, lr_scheduler_type="linear", warmup_steps=0))
-    result = run.facts["result"]
-    assert run.facts["state"] == "finished"
-    assert run.facts["ended_by"] == "budget"
-    per_step = result["tokens_seen"] / result["steps"]
-    assert abs(result["tokens_seen"] - 1500) <= per_step / 2 + 60
-    assert result["epochs"] > 1
+    result = run.result
+    assert run.state == "finished"
+    assert run.ended_by == "budget"
+    per_step = result.tokens_seen / result.steps
+    assert abs(result.tokens_seen - 1500) <= per_step / 2 + 60
+    assert result.epochs > 1
     found = rates(run)
     assert found == sorted(found, reverse=True)
     assert found[0] == pytest.approx(1e-2)
     assert found[-1] < 0.4 * found[0]
-    assert result["best_validation_loss"] is not None
+    assert result.best_validation_loss is not None
 
 
 @pytest.mark.slow
 def test_operations_end_the_training_where_the_same_epochs_would(settings: Settings) -> None:
     whole = quietly(settings(name="whole", num_train_epochs=2))
-    assert whole.facts["ended_by"] == "steps"
-    again = quietly(settings(name="again", max_flops=whole.facts["result"]["flops"]))
+    assert whole.ended_by == "steps"
+    again = quietly(settings(name="again", max_flops=whole.result.flops))
     for name in ("steps", "flops", "tokens_seen", "positions_seen"):
-        assert again.facts["result"][name] == whole.facts["result"][name], name
-    full = quietly(settings(name="full", method="full", max_flops=whole.facts["result"]["flops"]))
-    assert full.facts["result"]["steps"] < whole.facts["result"]["steps"]
-    assert full.facts["result"]["flops"] == pytest.approx(
-        whole.facts["result"]["flops"], rel=0.6 / full.facts["result"]["steps"]
-    )
+        assert getattr(again.result, name) == getattr(whole.result, name), name
+    full = quietly(settings(name="full", method="full", max_flops=whole.result.flops))
+    assert full.result.steps < whole.result.steps
+    assert full.result.flops == pytest.approx(whole.result.flops, rel=0.6 / full.result.steps)
 
 
 @pytest.mark.slow
@@ -80,11 +78,11 @@ def test_seconds_do_not_count_evaluations(
         return evaluate(self, *given, **named)
 
     monkeypatch.setattr(CompletionTrainer, "evaluate", slow)
-    result = quietly(settings(max_seconds=0.5)).facts["result"]
-    assert 0.4 < result["train_seconds"] < 0.8
-    assert result["wall_seconds"] > result["train_seconds"] + 0.3
-    assert result["cpu_seconds"] > 0
-    assert result["peak_memory_bytes"] > 2**20
+    result = quietly(settings(max_seconds=0.5)).result
+    assert 0.4 < result.train_seconds < 0.8
+    assert result.wall_seconds > result.train_seconds + 0.3
+    assert result.cpu_seconds > 0
+    assert result.peak_memory_bytes > 2**20
 
 
 @pytest.mark.slow
@@ -108,7 +106,7 @@ def test_resumed_training_keeps_its_budget(
         quietly(cut)
     again = quietly(cut)
     for name in ("steps", "tokens_seen", "flops", "positions_seen"):
-        assert again.facts["result"][name] == whole.facts["result"][name], name
+        assert getattr(again.result, name) == getattr(whole.result, name), name
     assert rates(again) == pytest.approx(rates(whole))
     weights = [(run.adapter / "adapter_model.safetensors").read_bytes() for run in (whole, again)]
     assert weights[0] == weights[1]
@@ -116,13 +114,13 @@ def test_resumed_training_keeps_its_budget(
 
 @pytest.mark.slow
 def test_counts_are_those_of_the_batches(settings: Settings) -> None:
-    result = quietly(settings(num_train_epochs=2, no_fast_path=("packing",))).facts["result"]
-    assert result["examples_seen"] == 48
-    assert result["positions_seen"] >= result["tokens_seen"]
-    packed = quietly(settings(name="packed", num_train_epochs=2)).facts["result"]
-    assert packed["examples_seen"] == 48
-    assert packed["tokens_seen"] == result["tokens_seen"] > packed["positions_seen"]
-    assert result["train_seconds"] <= result["wall_seconds"]
+    result = quietly(settings(num_train_epochs=2, no_fast_path=("packing",))).result
+    assert result.examples_seen == 48
+    assert result.positions_seen >= result.tokens_seen
+    packed = quietly(settings(name="packed", num_train_epochs=2)).result
+    assert packed.examples_seen == 48
+    assert packed.tokens_seen == result.tokens_seen > packed.positions_seen
+    assert result.train_seconds <= result.wall_seconds
 
 
 def test_impossible_budgets_are_refused(settings: Settings) -> None:

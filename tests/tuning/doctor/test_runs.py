@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.files import read_json, write_json
+from tuneproof.formats.run import Run, read_run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.kernels import decoding_attention as attending
@@ -16,7 +17,6 @@ from tuneproof.tuning import generate
 from tuneproof.tuning.doctor.examine import examine
 from tuneproof.tuning.doctor.training import check_run
 from tuneproof.tuning.job import IGNORED
-from tuneproof.tuning.runs import Run, open_run
 
 pytestmark = pytest.mark.slow
 
@@ -43,14 +43,14 @@ Found = Callable[..., dict[str, str]]
 
 def change(run: Path, **facts: Any) -> Run:
     write_json(run / "run.json", read_json(run / "run.json") | facts)
-    return open_run(run)
+    return read_run(run)
 
 
 def log(run: Path, losses: list[float], validation: list[float] = ()) -> Run:  # type: ignore[assignment]
     rows: list[dict[str, float]] = [{"step": n, "loss": loss} for n, loss in enumerate(losses)]
     rows += [{"step": n, "epoch": n + 1.0, "eval_loss": v} for n, v in enumerate(validation)]
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return open_run(run)
+    return read_run(run)
 
 
 def test_healthy_run_is_clean(found: Found, runs: Path, severities: Severities) -> None:
@@ -112,7 +112,8 @@ def test_weights_kept_for_their_right_answers_are_no_overfitting(
 
 
 def test_a_run_without_validation_or_end(run: Path, severities: Severities) -> None:
-    data = read_json(run / "run.json")["data"] | {"validation": {"examples": 0}}
+    data = read_json(run / "run.json")["data"]
+    data["validation"]["examples"] = 0
     spoilt = change(run, state="interrupted", data=data)
     assert severities(check_run(spoilt)) == {
         "no-validation": "warning",

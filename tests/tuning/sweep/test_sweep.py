@@ -18,7 +18,7 @@ pytest.importorskip("optuna")
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import TEST_PROMPTS
-from tuneproof.formats.run import read_facts
+from tuneproof.formats.run import finished_run
 from tuneproof.log import lines_to
 from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
@@ -181,7 +181,7 @@ def test_hopeless_trials_are_given_up_and_marked(write: Write, trained: list[str
     assert sorted(path.name for path in folder.iterdir()) == ["metrics.jsonl", "run.json"]
     assert f"trial {number} of 4: given up after epoch 1 with validation loss" in result.stderr
     with pytest.raises(InputError, match=r"is not finished \(it is pruned\)"):
-        read_facts(config.tune.runs, folder.name)
+        finished_run(config.tune.runs, folder.name)
     listed = CliRunner().invoke(main, ["list", "--runs", str(config.tune.runs)]).output
     assert [line.split()[1] for line in listed.splitlines()[1:]] == states
     rows = [line for line in result.stdout.splitlines() if line.startswith("rivers-trial")]

@@ -1,0 +1,79 @@
+"""Saved adapters: whether they belong to a base, how they are loaded, and what they can do."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from tuneproof.errors import InputError
+from tuneproof.files import read_json
+from tuneproof.formats.run import Run
+from tuneproof.models.load import weights_hash
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def check_base(run: Run) -> None:
+    """Raise InputError where the base's weights are not those that the run was trained on."""
+    if weights_hash(run.base.model) != run.base.weights_sha256:
+        raise InputError(
+            f"the weights of {run.base.model!r} are not those that {run.name!r} was trained on; "
+            "an adapter means nothing on other weights"
+        )
+
+
+def check_files(adapter: Path) -> None:
+    """Raise InputError where the weights of an adapter are missing; PEFT would ask the Hub."""
+    if not (adapter / WEIGHTS).is_file():
+        raise InputError(f"{adapter} holds no {WEIGHTS}")
+
+
+def shares_base(run: Run) -> bool:
+    """Return whether a run's adapter can answer in one batch with others, over one base.
+
+    It cannot where the base was in 4 bits, where weights of the base itself were trained, or where
+    PEFT has no batches of several adapters: LoRA without DoRA has them, and nothing else.
+    """
+    if run.is_whole or run.quantization is not None:
+        return False
+    config = read_json(run.adapter / "adapter_config.json")
+    return bool(
+        config["peft_type"] == "LORA"
+        and not config.get("use_dora")
+        and config.get("bias") == "none"
+    )
+
+
+def can_merge(run: Run) -> bool:
+    """Return whether a run has an adapter that is part of the weights; virtual tokens are none."""
+    return not run.is_whole and "num_virtual_tokens" not in read_json(
+        run.adapter / "adapter_config.json"
+    )
+
+
+def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
+    """Return a model with one more saved adapter on it, and its head where it has one.
+
+    Raises:
+        InputError: The adapter cannot be loaded, or lacks a head.
+    """
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    check_files(adapter)
+    try:
+        with warnings.catch_warnings():
+            # PEFT 0.21 looks for AdaLoRA's ranks by layer, and they are by tensor
+            warnings.filterwarnings("ignore", message=".*rank_pattern keys did not match")
+            # 4-bit layers are (out, in); those of a whole GPT-2 are not, and PEFT sees to it
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(adapter), adapter_name=name)
+                return model
+            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name)
+    except KeyError as error:
+        raise InputError(f"the adapter in {adapter} lacks the head's {error}") from error
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"cannot load the adapter in {adapter}: {reason}") from error
