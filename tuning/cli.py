@@ -110,7 +110,7 @@ def doctor(
 
     Exits 0 without an error, 1 with one, and 2 where something cannot be read.
     """
-    from tuneproof.tuning.doctor.examine import examine
+    from tuneproof.tuning.doctor import examine
 
     folder = None if run is None else runs / run
     findings = examine(data=data, model=model, run=folder, comparison=comparison)

@@ -12,7 +12,6 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
 from tuneproof.formats.run import Result, Run, write_run
-from tuneproof.tuning import checks
 from tuneproof.tuning.callbacks import (
     Progress,
     Pruning,
@@ -21,6 +20,7 @@ from tuneproof.tuning.callbacks import (
     plot_loss,
 )
 from tuneproof.tuning.card import write_card
+from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
 from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
 from tuneproof.tuning.job import Job, Judge, Say
@@ -47,7 +47,7 @@ def train(job: Job, run: Run, say: Say, judge: Judge | None = None) -> Run:
     if last is not None:
         say(f"going on from {last.name}")
     example = trainer.train_dataset[0]["input_ids"]
-    before = checks.look(trainer.model, example)
+    before = snapshot(trainer.model, example)
     meter, stop = Meter(trainer, last), StopOnInterrupt(say)
     budget = budget_of(run.config, meter)
     share = None if budget is None else lambda: budget.share
@@ -80,7 +80,8 @@ def train(job: Job, run: Run, say: Say, judge: Judge | None = None) -> Run:
     run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
     losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     try:
-        run = replace(run, warnings=checks.faults(trainer.model, example, before, losses))
+        findings = check_trained(trainer.model, example, before, losses, run.learning_rate)
+        run = replace(run, warnings=[as_warning(finding) for finding in findings])
         return _complete(job, run, say)
     except InputError:
         write_run(replace(run, state="failed"))

@@ -17,8 +17,8 @@ from tuneproof.prepdata.checks.advice import DATA
 from tuneproof.prepdata.checks.data import check_data, check_lengths, check_near
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prompts.template import load
-from tuneproof.tuning.doctor.examine import examine
-from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.checks.advice import RUN
+from tuneproof.tuning.doctor import examine
 
 Rows = dict[str, list[dict[str, str]]]
 MOODS = {"mood": ["good", "bad"]}

@@ -14,8 +14,8 @@ from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.kernels import decoding_attention as attending
 from tuneproof.tuning import generate
-from tuneproof.tuning.doctor.examine import examine
-from tuneproof.tuning.doctor.training import check_run
+from tuneproof.tuning.checks.run import check_run
+from tuneproof.tuning.doctor import examine
 from tuneproof.tuning.job import IGNORED
 
 pytestmark = pytest.mark.slow

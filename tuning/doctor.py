@@ -1,4 +1,4 @@
-"""The whole examination: what was given decides what is looked at."""
+"""`tune doctor`: gathers the checks over data, a run and a comparison; what is given decides."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tuneproof.prepdata.checks.data import (
 )
 from tuneproof.prepdata.checks.labels import check_swapped
 from tuneproof.prompts import template as templates
+from tuneproof.tuning.checks.comparison import check_beside_data, check_beside_run
+from tuneproof.tuning.checks.encoding import check_encoding
+from tuneproof.tuning.checks.loaded import check_loaded
+from tuneproof.tuning.checks.run import check_run
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.doctor.comparison import check_beside_data, check_beside_run
-from tuneproof.tuning.doctor.encoding import check_encoding
-from tuneproof.tuning.doctor.probes import check_loaded
-from tuneproof.tuning.doctor.training import check_run
 
 BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
 """Codes that say what loading the run would only say again."""

@@ -47,9 +47,9 @@ def test_training_without_gradients_moves_nothing(
     plant(monkeypatch, "on_pre_optimizer_step", lambda model, state: model.zero_grad())
     run, said = finetuned(settings())
     names = [warning.split(":")[0] for warning in run.warnings]
-    assert {"nothing-moved", "no-effect"} <= set(names)
-    assert "WARNING: nothing-moved: not one of the trained tensors changed. Usually the" in said
-    assert "**Warning:** nothing-moved" in (run.folder / "README.md").read_text()
+    assert {"adapter-zero", "adapter-no-effect"} <= set(names)
+    assert "WARNING: adapter-zero: not one of the trained tensors changed. Usually nothing" in said
+    assert "**Warning:** adapter-zero" in (run.folder / "README.md").read_text()
 
 
 def test_layer_that_gets_no_gradient_is_named(
@@ -74,20 +74,20 @@ def test_adapter_that_is_switched_off_has_no_effect(
     )
     (settings().data / "val.jsonl").unlink()  # else the best checkpoint is loaded, and it is on
     run = finetuned(settings())[0]
-    assert any(warning.startswith("no-effect: ") for warning in run.warnings)
+    assert any(warning.startswith("adapter-no-effect: ") for warning in run.warnings)
 
 
 def test_loss_that_rises_is_told(settings: Settings) -> None:
     from tuneproof.models.load import load_model
-    from tuneproof.tuning.checks import faults, look
+    from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 
     model = load_model(settings().model, device="cpu")
-    before = look(model, [1, 2, 3])
+    before = snapshot(model, [1, 2, 3])
     for value in model.parameters():
         value.data += 0.1
-    assert faults(model, [1, 2, 3], before, [3.0, 2.0, 1.0]) == []
-    [fault] = faults(model, [1, 2, 3], before, [1.0, 2.0, 3.0])
-    assert fault.startswith("loss-did-not-fall: 1 at first, 3 at last. Usually the learning rate")
+    assert not list(check_trained(model, [1, 2, 3], before, [3.0, 2.0, 1.0], 1e-3))
+    [finding] = check_trained(model, [1, 2, 3], before, [1.0, 2.0, 3.0], 1e-3)
+    assert as_warning(finding).startswith("loss-flat: the loss did not fall: 1 at first, 3 at last")
 
 
 def test_weights_that_are_no_numbers_end_the_run(

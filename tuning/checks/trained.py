@@ -1,13 +1,15 @@
-"""What a training must have done: moved what it trains, changed what is said, lowered the loss."""
+"""Checks after a training: the weights changed, the answers changed, and the loss fell."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.finding import Finding, found
 from tuneproof.models.head import tensor_hash
+from tuneproof.tuning.checks.advice import RUN
 
 NO_EFFECT = 1e-6
 """Largest difference of a logit that is none."""
@@ -23,7 +25,7 @@ class Before:
     """What it said of one example."""
 
 
-def look(model: Any, example: Sequence[int]) -> Before:
+def snapshot(model: Any, example: Sequence[int]) -> Before:
     """Return what has to change in a model.
 
     Args:
@@ -33,16 +35,17 @@ def look(model: Any, example: Sequence[int]) -> Before:
     return Before(hashes=_hashes(model), logits=_logits(model, example))
 
 
-def faults(
-    model: Any, example: Sequence[int], before: Before, losses: Sequence[float]
-) -> list[str]:
-    """Return what a training did not do, each fault by its name and what it usually means.
+def check_trained(
+    model: Any, example: Sequence[int], before: Before, losses: Sequence[float], rate: float
+) -> Iterator[Finding]:
+    """Yield what a training did not do.
 
     Args:
         model: After the training.
         example: The same as before.
-        before: What was seen before it.
+        before: The model before it.
         losses: Those that were logged, in order.
+        rate: The learning rate at its peak.
 
     Raises:
         InputError: Something that was trained is not a number.
@@ -55,30 +58,29 @@ def faults(
             )
     after = _hashes(model)
     still = [name for name in before.hashes if before.hashes[name] == after.get(name)]
-    found = []
     if still and len(still) == len(after):
-        found.append(
-            "nothing-moved: not one of the trained tensors changed. Usually the learning rate is "
-            "0 or vanishes in the dtype, or no gradient reached the adapter"
-        )
+        yield found(RUN, "adapter-zero", "not one of the trained tensors changed")
     elif still:
-        found.append(
-            f"part-not-moved: {len(still)} of {len(after)} trained tensors did not change, "
-            f"{still[0]} for one. Usually a layer is not used, or the graph is cut before it"
+        yield found(
+            RUN,
+            "part-not-moved",
+            f"{len(still)} of {len(after)} trained tensors did not change, {still[0]} for one",
         )
-    change = float((_logits(model, example) - before.logits).abs().max())
-    if change <= NO_EFFECT:
-        found.append(
-            "no-effect: the model says what it said before. Usually the adapter is switched off "
-            "or on layers that do nothing, or the training was too short"
-        )
+    if float((_logits(model, example) - before.logits).abs().max()) <= NO_EFFECT:
+        yield found(RUN, "adapter-no-effect", "the model says what it said before")
     third = max(1, len(losses) // 3)
     if len(losses) > 1 and sum(losses[-third:]) >= sum(losses[:third]):
-        found.append(
-            f"loss-did-not-fall: {losses[0]:.4g} at first, {losses[-1]:.4g} at last. Usually the "
-            "learning rate is too high or too low, or the answers do not follow from the prompts"
+        yield found(
+            RUN,
+            "loss-flat",
+            f"the loss did not fall: {losses[0]:.4g} at first, {losses[-1]:.4g} at last",
+            rate=rate * 3,
         )
-    return found
+
+
+def as_warning(finding: Finding) -> str:
+    """Return a finding as the warnings of run.json have it, on one line."""
+    return f"{finding.code}: {finding.evidence}. Usually {finding.usually.rstrip('.')}"
 
 
 def _trained(model: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tuneproof.formats.example import Example
 from tuneproof.formats.run import Run
 from tuneproof.prompts.fit import completion_ids
 from tuneproof.tuning import generate
-from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.checks.advice import RUN
 from tuneproof.tuning.job import IGNORED
 
 ENCODED = 64

@@ -14,7 +14,7 @@ from tuneproof.errors import InputError
 from tuneproof.finding import Finding, found, quoted, share
 from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.run import Head, Run
-from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.checks.advice import RUN
 
 QUESTION = "What is a river?"
 """What base and tuned are asked; any text would do."""

@@ -18,7 +18,7 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run
 from tuneproof.models import load as models
 from tuneproof.models.adapters import WEIGHTS
-from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.checks.advice import RUN
 
 FEWEST_LOGS = 10
 """Logged losses from which a direction is told: single batches differ by more than training."""

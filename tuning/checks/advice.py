@@ -62,6 +62,11 @@ RUN: dict[str, Advice] = {
         usually="the adapter is not applied, or it is zero; every answer is the base's.",
         mend="`tune run --overwrite` with the run's settings, and watch that the loss falls",
     ),
+    "part-not-moved": Advice(
+        severity="warning",
+        usually="a layer is not used, or the graph is cut before it.",
+        mend="`tune run --target-modules ... --overwrite` with the layers that are used",
+    ),
     "head-untrained": Advice(
         severity="error",
         usually="the head was left out of what is trained or saved (modules_to_save), so that it "

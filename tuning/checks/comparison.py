@@ -10,7 +10,7 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Run
 from tuneproof.prepdata.checks.data import check_prompts
-from tuneproof.tuning.doctor.registry import RUN
+from tuneproof.tuning.checks.advice import RUN
 
 
 def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:

@@ -1,1 +1,0 @@
-"""The doctor's findings over data, runs and loaded models: what went wrong, by name."""
