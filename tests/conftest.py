@@ -23,7 +23,7 @@ def small_matrix_products() -> Iterator[None]:
     """Every training measures the machine's matrix products: one of 2 MFLOP is enough here."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("ROWS", "WIDTH", "OUT"):
-            patch.setattr(f"tuneproof.tuning.limit.{name}", 100)
+            patch.setattr(f"tuneproof.tuning.cost.machine.{name}", 100)
         yield
 
 
