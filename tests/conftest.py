@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are too small to sha
 
 ROOT = Path(__file__).parents[1]
 EOS = "<|endoftext|>"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_matrix_products() -> Iterator[None]:
+    """Every training measures the machine's matrix products: one of 2 MFLOP is enough here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ROWS", "WIDTH", "OUT"):
+            patch.setattr(f"tuneproof.tuning.cost.machine.{name}", 100)
+        yield
 
 
 @pytest.fixture(scope="session")
