@@ -66,7 +66,7 @@ def run_on(model: str) -> Iterator[Path]:
         config = TuneConfig(
             data=data, model=model, name=RUN, runs=Path(folder) / "runs", max_steps=1, lora_r=8
         )
-        finetune(config, lambda _: None)
+        finetune(config)
         yield config.runs
 
 

@@ -93,7 +93,7 @@ def _train(config: TuneConfig, head: str, made_by: str) -> None:
         config = dataclasses.replace(config, overwrite=True)
     from tuneproof.tuning.run import finetune
 
-    finetune(config, log.info, made_by=made_by)
+    finetune(config, made_by=made_by)
     return None
 
 

@@ -221,5 +221,5 @@ def runs(
                 max_length=96, num_train_epochs=12, per_device_train_batch_size=4,
                 learning_rate=1e-2, lora_r=4,
             )  # fmt: skip
-            finetune(config, lambda _: None)
+            finetune(config)
     return folder / "runs"

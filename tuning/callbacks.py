@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import signal
 import sys
@@ -19,10 +20,13 @@ from transformers import TrainerCallback
 
 from tuneproof.errors import InputError
 from tuneproof.files import atomic_write, read_jsonl
+from tuneproof.log import NOTICE
 from tuneproof.text import duration
 
 if TYPE_CHECKING:
     from tuneproof.tuning.job import Judge
+
+log = logging.getLogger(__name__)
 
 FIRST_STEPS = 5
 """Steps after which the time of the whole training is estimated; the first is not counted."""
@@ -48,7 +52,6 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def __init__(
         self,
         metrics: Path,
-        say: Callable[[str], None],
         share: Callable[[], float] | None = None,
         spent: Callable[[], dict[str, float]] = dict,
     ) -> None:
@@ -56,14 +59,12 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
         Args:
             metrics: The file.
-            say: Receives one line of text at a time.
             share: Returns how much of a budget is spent, where one ends the training.
             spent: Returns what else every line is to say of what is spent.
         """
         self._spent = spent
         self._share = share
         self._metrics = metrics
-        self._say = say
         self._bar: Any = None
         self._losses: deque[float] = deque(maxlen=SMOOTHED)
         self._loss = self._validation = ""
@@ -105,7 +106,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if self._share is None and state.global_step - at == FIRST_STEPS < state.max_steps - at:
             per_step = (time.perf_counter() - began) / FIRST_STEPS
             left = per_step * (state.max_steps - state.global_step)
-            self._line(f"about {duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
+            log.info(f"about {duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Write one line to metrics.jsonl, and show the progress."""
@@ -129,7 +130,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._validation = f"validation {logs['eval_loss']:.3f}"
             if "eval_accuracy" in logs:
                 self._validation += f" ({logs['eval_accuracy']:.1%} right)"
-            self._line(f"epoch {state.epoch:.3g}: {self._loss}, {self._validation}")
+            log.info(f"epoch {state.epoch:.3g}: {self._loss}, {self._validation}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the bar."""
@@ -147,7 +148,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._next_line += max(1, state.max_steps // LINES)
             left = duration(elapsed / steps * (state.max_steps - state.global_step))
             step = f"step {state.global_step:,}/{state.max_steps:,}"
-            self._line(f"{step}: {self._loss}, {rate}, {left} left")
+            log.info(f"{step}: {self._loss}, {rate}, {left} left")
 
     def _tell_share(self, share: float, state: Any, rate: str, elapsed: float) -> None:
         """Say every tenth of a budget how much of it is spent."""
@@ -156,11 +157,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             spent = share - self._from_share
             left = f", about {duration(elapsed / spent * (1 - share))} left" if spent > 0 else ""
             step = f"step {state.global_step:,}, {share:.0%} of the budget"
-            self._line(f"{step}: {self._loss}, {rate}{left}")
-
-    def _line(self, text: str) -> None:
-        with tqdm.external_write_mode(file=sys.stderr):
-            self._say(text)
+            log.info(f"{step}: {self._loss}, {rate}{left}")
 
 
 class StopOnInterrupt(TrainerCallback):  # type: ignore[misc]
@@ -169,9 +166,8 @@ class StopOnInterrupt(TrainerCallback):  # type: ignore[misc]
     The signal is taken over while the ``with`` block runs; a second one stops at once.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Say what happens when the signal comes."""
-        self._say = say
+    def __init__(self) -> None:
+        """Wait for the signal."""
         self._is_asked = False
         self._before: Any = None
         self.has_stopped = False
@@ -210,8 +206,8 @@ class StopOnInterrupt(TrainerCallback):  # type: ignore[misc]
         if self._is_asked:
             raise KeyboardInterrupt
         self._is_asked = True
-        with suppress(RuntimeError), tqdm.external_write_mode(file=sys.stderr):  # amid a write
-            self._say("stopping after this step; the same command goes on from there")
+        with suppress(RuntimeError):  # it came amid a write
+            log.log(NOTICE, "stopping after this step; the same command goes on from there")
 
 
 class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +21,13 @@ from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.job import (
     Job,
-    Say,
     check_model,
     make_trainer,
     trainer_arguments,
     with_rate,
 )
+
+log = logging.getLogger(__name__)
 
 CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
@@ -96,7 +98,7 @@ def _trainer(
     )
 
 
-def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run, say: Say) -> Run:
+def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run) -> Run:
     """Save the labels beside the weights, and check that head and labels are what they should be.
 
     Raises:
@@ -110,7 +112,7 @@ def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run, 
     mapping = _mapping(trainer, examples, head.labels)
     warnings = [mapping.warning()] if mapping.is_turned else []
     for line in warnings:
-        say(f"WARNING: {line}")
+        log.warning(line)
     changes = {name: Change(before=before[name], after=after[name]) for name in after}
     return replace(
         run,

@@ -46,7 +46,7 @@ def run(config: Path | None, **typed: Any) -> None:
     settings = resolve(TuneConfig, typed, config)
     from tuneproof.tuning.run import finetune
 
-    done = finetune(settings, lambda line: click.echo(line, err=True))
+    done = finetune(settings)
     click.echo(f"{done.saved.name}: {done.saved}")
     click.echo(f"next: infer compare {done.prompts} --run {done.name}")
 

@@ -16,7 +16,6 @@ from tuneproof.tuning import adapters
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
 
-Say = Callable[[str], None]
 Judge = Callable[[int, Mapping[str, float]], bool]
 """Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
 the metrics (`eval_loss`, and `eval_accuracy` where labels are learned)."""
@@ -63,7 +62,7 @@ class Job:
     """Examples as text, with what is trained on between ``[[`` and ``]]``."""
     save: Callable[[Path], None]
     """Writes what was trained into a folder."""
-    finish: Callable[[Run, Say], Run] = lambda run, say: run
+    finish: Callable[[Run], Run] = lambda run: run
     """Called when the weights are saved: completes and checks them, and returns the run with what
     there is to say of them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 
 from tuneproof.finding import told
@@ -15,21 +16,23 @@ from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import estimated_memory, forget_peaks
-from tuneproof.tuning.job import Job, Judge, Say
+from tuneproof.tuning.job import Job, Judge
+
+log = logging.getLogger(__name__)
 
 
 def finetune(
     config: TuneConfig,
-    say: Say = print,
     *,
     made_by: str = "tune run",
     judge: Judge | None = None,
 ) -> Run:
     """Train one run, or go on with it where it was interrupted, and leave its folder complete.
 
+    What is trained, on what, and how it goes is logged.
+
     Args:
         config: The settings; they are saved in the run.
-        say: Receives one line of text at a time: what is trained, on what, and how it goes.
         made_by: Who asks, as the run records it.
         judge: May give the training up, as a sweep does; the run is `pruned` then, without weights.
 
@@ -47,12 +50,12 @@ def finetune(
         shutil.rmtree(config.folder)
     config.folder.mkdir(parents=True, exist_ok=True)
     write_run(run)
-    _announce(run, job, config, say)
+    _announce(run, job, config)
     for line in told(check_data(data), notes=False):
-        say(line)
+        log.info(line)
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
-    return train(job, run, say, judge)
+    return train(job, run, judge)
 
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -109,20 +112,20 @@ def _begun(
     )
 
 
-def _announce(run: Run, job: Job, config: TuneConfig, say: Say) -> None:
-    """Say what will be trained, on what, and show examples with the trained part marked."""
+def _announce(run: Run, job: Job, config: TuneConfig) -> None:
+    """Log what will be trained, on what, and show examples with the trained part marked."""
     parameters = run.parameters
-    say(job.summary)
-    say(
+    log.info(job.summary)
+    log.info(
         f"{config.method}: {parameters.trainable:,} of {parameters.total:,} parameters are "
         f"trained ({parameters.trainable / parameters.total:.2%}), in "
         f"{', '.join(trained_parts(run))}; "
         f"learning rate {run.learning_rate:g}, {run.products} products"
     )
     size = estimated_memory(job.trainer.model, config, job.train)
-    say(f"memory: about {size / 2**30:.1f} GiB")
+    log.info(f"memory: about {size / 2**30:.1f} GiB")
     for text in job.shown:
-        say(f"--- one example; [[what is trained on]]\n{text}\n---")
+        log.info(f"--- one example; [[what is trained on]]\n{text}\n---")
 
 
 def trained_parts(run: Run) -> list[str]:

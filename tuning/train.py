@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
 from tuneproof.formats.run import Result, Run, write_run
+from tuneproof.log import NOTICE
 from tuneproof.tuning.callbacks import (
     Progress,
     Pruning,
@@ -23,16 +25,17 @@ from tuneproof.tuning.card import write_card
 from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
 from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
-from tuneproof.tuning.job import Job, Judge, Say
+from tuneproof.tuning.job import Job, Judge
+
+log = logging.getLogger(__name__)
 
 
-def train(job: Job, run: Run, say: Say, judge: Judge | None = None) -> Run:
+def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     """Train, and leave the weights, run.json, the plot and the card.
 
     Args:
         job: The trainer, ready to start, and what completes its work.
         run: As it begins; checkpoints in its folder are gone on from.
-        say: Receives one line of text at a time.
         judge: May give the training up after an evaluation.
 
     Returns:
@@ -45,13 +48,13 @@ def train(job: Job, run: Run, say: Say, judge: Judge | None = None) -> Run:
     trainer = job.trainer
     last = last_checkpoint(run.folder / "checkpoints")
     if last is not None:
-        say(f"going on from {last.name}")
+        log.log(NOTICE, "going on from %s", last.name)
     example = trainer.train_dataset[0]["input_ids"]
     before = snapshot(trainer.model, example)
-    meter, stop = Meter(trainer, last), StopOnInterrupt(say)
+    meter, stop = Meter(trainer, last), StopOnInterrupt()
     budget = budget_of(run.config, meter)
     share = None if budget is None else lambda: budget.share
-    progress = Progress(run.metrics, say, share, lambda: meter.logged)
+    progress = Progress(run.metrics, share, lambda: meter.logged)
     pruning = Pruning(judge)
     budgets = [] if budget is None else [budget]
     for callback in (meter, progress, stop, TimedCheckpoints(), *budgets, pruning):
@@ -75,14 +78,14 @@ def train(job: Job, run: Run, say: Say, judge: Judge | None = None) -> Run:
     is_bf16 = bool(trainer.args.bf16)
     rate = matrix_rate(trainer.args.device.type, is_bf16=is_bf16)
     reached = speed(meter.spent, rate)
-    say(speed_line(reached, is_bf16=is_bf16))
+    log.info(speed_line(reached, is_bf16=is_bf16))
     is_spent = budget is not None and budget.is_spent
     run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
-    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
+    losses = _logged(trainer.state, "loss")
     try:
         findings = check_trained(trainer.model, example, before, losses, run.learning_rate)
         run = replace(run, warnings=[as_warning(finding) for finding in findings])
-        return _complete(job, run, say)
+        return _complete(job, run)
     except InputError:
         write_run(replace(run, state="failed"))
         raise
@@ -105,14 +108,14 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _complete(job: Job, run: Run, say: Say) -> Run:
+def _complete(job: Job, run: Run) -> Run:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
     job.save(run.saved)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
     for warning in run.warnings or ():
-        say(f"WARNING: {warning}")
-    run = replace(job.finish(run, say), state="finished")
+        log.warning(warning)
+    run = replace(job.finish(run), state="finished")
     plot_loss(run.metrics, run.folder / "loss.png")
     write_card(run)
     write_run(run)
@@ -121,7 +124,7 @@ def _complete(job: Job, run: Run, say: Say) -> Run:
 
 def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
     """Return what the training came to."""
-    losses = [log["loss"] for log in state.log_history if "loss" in log]
+    losses = _logged(state, "loss")
     tenth = math.ceil(len(losses) / 10)
     earlier = run.result.peak_memory_bytes if run.result else 0
     return Result(
@@ -148,9 +151,14 @@ def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
 
 def _at_best(state: Any, name: str) -> float | None:
     """Return what the validation said of the weights that are kept, if it said anything."""
-    found = [
-        log[name]
-        for log in state.log_history
-        if log["step"] == state.best_global_step and name in log
+    at_best = [
+        row[name]
+        for row in state.log_history
+        if row["step"] == state.best_global_step and name in row
     ]
-    return found[-1] if found else None
+    return at_best[-1] if at_best else None
+
+
+def _logged(state: Any, name: str) -> list[float]:
+    """Return every value of a name that the trainer has logged, in order."""
+    return [row[name] for row in state.log_history if name in row]

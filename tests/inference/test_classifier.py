@@ -59,7 +59,7 @@ def head_runs(base_models: dict[str, Path], tmp_path_factory: Any) -> Path:
             method="lora" if method == "generate" else method,
             objective="generate" if method == "generate" else "classify",
         )  # fmt: skip
-        finetune(config, lambda _: None)
+        finetune(config)
     return folder / "runs"
 
 

@@ -46,7 +46,7 @@ def labelled(base_models: dict[str, Path], tmp_path_factory: pytest.TempPathFact
         max_length=96, num_train_epochs=20, per_device_train_batch_size=6, learning_rate=1e-2,
         lora_r=8,
     )  # fmt: skip
-    finetune(config, lambda _: None)
+    finetune(config)
     return folder
 
 

@@ -40,7 +40,7 @@ def tuned(
             per_device_train_batch_size=4, num_virtual_tokens=8, method=method,
             mixed_precision="no",
         )  # fmt: skip
-        finetune(config, lambda _: None)
+        finetune(config)
     return folder / "runs"
 
 

@@ -36,7 +36,7 @@ def test_head_over_another_base_answers_beside_the_others(
             data=tmp_path, model=str(base_models[kind]), name=name, runs=runs, max_length=64,
             max_steps=2, lora_r=2, objective=objective,  # type: ignore[arg-type]
         )  # fmt: skip
-        finetune(config, lambda _: None)
+        finetune(config)
     asked = CompareConfig(
         run=("words", "other"), runs=runs, out=tmp_path / "c.json", no_baselines=True
     )

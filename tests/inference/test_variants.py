@@ -118,7 +118,7 @@ def alone(
             runs=folder, max_length=96, num_train_epochs=4, per_device_train_batch_size=4,
             learning_rate=1e-2, **changes,
         )  # fmt: skip
-        finetune(config, lambda _: None)
+        finetune(config)
     return folder
 
 

@@ -38,7 +38,7 @@ def tuned(settings: Callable[..., TuneConfig]) -> Callable[..., Any]:
     """Train, and return the run."""
     from tuneproof.tuning.run import finetune
 
-    return lambda **changes: finetune(settings(**changes), lambda _: None)
+    return lambda **changes: finetune(settings(**changes))
 
 
 @pytest.fixture(scope="session")
@@ -146,4 +146,4 @@ def classified(classify: Callable[..., TuneConfig]) -> Callable[..., Any]:
     """Train a classifier, and return the run."""
     from tuneproof.tuning.run import finetune
 
-    return lambda *kind, **changes: finetune(classify(*kind, **changes), lambda _: None)
+    return lambda *kind, **changes: finetune(classify(*kind, **changes))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tuneproof.log import lines_to
 from tuneproof.tuning.callbacks import Progress, logged
 
 
@@ -27,7 +28,8 @@ def train(progress: Progress, first: int, last: int, **other: Any) -> None:
 @pytest.mark.usefixtures("capfd")  # no terminal
 def test_every_tenth_of_the_steps_is_told_where_no_terminal_is(tmp_path: Path) -> None:
     said: list[str] = []
-    train(Progress(tmp_path / "metrics.jsonl", said.append), 0, 50)
+    with lines_to(said.append):
+        train(Progress(tmp_path / "metrics.jsonl"), 0, 50)
     told = [line for line in said if line.startswith("step")]
     assert [line.split(":")[0] for line in told] == [f"step {n}/50" for n in range(5, 51, 5)]
     assert told[1].startswith("step 10/50: loss 4.450, ")
@@ -38,7 +40,8 @@ def test_every_tenth_of_the_steps_is_told_where_no_terminal_is(tmp_path: Path) -
 
 def test_duration_is_told_once_after_the_first_steps(tmp_path: Path) -> None:
     said: list[str] = []
-    train(Progress(tmp_path / "metrics.jsonl", said.append), 0, 50)
+    with lines_to(said.append):
+        train(Progress(tmp_path / "metrics.jsonl"), 0, 50)
     assert len([line for line in said if line.startswith("about ")]) == 1
 
 
@@ -46,10 +49,11 @@ def test_speed_counts_this_session_only(tmp_path: Path, monkeypatch: pytest.Monk
     said: list[str] = []
     clock = iter(range(10_000))
     monkeypatch.setattr("tuneproof.tuning.callbacks.time.perf_counter", lambda: next(clock))
-    progress = Progress(tmp_path / "metrics.jsonl", said.append)
+    progress = Progress(tmp_path / "metrics.jsonl")
     progress.on_train_begin(None, state(40, num_input_tokens_seen=4_000_000), None)
     now = state(45, num_input_tokens_seen=4_000_100)
-    progress.on_log(None, now, None, logs={"loss": 1.0})
+    with lines_to(said.append):
+        progress.on_log(None, now, None, logs={"loss": 1.0})
     [line] = [line for line in said if line.startswith("step 45/50")]
     assert int(line.split("loss 1.000, ")[1].split()[0]) <= 100
 
@@ -58,7 +62,7 @@ def test_logs_after_the_checkpoint_are_dropped_and_the_time_goes_on(tmp_path: Pa
     metrics = tmp_path / "metrics.jsonl"
     rows = [{"step": step, "loss": 1.0, "seconds": step * 10.0} for step in (1, 2, 3, 4)]
     metrics.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 5, "lo')
-    progress = Progress(metrics, lambda _: None)
+    progress = Progress(metrics)
     progress.on_train_begin(None, state(3), None)
     assert [row["step"] for row in logged(metrics)] == [1, 2, 3]
     assert 30 <= progress.seconds < 31

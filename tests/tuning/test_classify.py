@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.tuning.config import TuneConfig
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,7 @@ def refused(config: TuneConfig) -> str:
     from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError) as caught:
-        finetune(config, lambda _: None)
+        finetune(config)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -63,7 +64,7 @@ def test_every_method_learns_on_every_kind_of_model_and_is_reloaded_by_its_libra
         ),
     )
     epochs = 1 if method == "lora" else 4
-    run = finetune(classify(kind, method=method, num_train_epochs=epochs), lambda _: None)
+    run = finetune(classify(kind, method=method, num_train_epochs=epochs))
     assert run.state == "finished"
     assert run.template is None
     assert run.head.modules == HEADS[kind]
@@ -178,13 +179,13 @@ def test_interrupted_run_ends_like_one_that_was_not(
             os.kill(os.getpid(), signal.SIGINT)
 
     plain = {"kind": "distilbert", "num_train_epochs": 2, "method": method}
-    whole = finetune(classify(name="whole", **plain), lambda _: None)
+    whole = finetune(classify(name="whole", **plain))
     cut = classify(name="cut", **plain)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
         patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
-        finetune(cut, lambda _: None)
-    again = finetune(cut, lambda _: None)
+        finetune(cut)
+    again = finetune(cut)
     assert again.head == whole.head
     name = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
     assert (again.saved / name).read_bytes() == (whole.saved / name).read_bytes()
@@ -219,7 +220,8 @@ def test_announcement(classify: Settings) -> None:
     from tuneproof.tuning.run import finetune
 
     said: list[str] = []
-    finetune(classify("distilbert", max_steps=2, max_length=8, method="head"), said.append)
+    with lines_to(said.append):
+        finetune(classify("distilbert", max_steps=2, max_length=8, method="head"))
     assert said[0] == (
         "36 examples, 270 tokens; 27 texts shortened (75.0%); 3 labels: mud 12, ice 12, sand 12"
     )
@@ -346,7 +348,8 @@ def test_labels_that_are_turned_round_are_told_loudly(
     if not has_validation:
         (tmp_path / "labelled" / "val.jsonl").unlink()
     said: list[str] = []
-    run = finetune(classify("distilbert", num_train_epochs=24, lora_r=8), said.append)
+    with lines_to(said.append):
+        run = finetune(classify("distilbert", num_train_epochs=24, lora_r=8))
     assert run.accuracy.on == ("validation" if has_validation else "train")
     [warning] = run.warnings
     assert warning.startswith("the labels seem to be turned round: accuracy is ")

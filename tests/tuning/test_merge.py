@@ -99,7 +99,7 @@ def test_base_that_has_changed_is_refused(
 def tuned_by(settings: Callable[..., Any], **changes: Any) -> Run:
     from tuneproof.tuning.run import finetune
 
-    return finetune(settings(num_train_epochs=3, **changes), lambda _: None)
+    return finetune(settings(num_train_epochs=3, **changes))
 
 
 @pytest.mark.parametrize("method", ["qlora", "dora", "rslora", "pissa", "ia3", "adalora"])

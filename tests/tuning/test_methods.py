@@ -96,7 +96,7 @@ def test_quantised_head_is_caught_by_its_name(
 
     monkeypatch.setattr("tuneproof.models.load.head_patterns", lambda place, labels: [])
     with pytest.raises(InputError, match=r"head of .* is quantised: pre_classifier"):
-        finetune(classify("distilbert", method="qlora"), lambda _: None)
+        finetune(classify("distilbert", method="qlora"))
 
 
 def test_untrained_quantised_head_guesses_and_is_caught(
@@ -137,7 +137,7 @@ def test_what_cannot_be_is_one_line(
     from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError, match=message) as caught:
-        finetune(settings(**changes), lambda _: None)
+        finetune(settings(**changes))
     assert "\n" not in str(caught.value)
 
 
@@ -165,7 +165,7 @@ def test_missing_bitsandbytes_is_one_line(
         "transformers.quantizers.quantizer_bnb_4bit.is_bitsandbytes_available", lambda: False
     )
     with pytest.raises(InputError, match="requires bitsandbytes: `pip install -U bitsandbytes"):
-        finetune(settings(method="qlora"), lambda _: None)
+        finetune(settings(method="qlora"))
 
 
 def test_pissa_is_saved_as_a_lora_over_the_base_as_it_was(settings: Settings) -> None:

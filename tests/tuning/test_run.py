@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.tuning.config import TuneConfig
 
 pytestmark = pytest.mark.slow
@@ -231,21 +232,21 @@ def test_layers_that_cannot_be_adapted_are_refused(settings: Settings, target: s
     from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError, match=rf"{target}.*c_attn, c_fc, c_proj"):
-        finetune(settings(target_modules=(target,)), lambda _: None)
+        finetune(settings(target_modules=(target,)))
 
 
 def test_all_records_too_long_is_an_error(settings: Settings) -> None:
     from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError, match=r"all 24 training records are longer than max_length 9"):
-        finetune(settings(max_length=9), lambda _: None)
+        finetune(settings(max_length=9))
 
 
 def test_max_length_beyond_the_model_is_an_error(settings: Settings) -> None:
     from tuneproof.tuning.run import finetune
 
     with pytest.raises(InputError, match=r"max_length 129 is more than the model's 128 tokens"):
-        finetune(settings(max_length=129), lambda _: None)
+        finetune(settings(max_length=129))
 
 
 def test_overwriting_keeps_the_old_run_until_the_new_one_can_start(
@@ -256,7 +257,7 @@ def test_overwriting_keeps_the_old_run_until_the_new_one_can_start(
     run = tuned(max_steps=1)
     broken = settings(max_steps=2, overwrite=True, target_modules=("nonsense",))
     with pytest.raises(InputError):
-        finetune(broken, lambda _: None)
+        finetune(broken)
     assert (run.adapter / "adapter_model.safetensors").is_file()
     assert tuned(max_steps=2, overwrite=True).result.steps == 2
     assert not (run.folder / "checkpoints" / "checkpoint-1").exists()
@@ -266,7 +267,8 @@ def test_what_is_trained_is_announced(settings: Settings) -> None:
     from tuneproof.tuning.run import finetune
 
     said: list[str] = []
-    finetune(settings(max_steps=1), said.append)
+    with lines_to(said.append):
+        finetune(settings(max_steps=1))
     text = "\n".join(said)
     assert text.startswith("24 examples, 794 tokens of which 72 are trained on; 0 inputs shortened")
     assert "[[Mud.<|endoftext|>]]" in text
@@ -278,7 +280,7 @@ def test_loss_that_is_no_number_ends_the_training(settings: Settings) -> None:
 
     config = settings(learning_rate=1e30, num_train_epochs=4, warmup_steps=0)
     with pytest.raises(InputError, match=r"the loss is nan at step \d+; a lower learning_rate"):
-        finetune(config, lambda _: None)
+        finetune(config)
     assert json.loads((config.folder / "run.json").read_text())["state"] == "failed"
 
 
@@ -299,7 +301,7 @@ def test_model_from_the_hubs_cache_needs_no_network(
     shutil.copytree(base_models["gpt2"], cache / "snapshots" / ("0" * 40))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("tuneproof.hub._answers", lambda: False)
-    run = finetune(settings(model="some/thing", max_steps=1), lambda _: None)
+    run = finetune(settings(model="some/thing", max_steps=1))
     assert run.base == Base(
         model="some/thing", weights_sha256=weights_hash(str(base_models["gpt2"]))
     )

@@ -27,7 +27,7 @@ LONG = {"num_train_epochs": 4, "per_device_train_batch_size": 4, "lora_dropout":
 def quietly(config: TuneConfig) -> Any:
     from tuneproof.tuning.run import finetune
 
-    return finetune(config, lambda _: None)
+    return finetune(config)
 
 
 def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, hook: str = "on_step_end") -> None:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import all_runs
-from tuneproof.log import NOTICE, notices_only
+from tuneproof.log import notices_only
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
@@ -30,8 +30,6 @@ LOCK = ".lock"
 """The file that keeps other processes out of a sweep's folder."""
 FAILURES = 3
 """So many failed trials, with none that did not fail, end a sweep."""
-NOTICES = ("WARNING", "going on from", "stopping after")
-"""How those lines of a training begin that are logged of every one; others are of the first."""
 log = logging.getLogger(__name__)
 
 
@@ -214,7 +212,7 @@ def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: Tune
             from tuneproof.tuning.run import finetune
 
             judge = _judge(config, memory, asked)
-            run = finetune(tuned, _log_training, made_by=config.made_by, judge=judge)
+            run = finetune(tuned, made_by=config.made_by, judge=judge)
     except (InputError, MemoryError, RuntimeError) as error:
         is_known = isinstance(error, InputError | MemoryError)
         if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
@@ -235,10 +233,6 @@ def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: Tune
 def _judge(config: SweepConfig, memory: study.Study, asked: Any) -> Judge:
     name = f"eval_{config.plan.metric}"
     return lambda epoch, found: memory.report(asked, epoch, found[name])
-
-
-def _log_training(line: str) -> None:
-    log.log(NOTICE if line.startswith(NOTICES) else logging.INFO, line)
 
 
 def _ended(memory: study.Study) -> int:

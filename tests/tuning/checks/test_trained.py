@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.log import lines_to
 from tuneproof.tuning.config import TuneConfig
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,8 @@ def finetuned(config: TuneConfig) -> tuple[Any, str]:
     from tuneproof.tuning.run import finetune
 
     said: list[str] = []
-    return finetune(config, said.append), "\n".join(said)
+    with lines_to(said.append):
+        return finetune(config), "\n".join(said)
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, hook: str, act: Callable[..., Any]) -> None:

@@ -20,7 +20,7 @@ Settings = Callable[..., TuneConfig]
 def quietly(config: TuneConfig) -> Any:
     from tuneproof.tuning.run import finetune
 
-    return finetune(config, lambda _: None)
+    return finetune(config)
 
 
 def rates(run: Any) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tuneproof.log import lines_to
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
 
@@ -62,7 +63,8 @@ def test_training_says_what_the_data_lacks(settings: Callable[..., TuneConfig]) 
     file = config.data / "train.jsonl"
     file.write_text(file.read_text().replace("Mud.", "Mud.</s>"))
     lines: list[str] = []
-    finetune(config, lines.append)
+    with lines_to(lines.append):
+        finetune(config)
     place = next(n for n, line in enumerate(lines) if line.startswith("warning: "))
     assert lines[place].startswith("warning: eos-in-output: 24 of 24 (100 %) training outputs hold")
     assert lines[place + 2].startswith("    try: remove the mark from the outputs of ")
