@@ -18,8 +18,8 @@ RUN: dict[str, Advice] = {
     ),
     "loss-flat": Advice(
         severity="warning",
-        usually="the learning rate is too low, the training too short, or nothing trainable is "
-        "reached.",
+        usually="the learning rate is too low or too high, the training too short, or nothing "
+        "trainable is reached.",
         mend="`tune run --learning-rate {rate:g} --overwrite ...` with the run's other settings",
     ),
     "overfitting": Advice(
