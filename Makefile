@@ -1,4 +1,4 @@
-# `make demo` and `make test` each set everything up by themselves.
+# Every target sets up what it needs by itself. `make test` leaves the trainings out.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,6 +34,9 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m benchmarks
+
+docs: $(READY)
+	$(BIN)/python -m docs.generate
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

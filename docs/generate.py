@@ -1,0 +1,131 @@
+"""Write the pages that come from the code: `python -m docs.generate`, or `make docs`.
+
+docs/cli.md lists every command with its options. In docs/formats.md a table of a dataclass's fields
+stands between ``<!-- fields: MODULE.CLASS -->`` and ``<!-- end -->``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tuneproof.options import field_docs
+
+DOCS = Path(__file__).parent
+COMMANDS = {
+    "prepdata": "prepdata",
+    "tune": "tuning",
+    "infer": "inference",
+    "score": "eval",
+    "recipe": "recipes",
+}
+"""The name of each command, and its stage."""
+CLI_HEAD = """\
+# The commands
+
+Written by `make docs` from the commands themselves. `python -m tuneproof.STAGE` is the same as the
+command of a stage, and from the repository `python -m STAGE` as well: `python -m tuning list` is
+`tune list`. `--config FILE` reads options from YAML; what is typed wins. Results go to stdout,
+progress to stderr. Exit codes: 0, 1 where a check failed (`score gate`, `tune doctor`), 2 where the
+call or a file was wrong.
+"""
+TABLE = re.compile(r"(<!-- fields: ([\w.]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    """Return the generated pages as they should be, by file."""
+    formats = DOCS / "formats.md"
+    return {
+        DOCS / "cli.md": cli(),
+        formats: TABLE.sub(_with_fields, formats.read_text(encoding="utf-8")),
+    }
+
+
+def cli() -> str:
+    """Return the page of the commands."""
+    parts = [CLI_HEAD]
+    for name, stage in COMMANDS.items():
+        group: click.Group = import_module(f"tuneproof.{stage}.cli").main
+        parts.append(f"## {name}\n\n{_text(group.help)}\n")
+        parts += [
+            "\n".join(_command(f"{name} {title}", command))
+            for title, command in sorted(group.commands.items())
+        ]
+    return "\n".join(parts)
+
+
+def _command(title: str, command: click.Command) -> Iterator[str]:
+    """Yield the lines of a command's section."""
+    arguments = [each for each in command.params if isinstance(each, click.Argument)]
+    usage = " ".join(_usage(argument) for argument in arguments)
+    yield f"### {title}\n"
+    yield f"```\n{title} [OPTIONS] {usage}".rstrip() + "\n```\n"
+    yield f"{_text(command.help)}\n"
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    if options:
+        yield "| option | meaning |\n|---|---|"
+        for option in options:
+            names = ", ".join([*option.opts, *option.secondary_opts])
+            yield f"| `{names}{_values(option)}` | {_cell(option)} |"
+        yield ""
+    if command.epilog:
+        yield f"```\n{command.epilog.replace(chr(8), '').strip()}\n```\n"
+
+
+def _usage(argument: click.Argument) -> str:
+    name = argument.metavar or (argument.name or "").upper()
+    name += "..." if argument.nargs == -1 else ""
+    return name if argument.required else f"[{name}]"
+
+
+def _values(option: click.Option) -> str:
+    """Return what an option takes."""
+    if option.is_flag:
+        return ""
+    kind = option.type
+    if isinstance(kind, click.Choice):
+        values = [str(choice) for choice in kind.choices]
+        return f" {{{','.join(values)}}}" if len(values) <= 6 else " NAME"
+    return f" {kind.name.upper()}"
+
+
+def _cell(option: click.Option) -> str:
+    text = _text(option.help)
+    default = option.default
+    if option.show_default and isinstance(default, bool | int | float | str | Path):
+        shown = ("on" if default else "off") if isinstance(default, bool) else default
+        text += f" [default: {shown}]"
+    return text.replace("|", "\\|")
+
+
+def _text(text: str | None) -> str:
+    """Return a help text on one line per paragraph."""
+    paragraphs = (text or "").replace("\b", "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).strip()
+
+
+def _with_fields(block: re.Match[str]) -> str:
+    """Return a marked block with the table of its dataclass."""
+    module, _, name = block[2].rpartition(".")
+    kind: Any = getattr(import_module(module), name)
+    docs = field_docs(kind)
+    rows = [
+        f"| `{field.name}` | {_type(field.type)} | {docs.get(field.name, '')} |\n"
+        for field in dataclasses.fields(kind)
+    ]
+    return f"{block[1]}| key | type | meaning |\n|---|---|---|\n{''.join(rows)}{block[3]}"
+
+
+def _type(annotation: Any) -> str:
+    return str(annotation).replace(" | None", " or null").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

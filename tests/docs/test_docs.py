@@ -1,0 +1,41 @@
+"""The pages say what is so: generated parts are those of today, and what they point at is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.generate import pages
+
+ROOT = Path(__file__).parents[2]
+WRITTEN = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "data/README.md"]
+FOLDERS = sorted(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def test_generated_pages_are_those_of_today() -> None:
+    for path, text in pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is old: run `make docs`"
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    files = [target.partition("#")[0] for target in targets if "://" not in target]
+    assert [file for file in files if file and not (path.parent / file).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_files_and_functions_that_are_named_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    pattern = rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|md|json|yaml))`"
+    named = set(re.findall(pattern, text)) - {"prepdata/sources/NAME.py"}
+    made = ("data/", "runs/", "reports/", "benchmarks/results/")
+    assert [
+        file for file in named if not file.startswith(made) and not (ROOT / file).exists()
+    ] == []
+    for function, file in re.findall(r"`(\w+)`\s+in\s+`([\w./]+\.py)`", text):
+        assert re.search(rf"^(?:def |class )?{function}\b", (ROOT / file).read_text(), re.M), (
+            function
+        )
