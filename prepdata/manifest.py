@@ -13,6 +13,7 @@ from tuneproof.formats.data_folder import (
     FILES,
     MANIFEST,
     SPLITS,
+    DataFolder,
     FileFacts,
     Manifest,
     SourceFacts,
@@ -22,11 +23,13 @@ from tuneproof.formats.data_folder import (
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import local_files
-from tuneproof.stamp import versions_of
+from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 PACKAGES = ("tuneproof", "datasets", "rensa")
 """Their versions are noted: they decide what is read, and what counts as a near-duplicate."""
 
+ROOMS = (".", "formats", "prepdata")
+"""The folders whose code decides what a build comes to."""
 Tally = dict[str, Counter[str]]
 """How many rows, by source and reason or note."""
 
@@ -118,7 +121,26 @@ def manifest_of(
             for split, name in FILES.items()
         },
         versions=versions_of(PACKAGES),
+        code=code_fingerprint(*ROOMS),
     )
+
+
+def is_up_to_date(config: BuildConfig) -> bool:
+    """Return whether a folder holds what these settings, sources and this code would build."""
+    folder = DataFolder(config.out)
+    if folder.manifest is None or not folder.is_as_built:
+        return False
+    today = Stamp(
+        settings={name: value for name, value in config.as_json().items() if name != "out"},
+        inputs={
+            f"{name}: {file.name}": fingerprint(file)
+            for name, _, path in (source.partition("=") for source in config.source)
+            for file in (local_files(Path(path).expanduser()) if path else ())
+        },
+        code=code_fingerprint(*ROOMS),
+        versions=versions_of(PACKAGES),
+    )
+    return folder.manifest.stamp == today
 
 
 def drops_as_text(reasons: Mapping[str, int]) -> str:

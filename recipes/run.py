@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from pathlib import Path
 from typing import Any
 
-from tuneproof.files import fingerprint
-from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import read_run
-from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.tuning.config import TuneConfig
 
@@ -32,28 +27,10 @@ def run_recipe(recipe: Recipe) -> dict[str, Any]:
     return _score(recipe)
 
 
-def is_built(config: BuildConfig) -> bool:
-    """Return whether the data folder holds what these settings and source files would build."""
-    folder = DataFolder(config.out)
-    manifest = folder.manifest
-    if manifest is None:
-        return False
-    copies = {
-        name: Path(path) for name, _, path in (s.partition("=") for s in config.source) if path
-    }
-    return (
-        manifest.config == config.as_json()
-        and all(
-            manifest.sources[name].files
-            == {file.name: fingerprint(file) for file in local_files(path.expanduser())}
-            for name, path in copies.items()
-        )
-        and folder.is_as_built
-    )
-
-
 def _prepare(recipe: Recipe) -> None:
-    if is_built(recipe.build):
+    from tuneproof.prepdata.manifest import is_up_to_date
+
+    if is_up_to_date(recipe.build):
         return log.info(f"1/4 prepdata: {recipe.build.out} is up to date")
     from tuneproof.prepdata.build import build
     from tuneproof.prepdata.report import build_summary
@@ -84,12 +61,18 @@ def _train(config: TuneConfig, head: str, made_by: str) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run."""
     from tuneproof.tuning import runs
 
-    standing = runs.standing(config)
-    if standing.state == "finished" and not config.overwrite:
-        return log.info(f"{head}: {config.folder} is up to date")
+    status = runs.status_of(config)
+    if status.state == "finished" and not config.overwrite:
+        log.info(f"{head}: {config.folder} is up to date")
+        if status.made_otherwise:
+            log.info(
+                f"it was trained before these changed: {', '.join(status.made_otherwise)}; "
+                "--set tune.overwrite=true trains again"
+            )
+        return None
     log.info(head)
-    if standing.state == "other" and standing.run and standing.run.made_by == made_by:
-        log.info(f"training again, since these have changed: {', '.join(standing.differing)}")
+    if status.state == "other" and status.run and status.run.made_by == made_by:
+        log.info(f"training again, since these have changed: {', '.join(status.differing)}")
         config = dataclasses.replace(config, overwrite=True)
     from tuneproof.tuning.run import finetune
 

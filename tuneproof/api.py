@@ -51,10 +51,10 @@ def finetune(**settings: Any) -> Run:
         InputError: Data or model cannot be used, or the folder belongs to another run.
     """
     from tuneproof.tuning.config import TuneConfig
-    from tuneproof.tuning.runs import standing
+    from tuneproof.tuning.runs import status_of
 
     config = _config(TuneConfig, settings, "finetune")
-    status = standing(config)
+    status = status_of(config)
     if status.state == "finished" and status.run is not None and not config.overwrite:
         return status.run
     from tuneproof.tuning.run import finetune as train

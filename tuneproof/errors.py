@@ -83,9 +83,9 @@ class Group(click.Group):
 
 def _show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
     if is_asked:
-        from tuneproof import __version__
+        from importlib import metadata
 
-        click.echo(f"{ctx.info_name} (tuneproof) {__version__}")
+        click.echo(f"{ctx.info_name} (tuneproof) {metadata.version('tuneproof')}")
         ctx.exit()
 
 

@@ -53,7 +53,7 @@ class Stamp:
             defaults: What a setting was that is newer than this stamp.
         """
         settings = {**(defaults or {}), **self.settings}
-        names = [*dict.fromkeys([*settings, *other.settings])]
+        names = [*dict.fromkeys([*self.settings, *other.settings])]
         changed = [name for name in names if settings.get(name) != other.settings.get(name)]
         inputs = [*dict.fromkeys([*self.inputs, *other.inputs])]
         return changed + [

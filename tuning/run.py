@@ -11,7 +11,7 @@ from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
 from tuneproof.prepdata.checks.data import check_data
-from tuneproof.stamp import versions_of
+from tuneproof.stamp import code_fingerprint, versions_of
 from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
@@ -105,6 +105,7 @@ def _begun(
         ),
         adapted_layers=adapted_layers(model),
         versions=versions_of(runs.PACKAGES),
+        code=code_fingerprint(*runs.ROOMS),
         learning_rate=job.trainer.args.learning_rate,
         products="bfloat16" if job.trainer.args.bf16 else "float32",
         made_by=made_by,

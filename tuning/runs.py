@@ -10,9 +10,12 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.run import FILE, Run, read_run
+from tuneproof.formats.example import digest
+from tuneproof.formats.run import FILE, PLACE_ONLY, Run, read_run
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
+from tuneproof.stamp import Stamp, code_fingerprint, versions_of
+from tuneproof.text import table as text_table
 from tuneproof.tuning.config import TuneConfig
 
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "trl", "accelerate", "tokenizers")
@@ -20,12 +23,12 @@ COLUMNS = (
     "run", "state", "model", "objective", "method", "examples", "trained", "loss", "validation",
     "time",
 )  # fmt: skip
-PLACE_ONLY = ("name", "runs", "overwrite")
-"""Settings that say where a run stands, not what it is."""
+ROOMS = (".", "formats", "models", "kernels", "prompts", "tuning")
+"""The folders whose code decides what a training comes to."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class RunStatus:
     """How what is in a run's folder stands to the run that is asked for."""
 
     state: Literal["new", "unfinished", "finished", "other"]
@@ -34,6 +37,8 @@ class Standing:
     """The run that is there."""
     differing: tuple[str, ...] = ()
     """In what another run differs."""
+    made_otherwise: tuple[str, ...] = ()
+    """Code and versions that a finished run was trained with and that are others today."""
 
 
 def recorded(config: TuneConfig) -> dict[str, Any]:
@@ -45,7 +50,7 @@ def recorded(config: TuneConfig) -> dict[str, Any]:
     }
 
 
-def standing(config: TuneConfig) -> Standing:
+def status_of(config: TuneConfig) -> RunStatus:
     """Return how the run's folder stands to the settings, and to data, template and base as now.
 
     Raises:
@@ -56,32 +61,42 @@ def standing(config: TuneConfig) -> Standing:
         if not (folder / FILE).is_file():
             raise InputError(f"{folder} is not empty and holds no run; choose another --name")
     else:
-        return Standing(state="new")
+        return RunStatus(state="new")
     run = read_run(folder)
-    wanted = recorded(config)
-    trained = recorded(TuneConfig()) | dict(run.config)  # a newer setting had its default
-    differing = [
-        name for name in wanted if name not in PLACE_ONLY and wanted[name] != trained[name]
-    ]
-    if run.data.fingerprint != DataFolder(config.data).fingerprint:
-        differing.append("the data")
-    if run.template is not None and run.template.text != templates.load(config.template).text:
-        differing.append("the template's text")
-    with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
-        if run.base.weights_sha256 != models.weights_hash(config.model):
-            differing.append("the base's weights")
+    today = _stamp_of_today(config, run.stamp)
+    differing = run.stamp.differing(today, defaults=recorded(TuneConfig()))
     if differing:
-        return Standing(state="other", run=run, differing=tuple(differing))
-    return Standing(state="finished" if run.state == "finished" else "unfinished", run=run)
+        return RunStatus(state="other", run=run, differing=tuple(differing))
+    return RunStatus(
+        state="finished" if run.state == "finished" else "unfinished",
+        run=run,
+        made_otherwise=tuple(run.stamp.made_otherwise(today)),
+    )
 
 
-def check(config: TuneConfig) -> Standing:
+def _stamp_of_today(config: TuneConfig, earlier: Stamp) -> Stamp:
+    """Return what a run of these settings would be trained from now."""
+    settings = recorded(config)
+    inputs = {**earlier.inputs, "the data": DataFolder(config.data).fingerprint}
+    if "the template's text" in inputs:
+        inputs["the template's text"] = digest(templates.load(config.template).text)
+    with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
+        inputs["the base's weights"] = models.weights_hash(config.model)
+    return Stamp(
+        settings={name: settings[name] for name in settings if name not in PLACE_ONLY},
+        inputs=inputs,
+        code=code_fingerprint(*ROOMS),
+        versions=versions_of(PACKAGES),
+    )
+
+
+def check(config: TuneConfig) -> RunStatus:
     """Return how the folder stands to the settings when a training may begin or go on there.
 
     Raises:
         InputError: The folder belongs to another run or to something else, or the run is done.
     """
-    status = standing(config)
+    status = status_of(config)
     if config.overwrite:
         return dataclasses.replace(status, state="new")
     if status.state == "other":
@@ -116,17 +131,7 @@ def table(runs: list[Run]) -> str:
                 f"{result.wall_seconds / 60:.1f} min" if result else "",
             ]
         )
-    return aligned(rows)
-
-
-def aligned(rows: list[list[str]]) -> str:
-    """Return rows of cells as lines whose columns begin at the same place."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
+    return text_table(rows, left=len(COLUMNS))
 
 
 def _number(value: float | None) -> str:

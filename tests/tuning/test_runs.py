@@ -49,6 +49,6 @@ def test_settings_that_are_newer_than_a_run_had_their_defaults(
         data=dataclasses.replace(run.data, fingerprint=fingerprint),
         base=Base(model="tiny", weights_sha256=models.weights_hash(config.model)),
     )
-    assert runs.standing(config).state == "finished"
+    assert runs.status_of(config).state == "finished"
     other = dataclasses.replace(config, lora_r=2)
-    assert runs.standing(other).differing == ("lora_r",)
+    assert runs.status_of(other).differing == ("lora_r",)

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json, write_json
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_examples
+from tuneproof.stamp import Stamp
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -70,6 +71,22 @@ class Manifest:
     """By file name."""
     versions: dict[str, str] = field(default_factory=dict)
     """Of the packages that decide what is read and what counts as a duplicate."""
+    code: str = ""
+    """SHA-256 of the code that built it; empty in older manifests."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What the folder was built from."""
+        return Stamp(
+            settings={name: value for name, value in self.config.items() if name != "out"},
+            inputs={
+                f"{name}: {file}": sha256
+                for name, source in self.sources.items()
+                for file, sha256 in source.files.items()
+            },
+            code=self.code,
+            versions=self.versions,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of manifest.json; `notes` only where a source has some."""

@@ -15,9 +15,13 @@ from typing import Any, Literal, TypeVar
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
 from tuneproof.formats.data_folder import FILES, prompts_for
+from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
+from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/run@1"
+PLACE_ONLY = ("name", "runs", "overwrite")
+"""Settings that say where a run stands, not what it is."""
 FILE = "run.json"
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 T = TypeVar("T")
@@ -197,6 +201,8 @@ class Run:
     """At its peak."""
     products: str
     """The dtype of matrix products."""
+    code: str | None = None
+    """SHA-256 of the code that trained it; None in older runs."""
     made_by: str
     """The command that asked for it: ``tune run``, ``recipe NAME``, ..."""
     result: Result | None
@@ -216,6 +222,18 @@ class Run:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    @property
+    def stamp(self) -> Stamp:
+        """What the run was trained from."""
+        inputs: dict[str, str | None] = {
+            "the data": self.data.fingerprint,
+            "the base's weights": self.base.weights_sha256,
+        }
+        if self.template is not None:
+            inputs["the template's text"] = digest(self.template.text)
+        settings = {name: self.config[name] for name in self.config if name not in PLACE_ONLY}
+        return Stamp(settings=settings, inputs=inputs, code=self.code or "", versions=self.versions)
 
     @property
     def method(self) -> str:

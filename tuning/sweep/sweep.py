@@ -15,9 +15,11 @@ from filelock import FileLock, Timeout
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.run import all_runs
+from tuneproof.formats.example import digest
+from tuneproof.formats.run import PLACE_ONLY, all_runs
 from tuneproof.log import notices_only
 from tuneproof.prompts import template as templates
+from tuneproof.stamp import Stamp
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.job import Judge
@@ -94,7 +96,7 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
     recorded = runs.recorded(tune)
     definition = {
         "metric": config.plan.metric,
-        "tune": {name: recorded[name] for name in recorded if name not in runs.PLACE_ONLY},
+        "tune": {name: recorded[name] for name in recorded if name not in PLACE_ONLY},
         "search": {name: values.as_row() for name, values in config.space.items()},
         "data": data.fingerprint,
         "template": {name: templates.load(name).text for name in names},
@@ -118,7 +120,9 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
         return None
     with study.opened(config.folder, config.plan, config.space) as memory:
         known, trials = memory.definition, memory.trials()
-    differing = [] if known is None else _differing(known, definition)
+    defaults = {f"tune: {name}": value for name, value in runs.recorded(TuneConfig()).items()}
+    today = _stamp_of(definition)
+    differing = [] if known is None else _stamp_of(known).differing(today, defaults=defaults)
     if not differing:
         return None
     folders = (config.tune.runs / config.run_name(trial.number) for trial in trials)
@@ -130,19 +134,19 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
     )
 
 
-def _differing(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return in what two sweeps differ, in the words of the YAML file."""
-    plain = json.loads(json.dumps(runs.recorded(TuneConfig())))
-    tunes = plain | known["tune"], wanted["tune"]  # a setting newer than the sweep had its default
-    searches = known["search"], wanted["search"]
-    differing = [f"tune: {name}" for name in tunes[1] if tunes[0][name] != tunes[1][name]]
-    differing += [
-        f"search: {name}"
-        for name in sorted({*searches[0], *searches[1]})
-        if searches[0].get(name) != searches[1].get(name)
-    ]
-    others = {"metric": "metric", "data": "the data", "template": "a template's text"}
-    return differing + [words for name, words in others.items() if known[name] != wanted[name]]
+def _stamp_of(definition: Mapping[str, Any]) -> Stamp:
+    """Return what a sweep's trials are made from, in the words of the YAML file."""
+    parts = {part: definition[part] for part in ("tune", "search")}
+    return Stamp(
+        settings={
+            "metric": definition["metric"],
+            **{f"{part}: {name}": value for part in parts for name, value in parts[part].items()},
+        },
+        inputs={
+            "the data": definition["data"],
+            "a template's text": digest(*map(str, sorted(definition["template"].items()))),
+        },
+    )
 
 
 def _remove(config: SweepConfig) -> None:
@@ -200,7 +204,7 @@ def _one_trial(config: SweepConfig, memory: study.Study, head: str, *, is_brief:
 
 def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: TuneConfig) -> None:
     """Train a trial, unless that was done when an earlier call was killed."""
-    found = runs.standing(tuned)
+    found = runs.status_of(tuned)
     if found.state == "other":
         raise InputError(
             f"{tuned.folder} belongs to another run (it differs in {', '.join(found.differing)}); "

@@ -84,6 +84,7 @@ def test_manifest_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     written = json.loads((tmp_path / MANIFEST).read_text())
     assert [*written] == [
         "schema", "seed", "config", "sources", "labels", "label_counts", "files", "versions",
+        "code",
     ]  # fmt: skip
     assert [*written["sources"]["csv"]] == ["from", "licence", "files", "records", "dropped"]
 
