@@ -87,8 +87,8 @@ def test_comparison_can_be_scored(prompts: Prompts, config: CompareConfig, tmp_p
     items = [{"prompt": f"What does river {n} carry?", "reference": "Mud."} for n in range(6)]
     compare(prompts(items), config)
     found = report([config.out], tmp_path / "report", ReportConfig(resamples=100))
-    assert found["metrics"]["gpt2-mud"]["exact_match"]["value"] == 1
-    assert found["metrics"]["base"]["exact_match"]["value"] == 0
+    assert found.metrics["gpt2-mud"]["exact_match"].value == 1
+    assert found.metrics["base"]["exact_match"].value == 0
 
 
 @pytest.mark.parametrize("sampling", [{}, {"do_sample": True, "temperature": 1.5}])

@@ -83,9 +83,9 @@ def test_report_sets_the_run_against_base_and_baselines(
 ) -> None:
     compare(labelled / "test.jsonl", config)
     found = report([config.out], tmp_path / "report", ReportConfig(resamples=100))
-    assert found["metrics"]["river"]["accuracy"]["value"] == 1
-    assert found["metrics"]["majority"]["accuracy"]["value"] == pytest.approx(1 / 3)
-    assert found["metrics"]["tf-idf"]["accuracy"]["value"] == 1
+    assert found.metrics["river"]["accuracy"].value == 1
+    assert found.metrics["majority"]["accuracy"].value == pytest.approx(1 / 3)
+    assert found.metrics["tf-idf"]["accuracy"].value == 1
 
 
 def test_answers_do_not_depend_on_the_batch(labelled: Path, config: CompareConfig) -> None:
