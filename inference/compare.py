@@ -16,20 +16,27 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, fingerprint, read_json, write_json, write_text
+from tuneproof.files import existing_file, fingerprint, read_json, write_text
+from tuneproof.formats.comparison import (
+    SCHEMA,
+    Answer,
+    Comparison,
+    Item,
+    Variant,
+    write_comparison,
+)
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.example import Example, read_prompts
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panels import Panel, find_task, load_panels
 
 log = logging.getLogger(__name__)
-SCHEMA = "tuneproof/comparison@1"
 T = TypeVar("T")
 LINE_S = 30
 """Seconds between two lines about the progress, where no terminal shows a bar."""
 
 
-def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
+def compare(prompts: Path, config: CompareConfig) -> Comparison:
     """Answer a file of prompts by base, runs and baselines, and write the comparison.
 
     An interrupted comparison goes on where it stopped when it is started again with the same
@@ -51,19 +58,24 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
         for panel in panels:
             _answer(panel, asked, config, progress)
         shortened = {name for panel in panels for name in panel.shortened}
-        value = {
-            "schema": SCHEMA,
-            "identity": key,
+        comparison = Comparison(
+            identity=key,
             **conditions,
-            "prompts": {"file": str(prompts), "sha256": fingerprint(prompts)},
-            "labels": task and list(task.labels),
-            "left_out": [item.id for item in items if item.id in left_out],
-            "variants": [row for panel in panels for row in panel.described()],
-            "items": [_item(item, item.id in shortened, progress.done[item.id]) for item in asked],
-        }
-        write_json(config.out, value)
+            prompts={"file": str(prompts), "sha256": fingerprint(prompts)},
+            labels=None if task is None else task.labels,
+            left_out=tuple(item.id for item in items if item.id in left_out),
+            variants=tuple(
+                Variant.from_row(row, str(config.out))
+                for panel in panels
+                for row in panel.described()
+            ),
+            items=tuple(
+                _item(item, item.id in shortened, progress.done[item.id]) for item in asked
+            ),
+        )
+        write_comparison(config.out, comparison)
         progress.finish()
-    return value
+    return comparison
 
 
 def identity(prompts: Path, config: CompareConfig) -> str:
@@ -134,19 +146,9 @@ def _answer(
                 log.info("answered %s of %s", f"{start:,}", f"{len(items):,}")
 
 
-def _item(item: Example, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:
-    executed = {"executed": item.executed} if item.executed else {}
-    return {
-        "id": item.id,
-        "task": item.task,
-        "group": item.group,
-        "prompt": item.instruction,
-        "input": item.input,
-        "truncated": is_shortened,
-        "reference": item.reference,
-        **executed,
-        "answers": answers,
-    }
+def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
+    answers = {name: Answer(**row) for name, row in rows.items()}
+    return Item.of(example, answers, truncated=is_shortened)
 
 
 def even(items: Sequence[T], most: int) -> list[Sequence[T]]:
