@@ -79,11 +79,9 @@ def gate_command(
     REPORT is a report.json or its folder. A condition must hold at the unfavourable end of the
     interval: the lower end for > and >=, the upper end for < and <=.
     """
-    from tuneproof.eval.gate import check, read_report, tuned_variant
+    from tuneproof.eval.gate import gate
 
-    _, found = read_report(report)
-    name = tuned_variant(found, variant)
-    outcomes = check(found, name, require, no_regression, point=point)
+    outcomes = gate(report, variant, require, no_regression, point=point)
     for outcome in outcomes:
         click.echo(outcome)
     if not all(outcome.holds for outcome in outcomes):
@@ -113,10 +111,10 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def selftest_command(simulations: int, seed: int) -> None:
     """Check the statistics on made-up answers whose truth is known; exit 1 where one fails."""
-    from tuneproof.eval.selftest.line import overview, table
+    from tuneproof.eval.selftest.line import line_table, overview
     from tuneproof.eval.selftest.run import selftest
 
     lines = list(selftest(simulations, seed))
-    click.echo(f"{table(lines)}\n\n{overview(lines)}")
+    click.echo(f"{line_table(lines)}\n\n{overview(lines)}")
     if any(line.verdict == "FAILED" for line in lines):
         raise click.exceptions.Exit(1)

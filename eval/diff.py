@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.gate import REPORT_SCHEMA, read_report
-from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.gate import report_file
+from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.eval.report.summary import aligned, unit_of
 from tuneproof.eval.score import score
-from tuneproof.eval.stats.estimates import figure_all
-from tuneproof.eval.stats.verdicts import PairedTest, Place, judge
+from tuneproof.eval.stats.bootstrap import Key
+from tuneproof.eval.stats.estimates import Part, estimate_all
+from tuneproof.eval.stats.verdicts import Difference, judge
 from tuneproof.files import fingerprint, read_json
-from tuneproof.formats.comparison import Comparison, Item, Variant
-from tuneproof.formats.comparison_file import read_comparisons
+from tuneproof.formats.comparison import Comparison, Item, Variant, read_comparisons
+from tuneproof.formats.report import Gain, is_report, read_report
+from tuneproof.text import table
 
 BEFORE, AFTER = "A", "B"
 
 
-def diff(a: Path, b: Path, config: ReportConfig) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class MetricDiff:
+    """One metric of one variant in A and in B."""
+
+    a: float
+    b: float
+    gain: Gain
+    """B minus A, tested."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diff:
+    """All differences; one Holm family over all of them."""
+
+    items: int
+    length_unit: str
+    gains: dict[str, dict[str, MetricDiff]]
+    """By variant and metric."""
+
+
+def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
     """Compare the answers of every variant that A and B share, item by item.
 
     Args:
         a: A report.json, its folder, or a comparison file.
         b: The same; gains are B minus A.
         config: Settings of the statistics.
-
-    Returns:
-        `items`, `variants` and ``gains[VARIANT][METRIC]`` as in report.json, with the values `a`
-        and `b`; one Holm family over all of it.
 
     Raises:
         InputError: A file cannot be used, its sources are gone, or the items differ.
@@ -46,74 +61,70 @@ def diff(a: Path, b: Path, config: ReportConfig) -> dict[str, Any]:
             f"{a} has {', '.join(before.names)} and {b} has {', '.join(after.names)}: no variant "
             "has the same name in both"
         )
-    tested: dict[Place, PairedTest] = {}
-    values: dict[str, dict[str, tuple[float, float]]] = {}
+    parts: dict[str, Part] = {}
     unit = ""
     for name in shared:
         merged = _merged(name, pairs, before)
         scores = score(merged)
         unit = unit if unit == "tokens" else scores.length_unit
-        part = figure_all(merged, scores, config)
-        values[name] = {}
-        for (kind, _, metric, *_), found in part.estimates.items():
-            if kind == "gain":
-                p = part.p_values["gain", AFTER, metric]
-                tested["", name, metric] = PairedTest(estimate=found, p=p)
-                ends = [part.estimates["metric", who, metric].value for who in (BEFORE, AFTER)]
-                values[name][metric] = (ends[0], ends[1])
+        parts[name] = estimate_all(merged, scores, config)
+    tested = {
+        Difference("", name, key.name): test
+        for name, part in parts.items()
+        for key, test in part.gains.items()
+    }
     judged = judge(tested, 1 - config.confidence, unit)
-    gains: dict[str, dict[str, Any]] = {name: {} for name in shared}
+    gains: dict[str, dict[str, MetricDiff]] = {name: {} for name in shared}
     for metric in METRICS:
         for name in shared:
-            if ("", name, metric) in judged:
-                first, second = values[name][metric]
-                gains[name][metric] = {"a": first, "b": second, **judged["", name, metric]}
-    return {"items": len(pairs), "variants": shared, "length_unit": unit, "gains": gains}
+            if gain := judged.get(Difference("", name, metric)):
+                known = parts[name].estimates
+                first, second = (known[Key("metric", who, metric)] for who in (BEFORE, AFTER))
+                gains[name][metric] = MetricDiff(a=first.value, b=second.value, gain=gain)
+    return Diff(items=len(pairs), length_unit=unit, gains=gains)
 
 
-def diff_table(found: Mapping[str, Any]) -> str:
+def diff_table(found: Diff) -> str:
     """Return the differences as a plain table, one block per variant."""
     blocks = []
-    for variant, gains in found["gains"].items():
+    for variant, metrics in found.gains.items():
         rows = [["metric", "n", "A", "B", "B - A (interval)", "p (Holm)", "verdict"]]
-        for metric, gain in gains.items():
-            unit = unit_of(metric, found["length_unit"])
+        for metric, row in metrics.items():
+            unit = unit_of(metric, found.length_unit)
             rows.append(
                 [
                     METRICS[metric].title,
-                    f"{gain['n']:,}",
-                    wording.amount(gain["a"], unit),
-                    wording.amount(gain["b"], unit),
-                    f"{wording.change(gain['value'], unit)} "
-                    f"({wording.interval(gain['low'], gain['high'], unit)})",
-                    wording.p_value(gain["p_holm"]),
-                    gain["verdict"] if gain["warning"] is None else "too few items differ",
+                    f"{row.gain.n:,}",
+                    wording.amount(row.a, unit),
+                    wording.amount(row.b, unit),
+                    wording.bounded_change(row.gain, unit),
+                    wording.p_value(row.gain.p_holm),
+                    "too few items differ" if row.gain.warning else row.gain.verdict,
                 ]
             )
-        blocks.append(f"{variant}, {wording.counted(found['items'], 'item')}\n{aligned(rows)}")
+        items = wording.counted(found.items, "item")
+        blocks.append(f"{variant}, {items}\n{table(rows, left=(0, 6))}")
     return "\n\n".join(blocks)
 
 
 def _load(path: Path) -> Comparison:
     """Read a comparison file, or the files a report was made from."""
-    if not path.is_dir():
-        document = read_json(path)
-        if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
-            return read_comparisons([path])
-    file, report = read_report(path)
+    if not path.is_dir() and not is_report(read_json(path)):
+        return read_comparisons([path])
+    file = report_file(path)
     sources = []
-    for source in report["sources"]:
-        named = Path(source["file"])
-        places = [named, file.parent / named, file.parent / named.name]
-        existing = [place for place in places if place.is_file()]
-        found = next((p for p in existing if fingerprint(p) == source["sha256"]), None)
-        if found is None:
+    for source in read_report(file).sources:
+        named = Path(source.file)
+        candidates = [named, file.parent / named, file.parent / named.name]
+        existing = [candidate for candidate in candidates if candidate.is_file()]
+        same = next((p for p in existing if fingerprint(p) == source.sha256), None)
+        if same is None:
             state = "has changed since" if existing else "is not there any more"
             raise InputError(
                 f"{file}: its comparison file {named} {state}, and a report alone has no answers; "
                 "give the comparison file itself, or run `score report` again"
             )
-        sources.append(found)
+        sources.append(same)
     return read_comparisons(sources)
 
 
@@ -126,24 +137,23 @@ def _paired_items(
     """
     if before.labels != after.labels:
         raise InputError(f"{a} and {b} have different label sets; they cannot be compared")
-    answered = after.items
-    if len(answered) == len(before.items) and not (
-        {item.id for item in answered} & {item.id for item in before.items}
-    ):
-        answered = tuple(
-            replace(item, id=other.id) for item, other in zip(answered, before.items, strict=True)
-        )
-    others = {item.id: item for item in answered}
-    wrong = [f"{item.id!r} is only in {a}" for item in before.items if item.id not in others]
-    known = {item.id for item in before.items}
-    wrong += [f"{item.id!r} is only in {b}" for item in answered if item.id not in known]
-    pairs = [(item, others[item.id]) for item in before.items if item.id in others]
-    for key in ("prompt", "input", "reference", "group"):
+    first = {item.id: item for item in before.items}
+    second = {item.id: item for item in after.items}
+    if len(first) == len(second) and not first.keys() & second.keys():
+        second = {
+            one.id: replace(two, id=one.id, group=one.id if two.group == two.id else two.group)
+            for one, two in zip(before.items, after.items, strict=True)
+        }
+    wrong = [f"{name!r} is only in {a}" for name in first if name not in second]
+    wrong += [f"{name!r} is only in {b}" for name in second if name not in first]
+    pairs = [(item, second[name]) for name, item in first.items() if name in second]
+    keys = {"prompt": "instruction", "input": "input", "reference": "reference", "group": "group"}
+    for key, name in keys.items():
         wrong += [
-            f"{key!r} of {one.id!r} is {getattr(one, key)!r:.60} in A, {getattr(two, key)!r:.60} "
-            "in B"
+            f"{key!r} of {one.id!r} is {getattr(one, name)!r:.60} in A, "
+            f"{getattr(two, name)!r:.60} in B"
             for one, two in pairs
-            if getattr(one, key) != getattr(two, key)
+            if getattr(one, name) != getattr(two, name)
         ]
     if wrong:
         raise InputError(

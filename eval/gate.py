@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.files import read_json
+from tuneproof.formats.report import FILE, Figure, Report, read_report
 
-REPORT_SCHEMA = "tuneproof/report@1"
 _CONDITION = re.compile(
     r"\s*(?P<metric>\w+)(?P<gain>\.gain)?\s*(?P<sign>>=|<=|>|<)\s*"
     r"(?P<limit>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
 )
-_HOLDS = {
-    ">=": lambda value, limit: value >= limit,
-    ">": lambda value, limit: value > limit,
-    "<=": lambda value, limit: value <= limit,
-    "<": lambda value, limit: value < limit,
-}
+_HOLDS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,47 +25,25 @@ class Outcome:
     """One condition, what the report says, and whether it holds."""
 
     condition: str
-    cell: Mapping[str, Any]
-    """Value and interval, as in report.json."""
+    figure: Figure
     holds: bool
 
     def __str__(self) -> str:
         """Return one line: PASS or FAIL, the condition, the value and its interval."""
-        low, high = self.cell["low"], self.cell["high"]
+        low, high = self.figure.low, self.figure.high
         interval = "no interval" if low is None else f"{low:.4g} to {high:.4g}"
         verdict = "PASS" if self.holds else "FAIL"
-        return f"{verdict}  {self.condition}  value {self.cell['value']:.4g} ({interval})"
+        return f"{verdict}  {self.condition}  value {self.figure.value:.4g} ({interval})"
 
 
-def read_report(path: Path) -> tuple[Path, dict[str, Any]]:
-    """Read a report.json, or the one in a folder; return where it was and what it holds."""
-    file = path / "report.json" if path.is_dir() else path
-    report = read_json(file)
-    if not isinstance(report, dict) or report.get("schema") != REPORT_SCHEMA:
-        raise InputError(f"{file}: not a report; `score report` writes report.json")
-    for gains in report["gains"].values():
-        if any("p_holm" not in gain for gain in gains.values()):
-            raise InputError(f"{file}: made by an older version; run `score report` again")
-    return file, report
+def report_file(path: Path) -> Path:
+    """Return the report.json of a folder, or the file itself."""
+    return path / FILE if path.is_dir() else path
 
 
-def tuned_variant(report: Mapping[str, Any], name: str | None) -> str:
-    """Return the variant that conditions speak of: the named one, or the only tuned one."""
-    tuned: list[str] = list(report["gains"])
-    if name is not None:
-        if name not in report["metrics"]:
-            raise unknown("variant", name, report["metrics"])
-        return name
-    if len(tuned) != 1:
-        listed = ", ".join(tuned or report["metrics"])
-        found = "several tuned variants" if tuned else "no tuned variant"
-        raise InputError(f"the report has {found}; say which with --variant NAME: {listed}")
-    return tuned[0]
-
-
-def check(
-    report: Mapping[str, Any],
-    variant: str,
+def gate(
+    path: Path,
+    variant: str | None,
     required: Sequence[str],
     no_regression: Sequence[str],
     *,
@@ -80,8 +52,8 @@ def check(
     """Hold a report against conditions.
 
     Args:
-        report: What report.json holds.
-        variant: The variant they speak of.
+        path: A report.json, or its folder.
+        variant: The variant they speak of; by default the only tuned one.
         required: Such as ``accuracy >= 0.8``, ``rougeL.gain > 0`` or ``invalid_rate < 5%``. The
             unfavourable end of the interval must meet them: the lower end for > and >=, the upper
             one for < and <=.
@@ -90,48 +62,61 @@ def check(
         point: Judge by the value instead of the interval.
 
     Raises:
-        InputError: A condition cannot be read, or the report has no such metric.
+        InputError: No report, a condition cannot be read, or the report has no such metric.
     """
+    report = read_report(report_file(path))
+    name = tuned_variant(report, variant)
     if not required and not no_regression:
         raise InputError("no condition given; type --require 'METRIC >= NUMBER'")
-    outcomes = [_required(report, variant, text, point=point) for text in required]
-    return outcomes + [_no_regression(report, variant, m, point=point) for m in no_regression]
+    outcomes = [_required(report, name, text, point=point) for text in required]
+    return outcomes + [_no_regression(report, name, m, point=point) for m in no_regression]
 
 
-def _required(report: Mapping[str, Any], variant: str, text: str, *, point: bool) -> Outcome:
+def tuned_variant(report: Report, name: str | None) -> str:
+    """Return the variant that conditions speak of: the named one, or the only tuned one."""
+    if name is not None:
+        if name not in report.metrics:
+            raise unknown("variant", name, report.metrics)
+        return name
+    if len(report.tuned) != 1:
+        listed = ", ".join(report.tuned or report.names)
+        number = "several tuned variants" if report.tuned else "no tuned variant"
+        raise InputError(f"the report has {number}; say which with --variant NAME: {listed}")
+    return report.tuned[0]
+
+
+def _required(report: Report, variant: str, text: str, *, point: bool) -> Outcome:
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise InputError(
             f"condition {text!r} cannot be read; write METRIC >= NUMBER or METRIC.gain > NUMBER, "
             "with >=, >, <= or <"
         )
-    cell = _cell(report, variant, match["metric"], is_gain=bool(match["gain"]))
+    figure = _figure(report, variant, match["metric"], is_gain=bool(match["gain"]))
     limit = float(match["limit"]) / (100 if match["percent"] else 1)
-    end = "low" if match["sign"].startswith(">") else "high"
-    value = cell["value"] if point else cell[end]
+    end = figure.low if match["sign"].startswith(">") else figure.high
+    value = figure.value if point else end
     holds = value is not None and not math.isnan(value) and _HOLDS[match["sign"]](value, limit)
-    return Outcome(condition=text.strip(), cell=cell, holds=holds)
+    return Outcome(condition=text.strip(), figure=figure, holds=holds)
 
 
-def _no_regression(report: Mapping[str, Any], variant: str, metric: str, *, point: bool) -> Outcome:
-    cell = _cell(report, variant, metric, is_gain=True)
+def _no_regression(report: Report, variant: str, metric: str, *, point: bool) -> Outcome:
+    figure = _figure(report, variant, metric, is_gain=True)
     direction = METRICS[metric].direction
     if direction == "none":
         raise InputError(f"metric {metric!r} has no direction, so it cannot regress")
-    good = (cell["value"] if point else cell["high" if direction == "higher" else "low"]) or 0.0
+    end = figure.high if direction == "higher" else figure.low
+    good = (figure.value if point else end) or 0.0
     holds = good >= 0 if direction == "higher" else good <= 0
-    return Outcome(condition=f"no regression of {metric}", cell=cell, holds=holds)
+    return Outcome(condition=f"no regression of {metric}", figure=figure, holds=holds)
 
 
-def _cell(
-    report: Mapping[str, Any], variant: str, metric: str, *, is_gain: bool
-) -> Mapping[str, Any]:
-    if is_gain and variant not in report["gains"]:
+def _figure(report: Report, variant: str, metric: str, *, is_gain: bool) -> Figure:
+    if is_gain and variant not in report.gains:
         raise InputError(f"{variant!r} is what the others are measured against; it has no gains")
-    cells: Mapping[str, Any] = report["gains" if is_gain else "metrics"][variant]
-    if metric not in cells:
-        reason = report["not_available"].get(metric)
-        if reason:
+    figures: Mapping[str, Figure] = (report.gains if is_gain else report.metrics)[variant]
+    if metric not in figures:
+        if reason := report.not_available.get(metric):
             raise InputError(f"metric {metric!r} is not available: {reason}")
-        raise unknown("metric", metric, cells)
-    return cells[metric]  # type: ignore[no-any-return]
+        raise unknown("metric", metric, figures)
+    return figures[metric]

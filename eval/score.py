@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tuneproof.eval.metrics.registry import METRICS, Metric, metrics_of
 from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.report import AnswerCounts, Counts
 
 _MISSING = {
     "label": "no answer has a scored label",
@@ -72,13 +73,13 @@ def score(comparison: Comparison) -> Scores:
 
 def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """Return the value of every metric that can be computed from the columns of one answer."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for name, metric in metrics.items():
         inputs = [columns[column] for column in metric.needs]
         value = None if None in inputs else metric.function(*inputs)
         if value is not None:
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _columns(
@@ -89,8 +90,8 @@ def _columns(
     return {
         "prediction": answer.text,
         "reference": item.reference,
-        "executed": item.executed,
-        "prompt": item.prompt,
+        "executed": item.executed or None,
+        "prompt": item.instruction,
         "finish_reason": answer.finish_reason,
         "length": answer.tokens if unit == "tokens" else words,
         "label": answer.label,
@@ -108,38 +109,39 @@ def length_unit(comparison: Comparison) -> str:
 def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
     """Number the items' groups from 0, or return None when every item stands for itself.
 
-    An item without a group stands for itself. Equal names in different tasks are different groups.
+    Equal names in different tasks are different groups.
     """
-    numbers: dict[tuple[str, ...], int] = {}
-    keys = [("item", i.id) if i.group is None else ("group", i.task, i.group) for i in items]
+    numbers: dict[tuple[str, str], int] = {}
+    keys = [(item.task, item.group) for item in items]
     if len(set(keys)) == len(keys):
         return None
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
-def count_answers(comparison: Comparison) -> dict[str, Any]:
-    """Count items, missing references and, per variant, empty, cut and complete answers.
-
-    `empty` is None for a variant that generates nothing.
-    """
+def count_answers(comparison: Comparison) -> Counts:
+    """Count items, groups, missing references and how every variant's answers end."""
     items = comparison.items
-    variants = {}
-    for name in comparison.names:
-        answers = [item.answers[name] for item in items]
-        texts = [answer.text for answer in answers if answer.text is not None]
-        reasons = [answer.finish_reason for answer in answers]
-        variants[name] = {
-            "empty": sum(not text.strip() for text in texts) if texts else None,
-            "stopped": reasons.count("eos"),
-            "cut": reasons.count("length"),
-            "tokens": sum(answer.tokens or 0 for answer in answers),
-        }
-    return {
-        "items": len(items),
-        "without_reference": sum(item.reference is None for item in items),
-        "truncated_inputs": sum(item.truncated for item in items),
-        "variants": variants,
-    }
+    groups = group_numbers(items)
+    return Counts(
+        items=len(items),
+        without_reference=sum(item.reference is None for item in items),
+        truncated_inputs=sum(item.truncated for item in items),
+        variants={
+            name: _count([item.answers[name] for item in items]) for name in comparison.names
+        },
+        groups=0 if groups is None else int(groups.max()) + 1,
+    )
+
+
+def _count(answers: Sequence[Answer]) -> AnswerCounts:
+    texts = [answer.text for answer in answers if answer.text is not None]
+    reasons = [answer.finish_reason for answer in answers]
+    return AnswerCounts(
+        empty=sum(not text.strip() for text in texts) if texts else None,
+        stopped=reasons.count("eos"),
+        cut=reasons.count("length"),
+        tokens=sum(answer.tokens or 0 for answer in answers),
+    )
 
 
 def count_scored(

@@ -29,13 +29,14 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     from tuneproof.inference.compare import compare as compare_file
 
     try:
-        value = compare_file(prompts, settings)
+        comparison = compare_file(prompts, settings)
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on from here", err=True)
         raise
-    click.echo(f"{len(value['items'])} prompts x {len(value['variants'])} variants: {settings.out}")
-    if value["left_out"]:
-        click.echo(f"left out as too long: {', '.join(value['left_out'])}", err=True)
+    items, variants = len(comparison.items), len(comparison.variants)
+    click.echo(f"{items} prompts x {variants} variants: {settings.out}")
+    if comparison.left_out:
+        click.echo(f"left out as too long: {', '.join(comparison.left_out)}", err=True)
     from tuneproof.eval.checks.comparison import lines_of
 
     for line in lines_of(settings.out):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sys
@@ -16,20 +15,31 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, fingerprint, read_json, write_json, write_text
+from tuneproof.files import existing_file, fingerprint, read_json, write_text
+from tuneproof.formats.comparison import (
+    SCHEMA,
+    Answer,
+    Comparison,
+    Item,
+    Variant,
+    write_comparison,
+)
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.example import Example, read_prompts
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panels import Panel, find_task, load_panels
+from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 log = logging.getLogger(__name__)
-SCHEMA = "tuneproof/comparison@1"
 T = TypeVar("T")
+PACKAGES = ("tuneproof", "torch", "transformers", "peft", "tokenizers", "bitsandbytes")
+ROOMS = (".", "formats", "models", "kernels", "prompts", "inference")
+"""The packages, and the folders of code, that decide what is answered."""
 LINE_S = 30
 """Seconds between two lines about the progress, where no terminal shows a bar."""
 
 
-def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
+def compare(prompts: Path, config: CompareConfig) -> Comparison:
     """Answer a file of prompts by base, runs and baselines, and write the comparison.
 
     An interrupted comparison goes on where it stopped when it is started again with the same
@@ -46,45 +56,55 @@ def compare(prompts: Path, config: CompareConfig) -> dict[str, Any]:
     asked = [item for item in items if item.id not in left_out]
     if not asked:
         raise InputError(f"{prompts}: all {len(items)} prompts are too long for the model")
-    key = identity(prompts, config)
+    key = stamp_of(prompts, config).key
     with Progress(config.out, key) as progress:
         for panel in panels:
             _answer(panel, asked, config, progress)
         shortened = {name for panel in panels for name in panel.shortened}
-        value = {
-            "schema": SCHEMA,
-            "identity": key,
+        comparison = Comparison(
+            identity=key,
             **conditions,
-            "prompts": {"file": str(prompts), "sha256": fingerprint(prompts)},
-            "labels": task and list(task.labels),
-            "left_out": [item.id for item in items if item.id in left_out],
-            "variants": [row for panel in panels for row in panel.described()],
-            "items": [_item(item, item.id in shortened, progress.done[item.id]) for item in asked],
-        }
-        write_json(config.out, value)
+            prompts={"file": str(prompts), "sha256": fingerprint(prompts)},
+            labels=None if task is None else task.labels,
+            left_out=tuple(item.id for item in items if item.id in left_out),
+            variants=tuple(
+                Variant.from_row(row, str(config.out))
+                for panel in panels
+                for row in panel.described()
+            ),
+            items=tuple(
+                _item(item, item.id in shortened, progress.done[item.id]) for item in asked
+            ),
+        )
+        write_comparison(config.out, comparison)
         progress.finish()
-    return value
+    return comparison
 
 
-def identity(prompts: Path, config: CompareConfig) -> str:
-    """Return a hash of all that decides the answers; it needs no model to be loaded."""
-    folders = [config.runs / name for name in (*config.run, *config.merged)]
+def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
+    """Return all that decides the answers; it needs no model to be loaded."""
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
-    deciding = {
-        "prompts": fingerprint(existing_file(prompts)),
-        "beside": [fingerprint(file) if file.is_file() else None for file in beside],
-        "limit": config.limit,
-        "decoding": config.recorded(),
-        "batches": ["even", config.batch_size] if config.do_sample else None,  # they decide draws
-        "dtype": config.dtype,
-        "calibrate": config.calibrate,
-        "no_baselines": config.no_baselines,
-        "runs": list(config.run),
-        "merged": list(config.merged),
-        "quantized": config.quantized,
-        "trained": [fingerprint(existing_file(folder / "run.json")) for folder in folders],
-    }
-    return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
+    trained = [config.runs / name / "run.json" for name in (*config.run, *config.merged)]
+    files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}
+    return Stamp(
+        settings={
+            "limit": config.limit,
+            "decoding": config.recorded(),
+            "batch_size": config.batch_size if config.do_sample else None,  # it decides draws
+            "dtype": config.dtype,
+            "calibrate": config.calibrate,
+            "no_baselines": config.no_baselines,
+            "run": config.run,
+            "merged": config.merged,
+            "quantized": config.quantized,
+        },
+        inputs={
+            **files,
+            **{str(path): fingerprint(path) if path.is_file() else None for path in beside},
+        },
+        code=code_fingerprint(*ROOMS),
+        versions=versions_of(PACKAGES),
+    )
 
 
 def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
@@ -92,7 +112,8 @@ def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
     if not config.out.is_file():
         return False
     comparison = read_json(config.out)
-    return isinstance(comparison, dict) and comparison.get("identity") == identity(prompts, config)
+    key = stamp_of(prompts, config).key
+    return isinstance(comparison, dict) and comparison.get("identity") == key
 
 
 def _check_out(prompts: Path, out: Path) -> None:
@@ -134,19 +155,9 @@ def _answer(
                 log.info("answered %s of %s", f"{start:,}", f"{len(items):,}")
 
 
-def _item(item: Example, is_shortened: bool, answers: dict[str, Any]) -> dict[str, Any]:
-    executed = {"executed": item.executed} if item.executed else {}
-    return {
-        "id": item.id,
-        "task": item.task,
-        "group": item.group,
-        "prompt": item.instruction,
-        "input": item.input,
-        "truncated": is_shortened,
-        "reference": item.reference,
-        **executed,
-        "answers": answers,
-    }
+def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
+    answers = {name: Answer(**row) for name, row in rows.items()}
+    return Item.of(example, answers, truncated=is_shortened)
 
 
 def even(items: Sequence[T], most: int) -> list[Sequence[T]]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.report.published import Published, read_published
+from tuneproof.eval.report.published import read_published
 from tuneproof.files import existing_file
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import TEST_PROMPTS
+from tuneproof.formats.report import Published
 from tuneproof.inference.config import CompareConfig
 from tuneproof.options import build
 from tuneproof.prepdata.config import BuildConfig

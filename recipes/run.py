@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import Any
 
+from tuneproof.formats.report import Report
 from tuneproof.formats.run import read_run
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.tuning.config import TuneConfig
@@ -13,7 +13,7 @@ from tuneproof.tuning.config import TuneConfig
 log = logging.getLogger(__name__)
 
 
-def run_recipe(recipe: Recipe) -> dict[str, Any]:
+def run_recipe(recipe: Recipe) -> Report:
     """Run all four stages and return the report; what is done is logged.
 
     An interrupted recipe goes on where it stopped when it is run again.
@@ -107,11 +107,11 @@ def _compare(recipe: Recipe) -> None:
         compare(prompts, config)
 
 
-def _score(recipe: Recipe) -> dict[str, Any]:
-    from tuneproof.eval.report.build import report, standing
+def _score(recipe: Recipe) -> Report:
+    from tuneproof.eval.report.build import report, up_to_date_report
 
     files = [config.out for config in recipe.comparisons.values()]
-    earlier = standing(files, recipe.reports, recipe.score, recipe.beside)
+    earlier = up_to_date_report(files, recipe.reports, recipe.score, recipe.beside)
     if earlier is not None:
         log.info(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
         return earlier

@@ -50,7 +50,7 @@ def indented(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: ``42 s``, ``4 min``, ``2.1 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    """Return a time: '42 s', '3.5 min', '2.1 h'."""
+    if seconds < 99.5:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"

@@ -9,8 +9,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.finding import Finding, worst_first
-from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import Comparison, read_comparison
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Run, read_run

@@ -8,8 +8,7 @@ from tuneproof.eval.checks.answers import check_answers
 from tuneproof.eval.checks.conditions import check_conditions
 from tuneproof.eval.checks.labels import check_labels
 from tuneproof.finding import Finding, told, worst_first
-from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import Comparison, read_comparison
 
 
 def check_comparison(comparison: Comparison) -> list[Finding]:

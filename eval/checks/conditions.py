@@ -40,11 +40,10 @@ def _decoding(comparison: Comparison) -> Iterator[Finding]:
     shared = dict(comparison.decoding or {})
     asked: dict[str, dict[str, Any]] = {}
     for variant in comparison.variants:
-        if variant.is_baseline or variant.details.get("kind") == "head":  # nothing is decoded
+        if variant.is_baseline or variant.is_head:  # nothing is decoded
             continue
-        own = variant.details.get("decoding")
         beside = {key: variant.details[key] for key in DECODING if key in variant.details}
-        asked[variant.name] = {**shared, **beside, **(own if isinstance(own, dict) else {})}
+        asked[variant.name] = {**shared, **beside, **variant.decoding}
     if not any(asked.values()):
         if any(answer.text for item in comparison.items for answer in item.answers.values()):
             yield found(COMPARISON, "decoding-not-recorded", "the file does not say how answers "
@@ -77,8 +76,8 @@ def _value(settings: dict[str, Any], key: str) -> str:
 
 def _templates(comparison: Comparison) -> Iterator[Finding]:
     for variant in comparison.variants:
-        own = variant.details.get("template")
-        if isinstance(own, str) and comparison.template and own != comparison.template:
+        own = variant.template
+        if own is not None and comparison.template and own != comparison.template:
             yield found(
                 COMPARISON,
                 "template-differs",
@@ -92,7 +91,7 @@ def _size(comparison: Comparison) -> Iterator[Finding]:
     if not comparison.tuned:
         return
     items = len(comparison.items)
-    units = len({item.group or item.id for item in comparison.items})
+    units = len({item.group for item in comparison.items})
     if units >= FEW:
         return
     groups = f" in {units} independent groups" if units < items else ""

@@ -83,6 +83,11 @@ def metrics_of(*, with_labels: bool, with_programs: bool = False) -> dict[str, M
     return {name: metric for name, metric in METRICS.items() if metric.task in wanted}
 
 
+def unit_of(metric: str, length_unit: str) -> str:
+    """Return the unit in which a metric's values are shown; lengths are in `length_unit`."""
+    return length_unit if metric == "length" else METRICS[metric].unit
+
+
 _PAIR: tuple[Column, ...] = ("prediction", "reference")
 _COUNTS: tuple[Column, ...] = ("hits", "predicted", "actual")
 _NOT_READ = "not read: the label was scored, not generated"

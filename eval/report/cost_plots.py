@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +12,8 @@ from matplotlib.transforms import offset_copy
 from tuneproof.eval.cost import ALIKE
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report import wording
-from tuneproof.eval.report.plot_style import (
+from tuneproof.formats.report import CostRow, MetricFigure, Report
+from tuneproof.plot_style import (
     GRID,
     INK,
     MUTED,
@@ -31,61 +32,58 @@ LOSSES = {
     "head": ("Loss on the labels, while training", "validation loss (nats per text)"),
 }
 """By the kind of a run: losses of different kinds cannot be set against each other."""
-Makers = dict[str, tuple[str, Callable[[], Figure | None]]]
+Plots = dict[str, tuple[str, Callable[[], Figure | None]]]
 
 
-def compute_plots(report: Mapping[str, Any]) -> Makers:
+def compute_plots(report: Report) -> Plots:
     """Return plot name -> description and maker; nothing where fewer than two runs were trained."""
-    found = report["compute"]
-    if found is None or len(_trained(found)) < 2:
+    if report.compute is None or len(_trained(report)) < 2:
         return {}
-    makers: Makers = {
+    plots: Plots = {
         f"compute_{metric}": (
             f"{METRICS[metric].title} of every run against the FLOPs of its training",
-            lambda metric=metric: metric_plot(report, metric),  # type: ignore[misc]
+            partial(metric_plot, report, metric),
         )
-        for metric in found["metrics"]
+        for metric in report.compute.metrics
     }
-    for kind in LOSSES:
-        makers[f"compute_loss_{kind}"] = (
-            f"{LOSSES[kind][0]}, against its FLOPs",
-            lambda kind=kind: loss_plot(report, kind),  # type: ignore[misc]
-        )
-    return makers
+    for kind, (title, _) in LOSSES.items():
+        description = f"{title}, against its FLOPs"
+        plots[f"compute_loss_{kind}"] = (description, partial(loss_plot, report, kind))
+    return plots
 
 
-def metric_plot(report: Mapping[str, Any], metric: str) -> Figure | None:
+def metric_plot(report: Report, metric: str) -> Figure | None:
     """Draw a metric on the test items with its interval over the FLOPs of each training.
 
     Where it is accuracy, the validation accuracy of every evaluation leads there.
     """
-    rows = [row for row in _trained(report["compute"]) if metric in row["quality"]]
+    rows = [row for row in _trained(report) if metric in row.quality]
     if len(rows) < 2:
         return None
     figure, axes = figure_of(height=4.2)
     _lines(axes, report, metric)
     has_curves = False
-    for row, shift in zip(rows, _shifts(rows), strict=True):
-        colour = _colour(report, row["variant"])
+    costs = _costs(rows)
+    for row, cost, shift in zip(rows, costs, _shifts(costs), strict=True):
+        colour = _colour(report, row.variant)
         if metric == "accuracy":
-            curve = _curve(report, row["variant"], "validation_accuracy")
+            curve = _curve(report, row.variant, "validation_accuracy")
             has_curves = has_curves or bool(curve)
             axes.plot(
                 *_columns(curve), color=colour, linewidth=1.4, alpha=0.6, marker=".", markersize=5
             )
-        cell = row["quality"][metric]
+        cell = row.quality[metric]
         moved = offset_copy(axes.transData, figure, x=shift, units="points")
-        place = [row["flops"]] * 2
-        if cell["low"] is not None:
-            ends = [cell["low"], cell["high"]]
-            axes.plot(place, ends, color=colour, linewidth=2.2, transform=moved)
+        if cell.low is not None and cell.high is not None:
+            ends = [cell.low, cell.high]
+            axes.plot([cost, cost], ends, color=colour, linewidth=2.2, transform=moved)
         axes.plot(
-            place[:1], [cell["value"]], "o", color=colour, markersize=8, transform=moved,
-            label=short(row["variant"]),
+            [cost], [cell.value], "o", color=colour, markersize=8, transform=moved,
+            label=short(row.variant),
         )  # fmt: skip
-        if metric in row["front"]:
+        if metric in row.front:
             axes.plot(
-                place[:1], [cell["value"]], "o", markersize=15, markerfacecolor="none",
+                [cost], [cell.value], "o", markersize=15, markerfacecolor="none",
                 markeredgecolor=INK, markeredgewidth=1.3, transform=moved,
             )  # fmt: skip
     axes.plot(
@@ -96,23 +94,23 @@ def metric_plot(report: Mapping[str, Any], metric: str) -> Figure | None:
         axes.plot(
             [], [], color=MUTED, linewidth=1.4, marker=".", label="validation, while training"
         )
-    percent = f"{100 * report['settings']['confidence']:g} %"
+    percent = f"{100 * report.settings.confidence:g} %"
     arrow = {"higher": "↑", "lower": "↓"}.get(METRICS[metric].direction, "")
     axes.set_title(f"{METRICS[metric].title} {arrow} for the FLOPs of training".replace("  ", " "))
     axes.set_ylabel(f"test items, {percent} interval")
-    _compute_axis(axes, rows, [_curve(report, row["variant"], "flops") for row in rows])
-    if any(_shifts(rows)):
+    _compute_axis(axes, costs, [_curve(report, row.variant, "flops") for row in rows])
+    if any(_shifts(costs)):
         axes.set_xlabel("FLOPs of training (side by side: those within 5 %)")
-    _metric_axis(axes, [row["quality"][metric] for row in rows])
+    _metric_axis(axes, [row.quality[metric] for row in rows])
     legend_below(axes, columns=2)
     return figure
 
 
-def loss_plot(report: Mapping[str, Any], kind: str) -> Figure | None:
+def loss_plot(report: Report, kind: str) -> Figure | None:
     """Draw the validation loss of the runs of a kind over FLOPs, with their Pareto front."""
-    rows = [row for row in _trained(report["compute"]) if row["kind"] == kind]
-    curves = {row["variant"]: _curve(report, row["variant"], "validation_loss") for row in rows}
-    curves = {name: curve for name, curve in curves.items() if curve}
+    rows = [row for row in _trained(report) if row.kind == kind]
+    drawn = ((row.variant, _curve(report, row.variant, "validation_loss")) for row in rows)
+    curves = {name: curve for name, curve in drawn if curve}
     if len(curves) < 2:
         return None
     figure, axes = figure_of(height=4.2)
@@ -129,7 +127,7 @@ def loss_plot(report: Mapping[str, Any], kind: str) -> Figure | None:
     title, label = LOSSES[kind]
     axes.set_title(f"{title} ↓")
     axes.set_ylabel(label)
-    _compute_axis(axes, rows, list(curves.values()))
+    _compute_axis(axes, _costs(rows), list(curves.values()))
     legend_below(axes, columns=2)
     return figure
 
@@ -150,13 +148,14 @@ def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     ]
 
 
-def _trained(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _trained(report: Report) -> list[CostRow]:
     """Return the rows of trainings; a merged run is the same training once more."""
-    return [row for row in found["rows"] if row["kind"] in LOSSES and row["flops"]]
+    rows = report.compute.rows if report.compute else ()
+    return [row for row in rows if row.kind in LOSSES and row.flops]
 
 
-def _curve(report: Mapping[str, Any], name: str, value: str) -> list[tuple[float, float]]:
-    points = report["compute"]["curves"].get(name, [])
+def _curve(report: Report, name: str, value: str) -> list[tuple[float, float]]:
+    points = report.compute.curves.get(name, ()) if report.compute else ()
     return [(p["flops"], p[value]) for p in points if p.get("flops") and value in p]
 
 
@@ -164,17 +163,18 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _colour(report: Mapping[str, Any], name: str) -> str:
+def _colour(report: Report, name: str) -> str:
     """Return a variant's colour: the one that it has in all plots."""
-    return colour_of(list(report["metrics"]).index(name))
+    return colour_of(report.names.index(name))
 
 
-def _shifts(rows: Sequence[Mapping[str, Any]]) -> list[float]:
+def _costs(rows: Sequence[CostRow]) -> list[float]:
+    return [row.flops for row in rows if row.flops is not None]
+
+
+def _shifts(costs: Sequence[float]) -> list[float]:
     """Return by how many points of paper to move figures that would lie on one another."""
-    alike = [
-        [n for n, other in enumerate(rows) if _ratio(other["flops"], row["flops"]) <= 1.05]
-        for row in rows
-    ]
+    alike = [[n for n, other in enumerate(costs) if _ratio(other, cost) <= 1.05] for cost in costs]
     return [
         APART * (together.index(number) - (len(together) - 1) / 2)
         for number, together in enumerate(alike)
@@ -185,35 +185,34 @@ def _ratio(one: float, other: float) -> float:
     return max(one, other) / min(one, other)
 
 
-def _lines(axes: Axes, report: Mapping[str, Any], metric: str) -> None:
+def _lines(axes: Axes, report: Report, metric: str) -> None:
     """Draw the base, and the best baseline, as what costs no training of a model."""
-    variants = {row["name"]: row for row in report["variants"]}
-    cells = {name: found[metric] for name, found in report["metrics"].items() if metric in found}
+    kinds = {variant.name: variant.is_baseline for variant in report.variants}
+    cells = {name: found[metric] for name, found in report.metrics.items() if metric in found}
     sign = -1 if METRICS[metric].direction == "lower" else 1
-    baselines = [name for name in cells if variants[name].get("kind") == "baseline"]
-    best = sorted(baselines, key=lambda name: sign * cells[name]["value"])[-1:]
-    for name, style in [(report["base"], "--"), *((name, ":") for name in best)]:
+    baselines = [name for name in cells if kinds[name]]
+    best = sorted(baselines, key=lambda name: sign * cells[name].value)[-1:]
+    for name, style in [(report.base, "--"), *((name, ":") for name in best)]:
         if name in cells:
-            value = wording.amount(cells[name]["value"], METRICS[metric].unit)
+            value = wording.amount(cells[name].value, METRICS[metric].unit)
             axes.axhline(
-                cells[name]["value"], color=MUTED, linestyle=style, linewidth=1.2,
+                cells[name].value, color=MUTED, linestyle=style, linewidth=1.2,
                 label=f"{short(name)} ({value})",
             )  # fmt: skip
 
 
-def _metric_axis(axes: Axes, cells: Sequence[Mapping[str, Any]]) -> None:
+def _metric_axis(axes: Axes, cells: Sequence[MetricFigure]) -> None:
     """Make room for the intervals, which the axes do not look at where figures are moved."""
-    ends = [cell[end] for cell in cells for end in ("low", "high") if cell[end] is not None]
-    drawn = [*axes.get_ylim(), *ends, *(cell["value"] for cell in cells)]
+    ends = [end for cell in cells for end in (cell.low, cell.high) if end is not None]
+    drawn = [*axes.get_ylim(), *ends, *(cell.value for cell in cells)]
     spare = 0.04 * (max(drawn) - min(drawn))
     axes.set_ylim(min(drawn) - spare, max(drawn) + spare)
 
 
 def _compute_axis(
-    axes: Axes, rows: Sequence[Mapping[str, Any]], curves: Sequence[Sequence[tuple[float, float]]]
+    axes: Axes, costs: Sequence[float], curves: Sequence[Sequence[tuple[float, float]]]
 ) -> None:
     """Set the axis of FLOPs: logarithmic where the trainings are very different, else from 0."""
-    costs = [row["flops"] for row in rows]
     axes.set_xlabel("FLOPs of training")
     if _ratio(max(costs), min(costs)) >= WIDE:
         axes.set_xscale("log")

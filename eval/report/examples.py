@@ -1,14 +1,18 @@
-"""The answers a reader should look at: every item as plain data, the telling ones first."""
+"""The answers a reader should look at: every item as it is shown, the telling ones first."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
+from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import confidence_of
 from tuneproof.formats.comparison import Answer, Comparison
 
@@ -19,12 +23,60 @@ SHOWN_LABELS = 3
 """Most probable labels shown beside each answer."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShownLabel:
+    """The label that was scored."""
+
+    label: str
+    right: bool
+    confidence: float
+    """Its probability."""
+    top: tuple[tuple[str, float | None], ...]
+    """The most probable labels with their probabilities, the given one first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownAnswer:
+    """One answer as a reader sees it."""
+
+    text: str | None
+    length: float | None
+    flags: tuple[str, ...]
+    """``looping``, ``echoing``, ``unstopped``, ``empty``."""
+    scores: dict[str, float]
+    """Title of a metric -> value."""
+    label: ShownLabel | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownItem:
+    """One item as a reader sees it."""
+
+    id: str
+    task: str
+    prompt: str
+    input: str
+    reference: str | None
+    truncated: bool
+    gains: tuple[float | None, ...]
+    """Of the primary metric, in the order of `Comparison.tuned`."""
+    answers: tuple[ShownAnswer, ...]
+    """In the order of `Comparison.names`."""
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what the page's script reads."""
+        row = dataclasses.asdict(self)
+        for answer in row["answers"]:
+            answer |= answer.pop("label") or {}
+        return row
+
+
 def primary_metric(scores: Scores) -> str | None:
     """Return the metric that ranks single items: ROUGE-L or accuracy, or None where neither is."""
     return next((name for name in ("rougeL", "accuracy") if name in scores.values), None)
 
 
-def item_gains(comparison: Comparison, scores: Scores) -> np.ndarray[Any, np.dtype[np.float64]]:
+def item_gains(comparison: Comparison, scores: Scores) -> Floats:
     """Return (items, tuned variants) gains of the primary metric over the base; NaN = none."""
     names, metric = comparison.names, primary_metric(scores)
     if metric is None:
@@ -34,59 +86,59 @@ def item_gains(comparison: Comparison, scores: Scores) -> np.ndarray[Any, np.dty
     return np.asarray(table[:, tuned] - table[:, [names.index(comparison.base)]])
 
 
-def records(comparison: Comparison, scores: Scores) -> list[dict[str, Any]]:
-    """Return one JSON-ready record per item, in the order of the file.
-
-    `answers` stand in the order of `Comparison.names`, `gains` in that of `Comparison.tuned`.
-    """
+def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
+    """Return every item with its answers, in the order of the file."""
     gains = item_gains(comparison, scores)
     return [
-        {
-            "id": item.id,
-            "task": item.task,
-            "prompt": clip(item.prompt),
-            "input": clip(item.input),
-            "reference": None if item.reference is None else clip(item.reference),
-            "truncated": item.truncated,
-            "gains": [_rounded(gain) for gain in gains[row]],
-            "answers": [
+        ShownItem(
+            id=item.id,
+            task=item.task,
+            prompt=clip(item.instruction),
+            input=clip(item.input),
+            reference=None if item.reference is None else clip(item.reference),
+            truncated=item.truncated,
+            gains=tuple(map(_rounded, gains[row])),
+            answers=tuple(
                 _answer(item.answers[name], scores, row, column)
-                | _labelling(item.answers[name], scores, row, column)
                 for column, name in enumerate(comparison.names)
-            ],
-        }
+            ),
+        )
         for row, item in enumerate(comparison.items)
     ]
 
 
-def telling_first(rows: list[dict[str, Any]]) -> list[int]:
+def telling_first(items: Sequence[ShownItem]) -> list[int]:
     """Return item numbers, largest gain or loss first, then those with a flag, then the rest."""
 
     def weight(index: int) -> tuple[float, bool]:
-        row = rows[index]
-        size = max((abs(gain) for gain in row["gains"] if gain is not None), default=0.0)
-        return (-size, not any(answer["flags"] for answer in row["answers"]))
+        item = items[index]
+        size = max((abs(gain) for gain in item.gains if gain is not None), default=0.0)
+        return (-size, not any(answer.flags for answer in item.answers))
 
-    return sorted(range(len(rows)), key=weight)
-
-
-def extremes(rows: list[dict[str, Any]], variant: int, count: int) -> tuple[list[int], list[int]]:
-    """Return the item numbers of a variant's largest gains and largest losses, largest first."""
-    gains = [(row["gains"][variant], index) for index, row in enumerate(rows)]
-    known = [(gain, index) for gain, index in gains if gain is not None]
-    best = [index for gain, index in sorted((-gain, index) for gain, index in known) if gain < 0]
-    worst = [index for gain, index in sorted(known) if gain < 0]
-    return best[:count], worst[:count]
+    return sorted(range(len(items)), key=weight)
 
 
-def confident_mistakes(rows: list[dict[str, Any]], variant: int, count: int) -> list[int]:
-    """Return the item numbers of the wrong labels a variant was surest of, surest first.
+def extremes(
+    items: Sequence[ShownItem], variant: int, count: int
+) -> tuple[list[ShownItem], list[ShownItem]]:
+    """Return the items of a tuned variant's largest gains and largest losses, largest first."""
+    known = [(gain, item) for item in items if (gain := item.gains[variant]) is not None]
+    ranked = sorted(known, key=lambda pair: pair[0])
+    best = sorted((pair for pair in known if pair[0] > 0), key=lambda pair: -pair[0])
+    worst = [item for gain, item in ranked if gain < 0]
+    return [item for _, item in best[:count]], worst[:count]
+
+
+def confident_mistakes(
+    items: Sequence[ShownItem], variant: int, count: int
+) -> list[tuple[ShownItem, ShownLabel]]:
+    """Return the wrong labels that a variant was surest of, surest first.
 
     `variant` counts in the order of `Comparison.names`.
     """
-    answers = [row["answers"][variant] for row in rows]
-    wrong = [i for i, answer in enumerate(answers) if answer.get("right") is False]
-    return sorted(wrong, key=lambda i: -answers[i]["confidence"])[:count]
+    labels = [(item, item.answers[variant].label) for item in items]
+    wrong = [(item, label) for item, label in labels if label is not None and not label.right]
+    return sorted(wrong, key=lambda pair: -pair[1].confidence)[:count]
 
 
 def clip(text: str, limit: int = CLIP_CHARACTERS) -> str:
@@ -96,7 +148,7 @@ def clip(text: str, limit: int = CLIP_CHARACTERS) -> str:
     return f"{text[:limit]} … ({len(text) - limit:,} more characters)"
 
 
-def _answer(answer: Answer, scores: Scores, row: int, column: int) -> dict[str, Any]:
+def _answer(answer: Answer, scores: Scores, row: int, column: int) -> ShownAnswer:
     def value(metric: str) -> float | None:
         table = scores.values.get(metric)
         return None if table is None else _rounded(table[row, column])
@@ -108,26 +160,24 @@ def _answer(answer: Answer, scores: Scores, row: int, column: int) -> dict[str, 
         "empty": answer.text is not None and not answer.text.strip(),
     }
     shown = {METRICS[name].title: value(name) for name in SHOWN_METRICS}
-    return {
-        "text": None if answer.text is None else clip(answer.text),
-        "length": value("length"),
-        "flags": [flag for flag, is_set in flags.items() if is_set],
-        "scores": {title: found for title, found in shown.items() if found is not None},
-    }
+    return ShownAnswer(
+        text=None if answer.text is None else clip(answer.text),
+        length=value("length"),
+        flags=tuple(flag for flag, is_set in flags.items() if is_set),
+        scores={title: number for title, number in shown.items() if number is not None},
+        label=None if answer.label is None else _label(answer, answer.label, scores, row, column),
+    )
 
 
-def _labelling(answer: Answer, scores: Scores, row: int, column: int) -> dict[str, Any]:
-    """Return the scored label, whether it is right, and the most probable labels; or nothing."""
-    if answer.label is None:
-        return {}
+def _label(answer: Answer, label: str, scores: Scores, row: int, column: int) -> ShownLabel:
     probabilities = answer.label_probabilities or {}
-    ranked = sorted(probabilities.items(), key=lambda pair: (pair[0] != answer.label, -pair[1]))
-    return {
-        "label": answer.label,
-        "right": bool(scores.values["accuracy"][row, column]),
-        "confidence": _rounded(confidence_of(answer)) or 0.0,
-        "top": [[label, _rounded(p)] for label, p in ranked[:SHOWN_LABELS]],
-    }
+    ranked = sorted(probabilities.items(), key=lambda pair: (pair[0] != label, -pair[1]))
+    return ShownLabel(
+        label=label,
+        right=bool(scores.values["accuracy"][row, column]),
+        confidence=_rounded(confidence_of(answer)) or 0.0,
+        top=tuple((name, _rounded(p)) for name, p in ranked[:SHOWN_LABELS]),
+    )
 
 
 def _rounded(value: float) -> float | None:

@@ -4,76 +4,62 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tuneproof.eval.report import wording
-from tuneproof.eval.report.examples import clip, confident_mistakes, extremes
-from tuneproof.eval.report.page import environment, families, has_programs
-from tuneproof.eval.report.summary import nothing_to_compare
+from tuneproof.eval.report.examples import ShownItem, clip, confident_mistakes, extremes
+from tuneproof.eval.report.page import environment
+from tuneproof.formats.report import Report
 
 EXAMPLES = 5
 CLIP_CHARACTERS = 1_500
-_Examples = dict[str, list[tuple[str, list[tuple[dict[str, Any], str]]]]]
-"""Variant -> parts of a title and its items, each with what to say of it."""
+_Examples = list[tuple[str, list[tuple[ShownItem, str]]]]
+"""Parts of a title and its items, each with a remark."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
 
 
 def render_markdown(
-    report: Mapping[str, Any],
-    rows: Sequence[dict[str, Any]],
-    images: Mapping[str, tuple[str, bytes]],
+    report: Report, items: Sequence[ShownItem], images: Mapping[str, tuple[str, bytes]]
 ) -> str:
     """Return the Markdown text; arguments as in `page.render_page`."""
-    if report["labels"] is not None:
-        chosen = _mistakes(report, rows)
+    if report.labels is not None:
+        examples = {name: _mistakes(report, items, name) for name in report.tuned}
     else:
-        chosen = _gains_and_losses(report, rows)
+        examples = {name: _extremes(items, index) for index, name in enumerate(report.tuned)}
     made = environment(autoescape=False)
     made.filters |= {"md": escape, "fenced": fenced}
     text = made.get_template("report.md.j2").render(
         report=report,
-        families=families(report),
         images={name: description for name, (description, _) in images.items()},
-        nothing_to_compare=nothing_to_compare(report),
-        has_programs=has_programs(report),
-        examples=chosen,
-        names=list(report["metrics"]),
+        examples=examples,
+        names=report.names,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _gains_and_losses(report: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> _Examples:
-    """Return, for every tuned variant, its largest gains and largest losses in ROUGE-L."""
-    return {
-        variant: [
-            (title, [(rows[number], _gain(rows[number], index)) for number in numbers])
-            for title, numbers in zip(
-                ("Largest gains", "Largest losses"),
-                extremes(list(rows), index, EXAMPLES),
-                strict=True,
-            )
-        ]
-        for index, variant in enumerate(report["gains"])
-    }
+def _extremes(items: Sequence[ShownItem], variant: int) -> _Examples:
+    """Return the largest gains and largest losses of a tuned variant in ROUGE-L."""
+    titles = ("Largest gains", "Largest losses")
+    parts = extremes(items, variant, EXAMPLES)
+    return [
+        (
+            title,
+            [
+                (item, f"ROUGE-L {wording.change(item.gains[variant] or 0.0, 'score')}")
+                for item in chosen
+            ],
+        )
+        for title, chosen in zip(titles, parts, strict=True)
+    ]
 
 
-def _gain(row: Mapping[str, Any], index: int) -> str:
-    return f"ROUGE-L {wording.change(row['gains'][index], 'score')}"
-
-
-def _mistakes(report: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> _Examples:
-    """Return, for every tuned variant, the wrong labels it was surest of."""
-    chosen: _Examples = {}
-    for index, variant in enumerate(report["metrics"]):
-        if variant in report["gains"]:
-            numbers = confident_mistakes(list(rows), index, EXAMPLES)
-            mistakes = [(rows[n], _mistake(rows[n]["answers"][index])) for n in numbers]
-            chosen[variant] = [("Most confident mistakes", mistakes)]
-    return chosen
-
-
-def _mistake(answer: Mapping[str, Any]) -> str:
-    return f"{escape(answer['label'])} with {wording.amount(answer['confidence'], 'share')}"
+def _mistakes(report: Report, items: Sequence[ShownItem], variant: str) -> _Examples:
+    """Return the wrong labels that a tuned variant was surest of."""
+    mistakes = confident_mistakes(items, report.names.index(variant), EXAMPLES)
+    remarks = [
+        (item, f"{escape(label.label)} with {wording.amount(label.confidence, 'share')}")
+        for item, label in mistakes
+    ]
+    return [("Most confident mistakes", remarks)]
 
 
 def escape(text: object) -> str:

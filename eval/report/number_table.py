@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
 
 from tuneproof.formats.comparison import Comparison, Item
+from tuneproof.formats.report import NumberForm, NumberSample
 from tuneproof.numbers import Number, agrees, find_number, gives, parse_number
 
 SAMPLES = 3
@@ -28,38 +28,35 @@ FORMS: dict[str, str] = {
 _UNITS = {-2: " %", 0: "", 3: " thousand", 6: " million", 9: " billion", 12: " trillion"}
 
 
-def how_read(comparison: Comparison) -> list[dict[str, Any]]:
+def number_forms(comparison: Comparison) -> tuple[NumberForm, ...]:
     """Return every form that occurs: what it means, how often it occurs, and samples of it.
 
     Only items whose reference is a number count, as in numeric match; nothing for label tasks.
     """
     if comparison.labels is not None:
-        return []
+        return ()
     counts: Counter[str] = Counter()
-    samples: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    samples: dict[str, dict[str, NumberSample]] = defaultdict(dict)
     for item in comparison.items:
-        target = None if item.reference is None else parse_number(item.reference)
+        target = parse_number(item.output)
         if target is None:
             continue
         for variant in comparison.names:
             text = item.answers[variant].text
             if text is None:
                 continue
-            read = find_number(text)
-            form = form_of(read, target)
+            number = find_number(text)
+            form = form_of(number, target)
             counts[form] += 1
             if len(samples[form]) < SAMPLES:
-                samples[form].setdefault(item.id, _sample(item, variant, text, read, target))
-    return [
-        {
-            "form": form,
-            "means": means,
-            "answers": counts[form],
-            "samples": list(samples[form].values()),
-        }
+                samples[form].setdefault(item.id, _sample(item, variant, text, number, target))
+    return tuple(
+        NumberForm(
+            form=form, means=means, answers=counts[form], samples=tuple(samples[form].values())
+        )
         for form, means in FORMS.items()
         if counts[form]
-    ]
+    )
 
 
 def form_of(read: Number | None, target: Number) -> str:
@@ -82,27 +79,27 @@ def form_of(read: Number | None, target: Number) -> str:
     return "as written" if written[0] == written[1] else "other signs"
 
 
-def told(number: Number) -> str:
+def shown(number: Number) -> str:
     """Return a number as it was understood: ``-12.4 %``, ``193 million``."""
     return f"{number.figure:f}{_UNITS[number.exponent]}"
 
 
 def _sample(
-    item: Item, variant: str, text: str, read: Number | None, target: Number
-) -> dict[str, Any]:
-    executed = item.executed
-    return {
-        "id": item.id,
-        "variant": variant,
-        "answer": _around(text, "" if read is None else read.written),
-        "read": None if read is None else told(read),
-        "reference": item.reference,
-        "wanted": told(target),
-        "tolerance": f"{target.half_unit:f}{_UNITS[target.exponent]}",
-        "match": read is not None and agrees(read, target),
-        "executed": executed,
-        "executed_match": executed and gives(text, executed, item.reference or ""),
-    }
+    item: Item, variant: str, text: str, number: Number | None, target: Number
+) -> NumberSample:
+    executed = item.executed or None
+    return NumberSample(
+        id=item.id,
+        variant=variant,
+        answer=_around(text, "" if number is None else number.written),
+        read=None if number is None else shown(number),
+        reference=item.output,
+        wanted=shown(target),
+        tolerance=f"{target.half_unit:f}{_UNITS[target.exponent]}",
+        match=number is not None and agrees(number, target),
+        executed=executed,
+        executed_match=None if executed is None else gives(text, executed, item.output),
+    )
 
 
 def _has_brackets(text: str) -> bool:
@@ -111,8 +108,8 @@ def _has_brackets(text: str) -> bool:
 
 def _around(text: str, part: str) -> str:
     """Return the text around a part of it, on one line."""
-    place = max(text.find(part), 0)
-    start = max(0, min(place - SHOWN_CHARACTERS // 2, len(text) - SHOWN_CHARACTERS))
+    position = max(text.find(part), 0)
+    start = max(0, min(position - SHOWN_CHARACTERS // 2, len(text) - SHOWN_CHARACTERS))
     shown = " ".join(text[start : start + SHOWN_CHARACTERS].split())
     before = "… " if start else ""
     after = " …" if start + SHOWN_CHARACTERS < len(text) else ""

@@ -11,16 +11,19 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.eval.cost import NOTE
-from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import published, wording
-from tuneproof.eval.report.examples import telling_first
+from tuneproof.eval.report.examples import ShownItem, telling_first
 from tuneproof.eval.report.number_table import SAMPLES
-from tuneproof.eval.report.summary import nothing_to_compare, unit_of
+from tuneproof.eval.report.summary import nothing_to_compare
+from tuneproof.formats.report import MetricFigure, Report
+from tuneproof.text import duration
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,25 +41,36 @@ _FAMILIES: dict[str, set[str]] = {
 """Family -> columns of which a metric in it reads one; the first that fits counts."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoredRow:
+    """How many items a metric scored, and what it could not have seen."""
+
+    first: MetricFigure
+    """Of the first variant that has it."""
+    empty: tuple[int | None, ...]
+    """Empty answers by variant."""
+    mde: str
+    """The smallest gain it could see, by tuned variant."""
+
+
 def render_page(
-    report: Mapping[str, Any],
-    rows: Sequence[dict[str, Any]],
+    report: Report,
+    items: Sequence[ShownItem],
     images: Mapping[str, tuple[str, bytes]],
     budget: int = EMBEDDED_BYTES,
 ) -> str:
     """Return the page, with at most `budget` bytes of items in it.
 
-    `report` is the content of report.json, `rows` comes from `examples.records`, `images` from
-    `plots.draw`.
+    `items` comes from `examples.examples_of`, `images` from `plots.draw`.
     """
     style, script = (FOLDER / "report.css.j2").read_text(), (FOLDER / "report.js.j2").read_text()
-    kept = chosen_items(rows, budget)
+    kept = chosen_items([item.as_row() for item in items], telling_first(items), budget)
     data = {
-        "names": list(report["metrics"]),
-        "tuned": list(report["gains"]),
-        "tasks": list(report["tasks"]),
-        "lengthUnit": report["length_unit"],
-        "labels": report["labels"] is not None,
+        "names": report.names,
+        "tuned": report.tuned,
+        "tasks": list(report.tasks),
+        "lengthUnit": report.length_unit,
+        "labels": report.labels is not None,
         "items": kept,
     }
     return (
@@ -69,25 +83,24 @@ def render_page(
             policy=_policy(style, script),
             data=embeddable_json(data),
             kept=len(kept),
-            families=families(report),
             images={
                 name: (description, "data:image/png;base64," + base64.b64encode(png).decode())
                 for name, (description, png) in images.items()
             },
-            nothing_to_compare=nothing_to_compare(report),
-            has_programs=has_programs(report),
             has_gains=any(gain is not None for row in kept for gain in row["gains"]),
         )
     )
 
 
-def chosen_items(rows: Sequence[dict[str, Any]], budget: int) -> list[dict[str, Any]]:
+def chosen_items(
+    rows: Sequence[dict[str, Any]], telling: Sequence[int], budget: int
+) -> list[dict[str, Any]]:
     """Return the items that fit into the budget, the most telling first chosen, in file order."""
     sizes = [len(embeddable_json(row)) for row in rows]
     if sum(sizes) <= budget:
         return list(rows)
     kept, used = set(), 0
-    for index in telling_first(list(rows)):
+    for index in telling:
         if used + sizes[index] > budget:
             break
         used += sizes[index]
@@ -101,9 +114,9 @@ def embeddable_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def families(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+def families(report: Report) -> list[tuple[str, list[str]]]:
     """Return the scored metrics in the families the tables show."""
-    scored = [m for m in METRICS if any(m in cells for cells in report["metrics"].values())]
+    scored = [m for m in METRICS if any(m in figures for figures in report.metrics.values())]
     parts: dict[str, list[str]] = {title: [] for title in _FAMILIES}
     for metric in scored:
         needs = set(METRICS[metric].needs)
@@ -112,28 +125,28 @@ def families(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     return [(title, names) for title, names in parts.items() if names]
 
 
-def has_programs(report: Mapping[str, Any]) -> bool:
+def has_programs(report: Report) -> bool:
     """Say whether the samples of numbers have the executed answer of a program beside them."""
-    return any(s["executed"] is not None for form in report["numbers"] for s in form["samples"])
+    return any(s.executed is not None for form in report.numbers for s in form.samples)
 
 
-def scored_rows(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return metric -> how many items it scored and left out, and what it could not have seen."""
+def scored_rows(report: Report) -> list[tuple[str, ScoredRow]]:
+    """Return what every metric scored."""
     rows = []
     for metric in METRICS:
-        cells = [found.get(metric) for found in report["metrics"].values()]
-        first = next(filter(None, cells), None)
+        figures = [known.get(metric) for known in report.metrics.values()]
+        first = next(filter(None, figures), None)
         if first is None:
             continue
-        unit = unit_of(metric, report["length_unit"])
-        gains = [found.get(metric) for found in report["gains"].values()]
+        unit = unit_of(metric, report.length_unit)
+        gains = [known[metric] for known in report.gains.values() if metric in known]
         seen = [
-            wording.change(gain["mde"], unit).removeprefix("+")
+            wording.change(gain.mde, unit).removeprefix("+")
             for gain in gains
-            if gain and gain["mde"] is not None
+            if gain.mde is not None
         ]
-        empty = [None if cell is None else cell["empty"] for cell in cells]
-        rows.append((metric, {**first, "empty": empty, "mde": ", ".join(seen)}))
+        empty = tuple(None if figure is None else figure.empty for figure in figures)
+        rows.append((metric, ScoredRow(first=first, empty=empty, mde=", ".join(seen))))
     return rows
 
 
@@ -158,14 +171,20 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
     )
     made.filters |= {
         "amount": wording.amount,
+        "bounded": wording.bounded,
+        "bounded_change": wording.bounded_change,
         "change": wording.change,
         "coded": coded,
         "counted": wording.counted,
-        "duration": wording.duration,
+        "duration": duration,
         "large": wording.large,
         "p_value": wording.p_value,
     }
     made.globals |= {
+        "arrows": {"higher": "↑", "lower": "↓", "none": ""},
+        "families": families,
+        "has_programs": has_programs,
+        "nothing_to_compare": nothing_to_compare,
         "number_samples": SAMPLES,
         "interval": wording.interval,
         "metrics": METRICS,

@@ -1,196 +1,241 @@
-"""The verdict in plain words, and the short table a command prints."""
+"""The verdict in plain words: headline, paragraph, baselines, and the table a command prints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from math import ceil
 
-from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.formats.comparison import Comparison
+from tuneproof.eval.stats.verdicts import verdict
+from tuneproof.formats.comparison import Variant
+from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
+from tuneproof.text import table
 
 BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}
 """What baselines are called in a sentence, where that is not their name."""
 LOSES = " It does not beat every baseline."
 """What a headline goes on with, so that nobody reads "better than base" as "worth having"."""
+NAMED = 4
+"""Most metrics of one verdict that the paragraph names with their sizes."""
+PRIMARY = ("rougeL", "accuracy", "free_accuracy", "stop_rate")
+"""The metric that speaks for what the sample could see: the first of these that there is."""
 
 
-def summarise(
-    found: Mapping[str, Any], comparison: Comparison, confidence: float
-) -> dict[str, dict[str, Any]]:
-    """Return, for every tuned variant, headline, stand against the baselines, and sentences.
-
-    The sentences are sorted by verdict; `baselines` is None where there are none.
-    """
-    beats = {
-        variant: beats_all(variant, comparison.baselines, found, 1 - confidence)
-        for variant in found["gains"]
-    }
-    return {
-        variant: {
-            "headline": headline(variant, comparison.base, gains)
-            + (LOSES if beats[variant] is False else ""),
-            "baselines": against_baselines(variant, comparison.baselines, found, 1 - confidence),
-            "beats_all": beats[variant],
-            **{
-                verdict: [gain["sentence"] for gain in gains.values() if gain["verdict"] == verdict]
-                for verdict in wording.VERDICTS
-            },
-        }
-        for variant, gains in found["gains"].items()
-    }
-
-
-def headline(variant: str, base: str, gains: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say on how many of the metrics that have a direction a variant is better and worse."""
-    judged = [gain["verdict"] for name, gain in gains.items() if METRICS[name].direction != "none"]
-    better, worse = judged.count("better"), judged.count("worse")
-    of = wording.counted(len(judged), "metric")
-    if not better and not worse:
-        return f"No measurable difference between {variant} and {base} on {of}."
-    if not better:
-        return f"{variant} is worse than {base} on {worse} of {of}, and better on none."
-    return f"{variant} is better than {base} on {better} of {of}, and worse on {worse or 'none'}."
+def summarise(report: Report, variant: str) -> Summary:
+    """Return the verdict on a tuned variant; `report` need not have one yet."""
+    gains = report.gains[variant]
+    judged = {name: gain for name, gain in gains.items() if METRICS[name].direction != "none"}
+    baselines = [other.name for other in report.variants if other.is_baseline]
+    beaten = beats_all(report, variant, baselines)
+    headline = wording.headline(variant, report.base, [gain.verdict for gain in judged.values()])
+    sentences = [(gain.verdict, gain.sentence) for gain in gains.values()]
+    summary = Summary(
+        headline=headline + (LOSES if beaten is False else ""),
+        baselines=against_baselines(report, variant, baselines),
+        beats_all=beaten,
+        better=tuple(text for called, text in sentences if called == "better"),
+        worse=tuple(text for called, text in sentences if called == "worse"),
+        unchanged=tuple(text for called, text in sentences if called == "no measurable difference"),
+        different=tuple(text for called, text in sentences if called == "different"),
+    )
+    (details,) = (other for other in report.variants if other.name == variant)
+    parts = [
+        summary.headline,
+        _sizes(judged, "better"),
+        _sizes(judged, "worse"),
+        _certainty(judged, report.settings.confidence),
+        _cost(details),
+        f"{summary.baselines}." if summary.baselines else "",
+        _unseen(judged, report.counts),
+        _advice(judged, summary.beats_all, report.counts.items),
+    ]
+    return replace(summary, paragraph=" ".join(filter(None, parts)))
 
 
-def against_baselines(
-    variant: str, baselines: Sequence[str], found: Mapping[str, Any], alpha: float
-) -> str | None:
+def against_baselines(report: Report, variant: str, baselines: Sequence[str]) -> str | None:
     """Say which baselines a variant beats in accuracy, and how far it is from the others.
 
     To beat one, the interval of the difference must exclude zero and the p-value, corrected for
     the number of pairs, agree.
     """
     beaten, others = [], []
-    for baseline in baselines:
-        pair = pair_of(found["pairs"], variant, baseline)
-        if pair is None:
-            continue
-        low, high, difference = pair["low"], pair["high"], pair["accuracy_difference"]
-        share = wording.amount(found["metrics"][baseline]["accuracy"]["value"], "share")
-        name = f"{BASELINE_TITLES.get(baseline, baseline)} ({share})"
-        if wording.verdict(low, high, pair["p_holm"], alpha, "higher") == "better":
+    for pair in _pairs(report, variant, baselines):
+        accuracy = wording.amount(report.metrics[pair.b]["accuracy"].value, "share")
+        name = f"{BASELINE_TITLES.get(pair.b, pair.b)} ({accuracy})"
+        if _is_won(report, pair):
             beaten.append(name)
         else:
-            size = f"{wording.change(difference, 'share')} ({wording.interval(low, high, 'share')})"
-            others.append(f"{name}: difference {size}")
+            size = wording.change(pair.accuracy_difference, "share")
+            interval = wording.interval(pair.low, pair.high, "share")
+            others.append(f"{name}: difference {size} ({interval})")
     beats = f"beats {wording.listed(beaten)}" if beaten else ""
     loses = f"does not beat {wording.listed(others)}" if others else ""
     parts = "; it ".join(filter(None, (beats, loses)))
     return f"{variant} {parts}" if parts else None
 
 
-def beats_all(
-    variant: str, baselines: Sequence[str], found: Mapping[str, Any], alpha: float
-) -> bool | None:
+def beats_all(report: Report, variant: str, baselines: Sequence[str]) -> bool | None:
     """Say whether a variant beats every baseline in accuracy; None where none can be compared."""
-    pairs = [pair_of(found["pairs"], variant, baseline) for baseline in baselines]
-    known = [pair for pair in pairs if pair is not None]
-    if not known:
-        return None
-    return all(
-        wording.verdict(pair["low"], pair["high"], pair["p_holm"], alpha, "higher") == "better"
-        for pair in known
+    pairs = _pairs(report, variant, baselines)
+    return all(_is_won(report, pair) for pair in pairs) if pairs else None
+
+
+def _pairs(report: Report, variant: str, baselines: Sequence[str]) -> list[Pair]:
+    """Return the comparisons of a variant with each baseline that can be compared."""
+    pairs = (pair.seen_from(variant, name) for name in baselines for pair in report.pairs)
+    return [pair for pair in pairs if pair is not None]
+
+
+def _is_won(report: Report, pair: Pair) -> bool:
+    alpha = 1 - report.settings.confidence
+    return verdict(pair.low, pair.high, pair.p_holm, alpha, "higher") == "better"
+
+
+def _sizes(judged: Mapping[str, Gain], called: str) -> str:
+    """Say by how much metrics got better or worse, those first that matter first."""
+    names = [name for name, gain in judged.items() if gain.verdict == called]
+    if not names:
+        return ""
+    sizes = [
+        f"{METRICS[name].title} {wording.bounded_change(judged[name], METRICS[name].unit)}"
+        for name in names[:NAMED]
+    ]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{called.capitalize()}: {', '.join(sizes)}{more}."
+
+
+def _certainty(judged: Mapping[str, Gain], confidence: float) -> str:
+    called = [g.p_holm for g in judged.values() if g.verdict in ("better", "worse")]
+    few = sum(gain.warning is not None for gain in judged.values())
+    sentences = []
+    if called:
+        sentences.append(
+            f"If nothing had changed, at most {100 * (1 - confidence):.3g} in 100 such reports "
+            "would say better or worse even once; the least sure of these verdicts has a corrected "
+            f"p of {wording.p_value(max(called))}."
+        )
+    if few:
+        which = "any metric" if few == len(judged) else wording.counted(few, "metric")
+        sentences.append(f"Too few items differ for a verdict on {which}.")
+    return " ".join(sentences)
+
+
+def _cost(variant: Variant) -> str:
+    """Say what training cost, as far as the comparison file knows."""
+    parts = []
+    trained, total = variant.parameters.trainable, variant.parameters.total
+    if trained:
+        of = f" of {total:,} parameters ({100 * trained / total:.3g} %)" if total else " parameters"
+        parts.append(f"changed {trained:,}{of}")
+    if variant.training_seconds is not None:
+        parts.append(f"took {variant.training_seconds / 60:.1f} minutes")
+    if variant.peak_memory_bytes is not None:
+        parts.append(f"needed at most {variant.peak_memory_bytes / 2**30:.1f} GiB of memory")
+    return f"Training {wording.listed(parts)}." if parts else ""
+
+
+def _unseen(judged: Mapping[str, Gain], counts: Counts) -> str:
+    """Say which difference the sample was too small for."""
+    name = next((n for n in PRIMARY if n in judged and judged[n].mde is not None), None)
+    if name is None:
+        return ""
+    gain, spec = judged[name], METRICS[name]
+    sample = wording.counted(gain.n, "item")
+    sample += f" in {wording.counted(counts.groups, 'group')}" if counts.groups else ""
+    if (effect := gain.mde or 0.0) > 1:
+        return f"With {sample} no difference in {spec.title} could be counted on to be seen."
+    size = wording.change(effect, spec.unit).removeprefix("+")
+    return (
+        f"With {sample}, more than 1 in 5 such samples would miss a difference in "
+        f"{spec.title} below {size}."
     )
 
 
-def pair_of(
-    pairs: Sequence[Mapping[str, Any]], variant: str, other: str
-) -> Mapping[str, Any] | None:
-    """Return the comparison of a variant with another, seen from the variant."""
-    for pair in pairs:
-        if (pair["a"], pair["b"]) == (variant, other):
-            return pair
-        if (pair["a"], pair["b"]) == (other, variant):
-            turned = {
-                "a": variant,
-                "b": other,
-                "accuracy_difference": -pair["accuracy_difference"],
-                "low": None if pair["high"] is None else -pair["high"],
-                "high": None if pair["low"] is None else -pair["low"],
-                "a_only": pair["b_only"],
-                "b_only": pair["a_only"],
-            }
-            return {**pair, **turned}
-    return None
+def _advice(judged: Mapping[str, Gain], beats_baselines: bool | None, items: int) -> str:
+    """Say what to do now."""
+    verdicts = {gain.verdict for gain in judged.values()}
+    if beats_baselines is False:
+        return "Next: more data or training; until then a baseline that costs nothing does as well."
+    if "worse" in verdicts:
+        return "Next: read the worst regressions in report.html before it is used."
+    if "better" in verdicts:
+        return "Next: read some answers, and ask prompts from elsewhere."
+    name = next((n for n in PRIMARY if n in judged and judged[n].mde), None)
+    if name is None or not judged[name].value:
+        return "Next: check that the adapter was used, and train longer."
+    value = judged[name].value
+    needed = ceil(items * ((judged[name].mde or 0.0) / abs(value)) ** 2)
+    if needed > 100 * items:
+        return "Next: train longer or on other data; more prompts would hardly show a difference."
+    return (
+        f"Next: ask about {_rounded_up(needed):,} prompts, enough to see a difference in "
+        f"{METRICS[name].title} of {wording.change(value, METRICS[name].unit)}, or train longer."
+    )
 
 
-def certainty(report: Mapping[str, Any]) -> str:
+def _rounded_up(number: int) -> int:
+    """Round up to two digits."""
+    unit = int(10 ** max(len(str(number)) - 2, 0))
+    return -(-number // unit) * unit
+
+
+def certainty(report: Report) -> str:
     """Say what the intervals rest on, and what they cannot show."""
-    settings, counts = report["settings"], report["counts"]
-    percent = f"{100 * settings['confidence']:g} %"
-    units = wording.counted(counts["items"], "item")
-    if counts["groups"]:
-        units += f" in {wording.counted(counts['groups'], 'group')}, drawn by whole groups"
+    settings, counts = report.settings, report.counts
+    percent = f"{100 * settings.confidence:g} %"
+    units = wording.counted(counts.items, "item")
+    if counts.groups:
+        units += f" in {wording.counted(counts.groups, 'group')}, drawn by whole groups"
     same = "ROUGE and token F1 measure nearly the same thing"
-    if report["labels"] is not None:
+    if report.labels is not None:
         same = "Accuracy, F1 and correlation are made from the same labels"
     return (
-        f"In brackets: {percent} intervals from {settings['resamples']:,} paired resamples of "
+        f"In brackets: {percent} intervals from {settings.resamples:,} paired resamples of "
         f"{units}. Better and worse are said only where the interval leaves out zero and the "
         "p-value of a paired permutation test, corrected for all verdicts of this report (Holm), "
-        f"is below {1 - settings['confidence']:.2g}: where nothing changed, at most "
-        f"{100 * (1 - settings['confidence']):.3g} in 100 reports say either even once. {same}: "
+        f"is below {1 - settings.confidence:.2g}: where nothing changed, at most "
+        f"{100 * (1 - settings.confidence):.3g} in 100 reports say either even once. {same}: "
         "read them as one piece of evidence. All of it holds for prompts like these, asked and "
         "decoded like this."
     )
 
 
-def nothing_to_compare(report: Mapping[str, Any]) -> str:
+def nothing_to_compare(report: Report) -> str:
     """Say why a report has no gains."""
-    if len(report["metrics"]) == 1:
-        return f"Only {report['base']} answered: nothing to compare it with."
-    return f"No tuned variant answered, only {wording.listed(list(report['metrics']))}."
+    if len(report.metrics) == 1:
+        return f"Only {report.base} answered: nothing to compare it with."
+    return f"No tuned variant answered, only {wording.listed(report.names)}."
 
 
-def unit_of(metric: str, length_unit: str) -> str:
-    """Return the unit in which a metric's values are shown."""
-    return length_unit if metric == "length" else METRICS[metric].unit
-
-
-def text_table(report: Mapping[str, Any]) -> str:
+def text_table(report: Report) -> str:
     """Return the figures as a plain table, one block per tuned variant, with the headlines."""
-    base, length_unit = report["base"], report["length_unit"]
     blocks = []
-    for variant, gains in report["gains"].items():
-        percent = f"{100 * report['settings']['confidence']:g} %"
-        rows = [["metric", "n", base, variant, f"gain ({percent} interval)", "verdict"]]
+    percent = f"{100 * report.settings.confidence:g} %"
+    for variant, gains in report.gains.items():
+        rows = [["metric", "n", report.base, variant, f"gain ({percent} interval)", "verdict"]]
         for name, gain in gains.items():
-            unit = unit_of(name, length_unit)
-            values = [report["metrics"][who][name]["value"] for who in (base, variant)]
+            unit = unit_of(name, report.length_unit)
+            cells = [report.metrics[who][name] for who in (report.base, variant)]
             rows.append(
                 [
                     METRICS[name].title,
-                    f"{gain['n']:,}",
-                    *(wording.amount(value, unit) for value in values),
-                    f"{wording.change(gain['value'], unit)} "
-                    f"({wording.interval(gain['low'], gain['high'], unit)})",
-                    gain["verdict"],
+                    f"{gain.n:,}",
+                    *(wording.amount(cell.value, unit) for cell in cells),
+                    wording.bounded_change(gain, unit),
+                    gain.verdict,
                 ]
             )
-        summary = report["summary"][variant]
-        blocks.append(f"{aligned(rows)}\n{summary.get('paragraph', summary['headline'])}")
+        summary = report.summary[variant]
+        blocks.append(f"{table(rows, left=(0, 5))}\n{summary.paragraph or summary.headline}")
     if not blocks:
-        everybody = list(report["metrics"])
-        rows = [["metric", "n", *everybody]]
-        for name, cell in report["metrics"][base].items():
-            cells = [report["metrics"][who].get(name) for who in everybody]
-            unit = unit_of(name, length_unit)
-            shown = [wording.amount(cell["value"], unit) if cell else "" for cell in cells]
-            rows.append([METRICS[name].title, f"{cell['n']:,}", *shown])
-        blocks.append(f"{aligned(rows)}\n{nothing_to_compare(report)}")
-    missing = [f"{METRICS[m].title}: {why}" for m, why in report["not_available"].items()]
+        rows = [["metric", "n", *report.names]]
+        for name, cell in report.metrics[report.base].items():
+            unit = unit_of(name, report.length_unit)
+            others = [report.metrics[who].get(name) for who in report.names]
+            shown = [wording.amount(other.value, unit) if other else "" for other in others]
+            rows.append([METRICS[name].title, f"{cell.n:,}", *shown])
+        blocks.append(f"{table(rows)}\n{nothing_to_compare(report)}")
+    missing = [f"{METRICS[m].title}: {why}" for m, why in report.not_available.items()]
     return "\n\n".join(blocks) + "".join(f"\nnot available: {line}" for line in missing)
-
-
-def aligned(rows: list[list[str]]) -> str:
-    """Align the first and the last columns left, figures right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column == 0 or head == "verdict" else cell.rjust(width)
-            for column, (cell, width, head) in enumerate(zip(row, widths, rows[0], strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
+
+from tuneproof.formats.report import Verdict
 
 MINUS = "\N{MINUS SIGN}"
-VERDICTS = ("better", "worse", "no measurable difference", "different")
+
+
+class Bounded(Protocol):
+    """A value with an interval: an estimate, or a figure of a report."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
+
+    @property
+    def low(self) -> float | None:
+        """The lower end of its interval."""
+
+    @property
+    def high(self) -> float | None:
+        """The upper end."""
+
+
+def bounded(figure: Bounded, unit: str) -> str:
+    """Write a metric's value with its interval: '0.412 (0.391 to 0.436)'."""
+    return f"{amount(figure.value, unit)} ({interval(figure.low, figure.high, unit)})"
+
+
+def bounded_change(figure: Bounded, unit: str) -> str:
+    """Write a difference with its interval: '+0.113 (0.090 to 0.140)'."""
+    return f"{change(figure.value, unit)} ({interval(figure.low, figure.high, unit)})"
 
 
 def amount(value: float, unit: str) -> str:
@@ -29,28 +56,28 @@ def interval(low: float | None, high: float | None, unit: str) -> str:
     return f"{_signed(_size(low, unit))} to {_signed(_size(high, unit))}"
 
 
-def verdict(
-    low: float | None, high: float | None, p_holm: float, alpha: float, direction: str
-) -> str:
-    """Judge a gain: its interval must exclude zero and its corrected p-value be below `alpha`."""
-    if low is None or high is None or low <= 0 <= high or p_holm >= alpha:
-        return "no measurable difference"
-    if direction == "none":
-        return "different"
-    return "better" if (low > 0) == (direction == "higher") else "worse"
-
-
-def sentence(title: str, unit: str, gain: Mapping[str, Any]) -> str:
+def sentence(title: str, unit: str, difference: Bounded, verdict: Verdict) -> str:
     """Say in one sentence what happened to a metric: 'ROUGE-L rose by 0.113 (0.090 to 0.140)'."""
-    value, low, high = gain["value"], gain["low"], gain["high"]
-    if gain["verdict"] == "no measurable difference":
+    value, low, high = difference.value, difference.low, difference.high
+    if verdict == "no measurable difference" or low is None or high is None:
         text = f"{title} changed by {change(value, unit)} ({interval(low, high, unit)})"
-        return f"{text}: no measurable difference"
+        return f"{text}: {verdict}"
     if value < 0:
         low, high = -high, -low
     size = _size(abs(value), unit) + {"share": " points", "score": ""}.get(unit, f" {unit}")
     verb = "rose" if value > 0 else "fell"
-    return f"{title} {verb} by {size} ({interval(low, high, unit)}): {gain['verdict']}"
+    return f"{title} {verb} by {size} ({interval(low, high, unit)}): {verdict}"
+
+
+def headline(variant: str, base: str, judged: Sequence[Verdict]) -> str:
+    """Say on how many of the metrics that have a direction a variant is better and worse."""
+    better, worse = judged.count("better"), judged.count("worse")
+    of = counted(len(judged), "metric")
+    if not better and not worse:
+        return f"No measurable difference between {variant} and {base} on {of}."
+    if not better:
+        return f"{variant} is worse than {base} on {worse} of {of}, and better on none."
+    return f"{variant} is better than {base} on {better} of {of}, and worse on {worse or 'none'}."
 
 
 def p_value(p: float) -> str:
@@ -64,13 +91,6 @@ def large(value: float) -> str:
         if value >= 0.9995 * size:
             return f"{value / size:.3g}{name}"
     return f"{value:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time: '42 s', '3.5 min', '2.1 h'."""
-    if seconds < 99.5:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -6,25 +6,38 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
+
+from tuneproof.text import table
 
 ALPHA, CONFIDENCE = 0.05, 0.95
-POWER_BOUNDS = (0.7, 0.9)
-COVERAGE_BOUNDS = (0.93, 0.97)
+Promise = Literal["false verdict", "coverage", "power"]
+BOUNDS: dict[Promise, tuple[float, float]] = {
+    "false verdict": (0.0, ALPHA),
+    "coverage": (0.93, 0.97),
+    "power": (0.7, 0.9),
+}
+"""Between which shares a promise is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One line of the table: a promise, what was found, and whether that keeps it."""
 
-    promise: str
+    promise: Promise
     case: str
     n: int
+    """Items of a report."""
     found: float
     """The share found, 0 to 1."""
-    bounds: tuple[float, float]
     simulations: int
     warned: float = 0.0
     """Share of the reports that warn of too few items that differ."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which shares the promise is kept."""
+        return BOUNDS[self.promise]
 
     @property
     def error(self) -> float:
@@ -51,24 +64,23 @@ class Line:
         return "near" if is_near else "FAILED"
 
 
-def table(lines: Iterable[Line]) -> str:
-    """Return the lines as a plain table with aligned columns."""
+def line_table(lines: Iterable[Line]) -> str:
+    """Return the lines as a plain table."""
     rows = [("promise", "n", "case", "found", "promised", "reports", "warned", "")]
-    for line in lines:
-        low, high = (f"{100 * bound:g}" for bound in line.bounds)
-        rows.append(
-            (
-                line.promise,
-                f"{line.n:,}",
-                line.case,
-                f"{100 * line.found:.1f} %",
-                f"{low}-{high} %",
-                f"{line.simulations:,}",
-                f"{100 * line.warned:.0f} %" if line.warned else "",
-                line.verdict,
-            )
+    rows += [
+        (
+            line.promise,
+            f"{line.n:,}",
+            line.case,
+            f"{100 * line.found:.1f} %",
+            _promised(line),
+            f"{line.simulations:,}",
+            f"{100 * line.warned:.0f} %" if line.warned else "",
+            line.verdict,
         )
-    return _aligned(rows, left=(0, 2, 7))
+        for line in lines
+    ]
+    return table(rows, left=(0, 2, 7))
 
 
 def overview(lines: Sequence[Line]) -> str:
@@ -76,29 +88,22 @@ def overview(lines: Sequence[Line]) -> str:
     rows = [("promise", "n", "lines", "lowest", "highest", "promised", "verdicts")]
     for promise, n in dict.fromkeys((line.promise, line.n) for line in lines):
         chosen = [line for line in lines if (line.promise, line.n) == (promise, n)]
-        found = [line.found for line in chosen]
+        shares = [line.found for line in chosen]
         verdicts = Counter(line.verdict for line in chosen)
-        low, high = (f"{100 * bound:g}" for bound in chosen[0].bounds)
         rows.append(
             (
                 promise,
                 f"{n:,}",
                 str(len(chosen)),
-                f"{100 * min(found):.1f} %",
-                f"{100 * max(found):.1f} %",
-                f"{low}-{high} %",
+                f"{100 * min(shares):.1f} %",
+                f"{100 * max(shares):.1f} %",
+                _promised(chosen[0]),
                 ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()),
             )
         )
-    return _aligned(rows, left=(0, 6))
+    return table(rows, left=(0, 6))
 
 
-def _aligned(rows: Sequence[tuple[str, ...]], left: tuple[int, ...]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+def _promised(line: Line) -> str:
+    low, high = line.bounds
+    return f"{100 * low:g}-{100 * high:g} %"

@@ -7,26 +7,28 @@ interval holds the truth in 93 to 97 % of samples; the minimum detectable effect
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.eval.report import wording
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.score import score
 from tuneproof.eval.selftest import simulated
-from tuneproof.eval.selftest.labels import labels_lines
-from tuneproof.eval.selftest.line import ALPHA, CONFIDENCE, COVERAGE_BOUNDS, POWER_BOUNDS, Line
+from tuneproof.eval.selftest.line import ALPHA, CONFIDENCE, Line
 from tuneproof.eval.selftest.simulated import SHAPES, groups_of, mean_of
 from tuneproof.eval.stats.bootstrap import Estimate, estimate, totals
-from tuneproof.eval.stats.corrections import holm
-from tuneproof.eval.stats.intervals import UNBOUNDED, Range
+from tuneproof.eval.stats.estimates import analyse
+from tuneproof.eval.stats.intervals import UNBOUNDED, Floats, Range
 from tuneproof.eval.stats.permutation import sign_flip_p
-from tuneproof.eval.stats.power import detectable, fewest_differing
+from tuneproof.eval.stats.verdicts import detectable, fewest_differing, holm, verdict
+from tuneproof.formats.report import Figure, Gain
 
-Floats = NDArray[np.float64]
 SIZES = (32, 100, 300, 2000)
 RESAMPLES = 1000
+LABEL_RESAMPLES = 500
 BATCH_CELLS = 4_000_000
 """Cells (items x reports x metrics) simulated at a time."""
 LARGE = 300
@@ -34,6 +36,15 @@ LARGE = 300
 POWER_SHAPES = ("overlap", "half zero", "share 30", "length")
 GAINED = 0.1
 """Share of items that get better in the samples with a skewed gain."""
+LABEL_METRICS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "matthews": "Matthews",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+}
+GainOf = Callable[[Floats, Floats, np.random.Generator], Floats]
+"""(items, reports) scores of base and tuned variant, and a generator -> (items, reports) gains."""
 
 
 def selftest(simulations: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Iterator[Line]:
@@ -53,9 +64,189 @@ def selftest(simulations: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Ite
         yield from _skewed_gain(n, simulations, seed)
     for n in sizes:
         share = 2 if n <= LARGE else 10  # whole reports are made, item by item
-        yield from labels_lines(n, max(simulations // share, 2), seed)
+        yield from _labels(n, max(simulations // share, 2), seed)
     for n in sizes:
         yield from _power(n, simulations, seed)
+
+
+def _nothing_changed(n: int, simulations: int, seed: int, *, grouped: bool) -> Iterator[Line]:
+    """Yield the share of reports with a false verdict, and the coverage of every shape."""
+    false = 0
+    covered: Counter[tuple[str, str]] = Counter()
+    few: Counter[str] = Counter()
+    for number, reports in _batches(n, simulations, 3 * len(SHAPES)):
+        generator = np.random.default_rng([seed, n, grouped, number])
+        pairs = simulated.sample(n, reports, grouped=grouped, generator=generator)
+        p_values, gains = [], []
+        for name, shape in SHAPES.items():
+            base, tuned = pairs[name]
+            scores = _estimate(base, shape.bounds, number, grouped=grouped)
+            covered[name, "score"] += _covered(scores, mean_of(shape))
+            gain = _estimate(tuned - base, shape.difference_bounds, number, grouped=grouped)
+            covered[name, "difference"] += _covered(gain, 0.0)
+            few[name] += _few(gain)
+            gains.append(gain)
+            p_values.append(_p(tuned - base, number, grouped=grouped))
+        corrected = np.array([holm(family) for family in zip(*p_values, strict=True)]).T
+        called = [_called(gain, row) for gain, row in zip(gains, corrected, strict=True)]
+        false += int(np.any(called, axis=0).sum())
+    setting = f"groups of {simulated.GROUP_SIZE}" if grouped else "single items"
+    yield Line(
+        promise="false verdict",
+        case=f"any of {len(SHAPES)} metrics, {setting}",
+        n=n,
+        found=false / simulations,
+        simulations=simulations,
+    )
+    for name, shape in SHAPES.items():
+        for kind in ("score", "difference"):
+            yield Line(
+                promise="coverage",
+                case=f"{shape.title}, {kind}, {setting}",
+                n=n,
+                found=covered[name, kind] / simulations,
+                simulations=simulations,
+                warned=few[name] / simulations if kind == "difference" else 0.0,
+            )
+
+
+def _unlike_shapes(n: int, simulations: int, seed: int) -> Line:
+    """Return how often two variants of equal means but unlike scores are told apart, uncorrected.
+
+    The tuned one scores 0 on half of the items and twice as much on the others. Then answers may
+    not simply change places, and the permutation test holds only nearly.
+    """
+
+    def gain(base: Floats, tuned: Floats, generator: np.random.Generator) -> Floats:
+        return 2 * tuned * (generator.random(tuned.shape) < 0.5) - base
+
+    called, _ = _one_metric(n, simulations, [seed, n, 6], "overlap", gain, UNBOUNDED, family=1)
+    return Line(
+        promise="false verdict",
+        case="one metric, equal means but unlike shapes",
+        n=n,
+        found=called,
+        simulations=simulations,
+    )
+
+
+def _skewed_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:
+    """Yield the coverage of gains that a tenth of the items has and the others have not."""
+    for name in ("overlap", "share 30"):
+        shape, is_share = SHAPES[name], name == "share 30"
+        truth = GAINED * (1 - mean_of(shape)) if is_share else GAINED * mean_of(shape)
+
+        def gain(
+            base: Floats, _: Floats, generator: np.random.Generator, is_share: bool = is_share
+        ) -> Floats:
+            lucky = generator.random(base.shape) < GAINED
+            return np.where(lucky, 1 - base if is_share else base, 0.0)
+
+        bounds = shape.difference_bounds
+        covered, few = _one_metric(n, simulations, [seed, n, 2], name, gain, bounds, truth=truth)
+        yield Line(
+            promise="coverage",
+            case=f"{shape.title}, {100 * GAINED:.0f} % of items gain",
+            n=n,
+            found=covered,
+            simulations=simulations,
+            warned=few,
+        )
+
+
+def _power(n: int, simulations: int, seed: int) -> Iterator[Line]:
+    """Yield how often a gain of the minimum detectable effect is called, beside null metrics."""
+    for name in POWER_SHAPES:
+        effect = _true_effect(name, n, seed)
+
+        def gain(
+            base: Floats,
+            tuned: Floats,
+            generator: np.random.Generator,
+            name: str = name,
+            effect: float = effect,
+        ) -> Floats:
+            return _raised(tuned - base, name, effect, generator)
+
+        bounds = SHAPES[name].difference_bounds
+        called, few = _one_metric(n, simulations, [seed, n, 3], name, gain, bounds)
+        yield Line(
+            promise="power",
+            case=f"{SHAPES[name].title}, MDE {effect:.3g}, 1 of {len(SHAPES)} metrics",
+            n=n,
+            found=called,
+            simulations=simulations,
+            warned=few,
+        )
+
+
+def _labels(n: int, simulations: int, seed: int) -> Iterator[Line]:
+    """Yield false verdicts and coverage of whole reports of `n` labelled items.
+
+    The truth of a figure of sets is what sets of this size give on average: a calibration error,
+    say, is larger in small sets by its nature, and so is what its interval is for.
+    """
+    config = ReportConfig(resamples=LABEL_RESAMPLES)
+    figures: dict[tuple[str, str], list[Figure]] = defaultdict(list)
+    false = 0
+    for number in range(simulations):
+        generator = np.random.default_rng([seed, n, number, 5])
+        comparison = simulated.labelled(n, generator)
+        analysis = analyse(comparison, score(comparison), config)
+        verdicts = {gain.verdict for gain in analysis.gains["tuned"].values()}
+        false += bool(verdicts & {"better", "worse"})
+        for metric in LABEL_METRICS:
+            figures[metric, "score"].append(analysis.metrics["base"][metric])
+            figures[metric, "difference"].append(analysis.gains["tuned"][metric])
+    yield Line(
+        promise="false verdict",
+        case="any metric of labels, single items",
+        n=n,
+        found=false / simulations,
+        simulations=simulations,
+    )
+    for (metric, kind), seen in figures.items():
+        truth = float(np.mean([figure.value for figure in seen])) if kind == "score" else 0.0
+        warned = [isinstance(figure, Gain) and figure.warning is not None for figure in seen]
+        yield Line(
+            promise="coverage",
+            case=f"{LABEL_METRICS[metric]}, {kind}, single items",
+            n=n,
+            found=_covered(seen, truth) / simulations,
+            simulations=simulations,
+            warned=float(np.mean(warned)),
+        )
+
+
+def _one_metric(
+    n: int,
+    simulations: int,
+    stream: list[int],
+    name: str,
+    gain_of: GainOf,
+    bounds: Range,
+    *,
+    truth: float | None = None,
+    family: int = len(SHAPES),
+) -> tuple[float, float]:
+    """Return the share of reports that are right of one gain, and of those that warn.
+
+    Right is an interval that covers the truth, or without one, a verdict in a family of null
+    metrics.
+    """
+    right = few = 0
+    for number, reports in _batches(n, simulations, 3):
+        generator = np.random.default_rng([*stream, number])
+        base, tuned = simulated.sample(n, reports, grouped=False, generator=generator)[name]
+        gain = gain_of(base, tuned, generator)
+        estimates = _estimate(gain, bounds, number, grouped=False)
+        few += _few(estimates)
+        if truth is not None:
+            right += _covered(estimates, truth)
+        else:
+            p = np.minimum(1, np.array(_p(gain, number, grouped=False)) * family)
+            right += int(_called(estimates, p).sum())
+    return right / simulations, few / simulations
 
 
 def _batches(n: int, simulations: int, columns: int) -> Iterator[tuple[int, int]]:
@@ -76,19 +267,20 @@ def _estimate(values: Floats, bounds: Range, seed: int, *, grouped: bool) -> lis
     )
 
 
-def _covers(found: list[Estimate], truth: float) -> NDArray[np.bool_]:
+def _covered(estimates: list[Estimate] | list[Figure], truth: float) -> int:
+    """Count the intervals that hold the truth."""
     slack = 1e-9 * max(abs(truth), 1)
-    return np.array(
-        [
-            one.low is not None and one.high is not None
-            and one.low - slack <= truth <= one.high + slack
-            for one in found
-        ]
-    )  # fmt: skip
+    return sum(
+        one.low is not None
+        and one.high is not None
+        and one.low - slack <= truth <= one.high + slack
+        for one in estimates
+    )
 
 
-def _few(found: list[Estimate], family: int) -> NDArray[np.bool_]:
-    return np.array([one.differing < fewest_differing(ALPHA, family) for one in found])
+def _few(estimates: list[Estimate]) -> int:
+    """Count the gains of which a report warns that too few items differ."""
+    return sum(one.differing < fewest_differing(ALPHA, len(SHAPES)) for one in estimates)
 
 
 def _p(differences: Floats, seed: int, *, grouped: bool) -> list[float]:
@@ -96,129 +288,13 @@ def _p(differences: Floats, seed: int, *, grouped: bool) -> list[float]:
     return sign_flip_p(sums, draws=RESAMPLES * 10, seed=seed)
 
 
-def _called(found: list[Estimate], p_holm: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _called(estimates: list[Estimate], p_holm: Floats) -> NDArray[np.bool_]:
     """Say for every difference whether a report would call it better or worse."""
     verdicts = [
-        wording.verdict(one.low, one.high, p, ALPHA, "higher")
-        for one, p in zip(found, p_holm.tolist(), strict=True)
+        verdict(one.low, one.high, p, ALPHA, "higher")
+        for one, p in zip(estimates, p_holm.tolist(), strict=True)
     ]
-    return np.array([verdict in ("better", "worse") for verdict in verdicts])
-
-
-def _nothing_changed(n: int, simulations: int, seed: int, *, grouped: bool) -> Iterator[Line]:
-    """Yield the share of reports with a false verdict, and the coverage of every shape."""
-    names = list(SHAPES)
-    false = 0
-    covered = {(name, kind): 0 for name in names for kind in ("score", "difference")}
-    few = dict.fromkeys(names, 0)
-    for number, reports in _batches(n, simulations, 3 * len(names)):
-        generator = np.random.default_rng([seed, n, grouped, number])
-        pairs = simulated.sample(n, reports, grouped=grouped, generator=generator)
-        p, gains = [], []
-        for name in names:
-            shape, (base, tuned) = SHAPES[name], pairs[name]
-            found = _estimate(base, shape.bounds, number, grouped=grouped)
-            covered[name, "score"] += int(_covers(found, mean_of(shape)).sum())
-            found = _estimate(tuned - base, shape.difference_bounds, number, grouped=grouped)
-            covered[name, "difference"] += int(_covers(found, 0.0).sum())
-            few[name] += int(_few(found, len(names)).sum())
-            gains.append(found)
-            p.append(_p(tuned - base, number, grouped=grouped))
-        corrected = np.array([holm(family) for family in zip(*p, strict=True)]).T
-        called = [_called(found, row) for found, row in zip(gains, corrected, strict=True)]
-        false += int(np.any(called, axis=0).sum())
-    setting = f"groups of {simulated.GROUP_SIZE}" if grouped else "single items"
-    yield Line(
-        promise="false verdict",
-        case=f"any of {len(names)} metrics, {setting}",
-        n=n,
-        found=false / simulations,
-        bounds=(0.0, ALPHA),
-        simulations=simulations,
-    )
-    for name in names:
-        for kind in ("score", "difference"):
-            yield Line(
-                promise="coverage",
-                case=f"{SHAPES[name].title}, {kind}, {setting}",
-                n=n,
-                found=covered[name, kind] / simulations,
-                bounds=COVERAGE_BOUNDS,
-                simulations=simulations,
-                warned=few[name] / simulations if kind == "difference" else 0.0,
-            )
-
-
-def _unlike_shapes(n: int, simulations: int, seed: int) -> Line:
-    """Return how often two variants of equal means but unlike scores are told apart, uncorrected.
-
-    The tuned one scores 0 on half of the items and twice as much on the others. Then answers may
-    not simply change places, and the permutation test holds only nearly.
-    """
-    called = 0
-    for number, reports in _batches(n, simulations, 3):
-        generator = np.random.default_rng([seed, n, 6, number])
-        base, tuned = simulated.sample(n, reports, grouped=False, generator=generator)["overlap"]
-        gain = 2 * tuned * (generator.random(tuned.shape) < 0.5) - base
-        found = _estimate(gain, UNBOUNDED, number, grouped=False)
-        p = np.array(_p(gain, number, grouped=False))
-        called += int(_called(found, p).sum())
-    return Line(
-        promise="false verdict",
-        case="one metric, equal means but unlike shapes",
-        n=n,
-        found=called / simulations,
-        bounds=(0.0, ALPHA),
-        simulations=simulations,
-    )
-
-
-def _skewed_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:
-    """Yield the coverage of gains that a tenth of the items has and the others have not."""
-    for name in ("overlap", "share 30"):
-        shape, covered, few = SHAPES[name], 0, 0
-        truth = GAINED * (1 - mean_of(shape)) if name == "share 30" else GAINED * mean_of(shape)
-        for number, reports in _batches(n, simulations, 3):
-            generator = np.random.default_rng([seed, n, 2, number])
-            base, _ = simulated.sample(n, reports, grouped=False, generator=generator)[name]
-            lucky = generator.random(base.shape) < GAINED
-            gain = np.where(lucky, 1 - base if name == "share 30" else base, 0.0)
-            found = _estimate(gain, shape.difference_bounds, number, grouped=False)
-            covered += int(_covers(found, truth).sum())
-            few += int(_few(found, len(SHAPES)).sum())
-        yield Line(
-            promise="coverage",
-            case=f"{shape.title}, {100 * GAINED:.0f} % of items gain",
-            n=n,
-            found=covered / simulations,
-            bounds=COVERAGE_BOUNDS,
-            simulations=simulations,
-            warned=few / simulations,
-        )
-
-
-def _power(n: int, simulations: int, seed: int) -> Iterator[Line]:
-    """Yield how often a gain of the minimum detectable effect is called, beside null metrics."""
-    for name in POWER_SHAPES:
-        effect = _true_effect(name, n, seed)
-        called = few = 0
-        for number, reports in _batches(n, simulations, 3):
-            generator = np.random.default_rng([seed, n, 3, number])
-            base, tuned = simulated.sample(n, reports, grouped=False, generator=generator)[name]
-            gain = _raised(tuned - base, name, effect, generator)
-            found = _estimate(gain, SHAPES[name].difference_bounds, number, grouped=False)
-            p_holm = np.minimum(1, np.array(_p(gain, number, grouped=False)) * len(SHAPES))
-            called += int(_called(found, p_holm).sum())
-            few += int(_few(found, len(SHAPES)).sum())
-        yield Line(
-            promise="power",
-            case=f"{SHAPES[name].title}, MDE {effect:.3g}, 1 of {len(SHAPES)} metrics",
-            n=n,
-            found=called / simulations,
-            bounds=POWER_BOUNDS,
-            simulations=simulations,
-            warned=few / simulations,
-        )
+    return np.array([called in ("better", "worse") for called in verdicts])
 
 
 def _true_effect(name: str, n: int, seed: int) -> float:
@@ -245,14 +321,10 @@ def _raised(
     differences: Floats, name: str, effect: float, generator: np.random.Generator
 ) -> Floats:
     """Raise the mean of differences by `effect`: shares by turning items, scores by moving them."""
-    if not name.startswith("share"):
-        return np.where(differences != 0, differences + effect / _moving(name), 0.0)
-    room = 1 - differences  # what one item can gain
-    return differences + (generator.random(differences.shape) < effect) * room
-
-
-def _moving(name: str) -> float:
-    """Return the share of items whose two scores differ by chance."""
-    generator = np.random.default_rng(0)
-    base, tuned = simulated.sample(20_000, 1, grouped=False, generator=generator)[name]
-    return float(np.mean(base != tuned))
+    if name.startswith("share"):
+        room = 1 - differences  # what one item can gain
+        return differences + (generator.random(differences.shape) < effect) * room
+    null = np.random.default_rng(0)
+    base, tuned = simulated.sample(20_000, 1, grouped=False, generator=null)[name]
+    moving = float(np.mean(base != tuned))  # share of items that differ by chance
+    return np.where(differences != 0, differences + effect / moving, 0.0)

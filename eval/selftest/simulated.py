@@ -1,4 +1,4 @@
-"""Made-up scores of two variants with known truth, shaped like real metrics, for `selftest`."""
+"""Made-up scores and labels of two variants with known truth, for `selftest`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from functools import lru_cache
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Range
+from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Integers, Range
+from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
 
-Floats = NDArray[np.float64]
 GRID = 200_001
 """Points of the table from which a quantile function is read and its mean is taken."""
 ITEM_SHARE = 0.5
@@ -21,6 +20,9 @@ METRIC_SHARE = 0.4
 """Share of what is left that one answer's metrics have in common."""
 GROUP_SIZE = 4
 """Items of one group in clustered samples, as questions about one page."""
+LABELS = ("red", "green", "blue", "grey")
+FREQUENCY = (0.5, 0.25, 0.15, 0.1)
+"""Of the labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,7 @@ def scores(
     from scipy.special import ndtr
 
     table = _table(shape.title)
-    base, tuned = (table[(ndtr(each) * (GRID - 1)).astype(np.int64)] for each in latent)
+    base, tuned = (table[(ndtr(normal) * (GRID - 1)).astype(np.int64)] for normal in latent)
     is_same = generator.random(base.shape) < shape.same
     return base, np.where(is_same, base, tuned)
 
@@ -117,14 +119,44 @@ def sample(
 
     item = grouped_normal()
     common = [grouped_normal() for _ in range(2)]
-    found = {}
+    pairs = {}
     for name, shape in SHAPES.items():
         own = [sqrt(METRIC_SHARE) * both + sqrt(1 - METRIC_SHARE) * normal() for both in common]
-        base, tuned = (sqrt(ITEM_SHARE) * item + sqrt(1 - ITEM_SHARE) * each for each in own)
-        found[name] = scores(shape, (base, tuned), generator)
-    return found
+        base, tuned = (sqrt(ITEM_SHARE) * item + sqrt(1 - ITEM_SHARE) * part for part in own)
+        pairs[name] = scores(shape, (base, tuned), generator)
+    return pairs
 
 
-def groups_of(n: int) -> NDArray[np.int64]:
+def groups_of(n: int) -> Integers:
     """Return the group of each item of a grouped sample."""
     return np.arange(n, dtype=np.int64) // GROUP_SIZE
+
+
+def labelled(n: int, generator: np.random.Generator) -> Comparison:
+    """Return labels by two equally good models, which are right on 6 or 7 of 10 items."""
+    right = generator.choice(len(LABELS), n, p=FREQUENCY)
+    hints = generator.normal(size=(n, len(LABELS)))
+    hints[np.arange(n), right] += 1.6
+    variants = ("base", "tuned")
+    rows = {name: hints + 0.7 * generator.normal(size=hints.shape) for name in variants}
+    items = [
+        Item(
+            id=str(number),
+            task="colours",
+            instruction="Which?",
+            output=LABELS[right[number]],
+            group=str(number),
+            answers={name: _label_answer(rows[name][number]) for name in variants},
+        )
+        for number in range(n)
+    ]
+    return Comparison(
+        variants=tuple(Variant(name=name) for name in variants), items=tuple(items), labels=LABELS
+    )
+
+
+def _label_answer(logits: Floats) -> Answer:
+    shares = np.exp(1.5 * (logits - logits.max()))
+    probabilities = dict(zip(LABELS, (shares / shares.sum()).tolist(), strict=True))
+    label = max(probabilities, key=probabilities.__getitem__)
+    return Answer(text=None, label=label, label_probabilities=probabilities)

@@ -2,7 +2,7 @@
 
 One set of resamples serves every column, so a difference keeps its pairing and all figures of a
 report belong together. Items of one group (the questions about one page) are drawn together. How
-resamples become an interval stands in `eval.intervals`, p-values in `eval.permutation`.
+resamples become an interval stands in `stats.intervals`, p-values in `stats.permutation`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tuneproof.eval.stats.intervals import UNBOUNDED, Range, interval_of_figure, interval_of_mean
+from tuneproof.eval.stats.intervals import (
+    UNBOUNDED,
+    Floats,
+    Integers,
+    Range,
+    interval_of_figure,
+    interval_of_mean,
+)
 
-Floats = NDArray[np.float64]
-Groups = NDArray[np.int64]
 CHUNK_CELLS = 2_000_000
 """Cells of the largest intermediate table (resamples in a chunk x groups or columns): 16 MB."""
+
+
+class Key(NamedTuple):
+    """Which figure of a report an estimate is of."""
+
+    kind: str
+    """``metric``, ``gain`` (over the base), or of a label ``precision``, ``recall``, ``f1``."""
+    variant: str
+    name: str
+    """The metric; of a label's figure, the label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +47,7 @@ class Estimate:
     n: int
     """Items that were scored."""
     units: int = 1
-    """Groups with a scored item: what is drawn. Without groups every item is one."""
+    """Integers with a scored item: what is drawn. Without groups every item is one."""
     differing: int = 0
     """Units whose sum is not zero; of a difference, those in which the two variants differ."""
     error: float = 0.0
@@ -49,7 +64,7 @@ def estimate(
     resamples: int,
     confidence: float,
     seed: int,
-    groups: Groups | None = None,
+    groups: Integers | None = None,
     ranges: Sequence[Range] | None = None,
 ) -> list[Estimate]:
     """Estimate the mean of every column over the items where it is not NaN.
@@ -65,12 +80,14 @@ def estimate(
     """
     sums, counts = totals(values, groups)
     means = resampled_means(sums, counts, resamples, seed)
-    found = []
+    estimates = []
     for column, bounds in enumerate(ranges or [UNBOUNDED] * values.shape[1]):
         scored = counts[:, column] > 0
         parts = sums[scored, column], counts[scored, column]
-        found.append(_mean(*parts, means[:, column], confidence, bounds, is_single=groups is None))
-    return found
+        estimates.append(
+            _mean(*parts, means[:, column], confidence, bounds, is_single=groups is None)
+        )
+    return estimates
 
 
 def _mean(
@@ -103,14 +120,14 @@ def _mean(
     )
 
 
-def totals(values: Floats, groups: Groups | None) -> tuple[Floats, Floats]:
+def totals(values: Floats, groups: Integers | None) -> tuple[Floats, Floats]:
     """Return (units, columns) sums of the scored values, and how many they are."""
     present = ~np.isnan(values)
     filled, counts = np.where(present, values, 0.0), present.astype(float)
     return by_group(filled, groups), by_group(counts, groups)
 
 
-def by_group(values: Floats, groups: Groups | None) -> Floats:
+def by_group(values: Floats, groups: Integers | None) -> Floats:
     """Sum (items, columns) over the items of each group."""
     if groups is None:
         return values
@@ -131,12 +148,12 @@ def resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> 
     A resample that drew no scored item of a column is NaN there.
     """
     columns = sums.shape[1]
-    kinds, places = np.unique(counts, axis=1, return_inverse=True)  # most columns miss the same
+    kinds, index = np.unique(counts, axis=1, return_inverse=True)  # most columns miss the same
     drawn = np.empty((resamples, columns))
     start = 0
     for part in _resampled(np.hstack([sums, kinds]), resamples, seed):
         with np.errstate(invalid="ignore", divide="ignore"):
-            rows = part[:, :columns] / part[:, columns:][:, places.reshape(-1)]
+            rows = part[:, :columns] / part[:, columns:][:, index.reshape(-1)]
         drawn[start : start + len(part)] = rows
         start += len(part)
     return drawn
@@ -151,7 +168,7 @@ def estimate_of_totals(
     seed: int,
     differing: Sequence[int],
     ranges: Sequence[Range],
-    groups: Groups | None = None,
+    groups: Integers | None = None,
 ) -> list[Estimate]:
     """Estimate figures that are functions of the column sums of all items, such as F1.
 
@@ -178,17 +195,17 @@ def estimate_of_totals(
     drawn = np.concatenate(
         [statistic(part).astype(np.float32) for part in _resampled(sums, resamples, seed)]
     )
-    found = []
+    estimates = []
     for value, draws, differs, bounds in zip(
         values.tolist(), drawn.T, differing, ranges, strict=True
     ):
         known = draws[~np.isnan(draws)].astype(float)
         if np.isnan(value) or not known.size or units < 2:
-            found.append(Estimate(value=value, low=None, high=None, n=len(table)))
+            estimates.append(Estimate(value=value, low=None, high=None, n=len(table)))
             continue
         error = float(known.std() * sqrt(units / (units - 1)))
         low, high = interval_of_figure(value, known, error, units, confidence, bounds)
-        found.append(
+        estimates.append(
             Estimate(
                 value=value,
                 low=low,
@@ -200,7 +217,7 @@ def estimate_of_totals(
                 typical=1.0,
             )
         )
-    return found
+    return estimates
 
 
 def _resampled(table: Floats, resamples: int, seed: int) -> Iterator[Floats]:

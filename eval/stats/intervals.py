@@ -12,7 +12,7 @@ skewed values; `score selftest` shows what each rule is worth. The rules, in ord
   About the Bootstrap). Student's t is right where BCa is too narrow: for symmetric differences of
   which most are zero. Taking the farther end costs a width of a few percent.
 
-A p-value is never read off an interval; see `eval.permutation`.
+A p-value is never read off an interval; see `stats.permutation`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Range = tuple[float, float]
 UNBOUNDED: Range = (-inf, inf)
 SHARE: Range = (0.0, 1.0)

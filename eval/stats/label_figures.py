@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.label_sets import BINS, label_f1, label_precision, label_recall
-from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.metrics.registry import METRICS, Metric
 from tuneproof.eval.score import group_numbers
-from tuneproof.eval.stats.bootstrap import Estimate, by_group, estimate_of_totals
-from tuneproof.eval.stats.intervals import Range
-from tuneproof.eval.stats.pairs import compare_pairs
-from tuneproof.eval.stats.permutation import swap_p
+from tuneproof.eval.stats.bootstrap import (
+    Estimate,
+    Key,
+    by_group,
+    estimate,
+    estimate_of_totals,
+    totals,
+)
+from tuneproof.eval.stats.intervals import DIFFERENCE, Floats, Integers, Range
+from tuneproof.eval.stats.permutation import mcnemar, sign_flip_p, swap_p
+from tuneproof.eval.stats.verdicts import holm
 from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.report import LabelFigure, LabelFigures, Pair, ReliabilityBin
 
-Floats = NDArray[np.float64]
 OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
 BY_LABEL = {"precision": label_precision, "recall": label_recall, "f1": label_f1}
-Groups = NDArray[np.int64]
-Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelReport:
+    """What a report says of the labels; empty where there are none."""
+
+    classes: dict[str, dict[str, LabelFigures]] = field(default_factory=dict)
+    confusion: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    reliability: dict[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
 
 
 class Outcomes:
@@ -34,8 +49,10 @@ class Outcomes:
         self.labels = comparison.labels
         self.base = comparison.base
         self.items = items
+        self.groups = group_numbers(items)
         first = items[0].answers
         self.names = [name for name in comparison.names if first[name].label is not None]
+        self.tuned = [name for name in self.names if name in comparison.tuned]
         self.calibrated = [n for n in self.names if first[n].label_probabilities is not None]
         numbers: dict[str | None, int] = {label: i for i, label in enumerate(self.labels)}
         self.right = np.array([numbers[item.reference] for item in items])  # (items,)
@@ -43,7 +60,7 @@ class Outcomes:
             [[numbers[item.answers[name].label] for name in self.names] for item in items]
         ).reshape(len(items), len(self.names))
 
-    def confusion(self, name: str) -> NDArray[np.int64]:
+    def confusion(self, name: str) -> Integers:
         """Return (right label, given label) counts."""
         size = len(self.labels)
         cells = self.right * size + self.given[:, self.names.index(name)]
@@ -77,6 +94,25 @@ class Outcomes:
         named = dict(zip(("hits", "predicted", "actual", "gaps", "count"), parts, strict=True))
         return named | {"count": named["count"][..., 0]}
 
+    def figures(self, parts: dict[str, Floats]) -> dict[Key, Floats]:
+        """Return (resamples,) values of every figure, from parts of (resamples, variants, ...)."""
+        values: dict[Key, Floats] = {}
+        column = {name: index for index, name in enumerate(self.names)}
+        for metric, spec in OF_SETS.items():
+            table = _figure(spec, parts)
+            having = self.calibrated if "gaps" in spec.needs else self.names
+            for name in having:
+                values[Key("metric", name, metric)] = table[:, column[name]]
+                if name in self.tuned and self.base in having:
+                    gain = table[:, column[name]] - table[:, column[self.base]]
+                    values[Key("gain", name, metric)] = gain
+        for figure, function in BY_LABEL.items():
+            table = function(parts["hits"], parts["predicted"], parts["actual"])
+            for name in self.names:
+                for index, label in enumerate(self.labels):
+                    values[Key(figure, name, label)] = table[:, column[name], index]
+        return values
+
 
 def confidence_of(answer: Answer) -> float:
     """Return the probability of the label an answer gives; NaN where it has none."""
@@ -85,7 +121,7 @@ def confidence_of(answer: Answer) -> float:
     return answer.label_probabilities[answer.label]
 
 
-def bin_of(confidence: Floats) -> NDArray[np.int64]:
+def bin_of(confidence: Floats) -> Integers:
     """Return the calibration bin, from 0, of each confidence."""
     return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
@@ -96,153 +132,158 @@ def set_figures(
     """Estimate the figures of the whole set, and test those that are gains.
 
     Returns:
-        ``("metric", variant, name)`` and ``("gain", variant, name)`` for the metrics of sets, and
-        ``("label", variant, precision | recall | f1, label)``; and the p-values of the gains.
+        The metrics of sets, their gains, and precision, recall and F1 of every label; and the
+        p-values of the gains.
     """
     outcomes = Outcomes(comparison, items)
     if not outcomes.names:
         return {}, {}
-    groups = group_numbers(items)
     table = outcomes.table()
-    keys, differing, ranges = _keys(comparison, outcomes, table, groups)
+    keys = list(outcomes.figures(outcomes.split(np.asarray(table.sum(axis=0))[None])))
 
     def statistic(sums: Floats) -> Floats:
         parts = outcomes.split(sums.reshape(len(sums), *table.shape[1:]))
-        return np.column_stack(list(_values(comparison, outcomes, parts).values()))
+        return np.column_stack(list(outcomes.figures(parts).values()))
 
-    found = estimate_of_totals(
+    estimates = estimate_of_totals(
         table.reshape(len(items), -1),
         statistic,
         resamples=config.resamples,
         confidence=config.confidence,
         seed=config.seed,
-        differing=differing,
-        ranges=ranges,
-        groups=groups,
+        differing=[_differing(key, outcomes, table) for key in keys],
+        ranges=[_range(key) for key in keys],
+        groups=outcomes.groups,
     )
-    return dict(zip(keys, found, strict=True)), _p_values(comparison, outcomes, table, config)
+    return dict(zip(keys, estimates, strict=True)), _p_values(outcomes, table, config)
 
 
-def _p_values(
-    comparison: Comparison, outcomes: Outcomes, table: Floats, config: ReportConfig
-) -> dict[Key, float]:
+def _figure(spec: Metric, parts: dict[str, Floats]) -> Floats:
+    return np.asarray(spec.function(*(parts[column] for column in spec.needs)))
+
+
+def _differing(key: Key, outcomes: Outcomes, table: Floats) -> int:
+    """Return how many units bear on a figure."""
+    if key.kind != "gain":
+        return len(table)
+    mine, base = (table[:, outcomes.names.index(name)] for name in (key.variant, outcomes.base))
+    return int((by_group(mine - base, outcomes.groups) != 0).any(axis=1).sum())
+
+
+def _range(key: Key) -> Range:
+    lowest = -1.0 if key.kind not in BY_LABEL and key.name == "matthews" else 0.0
+    return (lowest - 1, 1 - lowest) if key.kind == "gain" else (lowest, 1.0)
+
+
+def _p_values(outcomes: Outcomes, table: Floats, config: ReportConfig) -> dict[Key, float]:
     """Return the permutation test's p-value of every gain in a figure of sets."""
     if outcomes.base not in outcomes.names:
         return {}
-    groups = group_numbers(outcomes.items)
-    found: dict[Key, float] = {}
-    base = outcomes.names.index(outcomes.base)
-    for name in outcomes.names:
-        if name not in comparison.tuned:
-            continue
+    p_values: dict[Key, float] = {}
+    base = by_group(table[:, outcomes.names.index(outcomes.base)], outcomes.groups)
+    for name in outcomes.tuned:
         both = {name, outcomes.base} <= set(outcomes.calibrated)
         chosen = {m: s for m, s in OF_SETS.items() if both or "gaps" not in s.needs}
 
-        def figures(sums: Floats, chosen: dict[str, Any] = chosen) -> Floats:
+        def figures(sums: Floats, specs: Sequence[Metric] = tuple(chosen.values())) -> Floats:
             parts = outcomes.split(sums)
-            return np.column_stack(
-                [
-                    spec.function(*(parts[column] for column in spec.needs))
-                    for spec in chosen.values()
-                ]
-            )
+            return np.column_stack([_figure(spec, parts) for spec in specs])
 
         p = swap_p(
-            by_group(table[:, outcomes.names.index(name)], groups),
-            by_group(table[:, base], groups),
+            by_group(table[:, outcomes.names.index(name)], outcomes.groups),
+            base,
             figures,
             draws=config.draws,
             seed=config.seed,
         )
-        found |= {("gain", name, m): each for m, each in zip(chosen, p, strict=True)}
-    return found
+        p_values |= {Key("gain", name, m): value for m, value in zip(chosen, p, strict=True)}
+    return p_values
 
 
-def _values(
-    comparison: Comparison, outcomes: Outcomes, parts: dict[str, Floats]
-) -> dict[Key, Floats]:
-    """Return key -> (resamples,) of every figure, from parts of (resamples, variants, ...)."""
-    values: dict[Key, Floats] = {}
-    places = {name: index for index, name in enumerate(outcomes.names)}
-    for metric, spec in OF_SETS.items():
-        table = np.asarray(spec.function(*(parts[column] for column in spec.needs)))
-        having = outcomes.calibrated if "gaps" in spec.needs else outcomes.names
-        for name in having:
-            values["metric", name, metric] = table[:, places[name]]
-            if name in comparison.tuned and outcomes.base in having:
-                gain = table[:, places[name]] - table[:, places[outcomes.base]]
-                values["gain", name, metric] = gain
-    for figure, function in BY_LABEL.items():
-        table = function(parts["hits"], parts["predicted"], parts["actual"])
-        for name, place in places.items():
-            for index, label in enumerate(outcomes.labels):
-                values["label", name, figure, label] = table[:, place, index]
-    return values
-
-
-def _keys(
-    comparison: Comparison, outcomes: Outcomes, table: Floats, groups: Groups | None
-) -> tuple[list[Key], list[int], list[Range]]:
-    """Return the keys of the figures, how many units bear on each gain, and the ranges."""
-    parts = outcomes.split(np.asarray(table.sum(axis=0))[None])
-    keys = list(_values(comparison, outcomes, parts))
-    differing, ranges = [], []
-    for kind, name, metric, *_ in keys:
-        lowest = -1.0 if metric == "matthews" else 0.0
-        if kind == "gain":
-            pair = [outcomes.names.index(each) for each in (name, outcomes.base)]
-            moved = by_group(table[:, pair[0]] - table[:, pair[1]], groups)
-            differing.append(int((moved != 0).any(axis=1).sum()))
-            ranges.append((lowest - 1, 1 - lowest))
-        else:
-            differing.append(len(table))
-            ranges.append((lowest, 1.0))
-    return keys, differing, ranges
-
-
-def classify(
-    comparison: Comparison, figures: dict[Key, Estimate], config: ReportConfig
-) -> dict[str, Any]:
-    """Return `classes`, `confusion`, `reliability` and `pairs` of a report."""
+def label_report(
+    comparison: Comparison, estimates: dict[Key, Estimate], config: ReportConfig
+) -> LabelReport:
+    """Return what a report says label by label and pair by pair."""
     if comparison.labels is None:
-        return {"classes": {}, "confusion": {}, "reliability": {}, "pairs": []}
+        return LabelReport()
     outcomes = Outcomes(comparison, comparison.items)
     support = np.bincount(outcomes.right, minlength=len(outcomes.labels)).tolist()
-    return {
-        "classes": {
+
+    def figure(kind: str, name: str, label: str) -> LabelFigure:
+        seen = estimates[Key(kind, name, label)]
+        value = None if np.isnan(seen.value) else seen.value
+        return LabelFigure(value=value, low=seen.low, high=seen.high)
+
+    return LabelReport(
+        classes={
             name: {
-                label: {
-                    "support": count,
-                    **{f: _cell(figures["label", name, f, label]) for f in BY_LABEL},
-                }
+                label: LabelFigures(
+                    support=count, **{kind: figure(kind, name, label) for kind in BY_LABEL}
+                )
                 for label, count in zip(outcomes.labels, support, strict=True)
             }
             for name in outcomes.names
         },
-        "confusion": {name: outcomes.confusion(name).tolist() for name in outcomes.names},
-        "reliability": {name: _reliability(outcomes, name) for name in outcomes.calibrated},
-        "pairs": compare_pairs(outcomes, config),
-    }
+        confusion={
+            name: tuple(tuple(row) for row in outcomes.confusion(name).tolist())
+            for name in outcomes.names
+        },
+        reliability={name: _reliability(outcomes, name) for name in outcomes.calibrated},
+        pairs=compare_pairs(outcomes, config),
+    )
 
 
-def _cell(found: Estimate) -> dict[str, float | None]:
-    """Return value and interval; None where a label gives no such figure."""
-    value = None if np.isnan(found.value) else found.value
-    return {"value": value, "low": found.low, "high": found.high}
-
-
-def _reliability(outcomes: Outcomes, name: str) -> list[dict[str, float | int]]:
-    """Return every bin that holds an item: its bounds, items, mean confidence and accuracy."""
+def _reliability(outcomes: Outcomes, name: str) -> tuple[ReliabilityBin, ...]:
+    """Return every bin that holds an item."""
     confidence = outcomes.confidence(name)
     is_right = outcomes.given[:, outcomes.names.index(name)] == outcomes.right
     bins = bin_of(confidence)
-    return [
-        {
-            "low": number / BINS,
-            "high": (number + 1) / BINS,
-            "n": int((bins == number).sum()),
-            "confidence": float(confidence[bins == number].mean()),
-            "accuracy": float(is_right[bins == number].mean()),
-        }
+    return tuple(
+        ReliabilityBin(
+            low=number / BINS,
+            high=(number + 1) / BINS,
+            n=int((bins == number).sum()),
+            confidence=float(confidence[bins == number].mean()),
+            accuracy=float(is_right[bins == number].mean()),
+        )
         for number in np.unique(bins).tolist()
-    ]
+    )
+
+
+def compare_pairs(outcomes: Outcomes, config: ReportConfig) -> tuple[Pair, ...]:
+    """Compare the accuracy of any two variants on the same items."""
+    pairs = list(combinations(range(len(outcomes.names)), 2))
+    if not pairs:
+        return ()
+    is_right = (outcomes.given == outcomes.right[:, None]).astype(float)
+    differences = np.column_stack([is_right[:, a] - is_right[:, b] for a, b in pairs])
+    estimates = estimate(
+        differences,
+        resamples=config.resamples,
+        confidence=config.confidence,
+        seed=config.seed,
+        groups=outcomes.groups,
+        ranges=[DIFFERENCE] * len(pairs),
+    )
+    sums, _ = totals(differences, outcomes.groups)
+    p_values = sign_flip_p(sums, draws=config.draws, seed=config.seed)
+    rows = []
+    for (a, b), column, seen, p, p_holm in zip(
+        pairs, differences.T, estimates, p_values, holm(p_values), strict=True
+    ):
+        a_only, b_only = int((column > 0).sum()), int((column < 0).sum())
+        rows.append(
+            Pair(
+                a=outcomes.names[a],
+                b=outcomes.names[b],
+                accuracy_difference=seen.value,
+                low=seen.low,
+                high=seen.high,
+                mcnemar_p=mcnemar(a_only, b_only),
+                p=p,
+                p_holm=p_holm,
+                a_only=a_only,
+                b_only=b_only,
+            )
+        )
+    return tuple(rows)

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.eval.stats import bootstrap as statistics
+from tuneproof.eval.stats import bootstrap
+from tuneproof.eval.stats.intervals import Floats
 
-Floats = NDArray[np.float64]
 _SLACK = 1e-9
 """Share of the observed difference below which another one counts as equal to it."""
 
@@ -51,15 +51,15 @@ def sign_flip_p(sums: Floats, *, draws: int, seed: int) -> list[float]:
     largest = sizes.max(axis=0)
     differing = np.count_nonzero(sums, axis=0)
     even = ((sizes == 0) | (sizes >= largest * (1 - _SLACK))).all(axis=0)
-    found = np.ones(sums.shape[1])
+    p = np.ones(sums.shape[1])
     sampled = []
     for column in np.flatnonzero(differing).tolist():
         moved = sums[sums[:, column] != 0, column]
         if even[column]:
-            found[column] = mcnemar(int((moved > 0).sum()), int((moved < 0).sum()))
+            p[column] = mcnemar(int((moved > 0).sum()), int((moved < 0).sum()))
         elif _all_fit(len(moved), draws):
             totals = _every_choice(len(moved)) @ np.c_[-2 * moved] + moved.sum()
-            found[column] = np.mean(_at_least(totals, np.c_[moved.sum()]))
+            p[column] = np.mean(_at_least(totals, np.c_[moved.sum()]))
         else:
             sampled.append(column)
     if sampled:
@@ -69,8 +69,8 @@ def sign_flip_p(sums: Floats, *, draws: int, seed: int) -> list[float]:
         hits = np.zeros(len(sampled))
         for choice in _random_choices(len(part), part.shape[1], draws, seed):
             hits += _at_least(total - 2 * (choice @ part), total).sum(axis=0)
-        found[sampled] = (hits + 1) / (draws + 1)
-    return [float(p) for p in np.minimum(found, 1.0)]
+        p[sampled] = (hits + 1) / (draws + 1)
+    return list(np.minimum(p, 1.0).tolist())
 
 
 def swap_p(
@@ -109,7 +109,7 @@ def swap_p(
         hits += _at_least(others, seen).sum(axis=0)
         tried += len(choice)
     p = hits / tried if is_exact else (hits + 1) / (tried + 1)
-    return [float(each) for each in np.where(seen[0] == 0, 1.0, p)]
+    return list(np.where(seen[0] == 0, 1.0, p).tolist())
 
 
 def _at_least(values: Floats, seen: Floats) -> NDArray[np.bool_]:
@@ -133,7 +133,7 @@ def _every_choice(units: int) -> Floats:
 def _random_choices(units: int, columns: int, draws: int, seed: int) -> Iterator[Floats]:
     """Yield (draws in a chunk, units) 0/1, each with even chances."""
     generator = np.random.default_rng([seed, 1])  # other draws than the bootstrap's
-    step = max(1, statistics.CHUNK_CELLS // max(units, columns))
+    step = max(1, bootstrap.CHUNK_CELLS // max(units, columns))
     for start in range(0, draws, step):
         rows = min(step, draws - start)
         bits = generator.integers(0, 256, (rows, -(-units // 8)), dtype=np.uint8)

@@ -110,7 +110,7 @@ def test_no_file_is_a_usage_error() -> None:
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom eval.cli import main\n"
+        "import sys\nfrom tuneproof.eval.cli import main\n"
         f"main({arguments!r}, standalone_mode=False)\nprint(sorted(sys.modules), file=sys.stderr)"
     )
     result = subprocess.run(
@@ -123,7 +123,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_report_path_needs_no_torch(document: dict[str, Any], write: Write, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom eval.cli import main\n"
+        "import sys\nfrom tuneproof.eval.cli import main\n"
         f"main(['report', {str(write(document))!r}, '--out', {str(tmp_path / 'out')!r}, "
         "'--resamples', '100'], standalone_mode=False)\n"
         "print(sorted(sys.modules), file=sys.stderr)"

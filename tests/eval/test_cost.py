@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import matplotlib as mpl
 import pytest
 
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.cost import compute, is_on_front
+from tuneproof.eval.cost import cost_of, is_on_front
 from tuneproof.eval.report.build import build, report
 from tuneproof.eval.report.cost_plots import compute_plots, loss_plot, lowest, metric_plot
 from tuneproof.eval.score import score
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.formats.report import Cost, CostRow, MetricFigure, Report
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=100)
@@ -55,45 +57,50 @@ def matched(topics: dict[str, Any]) -> dict[str, Any]:
     return topics
 
 
-def built(document: dict[str, Any], write: Write) -> dict[str, Any]:
+def built(document: dict[str, Any], write: Write) -> Report:
     comparison = read_comparison(write(document))
     return build(comparison, score(comparison), CONFIG)
 
 
+def cost(document: dict[str, Any], write: Write) -> Cost:
+    found = built(document, write).compute
+    assert found is not None
+    return found
+
+
 def test_table_says_what_each_training_took(matched: dict[str, Any], write: Write) -> None:
-    found = built(matched, write)["compute"]
-    assert found["metrics"] == ["accuracy", "macro_f1"]
-    assert found["flops_spread"] == pytest.approx(0.01)
-    base, tuned, worse, merged = found["rows"]
-    assert [row["variant"] for row in found["rows"]] == ["base", "tuned", "worse", "tuned-merged"]
-    assert (base["kind"], base["flops"], base["trainable"]) == ("base", 0, 0)
-    quality = tuned.pop("quality")
-    assert tuned == {
+    found = cost(matched, write)
+    assert found.metrics == ("accuracy", "macro_f1")
+    assert found.flops_spread == pytest.approx(0.01)
+    base, tuned, worse, merged = found.rows
+    assert [row.variant for row in found.rows] == ["base", "tuned", "worse", "tuned-merged"]
+    assert (base.kind, base.flops, base.trainable) == ("base", 0, 0)
+    quality = tuned.quality
+    assert replace(tuned, quality={}) == CostRow(**{
         "variant": "tuned", "kind": "head", "trainable": 1_000, "total": 100_000,
         "peak_bytes": 3 * 2**29, "on_gpu": False, "seconds": 90.0, "flops": 1e12,
-        "tokens": 2_000, "epochs": 2.0, "front": ["accuracy", "macro_f1"],
-    }  # fmt: skip
-    assert quality["accuracy"]["value"] == 0.75
-    assert {"low", "high", "n"} <= quality["accuracy"].keys()
-    assert worse["front"] == []
-    assert merged["kind"] == "merged"
-    assert list(found["curves"]) == ["tuned", "worse"]
-    assert found["curves"]["tuned"][1] == {
+        "tokens": 2_000, "epochs": 2.0, "front": ("accuracy", "macro_f1"), "quality": {},
+    })  # fmt: skip
+    assert quality["accuracy"].value == 0.75
+    assert worse.front == ()
+    assert merged.kind == "merged"
+    assert list(found.curves) == ["tuned", "worse"]
+    assert found.curves["tuned"][1] == {
         "step": 1, "flops": 1e12, "validation_loss": 0.6, "validation_accuracy": 0.7,
     }  # fmt: skip
 
 
 def test_memory_of_a_gpu_is_told_where_there_was_one(matched: dict[str, Any], write: Write) -> None:
     matched["variants"][1]["training"]["peak_gpu_memory_bytes"] = 2**30
-    row = built(matched, write)["compute"]["rows"][1]
-    assert (row["peak_bytes"], row["on_gpu"]) == (2**30, True)
+    row = cost(matched, write).rows[1]
+    assert (row.peak_bytes, row.on_gpu) == (2**30, True)
 
 
 def test_file_without_trainings_has_no_such_part(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     found = report([write(topics)], tmp_path / "out", CONFIG)
-    assert found["compute"] is None
+    assert found.compute is None
     for name in ("report.md", "report.html"):
         assert "Quality and compute" not in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
@@ -105,15 +112,19 @@ def test_what_is_no_number_is_left_out(odd: Any, matched: dict[str, Any], write:
         variant["peak_memory_bytes"] = odd
         variant["parameters"] = odd
     comparison = read_comparison(write(matched))
-    found = compute(comparison, build(comparison, score(comparison), CONFIG)["metrics"])
+    found = cost_of(comparison, build(comparison, score(comparison), CONFIG).metrics)
     assert found is not None
-    row = found["rows"][1]
-    assert [row[name] for name in ("flops", "seconds", "peak_bytes", "trainable")] == [None] * 4
-    assert row["front"] == []
+    row = found.rows[1]
+    assert (row.flops, row.seconds, row.peak_bytes, row.trainable) == (None,) * 4
+    assert row.front == ()
 
 
-def row_of(flops: float, value: float, metric: str = "accuracy") -> dict[str, Any]:
-    return {"flops": flops, "quality": {metric: {"value": value}}}
+def row_of(flops: float, value: float, metric: str = "accuracy") -> CostRow:
+    return CostRow(
+        variant=f"{flops} {value}", kind="text", trainable=None, total=None, peak_bytes=None,
+        on_gpu=False, seconds=None, flops=flops, tokens=None, epochs=None, front=(),
+        quality={metric: MetricFigure(value=value, low=None, high=None, n=1)},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -157,8 +168,8 @@ def test_several_runs_are_drawn_with_curves_front_and_what_costs_nothing(
     drawn = [list(line.get_ydata()) for line in axes.get_lines()]
     assert [0.5, 0.7] in drawn  # the validation accuracy of the first run
     low, high = axes.get_ylim()
-    for cells in (found["metrics"][name]["accuracy"] for name in ("tuned", "worse")):
-        assert low < cells["low"] < cells["high"] < high
+    for cells in (found.metrics[name]["accuracy"] for name in ("tuned", "worse")):
+        assert low < cells.low < cells.high < high
     assert axes.get_xscale() == "linear"
     assert axes.get_xlim()[0] == 0
     losses = loss_plot(found, "head")
@@ -175,7 +186,7 @@ def test_trainings_of_very_different_cost_have_a_logarithmic_axis(
     assert figure is not None
     assert figure.axes[0].get_xscale() == "log"
     found = report([write(matched)], tmp_path / "out", CONFIG)
-    assert found["compute"]["flops_spread"] == pytest.approx(99)
+    assert found.compute.flops_spread == pytest.approx(99)
     assert "the same FLOPs, within" not in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
@@ -202,7 +213,7 @@ def test_one_run_has_the_table_only(matched: dict[str, Any], write: Write, tmp_p
         del item["answers"]["worse"]
     del matched["variants"][2]
     found = report([write(matched)], tmp_path, CONFIG)
-    assert [row["variant"] for row in found["compute"]["rows"]] == ["base", "tuned", "tuned-merged"]
+    assert [row.variant for row in found.compute.rows] == ["base", "tuned", "tuned-merged"]
     assert not list(tmp_path.glob("compute_*.png"))
     assert "Quality and compute" in (tmp_path / "report.html").read_text(encoding="utf-8")
 

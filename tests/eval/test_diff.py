@@ -35,15 +35,15 @@ def test_b_minus_a_by_variant(
     document: dict[str, Any], later: dict[str, Any], write: Write
 ) -> None:
     found = diff(write(document, "a.json"), write(later, "b.json"), CONFIG)
-    assert found["variants"] == ["base", "tuned"]
-    tuned = found["gains"]["tuned"]["exact_match"]
-    assert (tuned["a"], tuned["b"]) == pytest.approx((8 / 12, 0))
-    assert tuned["value"] == pytest.approx(-8 / 12)
-    assert tuned["p"] == pytest.approx(2 / 2**8)
-    assert found["gains"]["tuned"]["rougeL"]["p"] == 2 / 2**11
-    assert found["gains"]["tuned"]["rougeL"]["p_holm"] == pytest.approx(18 * 2 / 2**11)
-    assert found["gains"]["tuned"]["rougeL"]["verdict"] == "worse"
-    assert {gain["p"] for gain in found["gains"]["base"].values()} == {1}
+    assert list(found.gains) == ["base", "tuned"]
+    tuned = found.gains["tuned"]["exact_match"]
+    assert (tuned.a, tuned.b) == pytest.approx((8 / 12, 0))
+    assert tuned.gain.value == pytest.approx(-8 / 12)
+    assert tuned.gain.p == pytest.approx(2 / 2**8)
+    assert found.gains["tuned"]["rougeL"].gain.p == 2 / 2**11
+    assert found.gains["tuned"]["rougeL"].gain.p_holm == pytest.approx(18 * 2 / 2**11)
+    assert found.gains["tuned"]["rougeL"].gain.verdict == "worse"
+    assert {row.gain.p for row in found.gains["base"].values()} == {1}
 
 
 def test_files_may_list_the_items_in_another_order(
@@ -59,9 +59,9 @@ def test_labels_are_compared_with_their_figures(topics: dict[str, Any], write: W
     for item in other["items"]:
         item["answers"]["base"] = item["answers"]["tuned"]
     found = diff(write(topics, "a.json"), write(other, "b.json"), CONFIG)
-    assert found["gains"]["base"]["accuracy"]["value"] == pytest.approx(7 / 12)
-    assert "macro_f1" in found["gains"]["base"]
-    assert set(found["gains"]) == {"base", "tuned", "majority"}
+    assert found.gains["base"]["accuracy"].gain.value == pytest.approx(7 / 12)
+    assert "macro_f1" in found.gains["base"]
+    assert set(found.gains) == {"base", "tuned", "majority"}
 
 
 def test_reports_lead_to_their_comparison_files(
@@ -125,7 +125,7 @@ def test_plain_lists_are_paired_in_order(write: Write) -> None:
     rows = [{"prompt": f"p{n}", "regular": "a b", "fine_tuned": "a"} for n in range(4)]
     other = [{**row, "fine_tuned": "b " * 30} for row in rows]
     found = diff(write(rows, "a.json"), write(other, "b.json"), CONFIG)
-    assert found["gains"]["fine_tuned"]["length"]["value"] == 29
-    assert found["gains"]["base"]["length"]["value"] == 0
+    assert found.gains["fine_tuned"]["length"].gain.value == 29
+    assert found.gains["base"]["length"].gain.value == 0
     with pytest.raises(InputError, match="'prompt' of 'a-0' is 'p0' in A, 'p1' in B"):
         diff(write(rows, "a.json"), write([*other[1:], other[0]], "b.json"), CONFIG)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tuneproof.eval.score import count_answers, count_scored, group_numbers, score
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.formats.report import AnswerCounts
 
 Write = Callable[..., Path]
 
@@ -51,11 +52,11 @@ def test_only_items_with_a_reference_are_scored(document: dict[str, Any], write:
 def test_counts(document: dict[str, Any], write: Write) -> None:
     document["items"][0] |= {"reference": None, "truncated": True}
     counts = count_answers(read_comparison(write(document)))
-    assert counts["items"] == 12
-    assert counts["without_reference"] == 1
-    assert counts["truncated_inputs"] == 1
-    assert counts["variants"]["base"] == {"empty": 0, "stopped": 0, "cut": 12, "tokens": 2400}
-    assert counts["variants"]["tuned"]["empty"] == 1
+    assert counts.items == 12
+    assert counts.without_reference == 1
+    assert counts.truncated_inputs == 1
+    assert counts.variants["base"] == AnswerCounts(empty=0, stopped=0, cut=12, tokens=2400)
+    assert counts.variants["tuned"].empty == 1
 
 
 def test_what_a_mean_leaves_out_is_counted(document: dict[str, Any], write: Write) -> None:

@@ -52,7 +52,7 @@ def test_file_has_every_prompt_in_order_with_every_answer(
         {"id": "short", "task": "river", "prompt": "What does river 3 carry?",
          "reference": "Mud.", "group": "g", "executed": "5"},
     ]  # fmt: skip
-    value = compare(prompts(items), config)
+    value = compare(prompts(items), config).as_json()
     assert json.loads(config.out.read_text()) == value
     assert value["schema"] == "tuneproof/comparison@1"
     assert value["decoding"] == {"do_sample": False, "max_new_tokens": 8}
@@ -75,7 +75,7 @@ def test_every_prompt_gets_its_own_answers_whatever_the_batch(
     prompts: Prompts, config: CompareConfig
 ) -> None:
     file = prompts()
-    found = [compare(file, replace(config, batch_size=size))["items"] for size in (1, 4)]
+    found = [compare(file, replace(config, batch_size=size)).as_json()["items"] for size in (1, 4)]
     assert found[0] == found[1]
     assert len({item["answers"]["base"]["text"] for item in found[0]}) > 3
 
@@ -87,8 +87,8 @@ def test_comparison_can_be_scored(prompts: Prompts, config: CompareConfig, tmp_p
     items = [{"prompt": f"What does river {n} carry?", "reference": "Mud."} for n in range(6)]
     compare(prompts(items), config)
     found = report([config.out], tmp_path / "report", ReportConfig(resamples=100))
-    assert found["metrics"]["gpt2-mud"]["exact_match"]["value"] == 1
-    assert found["metrics"]["base"]["exact_match"]["value"] == 0
+    assert found.metrics["gpt2-mud"]["exact_match"].value == 1
+    assert found.metrics["base"]["exact_match"].value == 0
 
 
 @pytest.mark.parametrize("sampling", [{}, {"do_sample": True, "temperature": 1.5}])
@@ -99,7 +99,7 @@ def test_interrupted_comparison_ends_like_one_that_was_not(
 ) -> None:  # fmt: skip
     config = replace(config, **sampling)
     file = prompts()
-    whole = compare(file, replace(config, out=tmp_path / "whole.json"))
+    whole = compare(file, replace(config, out=tmp_path / "whole.json")).as_json()
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         stop_after(patched, batches)
         compare(file, config)
@@ -110,7 +110,7 @@ def test_interrupted_comparison_ends_like_one_that_was_not(
     partial.write_text("".join(lines[:-1]) + lines[-1][:20])  # as a power cut leaves it
     with monkeypatch.context() as patched:
         seeds = stop_after(patched, 99)
-        again = compare(file, config)
+        again = compare(file, config).as_json()
     assert seeds == list(range(42, 49, 2))[batches - 1 :]
     for row in (*again["variants"], *whole["variants"]):
         for name in ("load_seconds", "tokens_per_second"):
@@ -127,7 +127,7 @@ def test_changed_settings_start_anew(
         stop_after(patched, 2)
         compare(file, config)
     seeds = stop_after(monkeypatch, 99)
-    value = compare(file, replace(config, max_new_tokens=4))
+    value = compare(file, replace(config, max_new_tokens=4)).as_json()
     assert len(seeds) == 4
     assert max(a["tokens"] for item in value["items"] for a in item["answers"].values()) <= 4
 
@@ -135,7 +135,7 @@ def test_changed_settings_start_anew(
 def test_rubbish_in_the_partial_file_starts_anew(prompts: Prompts, config: CompareConfig) -> None:
     config.out.parent.mkdir()
     (config.out.parent / ".comparison.json.partial.jsonl").write_text("what is this\n{}\n")
-    assert len(compare(prompts(), config)["items"]) == 7
+    assert len(compare(prompts(), config).as_json()["items"]) == 7
 
 
 def test_up_to_date_is_only_what_was_made_from_the_same(
@@ -160,7 +160,7 @@ def test_long_prompts_lose_input_or_are_left_out(prompts: Prompts, config: Compa
         {"id": "shortened", "prompt": "What is it?", "input": "The river is slow. " * 40},
         {"id": "too long", "prompt": "What is it? " * 60},
     ]
-    value = compare(prompts(items), replace(config, max_new_tokens=40))
+    value = compare(prompts(items), replace(config, max_new_tokens=40)).as_json()
     assert value["left_out"] == ["too long"]
     assert {item["id"]: item["truncated"] for item in value["items"]} == {
         "fits": False, "shortened": True,
@@ -174,7 +174,7 @@ def test_prompt_and_answer_may_fill_the_context_to_the_brim(
     prompts: Prompts, config: CompareConfig
 ) -> None:
     items = [{"prompt": "What is it?", "input": "The river is slow. " * 40}]
-    value = compare(prompts(items), replace(config, max_new_tokens=90))
+    value = compare(prompts(items), replace(config, max_new_tokens=90)).as_json()
     assert value["items"][0]["truncated"]
 
 
@@ -186,7 +186,7 @@ def test_no_room_for_any_prompt_is_an_error(prompts: Prompts, config: CompareCon
 
 
 def test_limit_asks_the_first(prompts: Prompts, config: CompareConfig) -> None:
-    assert [i["id"] for i in compare(prompts(), replace(config, limit=2))["items"]] == [
+    assert [i["id"] for i in compare(prompts(), replace(config, limit=2)).as_json()["items"]] == [
         "prompt-1", "prompt-2",
     ]  # fmt: skip
 

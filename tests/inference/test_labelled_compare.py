@@ -60,7 +60,7 @@ def config(labelled: Path, tmp_path: Path) -> CompareConfig:
 def test_every_answer_has_text_label_and_probabilities(
     labelled: Path, config: CompareConfig
 ) -> None:
-    value = compare(labelled / "test.jsonl", config)
+    value = compare(labelled / "test.jsonl", config).as_json()
     assert value["labels"] == LABELS
     assert [row["name"] for row in value["variants"]] == ["base", "river", *BASELINES]
     assert value["decoding"]["max_new_tokens"] < 40  # little more than the longest label
@@ -83,14 +83,16 @@ def test_report_sets_the_run_against_base_and_baselines(
 ) -> None:
     compare(labelled / "test.jsonl", config)
     found = report([config.out], tmp_path / "report", ReportConfig(resamples=100))
-    assert found["metrics"]["river"]["accuracy"]["value"] == 1
-    assert found["metrics"]["majority"]["accuracy"]["value"] == pytest.approx(1 / 3)
-    assert found["metrics"]["tf-idf"]["accuracy"]["value"] == 1
+    assert found.metrics["river"]["accuracy"].value == 1
+    assert found.metrics["majority"]["accuracy"].value == pytest.approx(1 / 3)
+    assert found.metrics["tf-idf"]["accuracy"].value == 1
 
 
 def test_answers_do_not_depend_on_the_batch(labelled: Path, config: CompareConfig) -> None:
     def found(size: int) -> list[Any]:
-        items = compare(labelled / "test.jsonl", replace(config, batch_size=size))["items"]
+        items = compare(labelled / "test.jsonl", replace(config, batch_size=size)).as_json()[
+            "items"
+        ]
         return [item["answers"][name] for item in items for name in ("base", "river")]
 
     for one, other in zip(found(1), found(7), strict=True):
@@ -108,7 +110,7 @@ def test_scores_are_those_of_separate_forwards(
     from tuneproof.prompts import template as templates
     from tuneproof.prompts.fit import completion_ids, prompt_ids
 
-    item = compare(labelled / "test.jsonl", replace(config, limit=2))["items"][1]
+    item = compare(labelled / "test.jsonl", replace(config, limit=2)).as_json()["items"][1]
     model = AutoPeftModelForCausalLM.from_pretrained(labelled / "runs/river/adapter").eval()
     tokenizer = load_tokenizer(str(base_models["gpt2"]))
     asked = prompt_ids(templates.load(), tokenizer, item["prompt"], item["input"])
@@ -131,7 +133,7 @@ def test_calibration_divides_the_base_by_its_prior_and_nothing_else(
     import torch
 
     plain, calibrated = (
-        compare(labelled / "test.jsonl", replace(config, calibrate=how))["items"]
+        compare(labelled / "test.jsonl", replace(config, calibrate=how)).as_json()["items"]
         for how in ("none", "prior")
     )
 
@@ -149,7 +151,7 @@ def test_calibration_divides_the_base_by_its_prior_and_nothing_else(
 def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
     labelled: Path, config: CompareConfig
 ) -> None:
-    value = compare(labelled / "test.jsonl", replace(config, no_baselines=True))
+    value = compare(labelled / "test.jsonl", replace(config, no_baselines=True)).as_json()
     assert [row["name"] for row in value["variants"]] == ["base", "river"]
     assert is_up_to_date(labelled / "test.jsonl", replace(config, no_baselines=True))
     for changes in ({}, {"calibrate": "prior", "no_baselines": True}):
@@ -161,12 +163,14 @@ def test_interrupted_between_two_panels_goes_on(
 ) -> None:
     from tuneproof.inference import panels
 
-    whole = compare(labelled / "test.jsonl", replace(config, out=config.out.with_name("whole")))
+    whole = compare(
+        labelled / "test.jsonl", replace(config, out=config.out.with_name("whole"))
+    ).as_json()
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(panels, "predict", _interrupt)
         compare(labelled / "test.jsonl", config)
     monkeypatch.setattr(panels, "answer_batch", _interrupt)  # nothing is generated again
-    assert compare(labelled / "test.jsonl", config)["items"] == whole["items"]
+    assert compare(labelled / "test.jsonl", config).as_json()["items"] == whole["items"]
 
 
 def _interrupt(*_: Any) -> None:

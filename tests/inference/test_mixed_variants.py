@@ -117,7 +117,7 @@ def test_base_adapter_merged_and_four_bits_stand_in_one_file(tuned: Path, tmp_pa
         run=("qlora", "pissa"), merged=("qlora", "pissa", "dora"), quantized="base", runs=tuned,
         out=tmp_path / "out.json", max_new_tokens=4,
     )  # fmt: skip
-    value = compare(tmp_path / "prompts.json", config)
+    value = compare(tmp_path / "prompts.json", config).as_json()
     rows = {row["name"]: row for row in value["variants"]}
     assert list(rows) == [
         "base", "pissa", "qlora", "qlora-merged", "pissa-merged", "dora-merged", "base-4bit",

@@ -40,7 +40,7 @@ def test_head_over_another_base_answers_beside_the_others(
     asked = CompareConfig(
         run=("words", "other"), runs=runs, out=tmp_path / "c.json", no_baselines=True
     )
-    found = compare(tmp_path / "test.jsonl", asked)
+    found = compare(tmp_path / "test.jsonl", asked).as_json()
     models = {row["name"]: Path(row["model"]).name for row in found["variants"]}
     assert models == {"base": "gpt2", "words": "gpt2", "other": "llama"}
     assert all(item["answers"]["other"]["label"] in LABELS for item in found["items"])

@@ -148,5 +148,5 @@ def test_runs_that_changed_the_base_have_a_model_of_their_own(
     config = CompareConfig(
         run=("biases", "whole"), runs=alone, out=tmp_path / "out.json", max_new_tokens=4
     )
-    value = compare(tmp_path / "prompts.json", config)
+    value = compare(tmp_path / "prompts.json", config).as_json()
     assert [list(item["answers"]) for item in value["items"]] == [["base", "biases", "whole"]] * 2

@@ -65,5 +65,5 @@ def test_report_is_made_anew_when_a_figure_comes(recipe_file: Path) -> None:
     recipe_file.write_text(recipe_file.read_text() + f"published: [{FIGURE % 'base'}]\n")
     assert said() == ["4/4 score"]
     found = json.loads((recipe_file.parent / "reports/small/report.json").read_text())
-    assert found["published"][0]["ours"]["value"] == found["metrics"]["base"]["rougeL"]["value"]
+    assert found.published[0].ours.value == found.metrics["base"]["rougeL"].value
     assert said() == []

@@ -22,7 +22,7 @@ def stages_run(file: Path, *settings: str, **changes: Any) -> list[str]:
     recipe = load(str(file), root=file.parent, settings=settings, **changes)
     with lines_to(said.append):
         found = run_recipe(recipe)
-    assert set(found["metrics"]) >= {config.folder.name for config in recipe.runs.values()}
+    assert set(found.metrics) >= {config.folder.name for config in recipe.runs.values()}
     heads = [line for line in said if line[1:3] == "/4"]
     assert sorted({line[0] for line in heads}) == ["1", "2", "3", "4"]
     return [line.split()[1].strip(":") for line in heads if "is up to date" not in line]

@@ -31,5 +31,6 @@ def test_indented_leaves_no_space_on_empty_lines() -> None:
 
 
 def test_duration_is_short() -> None:
-    times = [duration(seconds) for seconds in (5, 89, 90, 5000, 7200)]
-    assert times == ["5 s", "89 s", "2 min", "83 min", "2.0 h"]
+    assert [duration(s) for s in (5, 42.25, 99.5, 5000, 7200)] == [
+        "5 s", "42.2 s", "1.7 min", "83.3 min", "2.0 h",
+    ]  # fmt: skip

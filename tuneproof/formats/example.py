@@ -125,7 +125,10 @@ def read_prompts(path: Path) -> list[Example]:
             row = {"prompt": row}
         if not isinstance(row, dict):
             raise InputError(f"{where}: a string or an object is needed, found {row!r}")
-        examples.append(example_from(row, where, default_id=f"prompt-{number}", is_prompt=True))
+        example = example_from(row, where, default_id=f"prompt-{number}", is_prompt=True)
+        if not example.instruction.strip():
+            raise InputError(f"{where}: the prompt is empty")
+        examples.append(example)
     if not examples:
         raise InputError(f"{path}: no prompts in it")
     numbers: dict[str, int] = {}
@@ -169,8 +172,6 @@ def example_from(
             raise InputError(
                 f"{where}: field {names.get(name, name)!r} must be text, found {value!r}"
             )
-    if is_prompt and not values["instruction"].strip():
-        raise InputError(f"{where}: the prompt is empty")
     if values["executed"] and not is_value(values["executed"]):
         raise InputError(
             f"{where}: 'executed' must be a number, yes or no, found {values['executed']!r}"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from tuneproof.finding import Finding, found, quoted
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.example import Example
 from tuneproof.formats.run import Run
 from tuneproof.prepdata.checks.data import check_prompts
 from tuneproof.tuning.checks.advice import RUN
@@ -22,7 +21,7 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
     if variant is None:
         return
     template = run.template
-    asked = variant.details.get("template") or comparison.template
+    asked = variant.template or comparison.template
     if template is not None and asked and asked != template.text:
         yield found(
             RUN,
@@ -30,7 +29,7 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
             f"{run.name} was trained with {quoted(template.text)} and asked with {quoted(asked)}",
             run=run.name,
         )
-    model, base = variant.details.get("model"), run.base.model
+    model, base = variant.model, run.base.model
     if model and model != base:
         yield found(
             RUN,
@@ -42,11 +41,4 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
 
 def check_beside_data(comparison: Comparison, folder: DataFolder) -> Iterator[Finding]:
     """Yield prompts of a comparison that are training records."""
-    prompts = [
-        Example(
-            id=item.id, task=item.task, instruction=item.prompt, input=item.input,
-            output=item.reference or "", group=item.group or item.id,
-        )
-        for item in comparison.items
-    ]  # fmt: skip
-    yield from check_prompts(folder, prompts, str(comparison.sources[0]))
+    yield from check_prompts(folder, comparison.items, str(comparison.sources[0]))

@@ -92,7 +92,7 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     differing: dict[str, list[tuple[Item, str]]] = {}
     asked = 0
     for item in _spread(comparison.items):
-        encoded = loaded[0].ask(item.prompt, item.input, recorded.get("max_new_tokens", limit))
+        encoded = loaded[0].ask(item.instruction, item.input, recorded.get("max_new_tokens", limit))
         if encoded is None or item.truncated:  # how it was shortened depends on all the runs
             continue
         asked += 1
@@ -119,7 +119,7 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
 
 def _spread(items: Sequence[Item]) -> list[Item]:
     """Return a few items, from the shortest question to the longest: the short ones are padded."""
-    ordered = sorted(items, key=lambda item: len(item.prompt) + len(item.input))
+    ordered = sorted(items, key=lambda item: len(item.instruction) + len(item.input))
     step = max(1, len(ordered) // ASKED)
     return ordered[::step][:ASKED]
 

@@ -77,7 +77,7 @@ def draw(importance: Importance, metric: str, out: Path) -> None:
     """Draw the shares as bars with what chance gives, as a PNG."""
     import matplotlib as mpl
 
-    from tuneproof.eval.report.plot_style import (
+    from tuneproof.plot_style import (
         BETTER,
         INK,
         NEUTRAL,

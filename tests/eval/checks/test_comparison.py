@@ -15,7 +15,7 @@ from tuneproof.eval.checks.comparison import check_comparison, lines_of
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
 from tuneproof.finding import OF_BASE, SEVERITIES, Finding
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import read_comparison
 
 LABELS = ["up", "down", "flat"]
 Document = dict[str, Any]
@@ -283,10 +283,10 @@ def test_a_plain_list_is_told_by_name_in_the_report(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps(rows))
     made = report([file], tmp_path / "out", ReportConfig(resamples=100))
-    named = {row["code"]: row for row in made["findings"]}
-    assert named["template-words"]["severity"] == "error"
-    assert '"Input:" (3), "Output:" (3)' in named["template-words"]["evidence"]
-    assert named["answers-loop"]["evidence"].startswith("base: 6 of 6 (100 %) answers end in a lo")
+    named = {row.code: row for row in made.findings}
+    assert named["template-words"].severity == "error"
+    assert '"Input:" (3), "Output:" (3)' in named["template-words"].evidence
+    assert named["answers-loop"].evidence.startswith("base: 6 of 6 (100 %) answers end in a lo")
     assert "decoding-not-recorded" in named
     for name in ("report.md", "report.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.report.build import report, standing
+from tuneproof.eval.report.build import report, up_to_date_report
 from tuneproof.eval.report.summary import text_table
 
 Write = Callable[..., Path]
@@ -29,7 +29,7 @@ def test_all_files_are_written(document: dict[str, Any], write: Write, tmp_path:
     out = tmp_path / "deep" / "folder"
     found = report([write(document)], out, CONFIG)
     assert {path.name for path in out.iterdir()} == FILES
-    assert json.loads((out / "report.json").read_text(encoding="utf-8")) == found
+    assert json.loads((out / "report.json").read_text(encoding="utf-8")) == found.as_json()
 
 
 def test_report_json_has_the_agreed_names(
@@ -37,15 +37,15 @@ def test_report_json_has_the_agreed_names(
 ) -> None:
     path = write(document)
     found = report([path], tmp_path / "out", CONFIG)
-    assert found["schema"] == "tuneproof/report@1"
-    assert set(found["metrics"]["tuned"]["rougeL"]) >= {"value", "low", "high", "n", "empty"}
-    gain = found["gains"]["tuned"]["rougeL"]
-    assert set(gain) >= {"value", "low", "high", "p", "p_holm", "mde", "differing", "verdict"}
-    assert found["sources"][0]["file"] == str(path)
-    assert found["decoding"] == document["decoding"]
-    assert found["template"] == document["template"]
-    assert found["not_available"] == {"numeric_match": "no item has a number as its reference"}
-    assert found["counts"]["groups"] == 0
+    assert found.schema == "tuneproof/report@1"
+    assert set(vars(found.metrics["tuned"]["rougeL"])) >= {"value", "low", "high", "n", "empty"}
+    gain = found.gains["tuned"]["rougeL"]
+    assert set(vars(gain)) >= {"value", "low", "high", "p", "p_holm", "mde", "differing", "verdict"}
+    assert found.sources[0].file == str(path)
+    assert found.decoding == document["decoding"]
+    assert found.template == document["template"]
+    assert found.not_available == {"numeric_match": "no item has a number as its reference"}
+    assert found.counts.groups == 0
 
 
 def test_same_input_gives_the_same_bytes(
@@ -78,8 +78,8 @@ def test_every_metric_says_what_it_scored(
 ) -> None:
     document["items"][0]["reference"] = None
     found = report([write(document)], tmp_path / "out", CONFIG)
-    cell = found["metrics"]["tuned"]["rougeL"]
-    counts = {key: cell[key] for key in ("n", "without_reference", "not_scored", "empty")}
+    cell = found.metrics["tuned"]["rougeL"]
+    counts = {key: getattr(cell, key) for key in ("n", "without_reference", "not_scored", "empty")}
     assert counts == {"n": 11, "without_reference": 1, "not_scored": 0, "empty": 1}
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "--:|\n| ROUGE-L | 11 | 1 | 0 | 0 | 1 | 0." in text
@@ -122,11 +122,14 @@ def test_labels_are_reported_with_pairs_baselines_and_mistakes(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     found = report([write(topics)], tmp_path / "out", CONFIG)
-    assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == found
-    assert found["labels"] == topics["labels"]
-    assert "numeric_match" not in found["definitions"]
-    assert found["counts"]["variants"]["majority"]["empty"] is None
-    assert found["summary"]["tuned"]["baselines"].startswith("tuned does not beat majority (50.0")
+    assert (
+        json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+        == found.as_json()
+    )
+    assert list(found.labels or ()) == topics["labels"]
+    assert "numeric_match" not in found.definitions
+    assert found.counts.variants["majority"].empty is None
+    assert found.summary["tuned"].baselines.startswith("tuned does not beat majority (50.0")
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "tuned does not beat majority (50.0 %): difference +25.0 pp" in text
     assert "| Accuracy ↑ | 12 | 16.7 %" in text
@@ -152,7 +155,7 @@ def test_baselines_alone_are_reported(topics: dict[str, Any], write: Write, tmp_
     for item in topics["items"]:
         del item["answers"]["tuned"]
     found = report([write(topics)], tmp_path / "out", CONFIG)
-    assert found["gains"] == {}
+    assert found.gains == {}
     assert "No tuned variant answered, only base and majority." in text_table(found)
     assert "only base and majority" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
@@ -161,16 +164,17 @@ def test_report_stands_while_files_settings_code_and_versions_are_the_same(
     document: dict[str, Any], write: Callable[..., Path], tmp_path: Path
 ) -> None:
     file, out, config = write(document), tmp_path / "out", ReportConfig(resamples=100)
-    assert standing([file], out, config) is None
+    assert up_to_date_report([file], out, config) is None
     found = report([file], out, config)
-    assert standing([file], out, config) == found == json.loads((out / "report.json").read_text())
-    assert standing([file], out, ReportConfig(resamples=200)) is None
+    assert up_to_date_report([file], out, config) == found
+    assert json.loads((out / "report.json").read_text()) == found.as_json()
+    assert up_to_date_report([file], out, ReportConfig(resamples=200)) is None
     for name in ("schema", "versions", "code"):
-        changed = {key: value for key, value in found.items() if key != name}
+        changed = {key: value for key, value in found.as_json().items() if key != name}
         (out / "report.json").write_text(json.dumps(changed))
-        assert standing([file], out, config) is None, name
+        assert up_to_date_report([file], out, config) is None, name
     (out / "report.json").write_text("[]")
-    assert standing([file], out, config) is None
+    assert up_to_date_report([file], out, config) is None
     report([file], out, config)
     document["items"].pop()
-    assert standing([write(document)], out, config) is None
+    assert up_to_date_report([write(document)], out, config) is None

@@ -5,54 +5,62 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.eval.report.examples import (
+    ShownAnswer,
+    ShownItem,
     clip,
     confident_mistakes,
+    examples_of,
     extremes,
-    records,
     telling_first,
 )
 from tuneproof.eval.score import score
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import read_comparison
 
 Write = Callable[..., Path]
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
+def rows_of(path: Path) -> list[ShownItem]:
     comparison = read_comparison(path)
-    return records(comparison, score(comparison))
+    return examples_of(comparison, score(comparison))
+
+
+def item(gain: float | None, *flags: str) -> ShownItem:
+    answer = ShownAnswer(text="", length=None, flags=flags, scores={}, label=None)
+    return ShownItem(
+        id="x", task="", prompt="", input="", reference=None, truncated=False, gains=(gain,),
+        answers=(answer,),
+    )  # fmt: skip
 
 
 def test_record_holds_gains_scores_and_flags(document: dict[str, Any], write: Write) -> None:
     rows = rows_of(write(document))
-    assert rows[0]["gains"] == [1.0]
-    base, tuned = rows[0]["answers"]
-    assert base["flags"] == ["looping", "unstopped"]
-    assert tuned == {
-        "text": "red green blue",
-        "length": 3.0,
-        "flags": [],
-        "scores": {"ROUGE-L": 1.0, "Exact match": 1.0},
-    }
-    assert rows[11]["answers"][1]["flags"] == ["empty"]
+    assert rows[0].gains == (1.0,)
+    base, tuned = rows[0].answers
+    assert base.flags == ("looping", "unstopped")
+    assert tuned == ShownAnswer(
+        text="red green blue",
+        length=3.0,
+        flags=(),
+        scores={"ROUGE-L": 1.0, "Exact match": 1.0},
+        label=None,
+    )
+    assert rows[11].answers[1].flags == ("empty",)
 
 
 def test_without_references_there_are_no_gains(write: Write) -> None:
     rows = rows_of(write([{"prompt": "p", "fine_tuned": "a", "regular": "b"}]))
-    assert rows[0]["gains"] == [None]
+    assert rows[0].gains == (None,)
     assert extremes(rows, 0, 5) == ([], [])
 
 
 def test_extremes_come_largest_first_and_leave_out_the_unchanged() -> None:
-    rows = [{"gains": [gain]} for gain in (0.1, -0.3, 0.0, None, 0.9, -0.1)]
-    assert extremes(rows, 0, 2) == ([4, 0], [1, 5])
-    assert extremes(rows, 0, 9) == ([4, 0], [1, 5])
+    rows = [item(gain) for gain in (0.1, -0.3, 0.0, None, 0.9, -0.1)]
+    for count in (2, 9):
+        assert extremes(rows, 0, count) == ([rows[4], rows[0]], [rows[1], rows[5]])
 
 
 def test_telling_items_come_first() -> None:
-    def row(gain: float | None, *flags: str) -> dict[str, Any]:
-        return {"gains": [gain], "answers": [{"flags": list(flags)}]}
-
-    rows = [row(0.0), row(0.1), row(None, "looping"), row(-0.5)]
+    rows = [item(0.0), item(0.1), item(None, "looping"), item(-0.5)]
     assert telling_first(rows) == [3, 1, 2, 0]
 
 
@@ -63,15 +71,15 @@ def test_long_text_is_clipped_with_a_note() -> None:
 
 def test_record_of_a_label_says_whether_it_is_right(topics: dict[str, Any], write: Write) -> None:
     rows = rows_of(write(topics))
-    base, tuned, majority = rows[1]["answers"]
-    assert rows[1]["gains"] == [-1.0]
-    assert (base["right"], tuned["right"]) == (True, False)
-    assert tuned["confidence"] == 0.71
-    assert tuned["top"] == [["M&A", 0.71], ["Gold | Metals", 0.145], ["Macro", 0.145]]
-    assert (majority["text"], majority["flags"], majority["length"]) == (None, [], None)
+    base, tuned, majority = rows[1].answers
+    assert rows[1].gains == (-1.0,)
+    assert (base.label.right, tuned.label.right) == (True, False)
+    assert tuned.label.confidence == 0.71
+    assert tuned.label.top == (("M&A", 0.71), ("Gold | Metals", 0.145), ("Macro", 0.145))
+    assert (majority.text, majority.flags, majority.length) == (None, (), None)
 
 
 def test_surest_mistakes_come_first(topics: dict[str, Any], write: Write) -> None:
     rows = rows_of(write(topics))
-    assert confident_mistakes(rows, 1, 9) == [11, 10, 1]
-    assert confident_mistakes(rows, 1, 1) == [11]
+    assert [row.id for row, _ in confident_mistakes(rows, 1, 9)] == ["q11", "q10", "q1"]
+    assert [row.id for row, _ in confident_mistakes(rows, 1, 1)] == ["q11"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
-from tuneproof.eval.report.number_table import FORMS, SAMPLES, form_of, how_read
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.eval.report.number_table import FORMS, SAMPLES, form_of, number_forms
+from tuneproof.formats.comparison import read_comparison
 from tuneproof.numbers import find_number, parse_number
 
 
@@ -51,13 +52,13 @@ def numbers(document: dict[str, Any]) -> dict[str, Any]:
 def test_forms_are_counted_and_have_a_few_samples(
     numbers: dict[str, Any], write: Callable[..., Path]
 ) -> None:
-    found = {row["form"]: row for row in how_read(read_comparison(write(numbers)))}
-    assert {form: row["answers"] for form, row in found.items()} == {
+    found = {row.form: row for row in number_forms(read_comparison(write(numbers)))}
+    assert {form: row.answers for form, row in found.items()} == {
         "percent left out": 10, "no number": 10,
     }  # fmt: skip
-    samples = found["percent left out"]["samples"]
+    samples = found["percent left out"].samples
     assert len(samples) == SAMPLES
-    assert samples[0] == {
+    assert dataclasses.asdict(samples[0]) == {
         "id": "q0",
         "variant": "tuned",
         "answer": "<b>It is</b> | 0.5",
@@ -69,7 +70,7 @@ def test_forms_are_counted_and_have_a_few_samples(
         "executed": "0.00512",
         "executed_match": True,
     }
-    assert samples[1]["executed"] is None
+    assert samples[1].executed is None
 
 
 def test_long_answers_are_shown_around_the_number(
@@ -77,7 +78,7 @@ def test_long_answers_are_shown_around_the_number(
 ) -> None:
     long = "x" * 500 + " 0.5% " + "y" * 500
     numbers["items"][0]["answers"]["tuned"]["text"] = long
-    shown = how_read(read_comparison(write(numbers)))[0]["samples"][0]["answer"]
+    shown = number_forms(read_comparison(write(numbers)))[0].samples[0].answer
     assert "0.5%" in shown and len(shown) < 70
     assert shown.startswith("… x") and shown.endswith("y …")
 
@@ -86,9 +87,9 @@ def test_report_has_the_table_escaped_and_the_executed_metric(
     numbers: dict[str, Any], write: Callable[..., Path], tmp_path: Path
 ) -> None:
     found = report([write(numbers)], tmp_path / "out", ReportConfig(resamples=100))
-    assert found["metrics"]["tuned"]["executed_match"]["n"] == 1
-    assert found["metrics"]["tuned"]["executed_match"]["value"] == 1
-    assert found["metrics"]["tuned"]["numeric_match"]["n"] == 10
+    assert found.metrics["tuned"]["executed_match"].n == 1
+    assert found.metrics["tuned"]["executed_match"].value == 1
+    assert found.metrics["tuned"]["numeric_match"].n == 10
     text = (tmp_path / "out/report.md").read_text()
     row = next(line for line in text.splitlines() if line.startswith("| percent left out"))
     assert (
@@ -103,8 +104,8 @@ def test_report_without_numbers_has_no_table_and_no_executed_metric(
     document: dict[str, Any], write: Callable[..., Path], tmp_path: Path
 ) -> None:
     found = report([write(document)], tmp_path / "out", ReportConfig(resamples=100))
-    assert found["numbers"] == []
-    assert "executed_match" not in {**found["not_available"], **found["definitions"]}
+    assert found.numbers == ()
+    assert "executed_match" not in {**found.not_available, **found.definitions}
     for name in ("report.md", "report.html"):
         assert "How the numbers were read" not in (tmp_path / "out" / name).read_text()
 
@@ -113,5 +114,5 @@ def test_executed_that_is_no_value_is_an_input_error(
     numbers: dict[str, Any], write: Callable[..., Path]
 ) -> None:
     numbers["items"][3]["executed"] = "about 5"
-    with pytest.raises(InputError, match=r"q3.*'executed' is 'about 5'; expected a number, yes"):
+    with pytest.raises(InputError, match=r"q3.*'executed' must be a number, yes or no, found"):
         read_comparison(write(numbers))

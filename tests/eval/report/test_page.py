@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import build
-from tuneproof.eval.report.examples import records
+from tuneproof.eval.report.examples import ShownItem, examples_of
 from tuneproof.eval.report.page import chosen_items, embeddable_json, render_page
 from tuneproof.eval.score import score
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.formats.report import Report
 
 Write = Callable[..., Path]
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'`&amp;<!--"
 
 
 @pytest.fixture
-def evil(document: dict[str, Any], write: Write) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def evil(document: dict[str, Any], write: Write) -> tuple[Report, list[ShownItem]]:
     """A report in which every text from outside is hostile."""
     document["template"] = EVIL
     document["decoding"] = {EVIL: EVIL}
@@ -35,11 +36,11 @@ def evil(document: dict[str, Any], write: Write) -> tuple[dict[str, Any], list[d
     comparison = read_comparison(write(document))
     scores = score(comparison)
     report = build(comparison, scores, ReportConfig(resamples=100))
-    return report, records(comparison, scores)
+    return report, examples_of(comparison, scores)
 
 
 def test_hostile_text_is_escaped_everywhere(
-    evil: tuple[dict[str, Any], list[dict[str, Any]]],
+    evil: tuple[Report, list[ShownItem]],
 ) -> None:
     page = render_page(*evil, {})
     assert "<img" not in page
@@ -49,7 +50,7 @@ def test_hostile_text_is_escaped_everywhere(
     assert page.count("&lt;/script&gt;") > 10
 
 
-def test_page_loads_nothing(evil: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
+def test_page_loads_nothing(evil: tuple[Report, list[ShownItem]]) -> None:
     page = render_page(*evil, {"gains": ("A plot", b"png")})
     assert "default-src 'none'" in unescape(page)
     sources = re.findall(r"""(?:src|href)=["']([^"']*)""", page)
@@ -62,27 +63,29 @@ def test_page_loads_nothing(evil: tuple[dict[str, Any], list[dict[str, Any]]]) -
 
 
 def test_embedded_items_survive_the_way_through_the_page(
-    evil: tuple[dict[str, Any], list[dict[str, Any]]],
+    evil: tuple[Report, list[ShownItem]],
 ) -> None:
     page = render_page(*evil, {})
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found is not None
-    assert json.loads(found[1])["items"] == evil[1]
+    assert json.loads(found[1])["items"] == json.loads(
+        json.dumps([item.as_row() for item in evil[1]])
+    )
 
 
 def test_too_many_items_are_cut_with_a_note(
-    evil: tuple[dict[str, Any], list[dict[str, Any]]],
+    evil: tuple[Report, list[ShownItem]],
 ) -> None:
     report, rows = evil
-    budget = sum(len(embeddable_json(row)) for row in rows[:4]) + 10
+    budget = sum(len(embeddable_json(row.as_row())) for row in rows[:4]) + 10
     assert "This page holds 4 of 12 items" in render_page(report, rows, {}, budget)
     assert "This page holds" not in render_page(report, rows, {})
 
 
 def test_most_telling_items_are_kept_in_file_order() -> None:
-    rows = [{"gains": [gain], "answers": []} for gain in (0.0, 0.2, -0.9, 0.5)]
+    rows = [{"gains": [gain]} for gain in (0.0, 0.2, -0.9, 0.5)]
     budget = sum(len(embeddable_json(row)) for row in rows[2:]) + 1
-    assert chosen_items(rows, budget) == rows[2:]
+    assert chosen_items(rows, [2, 3, 1, 0], budget) == rows[2:]
 
 
 @given(st.recursive(st.text() | st.integers() | st.none(), st.lists))
@@ -102,7 +105,7 @@ def test_hostile_labels_are_escaped(topics: dict[str, Any], write: Write) -> Non
     comparison = read_comparison(write(topics))
     scores = score(comparison)
     report = build(comparison, scores, ReportConfig(resamples=100))
-    page = render_page(report, records(comparison, scores), {})
+    page = render_page(report, examples_of(comparison, scores), {})
     assert "<img" not in page
     assert page.count("</script>") == 2
     assert "&lt;/script&gt;" in page

@@ -8,7 +8,7 @@ from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import build
 from tuneproof.eval.report.plots import draw
 from tuneproof.eval.score import score
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.formats.comparison import read_comparison
 
 Write = Callable[..., Path]
 PNG = b"\x89PNG\r\n"

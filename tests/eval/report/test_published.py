@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,8 @@ from tuneproof.errors import InputError
 from tuneproof.eval.cli import main
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
-from tuneproof.eval.report.published import (
-    Published,
-    beside_ours,
-    read_published,
-    read_published_file,
-)
+from tuneproof.eval.report.published import beside_ours, read_published, read_published_file
+from tuneproof.formats.report import Published
 
 Write = Callable[..., Path]
 ROW = {
@@ -36,11 +33,14 @@ def test_figures_stand_beside_ours_and_are_never_mixed_with_them(
 ) -> None:
     figures = read_published([ROW, LOOPS], "r.yaml: published")
     found = report([write(topics)], tmp_path / "out", ReportConfig(resamples=200), figures)
-    first, second = found["published"]
-    ours = found["metrics"]["tuned"]["accuracy"]
+    first, second = map(dataclasses.asdict, found.published)
+    ours = found.metrics["tuned"]["accuracy"]
     assert first == {
         **ROW,
-        "ours": {"model": "tiny", **{key: ours[key] for key in ("value", "low", "high", "n")}},
+        "ours": {
+            "model": "tiny",
+            **{key: getattr(ours, key) for key in ("value", "low", "high", "n")},
+        },
     }
     assert second == {**LOOPS, "value": 0.0, "ours": None}
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def test_without_figures_nothing_is_said_of_them(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     found = report([write(topics)], tmp_path / "out", ReportConfig(resamples=200))
-    assert found["published"] == []
+    assert found.published == ()
     for name in ("report.md", "report.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "Beside published" not in text
@@ -70,7 +70,7 @@ def test_without_figures_nothing_is_said_of_them(
 def test_what_is_measured_here_is_ours_alone() -> None:
     (figure,) = read_published([ROW], "r")
     assert figure == Published(**ROW)  # type: ignore[arg-type]
-    assert beside_ours([figure], {"tuned": {}}, {})[0]["ours"] is None
+    assert beside_ours([figure], {"tuned": {}}, {})[0].ours is None
 
 
 @pytest.mark.parametrize(

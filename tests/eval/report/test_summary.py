@@ -1,10 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from tuneproof.eval.report.summary import against_baselines, beats_all, headline, pair_of
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.build import build, report
+from tuneproof.eval.report.summary import against_baselines, beats_all
+from tuneproof.eval.report.wording import headline
+from tuneproof.eval.score import score
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.formats.report import MetricFigure, Pair, Report, Verdict
 
-NONE = "no measurable difference"
+Write = Callable[..., Path]
+CONFIG = ReportConfig(resamples=200)
+MINUS = "\N{MINUS SIGN}"
+NONE: Verdict = "no measurable difference"
+ACCURACY = {"majority": 0.207, "chance": 0.05, "tf-idf": 0.846}
 
 
 @pytest.mark.parametrize(
@@ -19,67 +34,140 @@ NONE = "no measurable difference"
         ([NONE, NONE, NONE], "No measurable difference between new and old on 3 metrics."),
     ],
 )
-def test_headline(verdicts: list[str], expected: str) -> None:
-    names = ("rouge1", "rougeL", "loop_rate")
-    gains = {name: {"verdict": verdict} for name, verdict in zip(names, verdicts, strict=True)}
-    gains["length"] = {"verdict": "different"}  # has no direction, so it is not judged
-    assert headline("new", "old", gains) == expected
+def test_headline(verdicts: list[Verdict], expected: str) -> None:
+    assert headline("new", "old", verdicts) == expected
 
 
-def pair(a: str, b: str, value: float, low: float, high: float, p: float) -> dict[str, object]:
-    return {
-        "a": a,
-        "b": b,
-        "accuracy_difference": value,
-        "low": low,
-        "high": high,
-        "mcnemar_p": p,
-        "p_holm": p,
-        "a_only": 9,
-        "b_only": 3,
+def pair(a: str, b: str, value: float, low: float, high: float, p: float) -> Pair:
+    return Pair(
+        a=a, b=b, accuracy_difference=value, low=low, high=high, mcnemar_p=p, p=p, p_holm=p,
+        a_only=9, b_only=3,
+    )  # fmt: skip
+
+
+PAIRS = (
+    pair("chance", "new", -0.76, -0.78, -0.74, 1e-9),
+    pair("new", "majority", 0.6, 0.58, 0.62, 1e-9),
+    pair("new", "tf-idf", -0.031, -0.05, -0.012, 0.002),
+)
+
+
+@pytest.fixture
+def compared(topics: dict[str, Any], write: Write) -> Report:
+    """A report with three baselines of known accuracy."""
+    comparison = read_comparison(write(topics))
+    figures = {
+        name: {"accuracy": MetricFigure(value=value, low=None, high=None, n=100)}
+        for name, value in ACCURACY.items()
     }
+    return replace(build(comparison, score(comparison), CONFIG), metrics=figures, pairs=PAIRS)
 
 
-FOUND = {
-    "metrics": {
-        name: {"accuracy": {"value": value}}
-        for name, value in (("majority", 0.207), ("chance", 0.05), ("tf-idf", 0.846))
-    },
-    "pairs": [
-        pair("chance", "new", -0.76, -0.78, -0.74, 1e-9),
-        pair("new", "majority", 0.6, 0.58, 0.62, 1e-9),
-        pair("new", "tf-idf", -0.031, -0.05, -0.012, 0.002),
-    ],
-}
-
-
-def test_baselines_beaten_and_not_beaten_are_named_with_their_accuracy() -> None:
-    minus = "\N{MINUS SIGN}"
-    assert against_baselines("new", ["majority", "chance", "tf-idf"], FOUND, 0.05) == (
+def test_baselines_beaten_and_not_beaten_are_named_with_their_accuracy(compared: Report) -> None:
+    assert against_baselines(compared, "new", ["majority", "chance", "tf-idf"]) == (
         "new beats majority (20.7 %) and chance (5.0 %); it does not beat "
-        f"TF-IDF + logistic regression (84.6 %): difference {minus}3.1 pp "
-        f"({minus}5.0 to {minus}1.2)"
+        f"TF-IDF + logistic regression (84.6 %): difference {MINUS}3.1 pp "
+        f"({MINUS}5.0 to {MINUS}1.2)"
     )
-    assert against_baselines("new", ["chance"], FOUND, 0.05) == "new beats chance (5.0 %)"
-    assert against_baselines("new", [], FOUND, 0.05) is None
-    assert against_baselines("new", ["unscored"], FOUND, 0.05) is None
+    assert against_baselines(compared, "new", ["chance"]) == "new beats chance (5.0 %)"
+    assert against_baselines(compared, "new", []) is None
+    assert against_baselines(compared, "new", ["unscored"]) is None
 
 
-def test_beats_all_only_when_every_baseline_is_beaten() -> None:
-    assert beats_all("new", ["majority", "chance"], FOUND, 0.05) is True
-    assert beats_all("new", ["majority", "tf-idf"], FOUND, 0.05) is False
-    assert beats_all("new", ["unscored"], FOUND, 0.05) is None
+def test_beats_all_only_when_every_baseline_is_beaten(compared: Report) -> None:
+    assert beats_all(compared, "new", ["majority", "chance"]) is True
+    assert beats_all(compared, "new", ["majority", "tf-idf"]) is False
+    assert beats_all(compared, "new", ["unscored"]) is None
 
 
-def test_a_difference_that_may_be_chance_beats_nothing() -> None:
-    unsure = {**FOUND, "pairs": [pair("new", "chance", 0.02, 0.001, 0.04, 0.08)]}
-    found = against_baselines("new", ["chance"], unsure, 0.05)
-    assert found == "new does not beat chance (5.0 %): difference +2.0 pp (0.1 to 4.0)"
+def test_a_difference_that_may_be_chance_beats_nothing(compared: Report) -> None:
+    unsure = replace(compared, pairs=(pair("new", "chance", 0.02, 0.001, 0.04, 0.08),))
+    text = against_baselines(unsure, "new", ["chance"])
+    assert text == "new does not beat chance (5.0 %): difference +2.0 pp (0.1 to 4.0)"
 
 
 def test_pair_is_turned_to_the_variant_that_asks() -> None:
-    found = pair_of(FOUND["pairs"], "new", "chance")  # type: ignore[arg-type]
-    assert found is not None
-    assert (found["accuracy_difference"], found["low"], found["high"]) == (0.76, 0.74, 0.78)
-    assert (found["a"], found["a_only"], found["b_only"]) == ("new", 3, 9)
-    assert pair_of(FOUND["pairs"], "new", "other") is None  # type: ignore[arg-type]
+    turned = PAIRS[0].seen_from("new", "chance")
+    assert turned is not None
+    assert (turned.accuracy_difference, turned.low, turned.high) == (0.76, 0.74, 0.78)
+    assert (turned.a, turned.a_only, turned.b_only) == ("new", 3, 9)
+    assert PAIRS[0].seen_from("new", "other") is None
+
+
+def paragraph(document: dict[str, Any], write: Write, tmp_path: Path) -> str:
+    return report([write(document)], tmp_path / "out", CONFIG).summary["tuned"].paragraph
+
+
+def test_what_changed_how_sure_and_what_could_not_be_seen(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    text = paragraph(document, write, tmp_path)
+    assert text.startswith("tuned is better than base on 8 of 9 metrics, and worse on none. ")
+    assert "Better: ROUGE-L +0.8" in text
+    assert "at most 5 in 100 such reports would say better or worse even once" in text
+    assert "Too few items differ for a verdict on" in text
+    assert "With 12 items, more than 1 in 5 such samples would miss a difference" in text
+    assert text.endswith("Next: read some answers, and ask prompts from elsewhere.")
+    assert "Training" not in text
+
+
+def test_cost_is_told_as_far_as_it_is_known(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    document["variants"][1] |= {
+        "parameters": {"trainable": 393216, "total": 7491584},
+        "training_seconds": 1600.1,
+        "peak_memory_bytes": 1927716864,
+    }
+    assert (
+        "Training changed 393,216 of 7,491,584 parameters (5.25 %), took 26.7 minutes and needed "
+        "at most 1.8 GiB of memory."
+    ) in paragraph(document, write, tmp_path)
+    document["variants"][1]["parameters"] = {"trainable": 10}
+    document["variants"][1]["training_seconds"] = document["variants"][1]["peak_memory_bytes"] = (
+        None
+    )
+    assert "Training changed 10 parameters." in paragraph(document, write, tmp_path)
+
+
+def test_a_regression_is_told_first_thing_to_look_at(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    for item in document["items"]:
+        answers = item["answers"]
+        answers["base"], answers["tuned"] = answers["tuned"], answers["base"]
+    text = paragraph(document, write, tmp_path)
+    assert f"Worse: ROUGE-L {MINUS}0.8" in text
+    assert text.endswith("Next: read the worst regressions in report.html before it is used.")
+
+
+def test_baselines_not_beaten_are_told(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    text = paragraph(topics, write, tmp_path)
+    assert "tuned does not beat majority (50.0 %)" in text
+    assert ". It does not beat every baseline. " in text
+    assert text.endswith("until then a baseline that costs nothing does as well.")
+
+
+def test_equal_answers_are_suspicious(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    for item in document["items"]:
+        item["answers"]["tuned"] = item["answers"]["base"]
+    text = paragraph(document, write, tmp_path)
+    assert text.startswith("No measurable difference between tuned and base on 9 metrics. ")
+    assert "Too few items differ for a verdict on any metric." in text
+    assert text.endswith("Next: check that the adapter was used, and train longer.")
+
+
+@pytest.mark.parametrize("change", [" blue", " blue and many other words besides"])
+def test_a_small_difference_asks_for_more_prompts(
+    change: str, document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    for number, item in enumerate(document["items"]):
+        text = "red green" if number % 2 else "red"
+        item["answers"]["base"] = {"text": text, "tokens": 2, "finish_reason": "eos"}
+        tuned = text + change if number < 3 else text
+        item["answers"]["tuned"] = {"text": tuned, "tokens": 3, "finish_reason": "eos"}
+    assert "Next: ask about " in paragraph(document, write, tmp_path)

@@ -3,28 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tuneproof.eval.report import wording
+from tuneproof.formats.report import Figure, Verdict
 
-NONE = "no measurable difference"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "p", "direction", "expected"),
-    [
-        (0.1, 0.2, 0.001, "higher", "better"),
-        (0.1, 0.2, 0.001, "lower", "worse"),
-        (-0.2, -0.1, 0.001, "higher", "worse"),
-        (-0.2, -0.1, 0.001, "lower", "better"),
-        (-0.2, -0.1, 0.001, "none", "different"),
-        (-0.1, 0.2, 0.5, "higher", NONE),
-        (0.0, 0.2, 0.04, "higher", NONE),
-        (1.0, 1.0, 0.25, "higher", NONE),  # all of three items: too few
-        (None, None, 1.0, "higher", NONE),
-    ],
-)
-def test_verdict(
-    low: float | None, high: float | None, p: float, direction: str, expected: str
-) -> None:
-    assert wording.verdict(low, high, p, 0.05, direction) == expected
+NONE: Verdict = "no measurable difference"
 
 
 @pytest.mark.parametrize(
@@ -49,10 +30,10 @@ def test_verdict(
         ("share", (0.5, None, None, NONE), f"X changed by +50.0 pp (no interval): {NONE}"),
     ],
 )
-def test_sentence(unit: str, gain: tuple[float, float, float, str], expected: str) -> None:
+def test_sentence(unit: str, gain: tuple[float, float, float, Verdict], expected: str) -> None:
     value, low, high, verdict = gain
-    figures = {"value": value, "low": low, "high": high, "verdict": verdict}
-    assert wording.sentence("X", unit, figures) == expected
+    figure = Figure(value=value, low=low, high=high)
+    assert wording.sentence("X", unit, figure, verdict) == expected
 
 
 @pytest.mark.parametrize(

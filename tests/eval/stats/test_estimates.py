@@ -8,56 +8,56 @@ import pytest
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.score import score
-from tuneproof.eval.stats.estimates import analyse
-from tuneproof.formats.comparison_file import read_comparison
+from tuneproof.eval.stats.estimates import Analysis, analyse
+from tuneproof.formats.comparison import read_comparison
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=500)
 
 
-def analysed(path: Path) -> dict[str, Any]:
+def analysed(path: Path) -> Analysis:
     comparison = read_comparison(path)
     return analyse(comparison, score(comparison), CONFIG)
 
 
 def test_figures_of_a_clear_case(document: dict[str, Any], write: Write) -> None:
     found = analysed(write(document))
-    assert found["metrics"]["tuned"]["exact_match"]["value"] == pytest.approx(8 / 12)
-    cell = found["metrics"]["base"]["exact_match"]
-    assert (cell["value"], cell["low"], cell["n"]) == (0, 0, 12)
-    assert cell["high"] == pytest.approx(0.2425, abs=1e-4)  # none of 12: up to a quarter may be
-    gain = found["gains"]["tuned"]["exact_match"]
-    assert gain["value"] == pytest.approx(8 / 12)
-    assert 0 < gain["low"] < gain["value"] < gain["high"] <= 1
-    assert gain["verdict"] == "better"
-    assert found["gains"]["tuned"]["loop_rate"]["verdict"] == "better"
-    assert found["gains"]["tuned"]["length"]["verdict"] == "different"
-    assert set(found["gains"]) == {"tuned"}
-    assert found["tasks"] == {}
+    assert found.metrics["tuned"]["exact_match"].value == pytest.approx(8 / 12)
+    cell = found.metrics["base"]["exact_match"]
+    assert (cell.value, cell.low, cell.n) == (0, 0, 12)
+    assert cell.high == pytest.approx(0.2425, abs=1e-4)  # none of 12: up to a quarter may be
+    gain = found.gains["tuned"]["exact_match"]
+    assert gain.value == pytest.approx(8 / 12)
+    assert 0 < gain.low < gain.value < gain.high <= 1
+    assert gain.verdict == "better"
+    assert found.gains["tuned"]["loop_rate"].verdict == "better"
+    assert found.gains["tuned"]["length"].verdict == "different"
+    assert set(found.gains) == {"tuned"}
+    assert found.tasks == {}
 
 
 def test_gain_is_the_difference_of_the_means(document: dict[str, Any], write: Write) -> None:
     found = analysed(write(document))
-    for metric, gain in found["gains"]["tuned"].items():
-        values = [found["metrics"][name][metric]["value"] for name in ("tuned", "base")]
-        assert gain["value"] == pytest.approx(values[0] - values[1])
+    for metric, gain in found.gains["tuned"].items():
+        values = [found.metrics[name][metric].value for name in ("tuned", "base")]
+        assert gain.value == pytest.approx(values[0] - values[1])
 
 
 def test_equal_answers_show_no_difference(document: dict[str, Any], write: Write) -> None:
     for item in document["items"]:
         item["answers"]["tuned"] = item["answers"]["base"]
-    gains = analysed(write(document))["gains"]["tuned"]
-    assert {gain["verdict"] for gain in gains.values()} == {"no measurable difference"}
-    assert {gain["p"] for gain in gains.values()} == {1}
+    gains = analysed(write(document)).gains["tuned"]
+    assert {gain.verdict for gain in gains.values()} == {"no measurable difference"}
+    assert {gain.p for gain in gains.values()} == {1}
 
 
 def test_tasks_are_analysed_alone_too(document: dict[str, Any], write: Write) -> None:
     for item in document["items"][8:]:
         item["task"] = "finqa"
     found = analysed(write(document))
-    assert {name: task["n"] for name, task in found["tasks"].items()} == {"dolly": 8, "finqa": 4}
-    assert found["tasks"]["dolly"]["metrics"]["tuned"]["exact_match"]["value"] == 1
-    assert found["tasks"]["finqa"]["metrics"]["tuned"]["exact_match"]["value"] == 0
+    assert {name: task.n for name, task in found.tasks.items()} == {"dolly": 8, "finqa": 4}
+    assert found.tasks["dolly"].metrics["tuned"]["exact_match"].value == 1
+    assert found.tasks["finqa"].metrics["tuned"]["exact_match"].value == 0
 
 
 def test_single_variant_has_no_gains(document: dict[str, Any], write: Write) -> None:
@@ -65,14 +65,14 @@ def test_single_variant_has_no_gains(document: dict[str, Any], write: Write) -> 
     for item in document["items"]:
         del item["answers"]["tuned"]
     found = analysed(write(document))
-    assert found["gains"] == {}
-    assert found["metrics"]["base"]["loop_rate"]["value"] == 1
+    assert found.gains == {}
+    assert found.metrics["base"]["loop_rate"].value == 1
 
 
 def test_metric_only_one_variant_has_gives_no_gain(document: dict[str, Any], write: Write) -> None:
     for item in document["items"]:
         item["answers"]["tuned"]["finish_reason"] = None
     found = analysed(write(document))
-    assert "stop_rate" in found["metrics"]["base"]
-    assert "stop_rate" not in found["metrics"]["tuned"]
-    assert "stop_rate" not in found["gains"]["tuned"]
+    assert "stop_rate" in found.metrics["base"]
+    assert "stop_rate" not in found.metrics["tuned"]
+    assert "stop_rate" not in found.gains["tuned"]

@@ -1,0 +1,497 @@
+"""report.json: the types of a report, its one reader and its one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from tuneproof.errors import InputError
+from tuneproof.files import read_json, write_json
+from tuneproof.finding import Finding
+from tuneproof.formats.comparison import Variant
+from tuneproof.stamp import Stamp
+
+SCHEMA = "tuneproof/report@1"
+FILE = "report.json"
+Verdict = Literal["better", "worse", "no measurable difference", "different"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A value with its interval, whose ends are None where one group of items is all there is."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFigure(Figure):
+    """A metric of one variant."""
+
+    n: int
+    """Items scored."""
+    without_reference: int = 0
+    """Items not scored for want of a reference."""
+    not_scored: int = 0
+    """Items not scored for another reason, such as a reference that is no number."""
+    empty: int = 0
+    """Scored answers without any text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain(Figure):
+    """A metric of a tuned variant minus that of the base, tested and judged."""
+
+    p: float
+    """p-value of the paired permutation test."""
+    p_holm: float
+    """The same, corrected for all verdicts of the report."""
+    n: int
+    """Items scored for both."""
+    differing: int
+    """Units (groups, or items) in which the two differ."""
+    fewest_differing: int
+    """Differing units without which no verdict is possible."""
+    mde: float | None
+    """Minimum detectable effect at 80 % power; None where nothing differs."""
+    verdict: Verdict
+    """What may be said of it."""
+    warning: str | None
+    """Why no verdict was possible, where too few units differ."""
+    sentence: str
+    """The verdict in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFigure:
+    """Precision, recall or F1 of one label; all None where the label gives no such figure."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFigures:
+    """How well one variant does on one label."""
+
+    support: int
+    """Items of this label."""
+    precision: LabelFigure
+    recall: LabelFigure
+    f1: LabelFigure
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBin:
+    """The answers whose confidence lies between `low` (exclusive) and `high`."""
+
+    low: float
+    high: float
+    n: int
+    """Answers in the bin; at least one."""
+    confidence: float
+    """Mean probability of the given label."""
+    accuracy: float
+    """Share that is right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Any two variants on the same items, by accuracy."""
+
+    a: str
+    b: str
+    accuracy_difference: float
+    """Of `a` minus `b`."""
+    low: float | None
+    high: float | None
+    mcnemar_p: float
+    p: float
+    """McNemar's, unless items come in groups: then whole groups change places."""
+    p_holm: float
+    """Corrected for the number of pairs."""
+    a_only: int
+    """Items that only `a` has right."""
+    b_only: int
+
+    def seen_from(self, variant: str, other: str) -> Pair | None:
+        """Return the comparison of `variant` with `other`; None where it is of others."""
+        if (self.a, self.b) == (variant, other):
+            return self
+        if (self.a, self.b) != (other, variant):
+            return None
+        return Pair(
+            a=variant,
+            b=other,
+            accuracy_difference=-self.accuracy_difference,
+            low=None if self.high is None else -self.high,
+            high=None if self.low is None else -self.low,
+            mcnemar_p=self.mcnemar_p,
+            p=self.p,
+            p_holm=self.p_holm,
+            a_only=self.b_only,
+            b_only=self.a_only,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskPart:
+    """The figures of one task's items, where there are several tasks."""
+
+    n: int
+    metrics: Mapping[str, Mapping[str, MetricFigure]]
+    gains: Mapping[str, Mapping[str, Gain]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A comparison file."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of the statistics, see `eval.config.ReportConfig`."""
+
+    seed: int
+    resamples: int
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerCounts:
+    """How the answers of one variant ended."""
+
+    empty: int | None
+    """Answers without text; None for a variant that generates nothing."""
+    stopped: int
+    """Answers that the model ended itself."""
+    cut: int
+    """Answers that the limit cut."""
+    tokens: int
+    """Generated tokens of all answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What was counted over the whole comparison."""
+
+    items: int
+    without_reference: int
+    truncated_inputs: int
+    variants: Mapping[str, AnswerCounts]
+    groups: int = 0
+    """Groups of items; 0 where every item stands for itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The verdict on one tuned variant, in words."""
+
+    headline: str
+    baselines: str | None = None
+    """Which baselines it beats; None where there are none."""
+    beats_all: bool | None = None
+    better: tuple[str, ...]
+    """One sentence for every metric of this verdict; so with the next three."""
+    worse: tuple[str, ...]
+    unchanged: tuple[str, ...] = field(metadata={"key": "no measurable difference"})
+    different: tuple[str, ...]
+    paragraph: str = ""
+    """All of it in short sentences."""
+
+    def sentences(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return the sentences of a verdict."""
+        return {
+            "better": self.better,
+            "worse": self.worse,
+            "no measurable difference": self.unchanged,
+            "different": self.different,
+        }[verdict]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostRow:
+    """What the training of one variant took; None where it is not known."""
+
+    variant: str
+    kind: str
+    """``base``, ``text``, ``head`` or ``merged``."""
+    trainable: float | None
+    """Parameters trained."""
+    total: float | None
+    """Parameters of the whole model."""
+    peak_bytes: float | None
+    """Most memory held; of the GPU where `on_gpu`."""
+    on_gpu: bool
+    seconds: float | None
+    flops: float | None
+    tokens: float | None
+    epochs: float | None
+    quality: Mapping[str, MetricFigure]
+    """The metrics set against the cost."""
+    front: tuple[str, ...]
+    """The metrics on whose Pareto front it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Quality and compute of all variants."""
+
+    metrics: tuple[str, ...]
+    rows: tuple[CostRow, ...]
+    flops_spread: float | None
+    """By which share the dearest training is above the cheapest; None where there is one."""
+    curves: Mapping[str, tuple[Mapping[str, float], ...]]
+    """By variant, the evaluations while it was trained: step, flops, validation_loss, ..."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A figure that others have published, to stand beside ours."""
+
+    variant: str
+    """The variant of ours that it is to stand beside."""
+    metric: str
+    """One of our metrics."""
+    value: float
+    """A share or a score is a part of 1."""
+    model: str
+    """The base model that it is of."""
+    source: str
+    """Where it stands, and what else must be known of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OurFigure:
+    """Our figure beside a published one."""
+
+    model: str | None
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedBesideOurs(Published):
+    """A published figure with ours; None where it was not measured here."""
+
+    ours: OurFigure | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberSample:
+    """How the number of one answer was read."""
+
+    id: str
+    variant: str
+    answer: str
+    """The text around the number."""
+    read: str | None
+    """The number found, as it was understood."""
+    reference: str
+    wanted: str
+    """The reference's number, as it was understood."""
+    tolerance: str
+    match: bool
+    executed: str | None
+    """What the source's program comes to."""
+    executed_match: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberForm:
+    """One form in which answers had the right number, or had not."""
+
+    form: str
+    means: str
+    answers: int
+    samples: tuple[NumberSample, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What a reader must know of a metric."""
+
+    title: str
+    direction: str
+    unit: str
+    definition: str
+    empty: str
+    source: str
+    weakness: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that report.json holds."""
+
+    schema: str = SCHEMA
+    sources: tuple[Source, ...]
+    settings: Settings
+    beside: tuple[Published, ...] = ()
+    """The published figures asked for."""
+    versions: Mapping[str, str]
+    code: str = ""
+    """Fingerprint of the code that made it."""
+    base: str
+    variants: tuple[Variant, ...]
+    """In reading order, the base first."""
+    labels: tuple[str, ...] | None = None
+    counts: Counts
+    summary: Mapping[str, Summary]
+    """By tuned variant."""
+    findings: tuple[Finding, ...] = ()
+    metrics: Mapping[str, Mapping[str, MetricFigure]]
+    """By variant and metric."""
+    gains: Mapping[str, Mapping[str, Gain]]
+    """By tuned variant and metric."""
+    classes: Mapping[str, Mapping[str, LabelFigures]] = field(default_factory=dict)
+    """By variant and label."""
+    confusion: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    """By variant, (right label, given label) counts."""
+    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+    tasks: Mapping[str, TaskPart] = field(default_factory=dict)
+    """The figures by task, where there are several tasks."""
+    compute: Cost | None = None
+    published: tuple[PublishedBesideOurs, ...] = ()
+    numbers: tuple[NumberForm, ...] = ()
+    not_available: Mapping[str, str]
+    """Metric -> why nothing has a value of it."""
+    length_unit: str
+    """``tokens`` or ``words``."""
+    decoding: Mapping[str, Any] | None = None
+    template: str | None = None
+    definitions: Mapping[str, Definition]
+    certainty: str = ""
+    """What the intervals rest on, in words."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What the report was made from."""
+        beside = [asdict(figure) for figure in self.beside]
+        return Stamp(
+            settings={"schema": self.schema, **asdict(self.settings), "beside": beside},
+            inputs={source.file: source.sha256 for source in self.sources},
+            code=self.code,
+            versions=self.versions,
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The variants, the base first."""
+        return list(self.metrics)
+
+    @property
+    def tuned(self) -> list[str]:
+        """The variants that have gains."""
+        return list(self.gains)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what report.json holds."""
+        document: dict[str, Any] = _as_json(self)
+        return document
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write report.json."""
+    write_json(path, report.as_json())
+
+
+def is_report(document: Any) -> bool:
+    """Return whether a JSON document says that it is a report."""
+    return isinstance(document, dict) and document.get("schema") == SCHEMA
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.json.
+
+    Raises:
+        InputError: There is none, or it was made by a version whose figures are others.
+    """
+    document = read_json(path)
+    if not is_report(document):
+        raise InputError(f"{path}: not a report; `score report` writes {FILE}")
+    return _from_json(Report, upgrade(document, path), str(path))
+
+
+def upgrade(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return a document of an older version as this one would have written it.
+
+    What was added later has a default in `Report`, unless its absence means other figures.
+    """
+    gains = document.get("gains")
+    for cells in gains.values() if isinstance(gains, dict) else ():
+        if any("p_holm" not in gain for gain in cells.values()):
+            raise InputError(f"{path}: made by an older version; run `score report` again")
+    return dict(document)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Variant):
+        return value.as_row()
+    if is_dataclass(value):
+        return {_key(one): _as_json(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _as_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(part) for part in value]
+    return value
+
+
+def _key(one: Any) -> str:
+    return str(one.metadata.get("key", one.name))
+
+
+def _from_json(kind: type[_T], row: Any, where: str) -> _T:
+    """Return the dataclass that a JSON object holds; keys that it does not know are left out."""
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: expected an object, found {row!r:.80}")
+    hints = get_type_hints(kind)
+    keys = {one.name: _key(one) for one in fields(kind)}  # type: ignore[arg-type]
+    values = {
+        name: _value(hints[name], row[key], f"{where}: {key!r}")
+        for name, key in keys.items()
+        if key in row
+    }
+    try:
+        return kind(**values)
+    except TypeError as error:
+        missing = ", ".join(repr(key) for name, key in keys.items() if name not in values)
+        raise InputError(f"{where}: one of {missing} is missing; run `score report` again") from (
+            error
+        )
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """Return a JSON value as a field of this type."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if type(None) in parts:
+        return None if value is None else _value(parts[0], value, where)
+    if kind is Variant:
+        return Variant.from_row(value, where)
+    if is_dataclass(kind):
+        return _from_json(cast("type[Any]", kind), value, where)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(parts[0], part, where) for part in value)
+    if origin is Mapping and isinstance(value, dict):
+        return {key: _value(parts[1], part, f"{where}: {key!r}") for key, part in value.items()}
+    if origin is Literal:
+        fits = value in parts
+    elif kind in (int, float):
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = kind is Any or (isinstance(kind, type) and isinstance(value, kind))
+    if not fits:
+        raise InputError(f"{where} is {value!r:.80}; run `score report` again")
+    return value
