@@ -83,10 +83,9 @@ def test_head_over_4_bit_layers_is_whole_and_trained(
     assert quantized_modules(head.model)
     modules = run.head.modules
     assert not any(module in name for name in quantized_modules(head.model) for module in modules)
-    hashes = run.head.tensors.values()
-    assert all(each["before"] != each["after"] for each in hashes)
+    assert all(change.before != change.after for change in run.head.tensors.values())
     assert run.result.last_loss < run.result.first_loss
-    assert head.described[0]["quantization"]["bnb_4bit_quant_type"] == "nf4"
+    assert head.described["quantization"]["bnb_4bit_quant_type"] == "nf4"
 
 
 def test_quantised_head_is_caught_by_its_name(
