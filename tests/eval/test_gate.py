@@ -10,15 +10,19 @@ from click.testing import CliRunner, Result
 from tuneproof.eval.cli import main
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
+from tuneproof.files import write_json
 
 Write = Callable[..., Path]
 
 
 @pytest.fixture
-def folder(document: dict[str, Any], write: Write, tmp_path: Path) -> Path:
+def folder(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report: exact match 0.667 (39 to 86 %), gain 0.667; loops 0, was 1; a length that fell."""
-    report([write(document)], tmp_path / "out", ReportConfig(resamples=500))
-    return tmp_path / "out"
+    made = tmp_path_factory.getbasetemp() / "gate"  # once for all tests, which only read it
+    if not made.exists():
+        write_json(made / "comparison.json", document)
+        report([made / "comparison.json"], made / "out", ReportConfig(resamples=500))
+    return made / "out"
 
 
 def gate(*arguments: str | Path) -> Result:

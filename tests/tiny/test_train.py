@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,8 @@ def test_loss_falls(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WIDTH", 32), ("LAYERS", 1), ("HEADS", 2), ("VOCABULARY", 64)):
         monkeypatch.setattr(train, name, value)
     documents = [np.arange(3000, dtype=np.uint16) % 50]
+    clock = SimpleNamespace(perf_counter=itertools.count(step=0.05).__next__)
+    monkeypatch.setattr(train, "time", clock)  # a step takes 0.05 seconds, however busy others are
     torch.manual_seed(0)
     model = train.new_model()
     feed = partial(train.batches, documents, np.random.default_rng(0))

@@ -31,6 +31,7 @@ def test_verdict_of_a_line(made: Line, expected: str) -> None:
     assert made.verdict == expected
 
 
+@pytest.mark.slow
 def test_promises_are_kept_on_a_small_scale() -> None:
     lines = list(selftest(100, seed=1, sizes=(32, 100)))
     failed = [each for each in lines if each.verdict == "FAILED"]
