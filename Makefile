@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test test-all check bench docs format clean
+.PHONY: install demo smollm2 test test-all check bench docs format clean
 
 install: $(READY)
 
@@ -12,11 +12,14 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sweep]" --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[gguf,sweep]" --group dev
 	touch $(READY)
 
 demo: $(READY)
 	$(BIN)/recipe run demo
+
+smollm2: $(READY)
+	$(BIN)/tune fetch smollm2
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

@@ -44,7 +44,7 @@ SECTIONS = (*STAGES, "runs")
 """What settings stand under: the stages, and `runs` with what single runs change of `tune`."""
 VALUES = ("match", "published")
 """What stands beside them: by what the runs are matched, and the figures that others published."""
-MODELS = ("tiny", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
+MODELS = ("tiny", "smollm2", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
 """The base models whose names have no slash; all others are a folder or a Hub id."""
 
 

@@ -38,6 +38,16 @@ def shared_data() -> Path:
     pytest.skip("no public data; set TUNEPROOF_TEST_DATA to the folder that holds it")
 
 
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of SmolLM2-135M-Instruct, where `tune fetch smollm2` left it."""
+    from tuneproof.models.fetch import folder_of
+
+    if not (folder_of("smollm2") / "config.json").is_file():
+        pytest.skip("no SmolLM2; `make smollm2` fetches it")
+    return folder_of("smollm2")
+
+
 HEAVY = {
     "torch", "transformers", "trl", "peft", "datasets", "numpy", "accelerate", "matplotlib",
     "scipy", "sklearn", "pyarrow", "rensa", "jinja2", "optuna", "sqlalchemy",

@@ -71,6 +71,27 @@ def replacing(folder: Path, *names: str) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder` when the block ends without error.
+
+    `folder` must not exist by then, or be empty.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        whole = Path(temporary) / folder.name
+        whole.mkdir()
+        yield whole
+        if folder.exists():
+            folder.rmdir()
+        whole.rename(folder)
+
+
+def cache_folder() -> Path:
+    """Return where files lie that can be made again: tuneproof in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tuneproof"
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document.
 

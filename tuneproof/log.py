@@ -60,6 +60,21 @@ def quiet_libraries() -> None:
 
 
 @contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep transformers from a table of new weights; what is missing is checked by the caller."""
+    names = ("modeling_utils", "distributed.tensor_parallel")
+    loggers = [logging.getLogger(f"transformers.{name}") for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
 def _level(level: int) -> Iterator[None]:
     before = _LOGGER.level
     _LOGGER.setLevel(level)

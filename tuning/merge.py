@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.files import new_folder
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
@@ -74,18 +74,13 @@ def merge_run(run: Run, out: Path) -> Merged:
     """
     out = out.absolute()
     _check(run, out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-        merged = Path(folder) / "merged"
+    with new_folder(out) as merged:
         found = _write(run, merged)
         if not found.difference <= TOLERANCE:
             raise InputError(
                 f"the merged model's logits differ from base + adapter by {found.difference:.2g} "
                 f"(more than {TOLERANCE:.0e}); nothing was written"
             )
-        if out.exists():
-            out.rmdir()
-        merged.rename(out)
     return found
 
 

@@ -81,7 +81,8 @@ def imported(folder: Path) -> set[str]:
 def test_dependencies_are_exactly_what_is_imported() -> None:
     tomllib = pytest.importorskip("tomllib")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["sweep"]]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(each for extra in extras for each in extra)]
     names = {re.split("[<>=~!]", requirement)[0] for requirement in declared}
     stages = [path for path in (ROOT / "tuneproof").iterdir() if path.is_symlink()]
     used = set.union(*(imported(folder.resolve()) for folder in [ROOT / "tuneproof", *stages]))

@@ -1,12 +1,11 @@
-"""Finding and loading base models: the embedded one, a local folder, or the Hub.
+"""Finding and loading base models: embedded, fetched, a local folder, a GGUF file, or the Hub.
 
-Weights are read from safetensors only and no code from a model's repository is run.
+Weights are read from safetensors and GGUF only and no code from a model's repository is run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.run import FourBit
+from tuneproof.log import quiet_libraries, quiet_loading
+from tuneproof.models import fetch, gguf
 from tuneproof.models.four_bit import check_whole, head_patterns, loading, settle
 
 if TYPE_CHECKING:
@@ -30,15 +31,23 @@ Purpose = Literal["generate", "classify", "count"]
 def location(model: str) -> str:
     """Return what transformers is to load: a folder's path or a Hub id.
 
+    A GGUF file is converted where that was not done before.
+
     Raises:
         InputError: The model looks like a path, and there is no model in it.
     """
     if model == "tiny":
         return str(TINY)
+    if model in fetch.MODELS:
+        return str(fetch.fetched(model))
     path = Path(model).expanduser()
+    if gguf.is_gguf(model):
+        return str(gguf.converted(path.resolve()))
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise InputError(f"{path} holds no model: config.json is missing")
+            files = sorted(path.glob("*.gguf"))
+            hint = f"; give the file itself: --model {files[0]}" if files else ""
+            raise InputError(f"{path} holds no model: config.json is missing{hint}")
         return str(path.resolve())
     if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or path.is_file():
         raise InputError(f"no such model folder: {model}")
@@ -47,15 +56,18 @@ def location(model: str) -> str:
 
 def lasting_name(model: str) -> str:
     """Return the model's name as it is valid from any folder: what a run records."""
-    place = location(model)
-    return model if model == "tiny" else place
+    if model == "tiny" or model in fetch.MODELS:
+        return model
+    if gguf.is_gguf(model):
+        return str(Path(model).expanduser().resolve())
+    return location(model)
 
 
 def load_tokenizer(model: str, *, purpose: Purpose = "generate") -> Any:
     """Return a model's fast tokenizer; a missing pad token becomes EOS (masks go by position).
 
     Args:
-        model: ``tiny``, a folder, or a Hub id.
+        model: ``tiny``, ``smollm2``, a folder, a GGUF file, or a Hub id.
         purpose: To ``generate``, there must be an EOS to end answers. To ``classify``, padding is
             on the right, since learned positions count from the first token. To ``count`` tokens,
             any tokenizer will do as it is, also from a folder without a model.
@@ -99,7 +111,7 @@ def load_model(
     """Return a causal language model on a device, ready for training or generation.
 
     Args:
-        model: ``tiny``, a folder, or a Hub id.
+        model: ``tiny``, ``smollm2``, a folder, a GGUF file, or a Hub id.
         dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
         four_bit: How linear layers are held in 4 bits; None leaves them whole.
@@ -157,7 +169,7 @@ def load_classifier(
     is in float32 whatever the dtype of the rest, since it is trained.
 
     Args:
-        model: ``tiny``, a folder, or a Hub id, of any architecture that transformers classifies by.
+        model: As in `load_model`, of any architecture that transformers classifies by.
         labels: The label set; logits are in its order.
         pad_token_id: What texts are filled up with; decoders look for the last token before it.
         dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
@@ -169,7 +181,7 @@ def load_classifier(
     from tuneproof.models.head import in_float32, new_modules
 
     device = device or best_device()
-    with _one_clear_error(model, "model"), _unreported():
+    with _one_clear_error(model, "model"), quiet_loading():
         whole = head_patterns(location(model), labels) if four_bit else None
         loaded, found = AutoModelForSequenceClassification.from_pretrained(
             location(model),
@@ -235,7 +247,12 @@ def width(model: Any) -> int:
 
 
 def weights_hash(model: str) -> str:
-    """Return one SHA-256 over the model's weight files, whatever dtype they are loaded in."""
+    """Return one SHA-256 over the model's weight files, whatever dtype they are loaded in.
+
+    That of a GGUF file is the file's own.
+    """
+    if gguf.is_gguf(model):
+        return gguf.weights_hash(Path(model).expanduser().resolve())
     digest = hashlib.sha256()
     for file in _weight_files(location(model)):
         digest.update(f"{file.name} {fingerprint(file)}\n".encode())
@@ -266,27 +283,10 @@ def _weight_files(place: str) -> list[Path]:
 
 
 @contextmanager
-def _unreported() -> Iterator[None]:
-    """Keep transformers from saying, many lines long, that the head is new and nothing sharded."""
-    names = ("modeling_utils", "distributed.tensor_parallel")
-    loggers = [logging.getLogger(f"transformers.{name}") for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
 def _one_clear_error(
     model: str, what: str, place: str | None = None, option: str = "--model"
 ) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
-    from tuneproof.log import quiet_libraries
-
     quiet_libraries()
     from safetensors import SafetensorError
 

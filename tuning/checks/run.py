@@ -131,7 +131,8 @@ def _adapter(run: Run) -> Iterator[Finding]:
     """Judge the adapter's own files: whether it moved, and whose it is."""
     named = read_json(run.adapter / "adapter_config.json").get("base_model_name_or_path")
     now, told = _hash(named) if named else None, run.base.weights_sha256
-    if now is not None and now != told and _hash(run.base.model) == told:
+    is_other = now not in (None, told) and _hash(run.base.model) == told
+    if is_other and named != models.location(run.base.model):  # a GGUF file's is its conversion
         yield found(
             RUN,
             "adapter-wrong-base",
