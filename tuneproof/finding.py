@@ -1,4 +1,4 @@
-"""A finding: a mistake by name, what shows it, what it usually means, and what mends it."""
+"""Findings of the checks: a mistake by name, its evidence, usual cause and remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUOTED = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """What is always true of a code, wherever it is found."""
+    """What holds for every finding of a code."""
 
     severity: Severity
     """How bad it is, where the finding itself does not say otherwise."""
@@ -33,14 +33,14 @@ class Advice:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One mistake that was found."""
+    """One mistake in data, a run or a comparison."""
 
     code: str
     """Its name, such as ``eos-not-trained``; a key of a registry."""
     severity: Severity
     """``error``: no conclusion holds; ``warning``: look at it; ``note``: good to know."""
     evidence: str
-    """Numbers, an id or a place, a short quote; one sentence."""
+    """What shows it: numbers, an id or a file, a short quote; one sentence."""
     usually: str
     """What it usually means."""
     mend: str
@@ -59,27 +59,27 @@ class Finding:
         return dataclasses.asdict(self)
 
 
-def found(
+def finding(
     registry: Mapping[str, Advice],
     code: str,
     evidence: str,
     *,
     severity: Severity | None = None,
     of_base: bool = False,
-    **places: object,
+    **words: object,
 ) -> Finding:
     """Return a finding of a registered code.
 
     Args:
         registry: Knows the code.
-        code: What was found.
+        code: Its name.
         evidence: What shows it.
         severity: Where it differs from the registered one.
         of_base: Whether it is in the base's own answers: then it is a note, with advice of its own.
-        places: What stands in braces in the command that mends it.
+        words: What stands in braces in the command that mends it.
     """
     advice = registry[code]
-    usually, mend = OF_BASE if of_base else (advice.usually, advice.mend.format(**places))
+    usually, mend = OF_BASE if of_base else (advice.usually, advice.mend.format(**words))
     return Finding(
         code=code,
         severity="note" if of_base else severity or advice.severity,
@@ -91,13 +91,17 @@ def found(
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings, errors first, otherwise in their order."""
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return sorted(findings, key=lambda one: SEVERITIES.index(one.severity))
 
 
-def told(findings: Iterable[Finding], *, notes: bool = True) -> list[str]:
+def finding_lines(findings: Iterable[Finding], *, notes: bool = True) -> list[str]:
     """Return the lines of the findings; without `notes`, those of warnings and errors only."""
-    kept = (each for each in worst_first(findings) if notes or each.severity != "note")
-    return [line for finding in kept for line in finding.lines()]
+    return [
+        line
+        for one in worst_first(findings)
+        if notes or one.severity != "note"
+        for line in one.lines()
+    ]
 
 
 def quoted(text: str, most: int = QUOTED) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tuneproof.errors import Group, InputError
-from tuneproof.finding import told
+from tuneproof.finding import finding_lines
 from tuneproof.options import options_from, resolve
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
@@ -117,7 +117,7 @@ def doctor(
     if as_json:
         click.echo(json.dumps([each.as_row() for each in findings], indent=2))
     else:
-        click.echo("\n".join(told(findings)) or "nothing found")
+        click.echo("\n".join(finding_lines(findings)) or "nothing found")
     if any(each.severity == "error" for each in findings):
         raise click.exceptions.Exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 
-from tuneproof.finding import told
+from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
 from tuneproof.models import load as models
@@ -51,7 +51,7 @@ def finetune(
     config.folder.mkdir(parents=True, exist_ok=True)
     write_run(run)
     _announce(run, job, config)
-    for line in told(check_data(data), notes=False):
+    for line in finding_lines(check_data(data), notes=False):
         log.info(line)
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 

@@ -9,11 +9,11 @@ from statistics import median
 
 from tuneproof.eval.checks.advice import COMPARISON
 from tuneproof.eval.metrics.repetition import loop_rate
-from tuneproof.finding import Finding, Severity, found, quoted, share
+from tuneproof.finding import Finding, Severity, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison, Item
 
 COMMON = 0.1
-"""Share of answers from which a fault of form is told; good models have it in hardly any."""
+"""Share of answers from which a fault of form is reported; good models have it in hardly any."""
 SEVERAL = 3
 """... and so many answers at least (or all, where there are fewer): one or two are accidents."""
 HALF = 0.5
@@ -65,7 +65,7 @@ def opening(text: str) -> str:
 
 
 def is_common(count: int, total: int) -> bool:
-    """Return whether a fault of form is frequent enough to be told."""
+    """Return whether a fault of form is frequent enough to be reported."""
     return count >= max(1, min(SEVERAL, total)) and count >= COMMON * total
 
 
@@ -81,7 +81,7 @@ def _openings(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Find
     counts = Counter(words for *_, words in begun).most_common(4)
     named = ", ".join(f'"{words}" ({count:,})' for words, count in counts)
     item, text, _ = begun[0]
-    yield found(
+    yield finding(
         COMPARISON,
         "template-words",
         f"{name}: {share(len(begun), len(answered))} answers begin with words of a prompt "
@@ -97,7 +97,7 @@ def _loops(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding
     if is_common(len(looping), len(answered)):
         item, text = looping[0]
         end = " ".join(text.split())[-50:]
-        yield found(
+        yield finding(
             COMPARISON,
             "answers-loop",
             f"{name}: {share(len(looping), len(answered))} answers end in a loop; {item.id} ends "
@@ -111,18 +111,18 @@ def _loops(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding
 def _endings(
     comparison: Comparison, name: str, answered: Answered, *, is_tuned: bool
 ) -> Iterator[Finding]:
-    """Tell answers that the limit cut too early from answers that would never have stopped."""
-    told = [row for row in answered if row[1].finish_reason is not None]
-    cut = [row for row in told if row[1].finish_reason == "length"]
-    if not is_common(len(cut), len(told)):
+    """Distinguish answers cut too early from answers that would never have stopped."""
+    known = [row for row in answered if row[1].finish_reason is not None]
+    cut = [row for row in known if row[1].finish_reason == "length"]
+    if not is_common(len(cut), len(known)):
         return
     limit = _limit(comparison, cut)
     reached = f"answers reach the limit{f' of {limit:,} tokens' if limit else ''}"
-    evidence = f"{name}: {share(len(cut), len(told))} {reached}"
+    evidence = f"{name}: {share(len(cut), len(known))} {reached}"
     needed = [len(item.reference.split()) * TOKENS_PER_WORD for item, *_ in cut if item.reference]
     if limit and needed and median(needed) > limit:
         length = round(median(needed))
-        yield found(
+        yield finding(
             COMPARISON,
             "answers-cut",
             f"{evidence}; their references have about {length:,} (median)",
@@ -130,10 +130,10 @@ def _endings(
             tokens=2 * length,
             run=name if is_tuned else "RUN",
         )
-    elif len(cut) >= HALF * len(told):
-        nearly_all = len(cut) >= NEARLY_ALL * len(told) and len(told) >= ENOUGH
+    elif len(cut) >= HALF * len(known):
+        nearly_all = len(cut) >= NEARLY_ALL * len(known) and len(known) >= ENOUGH
         severity: Severity = "error" if nearly_all else "warning"
-        yield found(
+        yield finding(
             COMPARISON,
             "not-stopping",
             f"{evidence}; first {cut[0][0].id}",
@@ -141,11 +141,11 @@ def _endings(
             of_base=not is_tuned,
             run=name,
         )
-    elif is_common(going_on := sum(not loop_rate(text) for *_, text in cut), len(told)):
-        yield found(  # those that loop are told already
+    elif is_common(going_on := sum(not loop_rate(text) for *_, text in cut), len(known)):
+        yield finding(  # those that loop have their own
             COMPARISON,
             "answers-cut",
-            f"{name}: {share(going_on, len(told))} {reached} without looping",
+            f"{name}: {share(going_on, len(known))} {reached} without looping",
             severity="note",
             tokens=2 * (limit or 200),
             run=name if is_tuned else "RUN",
@@ -162,7 +162,7 @@ def _limit(comparison: Comparison, cut: Answered) -> int | None:
 def _empty(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding]:
     empty = [item for item, _, text in answered if not text.strip()]
     if is_common(len(empty), len(answered)):
-        yield found(
+        yield finding(
             COMPARISON,
             "empty-answers",
             f"{name}: {share(len(empty), len(answered))} answers are empty; first {empty[0].id}",
@@ -175,14 +175,16 @@ def _empty(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding
 def _unchanged(comparison: Comparison, name: str) -> Iterator[Finding]:
     """Say so where a tuned variant says what the base says, word for word."""
     pairs = [(item.answers[name], item.answers[comparison.base]) for item in comparison.items]
-    told = [(mine, base) for mine, base in pairs if mine.text is not None and base.text is not None]
-    same = sum(mine == base for mine, base in told)
-    is_all = bool(told) and same == len(told) >= SEVERAL
-    if is_all or (len(told) >= ENOUGH and same >= NEARLY_ALL * len(told)):
-        yield found(
+    known = [
+        (mine, base) for mine, base in pairs if mine.text is not None and base.text is not None
+    ]
+    same = sum(mine == base for mine, base in known)
+    is_all = bool(known) and same == len(known) >= SEVERAL
+    if is_all or (len(known) >= ENOUGH and same >= NEARLY_ALL * len(known)):
+        yield finding(
             COMPARISON,
             "tuned-equals-base",
-            f"{name}: {share(same, len(told))} answers are those of {comparison.base}, word for "
+            f"{name}: {share(same, len(known))} answers are those of {comparison.base}, word for "
             "word",
             severity="error" if is_all else "warning",
             run=name,

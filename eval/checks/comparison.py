@@ -7,7 +7,7 @@ from pathlib import Path
 from tuneproof.eval.checks.answers import check_answers
 from tuneproof.eval.checks.conditions import check_conditions
 from tuneproof.eval.checks.labels import check_labels
-from tuneproof.finding import Finding, told, worst_first
+from tuneproof.finding import Finding, finding_lines, worst_first
 from tuneproof.formats.comparison import Comparison, read_comparison
 
 
@@ -24,4 +24,4 @@ def lines_of(file: Path) -> list[str]:
     Raises:
         InputError: The file is no comparison.
     """
-    return told(check_comparison(read_comparison(file)), notes=False)
+    return finding_lines(check_comparison(read_comparison(file)), notes=False)

@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 from tuneproof.eval.checks.advice import COMPARISON
-from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison
 
 DECODING = (
@@ -46,7 +46,7 @@ def _decoding(comparison: Comparison) -> Iterator[Finding]:
         asked[variant.name] = {**shared, **beside, **variant.decoding}
     if not any(asked.values()):
         if any(answer.text for item in comparison.items for answer in item.answers.values()):
-            yield found(COMPARISON, "decoding-not-recorded", "the file does not say how answers "
+            yield finding(COMPARISON, "decoding-not-recorded", "the file does not say how answers "
                         "were drawn")  # fmt: skip
         return
     first, *others = asked
@@ -58,16 +58,18 @@ def _decoding(comparison: Comparison) -> Iterator[Finding]:
         )
         if not differing:
             continue
-        told = ", ".join(
+        settings = ", ".join(
             f"{key} {_value(asked[first], key)} for {first} and {_value(asked[name], key)} "
             f"for {name}"
             for key in differing
         )
         is_kind = bool(asked[first].get("do_sample")) != bool(asked[name].get("do_sample"))
-        yield found(COMPARISON, "sampled-against-greedy" if is_kind else "decoding-differs", told)
+        yield finding(
+            COMPARISON, "sampled-against-greedy" if is_kind else "decoding-differs", settings
+        )
     if all(settings.get("do_sample") for settings in asked.values()):
         seed = asked[first].get("seed", "not recorded")
-        yield found(COMPARISON, "sampled-once", f"every answer is one random draw (seed {seed})")
+        yield finding(COMPARISON, "sampled-once", f"every answer is one random draw (seed {seed})")
 
 
 def _value(settings: dict[str, Any], key: str) -> str:
@@ -78,7 +80,7 @@ def _templates(comparison: Comparison) -> Iterator[Finding]:
     for variant in comparison.variants:
         own = variant.template
         if own is not None and comparison.template and own != comparison.template:
-            yield found(
+            yield finding(
                 COMPARISON,
                 "template-differs",
                 f"{variant.name} was asked with {quoted(own)}, the others with "
@@ -96,7 +98,7 @@ def _size(comparison: Comparison) -> Iterator[Finding]:
         return
     groups = f" in {units} independent groups" if units < items else ""
     seen = min(100, 100 / sqrt(units))
-    yield found(
+    yield finding(
         COMPARISON,
         "too-few-items",
         f"{items} items{groups}: a share is known to about {seen:.0f} percentage points only",
@@ -120,7 +122,7 @@ def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
     from scipy.stats import binomtest
 
     if binomtest(lost, lost + won, 0.5, alternative="greater").pvalue < P_WORSE:
-        yield found(
+        yield finding(
             COMPARISON,
             "base-is-better",
             f"{name}: {comparison.base} has the better {what} in {share(lost, lost + won)} of the "

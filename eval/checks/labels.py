@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tuneproof.eval.checks.advice import COMPARISON
-from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Comparison
 from tuneproof.labels import normalize_label
 
@@ -55,7 +55,7 @@ def _accuracy(
     majority, most = Counter(right).most_common(1)[0]
     if mapping.is_turned and mapping.best_accuracy > most / total:  # renaming beats saying one
         read = ", ".join(f"{given!r} as {right!r}" for given, right in mapping.renamed.items())
-        yield found(
+        yield finding(
             COMPARISON,
             "labels-turned",
             f"{name}: accuracy is {mapping.accuracy:.1%}, but would be "
@@ -63,7 +63,7 @@ def _accuracy(
             of_base=not is_tuned,
         )
     elif binomtest(correct, total, 1 / len(labels), alternative="less").pvalue < P_BELOW:
-        yield found(
+        yield finding(
             COMPARISON,
             "below-chance",
             f"{name}: {share(correct, total)} right; guessing among {len(labels)} labels gives "
@@ -71,7 +71,7 @@ def _accuracy(
             of_base=not is_tuned,
         )
     elif binomtest(correct, total, most / total, alternative="less").pvalue < P_MAJORITY:
-        yield found(
+        yield finding(
             COMPARISON,
             "below-majority",
             f"{name}: {share(correct, total)} right; always saying {majority!r} gives "
@@ -86,7 +86,7 @@ def _collapse(
     label, count = Counter(given).most_common(1)[0]
     total = len(given)
     if total >= ENOUGH and count >= COLLAPSED * total and right.count(label) <= VARIED * total:
-        yield found(
+        yield finding(
             COMPARISON,
             "one-label-only",
             f"{name}: {share(count, total)} answers are {label!r}, which is right "
@@ -105,7 +105,7 @@ def _invalid(comparison: Comparison, name: str, *, is_tuned: bool) -> Iterator[F
     invalid = [(where, text) for where, text in texts if normalize_label(text) not in known]
     if invalid and len(invalid) >= INVALID * len(texts):
         where, text = invalid[0]
-        yield found(
+        yield finding(
             COMPARISON,
             "invalid-labels",
             f"{name}: {share(len(invalid), len(texts))} generated answers are none of the labels; "

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.data_folder import FILES, DataFolder, Manifest, Split
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
 from tuneproof.formats.template import Template
@@ -87,7 +87,7 @@ def check_end_marks(folder: DataFolder, marks: Sequence[str]) -> Iterator[Findin
         record, mark = marked[0]
         ids = {record.id for record, _ in marked}
         end = record.output[max(0, record.output.index(mark) - 30) :]
-        yield found(
+        yield finding(
             DATA,
             "eos-in-output",
             f"{share(len(ids), len(folder.train))} training outputs hold an end mark as text; "
@@ -129,7 +129,7 @@ def check_near(folder: DataFolder) -> Iterator[Finding]:
             total = len(folder.held_out[split])
             yield _leak("leak-near", folder, split, len(twin_of), total, evidence)
     if is_part and not any(twins.values()):
-        yield found(DATA, "near-sampled", f"{looked} with test and validation; none is near")
+        yield finding(DATA, "near-sampled", f"{looked} with test and validation; none is near")
 
 
 def check_lengths(
@@ -198,7 +198,7 @@ def _size(folder: DataFolder) -> Iterator[Finding]:
     if not units:
         yield _empty("test")
     elif units < FEW:
-        yield found(
+        yield finding(
             DATA,
             "few-test-items",
             f"{folder.file('test')} holds {len(folder.test)} records in {units} groups: a share is "
@@ -208,7 +208,7 @@ def _size(folder: DataFolder) -> Iterator[Finding]:
 
 
 def _empty(split: Split) -> Finding:
-    return found(DATA, f"no-{split}", f"the {split} split is empty")
+    return finding(DATA, f"no-{split}", f"the {split} split is empty")
 
 
 def _length_finding(
@@ -225,7 +225,7 @@ def _length_finding(
     longest, most = max(listed, key=lambda case: case[1])
     is_much = any(n > limit * totals[split] for split, n in counts.items())
     wanted = sorted(n for _, n in listed)[int(ENOUGH * (len(listed) - 1))]
-    return found(
+    return finding(
         DATA,
         code,
         f"{', '.join(shares)} records are over {max_length} tokens: "
@@ -241,7 +241,7 @@ def _leak(
 ) -> Finding:
     """Return the finding that so many records of a split leak; only the test is scored."""
     is_error = split == "test" and count >= LEAKED * total
-    return found(
+    return finding(
         DATA,
         code,
         f"{share(count, total)} {evidence}",

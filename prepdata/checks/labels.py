@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from tuneproof.errors import InputError
-from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.data_folder import DataFolder, Split
 from tuneproof.formats.example import Example
 from tuneproof.labels import normalize_label, spellings
@@ -55,13 +55,15 @@ def check_counts(task: str, labels: Sequence[str], counts: LabelCounts) -> Itera
     train = {label: counts.get(label, {}).get("train", 0) for label in labels}
     for label in labels:
         if not any(counts.get(label, {}).values()):
-            yield found(DATA, "label-unused", f"{task}: label {label!r}: no record has it")
+            yield finding(DATA, "label-unused", f"{task}: label {label!r}: no record has it")
     present = {label: n for label, n in train.items() if n}
     if len(present) == 1:
-        yield found(DATA, "one-label", f"{task}: train has one label only, {next(iter(present))!r}")
+        yield finding(
+            DATA, "one-label", f"{task}: train has one label only, {next(iter(present))!r}"
+        )
     if present and max(present.values()) > IMBALANCE * min(present.values()):
         most, least = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
-        yield found(
+        yield finding(
             DATA,
             "labels-unbalanced",
             f"{task}: unbalanced: {most!r} has {present[most]:,} training records, "
@@ -72,7 +74,7 @@ def check_counts(task: str, labels: Sequence[str], counts: LabelCounts) -> Itera
         if longer:
             listed = ", ".join(map(repr, longer))
             evidence = f"{task}: label {label!r} is also how {listed} begins"
-            yield found(DATA, "label-begins-another", evidence)
+            yield finding(DATA, "label-begins-another", evidence)
 
 
 def check_labels(folder: DataFolder, keys: Mapping[Split, Sequence[Key]]) -> Iterator[Finding]:
@@ -119,7 +121,7 @@ def check_swapped(folder: DataFolder, predict: Predict) -> Iterator[Finding]:
         mapping = check_mapping(right, predict(train, test, labels), labels)
         if mapping.is_turned:
             read = ", ".join(f"{a!r} in train is {b!r} in test" for a, b in mapping.renamed.items())
-            yield found(
+            yield finding(
                 DATA,
                 "labels-swapped",
                 f"{task}: TF-IDF and logistic regression are right in {mapping.accuracy:.1%} of "
@@ -140,7 +142,7 @@ def _unknown(folder: DataFolder, task: str, known: Sequence[str]) -> Iterator[Fi
         first = strange[0]
         near = difflib.get_close_matches(first.output, known, n=1, cutoff=0.5)
         hint = f" (did it mean {near[0]!r}?)" if near else ""
-        yield found(
+        yield finding(
             DATA,
             "label-unknown",
             f"{share(len(strange), len(records))} {split} records of {task} have a label that "
@@ -157,7 +159,7 @@ def _unseen(task: str, counts: LabelCounts) -> Iterator[Finding]:
         unseen = sorted(label for label in asked if not counts[label].get("train"))
         count, total = sum(asked[label] for label in unseen), sum(asked.values())
         if unseen:
-            yield found(
+            yield finding(
                 DATA,
                 "label-unseen",
                 f"{share(count, total)} {split} records of {task} have a label that train never "
@@ -173,7 +175,7 @@ def _alike(folder: DataFolder, task: str, counts: Mapping[str, int]) -> Iterator
         is_same = normalize_label(one) == normalize_label(other)
         is_rare = counts[least] <= RARE * counts[most]
         if is_same or (is_rare and _is_misspelling(least, most)):
-            yield found(
+            yield finding(
                 DATA,
                 "labels-alike",
                 f"{task}: {least!r} ({counts[least]:,} records) is nearly {most!r} "
@@ -198,7 +200,7 @@ def _contradictions(folder: DataFolder, task: str, keys: Sequence[Key]) -> Itera
     conflicting = [record for key, record in records if len(labels[key]) > 1]
     if conflicting and len(conflicting) >= CONTRADICTING * len(records):
         first = conflicting[0]
-        yield found(
+        yield finding(
             DATA,
             "labels-contradict",
             f"{share(len(conflicting), len(records))} training records of {task} have a twin with "

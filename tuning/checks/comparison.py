@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tuneproof.finding import Finding, found, quoted
+from tuneproof.finding import Finding, finding, quoted
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run
@@ -23,7 +23,7 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
     template = run.template
     asked = variant.template or comparison.template
     if template is not None and asked and asked != template.text:
-        yield found(
+        yield finding(
             RUN,
             "run-template-differs",
             f"{run.name} was trained with {quoted(template.text)} and asked with {quoted(asked)}",
@@ -31,7 +31,7 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
         )
     model, base = variant.model, run.base.model
     if model and model != base:
-        yield found(
+        yield finding(
             RUN,
             "comparison-of-other-base",
             f"{run.name} was trained on {base}, the comparison says {model}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Run
 from tuneproof.prompts.fit import completion_ids
@@ -50,7 +50,7 @@ def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iter
             record, trained = cases[0]
             end = "begins with" if code == "loss-on-prompt" else "ends with"
             shown = trained[:12] if code == "loss-on-prompt" else trained[-12:]
-            yield found(
+            yield finding(
                 RUN,
                 code,
                 f"{run.name}: {share(len(cases), encoded)} encoded records; what is trained of "

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.finding import Finding, found, quoted, share
+from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.run import Head, Run
 from tuneproof.tuning.checks.advice import RUN
@@ -49,7 +49,7 @@ def check_loaded(run: Run, comparison: Comparison | None) -> Iterator[Finding]:
         try:
             loaded = load_variants([run])
         except (InputError, UserWarning) as error:
-            yield found(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
+            yield finding(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
             return
     yield from _effect(run, loaded)
     if comparison is not None:
@@ -71,7 +71,7 @@ def _effect(run: Run, loaded: Sequence[Any]) -> Iterator[Finding]:
         rows += [row[-1].float() for row in logits]  # after the whole question
     distance = float((rows[0] - rows[-1]).abs().max())
     if distance <= SAME_LOGITS:
-        yield found(
+        yield finding(
             RUN,
             "adapter-no-effect",
             f"{run.name}: with and without it the logits differ by at most {distance:.1g}",
@@ -108,7 +108,7 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
         if len(cases) < max(2, DIFFERING * asked):
             continue
         item, text = cases[0]
-        yield found(
+        yield finding(
             RUN,
             "batch-differs",
             f"{name}: {share(len(cases), asked)} questions get another answer alone; {item.id}: "
@@ -139,12 +139,12 @@ def _head(run: Run, head: Head) -> Iterator[Finding]:
     tensors = head.tensors or {}
     same = [name for name, change in tensors.items() if change.before == change.after]
     if same and len(same) == len(tensors):
-        yield found(RUN, "head-untrained", f"{run.name}: {', '.join(same)} is as it began")
+        yield finding(RUN, "head-untrained", f"{run.name}: {', '.join(same)} is as it began")
     try:
         loaded = load_head(run, head.labels)
     except InputError as error:
-        yield found(RUN, "head-untrained", str(error))
+        yield finding(RUN, "head-untrained", str(error))
         return
     for name, tensor in head_tensors(loaded.model, head.modules).items():
         if not tensor.is_floating_point():
-            yield found(RUN, "head-quantised", f"{run.name}: {name} is {tensor.dtype}")
+            yield finding(RUN, "head-quantised", f"{run.name}: {name} is {tensor.dtype}")

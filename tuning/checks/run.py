@@ -13,7 +13,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, read_jsonl
-from tuneproof.finding import Finding, found
+from tuneproof.finding import Finding, finding
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run
 from tuneproof.models import load as models
@@ -35,9 +35,9 @@ def check_run(run: Run) -> Iterator[Finding]:
     """Yield what is wrong with a run, as far as its files show it."""
     if run.state != "finished":
         why = ": a sweep gave it up" if run.state == "pruned" else ""
-        yield found(RUN, "run-unfinished", f"{run.name} is {run.state}{why}")
+        yield finding(RUN, "run-unfinished", f"{run.name} is {run.state}{why}")
     if not run.data.validation.examples:
-        yield found(RUN, "no-validation", f"{run.name} was trained without validation records")
+        yield finding(RUN, "no-validation", f"{run.name} was trained without validation records")
     yield from _losses(run)
     yield from _same_data(run)
     yield from _same_base(run)
@@ -50,7 +50,7 @@ def _losses(run: Run) -> Iterator[Finding]:
     rows = [row for _, row in read_jsonl(run.metrics)] if run.metrics.is_file() else []
     losses = [row["loss"] for row in rows if "loss" in row]
     if any(not math.isfinite(loss) for loss in losses):
-        yield found(
+        yield finding(
             RUN, "loss-diverged", f"{run.name}: the loss is no number", rate=run.learning_rate / 3
         )
     elif len(losses) >= FEWEST_LOGS:
@@ -62,7 +62,7 @@ def _direction(name: str, losses: Sequence[float], rate: float) -> Iterator[Find
     tenth, fifth = math.ceil(len(losses) / 10), math.ceil(len(losses) / 5)
     first, last = fmean(losses[:tenth]), fmean(losses[-tenth:])
     if last > DIVERGED * first:
-        yield found(
+        yield finding(
             RUN,
             "loss-diverged",
             f"{name}: the loss rises from {first:.3f} to {last:.3f} (learning rate {rate:g})",
@@ -71,7 +71,7 @@ def _direction(name: str, losses: Sequence[float], rate: float) -> Iterator[Find
         return
     first, last = fmean(losses[:fifth]), fmean(losses[-fifth:])
     if first > 0 and abs(first - last) < FLAT * first:
-        yield found(
+        yield finding(
             RUN,
             "loss-flat",
             f"{name}: the loss goes from {first:.3f} to {last:.3f} in {len(losses)} logs "
@@ -84,7 +84,7 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     values = [row["eval_loss"] for row in rows]
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < len(values):
-        yield found(RUN, "loss-diverged", f"{run.name}: the validation loss is no number",
+        yield finding(RUN, "loss-diverged", f"{run.name}: the validation loss is no number",
                     rate=run.learning_rate / 3)  # fmt: skip
     elif len(values) > 1 and values[-1] > OVERFITTED * min(values):
         best = values.index(min(values))
@@ -92,7 +92,7 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
         has_accuracy = result.best_validation_accuracy is not None
         if has_accuracy and rows[best]["step"] < (result.best_step or 0):
             return  # later weights had more answers right, and were kept for that
-        yield found(
+        yield finding(
             RUN,
             "overfitting",
             f"{run.name}: the validation loss falls to {values[best]:.3f} at epoch {epoch:g} and "
@@ -108,7 +108,7 @@ def _same_data(run: Run) -> Iterator[Finding]:
     except InputError:  # moved or removed: nothing to compare with, and nothing wrong
         return
     if now != told:
-        yield found(
+        yield finding(
             RUN, "data-changed", f"{run.name} was trained on {told}, but {folder} is {now} now"
         )
 
@@ -117,9 +117,9 @@ def _same_base(run: Run) -> Iterator[Finding]:
     model, told = run.base.model, run.base.weights_sha256
     now = _hash(model)
     if now is None:
-        yield found(RUN, "base-missing", f"{run.name} was trained on {model}, which is not here")
+        yield finding(RUN, "base-missing", f"{run.name} was trained on {model}, which is not here")
     elif now != told:
-        yield found(
+        yield finding(
             RUN,
             "base-changed",
             f"{run.name} was trained on {model} of {told[:12]}, which has the weights "
@@ -133,14 +133,14 @@ def _adapter(run: Run) -> Iterator[Finding]:
     now, told = _hash(named) if named else None, run.base.weights_sha256
     is_other = now not in (None, told) and _hash(run.base.model) == told
     if is_other and named != models.location(run.base.model):  # a GGUF file's is its conversion
-        yield found(
+        yield finding(
             RUN,
             "adapter-wrong-base",
             f"{run.name}: the adapter is of {named}, the run of {run.base.model}",
         )
     zero, total = _zero_matrices(run.adapter / WEIGHTS)
     if total and zero == total:
-        yield found(
+        yield finding(
             RUN, "adapter-zero", f"{run.name}: all {total} lora_B matrices of the adapter are zero"
         )
 

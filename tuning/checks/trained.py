@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.finding import Finding, found
+from tuneproof.finding import Finding, finding
 from tuneproof.models.head import tensor_hash
 from tuneproof.tuning.checks.advice import RUN
 
@@ -59,18 +59,18 @@ def check_trained(
     after = _hashes(model)
     still = [name for name in before.hashes if before.hashes[name] == after.get(name)]
     if still and len(still) == len(after):
-        yield found(RUN, "adapter-zero", "not one of the trained tensors changed")
+        yield finding(RUN, "adapter-zero", "not one of the trained tensors changed")
     elif still:
-        yield found(
+        yield finding(
             RUN,
             "part-not-moved",
             f"{len(still)} of {len(after)} trained tensors did not change, {still[0]} for one",
         )
     if float((_logits(model, example) - before.logits).abs().max()) <= NO_EFFECT:
-        yield found(RUN, "adapter-no-effect", "the model says what it said before")
+        yield finding(RUN, "adapter-no-effect", "the model says what it said before")
     third = max(1, len(losses) // 3)
     if len(losses) > 1 and sum(losses[-third:]) >= sum(losses[:third]):
-        yield found(
+        yield finding(
             RUN,
             "loss-flat",
             f"the loss did not fall: {losses[0]:.4g} at first, {losses[-1]:.4g} at last",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.finding import SEVERITIES, told
+from tuneproof.finding import SEVERITIES, finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata.build import build
@@ -25,7 +25,7 @@ MOODS = {"mood": ["good", "bad"]}
 
 
 @pytest.fixture
-def found(
+def finding(
     write_rows: Callable[..., Path], severities: Callable[[Any], dict[str, str]]
 ) -> Callable[..., dict[str, str]]:
     return lambda rows, labels=None: severities(examine(data=write_rows(rows, labels)))
@@ -36,7 +36,7 @@ Found = Callable[..., dict[str, str]]
 
 def test_healthy_data_is_clean(rows: Rows, labelled: Rows, found: Found) -> None:
     assert found(rows) == {}
-    assert found(labelled, MOODS) == {}
+    assert finding(labelled, MOODS) == {}
 
 
 def test_exact_leaks_are_found_whatever_case_and_punctuation(rows: Rows, found: Found) -> None:
@@ -123,7 +123,7 @@ def test_prompts_of_the_evaluation_are_found(rows: Rows, found: Found) -> None:
 
 def test_misspelt_labels_are_found(labelled: Rows, found: Found) -> None:
     labelled["train"][4]["output"] = "godo"
-    assert found(labelled, MOODS) == {"label-unknown": "error"}
+    assert finding(labelled, MOODS) == {"label-unknown": "error"}
 
 
 @pytest.mark.parametrize(
@@ -136,32 +136,32 @@ def test_labels_alike_are_found_even_in_the_manifest(
         for row in part:
             row["output"] = row["output"].replace("good", "wonderful")
     labels = {"mood": ["wonderful", "bad", spelling]}
-    assert found(labelled, labels) == {}
+    assert finding(labelled, labels) == {}
     labelled["train"][2]["output"] = spelling
-    assert found(labelled, labels) == {"labels-alike": severity}
-    assert found(labelled, None)["labels-alike"] == severity
+    assert finding(labelled, labels) == {"labels-alike": severity}
+    assert finding(labelled, None)["labels-alike"] == severity
 
 
 def test_ratings_are_not_alike(labelled: Rows, found: Found) -> None:
     for part in labelled.values():
         for number, row in enumerate(part):
             row["output"] = "rating 1" if number % 100 == 0 else "rating 2"
-    assert "labels-alike" not in found(labelled, {"mood": ["rating 1", "rating 2"]})
+    assert "labels-alike" not in finding(labelled, {"mood": ["rating 1", "rating 2"]})
 
 
 def test_labels_that_train_lacks_are_found(labelled: Rows, found: Found) -> None:
     labels = {"mood": ["good", "bad", "mixed"]}
     labelled["test"][2]["output"] = "mixed"
-    assert found(labelled, labels) == {"label-unseen": "warning"}
+    assert finding(labelled, labels) == {"label-unseen": "warning"}
     for number in range(9):
         labelled["test"][number]["output"] = "mixed"
-    assert found(labelled, labels) == {"label-unseen": "error"}
+    assert finding(labelled, labels) == {"label-unseen": "error"}
 
 
 def test_swapped_labels_are_found(labelled: Rows, found: Found) -> None:
     for row in labelled["test"]:
         row["output"] = {"good": "bad", "bad": "good"}[row["output"]]
-    assert found(labelled, MOODS) == {"labels-swapped": "error"}
+    assert finding(labelled, MOODS) == {"labels-swapped": "error"}
 
 
 def test_contradictions_are_found(labelled: Rows, found: Found) -> None:
@@ -169,7 +169,7 @@ def test_contradictions_are_found(labelled: Rows, found: Found) -> None:
         twin = copy.deepcopy(labelled["train"][number])
         twin["output"] = {"good": "bad", "bad": "good"}[twin["output"]]
         labelled["train"].append(twin)
-    assert found(labelled, MOODS) == {"labels-contradict": "warning"}
+    assert finding(labelled, MOODS) == {"labels-contradict": "warning"}
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,10 @@ def test_before_a_training_only_warnings_are_told_and_nothing_slow_is_done(
     monkeypatch.setattr("tuneproof.inference.baselines.predict", None)
     rows["test"] = []
     folder = write_rows(rows)
-    assert told(check_data(open_to_train(folder)), notes=False) == []
+    assert finding_lines(check_data(open_to_train(folder)), notes=False) == []
     rows["train"][3]["output"] += "</s>"
     folder = write_rows(rows)
-    lines = told(check_data(open_to_train(folder)), notes=False)
+    lines = finding_lines(check_data(open_to_train(folder)), notes=False)
     assert lines[0].startswith("warning: eos-in-output: 1 of 200 (0.5 %) training outputs hold")
     assert len(lines) == 3
 
