@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.eval.metrics.registry import METRICS, Metric, metrics_of
+from tuneproof.eval.metrics.metric import Metric
+from tuneproof.eval.metrics.registry import METRICS, metrics_of
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import AnswerCounts, Counts
 

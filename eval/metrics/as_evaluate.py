@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tuneproof.errors import unknown
-from tuneproof.eval.metrics.registry import METRICS, Metric
+from tuneproof.eval.metrics.metric import Metric
+from tuneproof.eval.metrics.registry import METRICS
 
 _PLURALS = {
     "prediction": "predictions",

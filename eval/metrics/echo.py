@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.words import ngrams, words
+
+_LIN = "Lin, 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
 
 OPENING_WORDS = 8
 """Words at the start of a line of the prompt which, at the start of an answer, are an echo."""
@@ -37,6 +40,20 @@ def echo_rate(prediction: str, prompt: str) -> float:
         return 1.0
     spans = set(ngrams(words(prompt), SPAN_WORDS))
     return float(bool(spans) and not spans.isdisjoint(ngrams(answer, SPAN_WORDS)))
+
+
+ECHO_RATE = Metric(
+    title="Echoes the prompt",
+    function=echo_rate,
+    direction="lower",
+    unit="share",
+    definition="Share of answers that open with a line of the prompt (eight words, or a whole "
+    "line of four), hold 24 words of it in a row, or start a line with template words such as "
+    "'Input:' or '### Response:'. Copying from the input is not counted.",
+    source="tuneproof",
+    weakness="An answer may repeat the question on purpose. Where the prompt contains the "
+    "source text, quoting that is counted.",
+)
 
 
 def _opens_like(answer: tuple[str, ...], line: tuple[str, ...]) -> bool:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuneproof.eval.metrics.metric import NOT_READ, Metric
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -37,12 +39,40 @@ def macro_f1(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     return np.nansum(f1, axis=-1) / np.count_nonzero(~np.isnan(f1), axis=-1)
 
 
+MACRO_F1 = Metric(
+    title="Macro F1",
+    function=macro_f1,
+    task="labels",
+    direction="higher",
+    unit="score",
+    definition="Mean over the labels that occur of F1, the harmonic mean of precision and recall.",
+    empty=NOT_READ,
+    source="Sokolova and Lapalme, 2009, A systematic analysis of performance measures for "
+    "classification tasks",
+    weakness="A label with three items weighs as much as one with three hundred.",
+)
+
+
 def weighted_precision(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     """Return the mean precision of the labels, weighted by how often each is the reference.
 
     Range [0, 1], higher is better. A label never predicted has precision 0 here.
     """
     return _weighted(label_precision(hits, predicted, actual), actual)
+
+
+WEIGHTED_PRECISION = Metric(
+    title="Weighted precision",
+    function=weighted_precision,
+    task="labels",
+    direction="higher",
+    unit="score",
+    definition="Mean precision of the labels, weighted by how often each is right; 0 for one "
+    "that is never predicted.",
+    empty=NOT_READ,
+    source="Sokolova and Lapalme, 2009",
+    weakness="Hides rare labels.",
+)
 
 
 def weighted_recall(hits: Floats, predicted: Floats, actual: Floats) -> Any:
@@ -53,12 +83,38 @@ def weighted_recall(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     return _weighted(label_recall(hits, predicted, actual), actual)
 
 
+WEIGHTED_RECALL = Metric(
+    title="Weighted recall",
+    function=weighted_recall,
+    task="labels",
+    direction="higher",
+    unit="score",
+    definition="Mean recall of the labels, weighted by how often each is right.",
+    empty=NOT_READ,
+    source="Sokolova and Lapalme, 2009",
+    weakness="Equals the accuracy by its algebra; shown because others report it.",
+)
+
+
 def weighted_f1(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     """Return the mean F1 of the labels, weighted by how often each is the reference.
 
     Range [0, 1], higher is better.
     """
     return _weighted(label_f1(hits, predicted, actual), actual)
+
+
+WEIGHTED_F1 = Metric(
+    title="Weighted F1",
+    function=weighted_f1,
+    task="labels",
+    direction="higher",
+    unit="score",
+    definition="Mean F1 of the labels, weighted by how often each is right.",
+    empty=NOT_READ,
+    source="Sokolova and Lapalme, 2009",
+    weakness="Hides rare labels; need not lie between weighted precision and recall.",
+)
 
 
 def matthews(hits: Floats, predicted: Floats, actual: Floats) -> Any:
@@ -75,6 +131,21 @@ def matthews(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1)), 0.0)
 
 
+MATTHEWS = Metric(
+    title="Matthews correlation",
+    function=matthews,
+    task="labels",
+    direction="higher",
+    unit="score",
+    definition="Correlation between predicted and right labels, from -1 to 1; guessing and "
+    "always saying the same label give 0.",
+    empty=NOT_READ,
+    source="Gorodkin, 2004, Comparing two K-category assignments by a K-category correlation "
+    "coefficient",
+    weakness="Says nothing of which labels are confused.",
+)
+
+
 def calibration_error(gaps: Floats, count: Floats) -> Any:
     """Return the mean distance of confidence from accuracy over the bins (ECE).
 
@@ -83,6 +154,20 @@ def calibration_error(gaps: Floats, count: Floats) -> Any:
     import numpy as np
 
     return np.abs(gaps).sum(axis=-1) / count
+
+
+CALIBRATION_ERROR = Metric(
+    title="Calibration error",
+    function=calibration_error,
+    task="labels",
+    direction="lower",
+    unit="score",
+    definition="Distance between confidence (the probability of the predicted label) and "
+    "accuracy, averaged over 15 bins of equal width (ECE).",
+    empty=NOT_READ,
+    source="Guo et al., 2017, On Calibration of Modern Neural Networks",
+    weakness="Too high for few items, and low for a model that is equally unsure of everything.",
+)
 
 
 def label_precision(hits: Floats, predicted: Floats, actual: Floats) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from tuneproof.eval.metrics.metric import NOT_READ, Metric
 from tuneproof.labels import normalize_label
 
 
@@ -17,6 +18,20 @@ def accuracy(label: str, reference: str) -> float:
     return float(label == reference)
 
 
+ACCURACY = Metric(
+    title="Accuracy",
+    function=accuracy,
+    task="labels",
+    direction="higher",
+    unit="share",
+    definition="Share of items whose most probable label is the right one.",
+    empty=NOT_READ,
+    source="standard",
+    weakness="Where one label is frequent, always saying it looks good: see the majority "
+    "baseline and macro F1.",
+)
+
+
 def free_accuracy(prediction: str, reference: str, labels: tuple[str, ...]) -> float:
     """Return 1 when the generated answer, and all of it, is the reference label, otherwise 0.
 
@@ -24,6 +39,19 @@ def free_accuracy(prediction: str, reference: str, labels: tuple[str, ...]) -> f
     so at most one can match. An empty answer scores 0.
     """
     return float(normalize_label(prediction) == normalize_label(reference))
+
+
+FREE_ACCURACY = Metric(
+    title="Generated accuracy",
+    function=free_accuracy,
+    task="labels",
+    direction="higher",
+    unit="share",
+    definition="Share of generated answers that are the right label and nothing else, but for "
+    "case, spaces and punctuation around it.",
+    source="tuneproof",
+    weakness="A right label inside a sentence is missed.",
+)
 
 
 def invalid_rate(prediction: str, labels: tuple[str, ...]) -> float:
@@ -34,6 +62,19 @@ def invalid_rate(prediction: str, labels: tuple[str, ...]) -> float:
     return float(normalize_label(prediction) not in _normalized(labels))
 
 
+INVALID_RATE = Metric(
+    title="Invalid answers",
+    function=invalid_rate,
+    task="labels",
+    direction="lower",
+    unit="share",
+    definition="Share of generated answers that are none of the labels.",
+    empty="1",
+    source="tuneproof",
+    weakness="A label inside a sentence counts as none.",
+)
+
+
 def brier(label_probabilities: Mapping[str, float], reference: str) -> float:
     """Return half the squared distance of the probabilities from certainty of the reference.
 
@@ -42,6 +83,20 @@ def brier(label_probabilities: Mapping[str, float], reference: str) -> float:
     """
     distances = ((name == reference) - p for name, p in label_probabilities.items())
     return sum(distance**2 for distance in distances) / 2
+
+
+BRIER = Metric(
+    title="Brier score",
+    function=brier,
+    task="labels",
+    direction="lower",
+    unit="score",
+    definition="Half the squared distance between the label probabilities and certainty of "
+    "the right label; 0 is certain and right, 1 certain and wrong.",
+    empty=NOT_READ,
+    source="Brier, 1950, Verification of Forecasts Expressed in Terms of Probability",
+    weakness="Mixes being right with knowing how sure to be.",
+)
 
 
 @lru_cache(maxsize=8)

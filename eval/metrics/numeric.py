@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tuneproof.eval.metrics.metric import Metric
 from tuneproof.numbers import agrees, find_number, gives, parse_number
 
 
@@ -10,10 +11,9 @@ def numeric_match(prediction: str, reference: str) -> float | None:
 
     Range {0, 1}, higher is better. Only references that are one number and nothing else are scored:
     an optional sign or accounting brackets, a currency sign, thousands separators, and a percent
-    sign or a word such as `million`. Which of an answer's numbers counts is told by
-    `core.numbers.find_number`, how exact it must be by `core.numbers.agrees`. An answer without a
-    number, hence an empty one, scores 0. Source: Chen et al., 2021 (FinQA's execution accuracy, on
-    text instead of programs).
+    sign or a word such as `million`. `find_number` says which of an answer's numbers counts,
+    `agrees` how exact it must be. An answer without a number, hence an empty one, scores 0.
+    Source: Chen et al., 2021 (FinQA's execution accuracy, on text instead of programs).
     """
     target = parse_number(reference)
     if target is None:
@@ -22,11 +22,27 @@ def numeric_match(prediction: str, reference: str) -> float | None:
     return 0.0 if answer is None else float(agrees(answer, target))
 
 
+NUMERIC_MATCH = Metric(
+    title="Numeric match",
+    function=numeric_match,
+    direction="higher",
+    unit="share",
+    definition="Share of answers whose number is the reference's, to the digits the reference "
+    "shows; only for references that are numbers. The answer's number is the first after "
+    "'answer is', 'answer:' or '####', otherwise the last in the first line that has one "
+    "(a bare year only when alone).",
+    source="Chen et al., 2021, FinQA: A Dataset of Numerical Reasoning over Financial Data",
+    weakness="A right result that stands elsewhere in the answer is missed. A unit that only "
+    "one side has may be missing, so 12.4 and 0.124 both match 12.4%.",
+    numeric=True,
+)
+
+
 def executed_match(prediction: str, reference: str, executed: str) -> float:
     """Return 1 when the answer is what the source's program comes to, otherwise 0.
 
     Range {0, 1}, higher is better. A number must be the executed one to the digits, and in the
-    unit, in which the reference is written (`core.numbers.agrees_with_value`); where the reference
+    unit, in which the reference is written (`agrees_with_value`); where the reference
     is no number, to four significant digits. Where the program says yes or no, the first such word
     of the answer must be that. An empty answer scores 0. Source: Chen et al., 2021 (execution
     accuracy).
@@ -37,3 +53,17 @@ def executed_match(prediction: str, reference: str, executed: str) -> float:
         executed: What the program comes to: a number, ``yes`` or ``no``.
     """
     return float(gives(prediction, executed, reference))
+
+
+EXECUTED_MATCH = Metric(
+    title="Numeric match, executed",
+    function=executed_match,
+    task="programs",
+    direction="higher",
+    unit="share",
+    definition="Share of answers that give what the source's program comes to, a number to the "
+    "digits and in the unit in which the reference is written (four significant digits where "
+    "it is no number), or the program's yes or no; only for items with a program.",
+    source="Chen et al., 2021 (execution accuracy)",
+    weakness="Some programs answer another question than the reference does; prepdata counts them.",
+)

@@ -5,6 +5,7 @@ Words and punctuation marks are the tokens, lower-cased; no reference is needed.
 
 from __future__ import annotations
 
+from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.words import ngrams, tokens
 
 SHORTEST_LOOP = 12
@@ -21,6 +22,17 @@ def repetition_rate(prediction: str) -> float:
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
+REPETITION_RATE = Metric(
+    title="Repeated 4-grams",
+    function=repetition_rate,
+    direction="lower",
+    unit="share",
+    definition="Share of the answer's runs of four words that repeat an earlier one.",
+    source="Welleck et al., 2020, Neural Text Generation with Unlikelihood Training",
+    weakness="Lists and tables repeat legitimately; a very short answer cannot repeat itself.",
+)
+
+
 def loop_rate(prediction: str) -> float:
     """Return 1 when the answer ends by saying the same thing over and over, otherwise 0.
 
@@ -33,6 +45,19 @@ def loop_rate(prediction: str) -> float:
     return float(any(_is_loop(text, period) for period in range(1, len(text) // 3 + 1)))
 
 
+LOOP_RATE = Metric(
+    title="Ends in a loop",
+    function=loop_rate,
+    direction="lower",
+    unit="share",
+    definition="Share of answers that end with the same words at least three times in a row, "
+    "filling at least twelve words.",
+    source="Holtzman et al., 2020, The Curious Case of Neural Text Degeneration; "
+    "the rule is tuneproof's",
+    weakness="A loop that changes a word each time, such as a running number, is missed.",
+)
+
+
 def distinct_2(prediction: str) -> float:
     """Return the share of distinct bigrams among the bigrams of the answer.
 
@@ -42,6 +67,18 @@ def distinct_2(prediction: str) -> float:
     text = tokens(prediction)
     pairs = ngrams(text, 2)
     return len(set(pairs)) / len(pairs) if pairs else float(bool(text))
+
+
+DISTINCT_2 = Metric(
+    title="Distinct bigrams",
+    function=distinct_2,
+    direction="none",
+    unit="share",
+    definition="Distinct pairs of neighbouring words divided by all pairs, per answer.",
+    source="Li et al., 2016, A Diversity-Promoting Objective Function for Neural Conversation "
+    "Models",
+    weakness="Falls with the length of any text, good or bad: therefore no direction.",
+)
 
 
 def _is_loop(text: tuple[str, ...], period: int) -> bool:

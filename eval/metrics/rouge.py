@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 
+from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.words import ngrams
+
+_LIN = "Lin, 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
 
 
 def rouge1(prediction: str, reference: str) -> float:
@@ -23,6 +26,18 @@ def rouge1(prediction: str, reference: str) -> float:
     return _overlap_f1(prediction, reference, 1)
 
 
+ROUGE1 = Metric(
+    title="ROUGE-1",
+    function=rouge1,
+    direction="higher",
+    unit="score",
+    definition="F1 of the words that answer and reference share, in any order "
+    "(same tokens as ROUGE-L).",
+    source=_LIN,
+    weakness="Ignores order, and rewards frequent words such as 'the'.",
+)
+
+
 def rouge2(prediction: str, reference: str) -> float:
     """Return the F1 of the pairs of neighbouring words shared with the reference (ROUGE-2).
 
@@ -30,6 +45,18 @@ def rouge2(prediction: str, reference: str) -> float:
     than two words scores 0. Source: Lin, 2004.
     """
     return _overlap_f1(prediction, reference, 2)
+
+
+ROUGE2 = Metric(
+    title="ROUGE-2",
+    function=rouge2,
+    direction="higher",
+    unit="score",
+    definition="F1 of the pairs of neighbouring words that answer and reference share "
+    "(same tokens as ROUGE-L).",
+    source=_LIN,
+    weakness="Always 0 for an answer or a reference of one word.",
+)
 
 
 def rouge_l(prediction: str, reference: str) -> float:
@@ -43,6 +70,19 @@ def rouge_l(prediction: str, reference: str) -> float:
         return 0.0
     common = longest_common_subsequence(target, answer)
     return _f1(common / len(answer), common / len(target))
+
+
+ROUGE_L = Metric(
+    title="ROUGE-L",
+    function=rouge_l,
+    direction="higher",
+    unit="score",
+    definition="F1 of the longest sequence of words that answer and reference share in order "
+    "(lower case, letters and digits only, no stemmer).",
+    source=_LIN,
+    weakness="Counts words, not meaning: a right answer in other words scores low, and a "
+    "wrong one that copies the reference's phrasing scores high.",
+)
 
 
 def longest_common_subsequence(first: tuple[str, ...], second: tuple[str, ...]) -> int:

@@ -7,6 +7,10 @@ import string
 from collections import Counter
 from functools import lru_cache
 
+from tuneproof.eval.metrics.metric import Metric
+
+_SQUAD = "Rajpurkar et al., 2016, SQuAD: 100,000+ Questions for Machine Comprehension of Text"
+
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -26,6 +30,18 @@ def exact_match(prediction: str, reference: str) -> float:
     return float(normalize(prediction) == normalize(reference))
 
 
+EXACT_MATCH = Metric(
+    title="Exact match",
+    function=exact_match,
+    direction="higher",
+    unit="share",
+    definition="Share of answers equal to the reference after SQuAD normalisation.",
+    source=_SQUAD,
+    weakness="One word more makes a right answer wrong; without punctuation -3.2 equals 32, "
+    "so judge numbers by numeric match.",
+)
+
+
 def token_f1(prediction: str, reference: str) -> float:
     """Return the F1 of the words shared with the reference after SQuAD normalisation.
 
@@ -37,3 +53,15 @@ def token_f1(prediction: str, reference: str) -> float:
         return float(answer == target)
     shared = (Counter(answer) & Counter(target)).total()
     return 2 * shared / (len(answer) + len(target))
+
+
+TOKEN_F1 = Metric(
+    title="Token F1",
+    function=token_f1,
+    direction="higher",
+    unit="score",
+    definition="F1 of the shared words after SQuAD normalisation (lower case, without "
+    "punctuation and the articles a, an, the).",
+    source=_SQUAD,
+    weakness="Made for short answers; blind to order and negation.",
+)

@@ -10,7 +10,8 @@ import numpy as np
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.label_sets import BINS, label_f1, label_precision, label_recall
-from tuneproof.eval.metrics.registry import METRICS, Metric
+from tuneproof.eval.metrics.metric import Metric
+from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import group_numbers
 from tuneproof.eval.stats.bootstrap import (
     Estimate,

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneproof.eval.metrics.registry import METRICS, Direction, unit_of
+from tuneproof.eval.metrics.metric import Direction
+from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.stats.bootstrap import Estimate
 from tuneproof.formats.report import Gain, Verdict

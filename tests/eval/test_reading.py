@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.comparison import read_comparison, read_comparisons
+from tuneproof.formats.comparison import read_comparison, read_comparisons, write_comparison
 
 Write = Callable[..., Path]
 
@@ -24,6 +25,35 @@ def test_everything_in_the_file_arrives(document: dict[str, Any], write: Write) 
     assert found.variants[1].details["adapter"] == "runs/tuned/adapter"
     assert (found.base, found.tuned) == ("base", ["tuned"])
     assert found.decoding == {"do_sample": False, "max_new_tokens": 200}
+
+
+def test_what_is_read_is_written_the_same(
+    document: dict[str, Any], topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    document["variants"][1]["from another program"] = {"kept": [1, None]}
+    document["items"][0] |= {"executed": "5", "group": "page 1"}
+    for number, written in enumerate((document, topics)):
+        path = tmp_path / f"again-{number}.json"
+        first = read_comparison(write(written))
+        write_comparison(path, first)
+        again = json.loads(path.read_text(encoding="utf-8"))
+        assert again["variants"] == written["variants"]
+        for row, other in zip(again["items"], written["items"], strict=True):
+            answers = {name: {"text": None, **a} for name, a in other["answers"].items()}
+            assert row["answers"] == answers
+        assert {key: again[key] for key in written if key != "items"} == {
+            key: value for key, value in written.items() if key != "items"
+        }
+        second = read_comparison(path)
+        assert (second.items, second.variants) == (first.items, first.variants)
+
+
+def test_details_of_another_type_count_as_unknown(document: dict[str, Any], write: Write) -> None:
+    document["variants"][1] |= {"parameters": "many", "training": {"flops": "much", "curve": [5]}}
+    variant = read_comparison(write(document)).by_name["tuned"]
+    assert variant.parameters.trainable is None
+    assert variant.training is not None
+    assert (variant.training.flops, variant.training.curve) == (None, ())
 
 
 def test_first_variant_is_the_base_when_none_is_called_so(

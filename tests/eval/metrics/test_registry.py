@@ -42,7 +42,7 @@ def test_texts_and_labels_have_their_own_metrics() -> None:
 
 
 def test_registry_imports_no_heavy_library() -> None:
-    code = "import sys, eval.metrics.registry; print(' '.join(sys.modules))"
+    code = "import sys, tuneproof.eval.metrics.registry; print(' '.join(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report, up_to_date_report
 from tuneproof.eval.report.summary import text_table
+from tuneproof.formats.report import read_report
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=200)
@@ -178,3 +180,42 @@ def test_report_stands_while_files_settings_code_and_versions_are_the_same(
     report([file], out, config)
     document["items"].pop()
     assert up_to_date_report([write(document)], out, config) is None
+
+
+def test_report_is_read_as_it_was_written(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    made = report([write(topics)], tmp_path, CONFIG)
+    assert read_report(tmp_path / "report.json") == made
+
+
+def test_report_of_an_older_version_is_read(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    made = report([write(document)], tmp_path, CONFIG)
+    older = made.as_json()
+    for later in ("findings", "compute", "published", "beside", "numbers", "code"):
+        del older[later]
+    del older["summary"]["tuned"]["paragraph"]
+    older["of a later version"] = 1
+    file = write(older, "older.json")
+    assert read_report(file).gains == made.gains
+    assert made.summary["tuned"].headline in text_table(read_report(file))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "tuneproof/comparison@1"}, "not a report; `score report` writes report.json"),
+        ({"gains": {"tuned": {"rougeL": {"p": 1}}}}, "made by an older version"),
+        ({"metrics": {"base": {"rougeL": {"value": "x"}}}}, "'value' is 'x'; run `score report`"),
+        ({"counts": 5}, "'counts': expected an object, found 5"),
+    ],
+)
+def test_what_is_no_report_is_refused_in_one_line(
+    change: dict[str, Any], message: str, document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    made = report([write(document)], tmp_path, CONFIG).as_json()
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        read_report(write({**made, **change}, "bad.json"))
+    assert "\n" not in str(caught.value)

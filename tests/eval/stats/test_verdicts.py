@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneproof.eval.metrics.registry import Direction
+from tuneproof.eval.metrics.metric import Direction
 from tuneproof.eval.stats.bootstrap import Estimate, estimate
 from tuneproof.eval.stats.verdicts import (
     Difference,
