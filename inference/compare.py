@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
+from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import (
     SCHEMA,
     Answer,
@@ -68,7 +69,7 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
             labels=None if task is None else task.labels,
             left_out=tuple(item.id for item in items if item.id in left_out),
             variants=tuple(
-                Variant.from_row(row, str(config.out))
+                decode(Variant, row, str(config.out))
                 for panel in panels
                 for row in panel.described()
             ),

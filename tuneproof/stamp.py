@@ -68,13 +68,6 @@ class Stamp:
         return changed + [f"{name} {now}" for name, then, now in pairs if then != now]
 
 
-def stamp_from(value: Any) -> Stamp | None:
-    """Return the stamp that a JSON object holds; None where there is none, as in older files."""
-    if not isinstance(value, dict) or set(value) != set(Stamp.__dataclass_fields__):
-        return None
-    return Stamp(**value)
-
-
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of Python and of the packages; one may be "not installed"."""
     versions = {"python": platform.python_version()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
+from tuneproof.formats.codec import decode, encode, member, shown, typed
 from tuneproof.formats.example import Example, example_from
 from tuneproof.labels import spellings
 
@@ -39,8 +40,8 @@ class Answer:
 
     def as_row(self) -> dict[str, Any]:
         """Return its JSON object; what is not known is left out."""
-        known = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return {name: value for name, value in known if name == "text" or value is not None}
+        row: dict[str, Any] = encode(self, omit_none=True)
+        return row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,18 +111,8 @@ class Variant:
     """
 
     name: str
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
     """All that the file says of it, the name apart."""
-
-    @classmethod
-    def from_row(cls, row: Any, where: str) -> Variant:
-        """Return the variant that a JSON object describes."""
-        name = _get(where, _expect(where, row, dict), "name", str)
-        return cls(name=name, details={key: value for key, value in row.items() if key != "name"})
-
-    def as_row(self) -> dict[str, Any]:
-        """Return its JSON object."""
-        return {"name": self.name, **self.details}
 
     @property
     def model(self) -> str | None:
@@ -204,22 +195,26 @@ class Variant:
 class Comparison:
     """Every variant's answer to every item."""
 
-    sources: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = field(default=(), metadata={"in_file": False})
     """The files it was read from."""
-    variants: tuple[Variant, ...]
-    items: tuple[Item, ...]
-    decoding: Mapping[str, Any] | None = None
-    template: str | None = None
-    labels: tuple[str, ...] | None = None
-    """The label set of a classification; then every reference is one of them."""
     identity: str | None = None
     """Hash of all that decides the answers."""
-    calibrate: str | None = None
+    decoding: Mapping[str, Any] | None = None
+    """The settings of decoding, the same for every variant."""
+    template: str | None = None
+    """The text that every variant was asked with; None for heads alone."""
+    calibrate: str | None = field(default=None, metadata={"omit": True})
     """How label probabilities were calibrated; None where no labels were scored."""
     prompts: Mapping[str, str] | None = None
     """`file` and `sha256` of the prompts."""
+    labels: tuple[str, ...] | None = None
+    """The label set of a classification; then every reference is one of them."""
     left_out: tuple[str, ...] = ()
     """Ids of the prompts that were too long to be asked."""
+    variants: tuple[Variant, ...]
+    """The models that were asked."""
+    items: tuple[Item, ...] = field(metadata={"in_file": False})
+    """What they were asked, with their answers."""
 
     @property
     def has_programs(self) -> bool:
@@ -263,19 +258,8 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """Return what model_comparison.json holds."""
-        calibrate = {} if self.calibrate is None else {"calibrate": self.calibrate}
-        return {
-            "schema": SCHEMA,
-            "identity": self.identity,
-            "decoding": self.decoding,
-            "template": self.template,
-            **calibrate,
-            "prompts": self.prompts,
-            "labels": None if self.labels is None else list(self.labels),
-            "left_out": list(self.left_out),
-            "variants": [variant.as_row() for variant in self.variants],
-            "items": [item.as_row() for item in self.items],
-        }
+        items = [item.as_row() for item in self.items]
+        return {"schema": SCHEMA, **encode(self), "items": items}
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
@@ -313,26 +297,23 @@ def read_comparison(path: Path) -> Comparison:
     """Read and check one file; InputError names the file, the item and what is expected."""
     document = upgrade(_clean(read_json(path)), path)
     where = str(path)
-    variants = _variants(where, _get(where, document, "variants", list))
-    rows = _get(where, document, "items", list)
+    variants = _variants(where, member(document, "variants", list, where))
+    rows = member(document, "items", list, where)
     if not rows:
         raise InputError(f"{path}: 'items' is empty; there is nothing to score")
     names = [variant.name for variant in variants]
-    labels = _get(where, document, "labels", list, optional=True)
+    labels = member(document, "labels", list, where, optional=True)
     if labels is not None:
         labels = check_labels(f"{where}: 'labels'", labels)
     items = [_item(path, index, row, names, labels) for index, row in enumerate(rows)]
-    return Comparison(
+    return decode(
+        Comparison,
+        document,
+        where,
         sources=(path,),
         variants=tuple(variants),
-        items=tuple(_unique(path, items)),
-        decoding=_get(where, document, "decoding", dict, optional=True),
-        template=_get(where, document, "template", str, optional=True),
         labels=labels,
-        identity=document.get("identity"),
-        calibrate=document.get("calibrate"),
-        prompts=document.get("prompts"),
-        left_out=tuple(document.get("left_out") or ()),
+        items=tuple(_unique(path, items)),
     )
 
 
@@ -344,10 +325,10 @@ def upgrade(document: Any, path: Path) -> dict[str, Any]:
     if isinstance(document, list):
         return _from_plain_list(document, path)
     if not isinstance(document, dict):
-        raise InputError(f"{path}: expected a comparison object or a list, found {_show(document)}")
+        raise InputError(f"{path}: expected a comparison object or a list, found {shown(document)}")
     schema = document.get("schema")
     if schema != SCHEMA:
-        stated = "no schema" if schema is None else f"schema {_show(schema)}"
+        stated = "no schema" if schema is None else f"schema {shown(schema)}"
         raise InputError(f"{path}: {stated}; a comparison says {SCHEMA!r} (`infer compare` does)")
     return document
 
@@ -358,9 +339,9 @@ def _from_plain_list(rows: list[Any], path: Path) -> dict[str, Any]:
     items = []
     for index, row in enumerate(rows):
         where = f"{path}: item {index}"
-        _expect(where, row, dict)
+        typed(dict, row, where)
         known = {key: row[key] for key in ("prompt", "input", "reference") if key in row}
-        answers = {name: {"text": _get(where, row, key, str)} for name, key in PLAIN_KEYS.items()}
+        answers = {name: {"text": member(row, key, str, where)} for name, key in PLAIN_KEYS.items()}
         task = row.get("task") or path.stem
         items.append({"id": f"{path.stem}-{index}", "task": task, **known, "answers": answers})
     return {"variants": [{"name": name} for name in PLAIN_KEYS], "items": items}
@@ -371,7 +352,7 @@ def _variants(where: str, rows: list[Any]) -> list[Variant]:
         raise InputError(f"{where}: 'variants' is empty; at least one model must have answered")
     variants: list[Variant] = []
     for index, row in enumerate(rows):
-        variant = Variant.from_row(row, f"{where}: variants[{index}]")
+        variant = decode(Variant, row, f"{where}: variants[{index}]")
         name = variant.name
         if not name.strip() or name in [other.name for other in variants]:
             raise InputError(
@@ -386,11 +367,11 @@ def _item(
     path: Path, index: int, row: Any, names: list[str], labels: tuple[str, ...] | None
 ) -> Item:
     where = f"{path}: item {index}"
-    _expect(where, row, dict)
-    identity = _get(where, row, "id", str)
-    where = f"{path}: item {index} (id {_show(identity)})"
-    _get(where, row, "task", str)
-    answers = _get(where, row, "answers", dict)
+    typed(dict, row, where)
+    identity = member(row, "id", str, where)
+    where = f"{path}: item {index} (id {shown(identity)})"
+    member(row, "task", str, where)
+    answers = member(row, "answers", dict, where)
     for name in answers:
         if name not in names:
             raise InputError(f"{where}: {unknown('variant', name, names)}")
@@ -402,34 +383,34 @@ def _item(
     return Item.of(
         example,
         {
-            name: _answer(f"{where}: answers[{name!r}]", _get(where, answers, name, dict), labels)
+            name: _answer(f"{where}: answers[{name!r}]", member(answers, name, dict, where), labels)
             for name in names
         },
-        truncated=_get(where, row, "truncated", bool, optional=True) or False,
+        truncated=member(row, "truncated", bool, where, optional=True) or False,
     )
 
 
 def _answer(where: str, row: dict[str, Any], labels: tuple[str, ...] | None) -> Answer:
-    tokens = _get(where, row, "tokens", int, optional=True)
+    tokens = member(row, "tokens", int, where, optional=True)
     if tokens is not None and tokens < 0:
         raise InputError(f"{where}: tokens is {tokens}; expected 0 or more")
-    reason = _get(where, row, "finish_reason", str, optional=True)
+    reason = member(row, "finish_reason", str, where, optional=True)
     if reason is not None and reason not in FINISH_REASONS:
         raise InputError(
-            f"{where}: finish_reason is {_show(reason)}; expected 'eos' (the model ended its "
+            f"{where}: finish_reason is {shown(reason)}; expected 'eos' (the model ended its "
             "answer) or 'length' (the limit cut it)"
         )
     label, probabilities = None, None
     if labels is not None:
-        label = _get(where, row, "label", str, optional=True)
+        label = member(row, "label", str, where, optional=True)
         if label is not None:
             check_label(f"{where}: 'label'", label, labels)
-        probabilities = _get(where, row, "label_probabilities", dict, optional=True)
+        probabilities = member(row, "label_probabilities", dict, where, optional=True)
         if probabilities is not None:
             here = f"{where}: 'label_probabilities'"
             probabilities = check_probabilities(here, probabilities, label, labels)
     return Answer(
-        text=_get(where, row, "text", str, optional=label is not None),
+        text=member(row, "text", str, where, optional=label is not None),
         tokens=tokens,
         finish_reason=reason,
         label=label,
@@ -442,7 +423,7 @@ def _unique(path: Path, items: list[Item]) -> Iterator[Item]:
     for index, item in enumerate(items):
         if item.id in numbers:
             raise InputError(
-                f"{path}: items {numbers[item.id]} and {index} have the same id {_show(item.id)}; "
+                f"{path}: items {numbers[item.id]} and {index} have the same id {shown(item.id)}; "
                 "every id may stand once"
             )
         numbers[item.id] = index
@@ -463,13 +444,13 @@ def _check_same_experiment(first: Comparison, other: Comparison) -> None:
         )
         if mine != known:
             raise InputError(
-                f"{here}: variant {name!r} is {_show(mine)}, in {there} it is {_show(known)}; "
+                f"{here}: variant {name!r} is {shown(mine)}, in {there} it is {shown(known)}; "
                 "score different models apart"
             )
     if first.decoding != other.decoding:
         raise InputError(
-            f"{here}: decoding is {_show(other.decoding)}, in {there} it is "
-            f"{_show(first.decoding)}; answers decoded differently cannot be scored together"
+            f"{here}: decoding is {shown(other.decoding)}, in {there} it is "
+            f"{shown(first.decoding)}; answers decoded differently cannot be scored together"
         )
     if first.labels != other.labels:
         raise InputError(f"{here} and {there} have different label sets; score them apart")
@@ -562,28 +543,6 @@ def _number(row: Mapping[str, Any], key: str) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
-
-
-def _get(
-    where: str, row: Mapping[str, Any], key: str, kind: type, *, optional: bool = False
-) -> Any:
-    """Return ``row[key]``, checked; a missing or null optional key gives None."""
-    if key not in row:
-        if optional:
-            return None
-        raise InputError(f"{where}: missing key {key!r}; it has {', '.join(map(repr, row))}")
-    if row[key] is None and optional:
-        return None
-    return _expect(f"{where}: {key!r}", row[key], kind)
-
-
-def _expect(where: str, value: Any, kind: type) -> Any:
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{where}: expected {_NAMES.get(kind, 'an object')}, found {_show(value)}")
-    return value
-
-
 def _clean(value: Any) -> Any:
     """Replace half characters (lone surrogates), which no output file can hold, in every text."""
     if isinstance(value, str):
@@ -593,9 +552,3 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {_clean(key): _clean(part) for key, part in value.items()}
     return value
-
-
-def _show(value: Any) -> str:
-    """Return a short form of what was found, for a message."""
-    text = "null" if value is None else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

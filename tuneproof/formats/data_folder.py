@@ -7,14 +7,15 @@ only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json, write_json
+from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_examples
 from tuneproof.stamp import Stamp
 
@@ -29,7 +30,7 @@ SCHEMA = "tuneproof/data@1"
 class SourceFacts:
     """What a build took from one source, and what it left out."""
 
-    origin: str
+    origin: str = field(metadata={"key": "from"})
     """A path, the Hub's id, or ``embedded``."""
     licence: str
     """Under what it may be used."""
@@ -39,7 +40,7 @@ class SourceFacts:
     """Number of records by split."""
     dropped: dict[str, int]
     """Number of rows that were left out, by reason."""
-    notes: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict, metadata={"omit": True})
     """What was counted of all rows that were read; empty where the source counts nothing."""
 
 
@@ -55,7 +56,7 @@ class FileFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a build came to: the content of manifest.json."""
+    """What a build came to: the content of manifest.json; what an older one lacks is empty."""
 
     seed: int | None = None
     """Decides the order of the records and what --limit draws."""
@@ -89,16 +90,8 @@ class Manifest:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON object of manifest.json; `notes` only where a source has some."""
-        value = {"schema": SCHEMA, **asdict(self)}
-        for source in value["sources"].values():
-            notes = source.pop("notes")
-            source |= {"notes": notes} if notes else {}
-        value["sources"] = {
-            name: {"from": source.pop("origin"), **source}
-            for name, source in value["sources"].items()
-        }
-        return value
+        """Return the JSON object of manifest.json."""
+        return {"schema": SCHEMA, **encode(self)}
 
     def write(self, folder: Path) -> None:
         """Write manifest.json, whole or not at all."""
@@ -117,22 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
     value = read_json(folder / MANIFEST)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise InputError(f"{folder / MANIFEST}: not a manifest of schema {SCHEMA}")
-    value = upgrade(value)
-    sources = {
-        name: SourceFacts(origin=facts.pop("from"), **facts)
-        for name, facts in value.pop("sources").items()
-    }
-    files = {name: FileFacts(**facts) for name, facts in value.pop("files").items()}
-    return Manifest(sources=sources, files=files, **value)
-
-
-def upgrade(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an older manifest, or one written by hand, says in today's form.
-
-    What it lacks is empty, and what today's does not know is left out.
-    """
-    plain: dict[str, Any] = asdict(Manifest())
-    return {name: value.get(name, default) for name, default in plain.items()}
+    return decode(Manifest, value, str(folder / MANIFEST))
 
 
 @dataclass(frozen=True)

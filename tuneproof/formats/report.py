@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
+from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.comparison import Variant
 from tuneproof.stamp import Stamp
 
@@ -17,7 +18,6 @@ SCHEMA = "tuneproof/report@1"
 FILE = "report.json"
 Verdict = Literal["better", "worse", "no measurable difference", "different"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -399,7 +399,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return what report.json holds."""
-        document: dict[str, Any] = _as_json(self)
+        document: dict[str, Any] = encode(self)
         return document
 
 
@@ -422,76 +422,7 @@ def read_report(path: Path) -> Report:
     document = read_json(path)
     if not is_report(document):
         raise InputError(f"{path}: not a report; `score report` writes {FILE}")
-    return _from_json(Report, upgrade(document, path), str(path))
-
-
-def upgrade(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return a document of an older version as this one would have written it.
-
-    What was added later has a default in `Report`, unless its absence means other figures.
-    """
-    gains = document.get("gains")
-    for cells in gains.values() if isinstance(gains, dict) else ():
-        if any("p_holm" not in gain for gain in cells.values()):
-            raise InputError(f"{path}: made by an older version; run `score report` again")
-    return dict(document)
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Variant):
-        return value.as_row()
-    if is_dataclass(value):
-        return {_key(one): _as_json(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _as_json(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(part) for part in value]
-    return value
-
-
-def _key(one: Any) -> str:
-    return str(one.metadata.get("key", one.name))
-
-
-def _from_json(kind: type[_T], row: Any, where: str) -> _T:
-    """Return the dataclass that a JSON object holds; keys that it does not know are left out."""
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: expected an object, found {row!r:.80}")
-    hints = get_type_hints(kind)
-    keys = {one.name: _key(one) for one in fields(kind)}  # type: ignore[arg-type]
-    values = {
-        name: _value(hints[name], row[key], f"{where}: {key!r}")
-        for name, key in keys.items()
-        if key in row
-    }
     try:
-        return kind(**values)
-    except TypeError as error:
-        missing = ", ".join(repr(key) for name, key in keys.items() if name not in values)
-        raise InputError(f"{where}: one of {missing} is missing; run `score report` again") from (
-            error
-        )
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    """Return a JSON value as a field of this type."""
-    origin, parts = get_origin(kind), get_args(kind)
-    if type(None) in parts:
-        return None if value is None else _value(parts[0], value, where)
-    if kind is Variant:
-        return Variant.from_row(value, where)
-    if is_dataclass(kind):
-        return _from_json(cast("type[Any]", kind), value, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(parts[0], part, where) for part in value)
-    if origin is Mapping and isinstance(value, dict):
-        return {key: _value(parts[1], part, f"{where}: {key!r}") for key, part in value.items()}
-    if origin is Literal:
-        fits = value in parts
-    elif kind in (int, float):
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    else:
-        fits = kind is Any or (isinstance(kind, type) and isinstance(value, kind))
-    if not fits:
-        raise InputError(f"{where} is {value!r:.80}; run `score report` again")
-    return value
+        return decode(Report, document, str(path))
+    except InputError as error:
+        raise InputError(f"{error}; run `score report` again") from error

@@ -1,19 +1,20 @@
 """run.json: what a training run is, what it was trained on, and what came of it.
 
-The fields are the keys of the file, in its order. A field whose default is None is left out of the
-file while it is None. Keys that no field holds are kept, and written again.
+A field whose default is None is left out of the file while it is None. Keys that no field holds are
+kept, and written again.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
+from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
@@ -24,7 +25,6 @@ PLACE_ONLY = ("name", "runs", "overwrite")
 """Settings that say where a run stands, not what it is."""
 FILE = "run.json"
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ class Accuracy:
 class Run:
     """A run folder, by what its run.json says."""
 
-    folder: Path
+    folder: Path = field(metadata={"in_file": False})
     """``runs/NAME``; not in the file."""
     state: State
     """How far the training came; ``pruned``: a sweep gave it up."""
@@ -215,7 +215,7 @@ class Run:
     """What the checks after the training said; None before them."""
     accuracy: Accuracy | None = None
     """Of a head; None where answers are generated."""
-    unknown: Mapping[str, Any] = field(default_factory=dict)
+    unknown: Mapping[str, Any] = field(default_factory=dict, metadata={"in_file": False})
     """What the file says that no field holds."""
 
     @property
@@ -316,8 +316,7 @@ def read_run(folder: Path) -> Run:
     if not _is_run(values):
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
     values = _upgraded(values)
-    del values["schema"]
-    run = _decoded(Run, {**values, "folder": folder}, str(file))
+    run = decode(Run, values, str(file), folder=folder)
     return replace(run, unknown=_beyond(values, _encoded(run)))
 
 
@@ -341,7 +340,7 @@ def all_runs(runs: Path) -> Iterator[Run]:
 
 def write_run(run: Run) -> None:
     """Write run.json, whole or not at all."""
-    write_json(run.folder / FILE, _joined({"schema": SCHEMA, **_encoded(run)}, run.unknown))
+    write_json(run.folder / FILE, _joined(_encoded(run), run.unknown))
 
 
 def described(run: Run, name: str | None = None) -> dict[str, Any]:
@@ -351,8 +350,8 @@ def described(run: Run, name: str | None = None) -> dict[str, Any]:
         "model": run.base.model,
         "adapter": None if run.is_whole else str(run.adapter),
         "method": run.method,
-        "quantization": run.quantization and _encoded(run.quantization),
-        "parameters": _encoded(run.parameters),
+        "quantization": encode(run.quantization),
+        "parameters": encode(run.parameters),
         "training_seconds": run.outcome.wall_seconds,
         "peak_memory_bytes": run.outcome.peak_memory_bytes,
         "training": training_of(run),
@@ -416,45 +415,8 @@ def _upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**older, **values, "config": config}
 
 
-PARTS: dict[str, type[Any]] = {
-    "template": Template, "head": Head, "tensors": Change, "quantization": FourBit, "base": Base,
-    "data": Data, "train": Counts, "validation": Counts, "parameters": Parameters,
-    "result": Result, "speed": Speed, "accuracy": Accuracy,
-}  # fmt: skip
-"""The type of every key that holds more than plain JSON, wherever in the file it stands."""
-
-
-def _decoded(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """Return JSON as a dataclass; keys that it does not have are left out."""
-    known: dict[str, Any] = {}
-    for part in fields(kind):  # type: ignore[arg-type]
-        value = values.get(part.name)
-        if part.name not in values:
-            if part.default is MISSING and part.default_factory is MISSING:
-                raise InputError(f"{where}: {part.name!r} is missing")
-            continue
-        if part.name in PARTS and value is not None:
-            inside = f"{where}: {part.name}"
-            if part.name == "tensors":  # by name
-                value = {name: _decoded(Change, row, inside) for name, row in value.items()}
-            else:
-                value = _decoded(PARTS[part.name], value, inside)
-        known[part.name] = value
-    return kind(**known)
-
-
-def _encoded(value: Any) -> Any:
-    """Return a dataclass as JSON; a field whose default is None is left out while it is None."""
-    if isinstance(value, Mapping):
-        return {key: _encoded(inner) for key, inner in value.items()}
-    if not is_dataclass(value):
-        return value
-    return {
-        part.name: _encoded(inner)
-        for part in fields(value)
-        if part.name not in ("folder", "unknown") or not isinstance(value, Run)
-        if (inner := getattr(value, part.name)) is not None or part.default is not None
-    }
+def _encoded(run: Run) -> dict[str, Any]:
+    return {"schema": SCHEMA, **encode(run, omit_none=True)}
 
 
 def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

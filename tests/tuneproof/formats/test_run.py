@@ -87,7 +87,7 @@ def test_unknown_keys_survive(tmp_path: Path) -> None:
 def test_missing_part_is_named(tmp_path: Path) -> None:
     data = {**OLDEST["data"], "train": {"examples": 1, "tokens": 2}}
     write_json(tmp_path / "broken" / "run.json", {**OLDEST, "data": data})
-    with pytest.raises(InputError, match=r"run\.json: data: train: 'shortened' is missing"):
+    with pytest.raises(InputError, match=r"run\.json: 'data': 'train': missing key 'shortened'"):
         read_run(tmp_path / "broken")
 
 
