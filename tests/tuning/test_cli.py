@@ -18,7 +18,9 @@ def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["", "run", "list", "methods", "merge", "doctor", "sweep"])
+@pytest.mark.parametrize(
+    "command", ["", "run", "fetch", "list", "methods", "merge", "doctor", "sweep"]
+)
 def test_help_imports_nothing_heavy(
     command: str, heavy_imports_of_help: Callable[[str, str], list[str]]
 ) -> None:
