@@ -422,7 +422,23 @@ def read_report(path: Path) -> Report:
     document = read_json(path)
     if not is_report(document):
         raise InputError(f"{path}: not a report; `score report` writes {FILE}")
+    upgraded = upgrade(document, path)
     try:
-        return decode(Report, document, str(path))
+        return decode(Report, upgraded, str(path))
     except InputError as error:
         raise InputError(f"{error}; run `score report` again") from error
+
+
+def upgrade(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return a document of an older version as this one would have written it.
+
+    What was added later has a default in `Report`, unless its absence means other figures.
+
+    Raises:
+        InputError: It was made by a version whose figures are others.
+    """
+    gains = document.get("gains")
+    for cells in gains.values() if isinstance(gains, dict) else ():
+        if any("p_holm" not in gain for gain in cells.values()):
+            raise InputError(f"{path}: made by an older version; run `score report` again")
+    return dict(document)
