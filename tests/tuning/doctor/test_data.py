@@ -25,7 +25,7 @@ MOODS = {"mood": ["good", "bad"]}
 
 
 @pytest.fixture
-def finding(
+def found(
     write_rows: Callable[..., Path], severities: Callable[[Any], dict[str, str]]
 ) -> Callable[..., dict[str, str]]:
     return lambda rows, labels=None: severities(examine(data=write_rows(rows, labels)))
@@ -36,7 +36,7 @@ Found = Callable[..., dict[str, str]]
 
 def test_healthy_data_is_clean(rows: Rows, labelled: Rows, found: Found) -> None:
     assert found(rows) == {}
-    assert finding(labelled, MOODS) == {}
+    assert found(labelled, MOODS) == {}
 
 
 def test_exact_leaks_are_found_whatever_case_and_punctuation(rows: Rows, found: Found) -> None:
@@ -123,7 +123,7 @@ def test_prompts_of_the_evaluation_are_found(rows: Rows, found: Found) -> None:
 
 def test_misspelt_labels_are_found(labelled: Rows, found: Found) -> None:
     labelled["train"][4]["output"] = "godo"
-    assert finding(labelled, MOODS) == {"label-unknown": "error"}
+    assert found(labelled, MOODS) == {"label-unknown": "error"}
 
 
 @pytest.mark.parametrize(
@@ -136,32 +136,32 @@ def test_labels_alike_are_found_even_in_the_manifest(
         for row in part:
             row["output"] = row["output"].replace("good", "wonderful")
     labels = {"mood": ["wonderful", "bad", spelling]}
-    assert finding(labelled, labels) == {}
+    assert found(labelled, labels) == {}
     labelled["train"][2]["output"] = spelling
-    assert finding(labelled, labels) == {"labels-alike": severity}
-    assert finding(labelled, None)["labels-alike"] == severity
+    assert found(labelled, labels) == {"labels-alike": severity}
+    assert found(labelled, None)["labels-alike"] == severity
 
 
 def test_ratings_are_not_alike(labelled: Rows, found: Found) -> None:
     for part in labelled.values():
         for number, row in enumerate(part):
             row["output"] = "rating 1" if number % 100 == 0 else "rating 2"
-    assert "labels-alike" not in finding(labelled, {"mood": ["rating 1", "rating 2"]})
+    assert "labels-alike" not in found(labelled, {"mood": ["rating 1", "rating 2"]})
 
 
 def test_labels_that_train_lacks_are_found(labelled: Rows, found: Found) -> None:
     labels = {"mood": ["good", "bad", "mixed"]}
     labelled["test"][2]["output"] = "mixed"
-    assert finding(labelled, labels) == {"label-unseen": "warning"}
+    assert found(labelled, labels) == {"label-unseen": "warning"}
     for number in range(9):
         labelled["test"][number]["output"] = "mixed"
-    assert finding(labelled, labels) == {"label-unseen": "error"}
+    assert found(labelled, labels) == {"label-unseen": "error"}
 
 
 def test_swapped_labels_are_found(labelled: Rows, found: Found) -> None:
     for row in labelled["test"]:
         row["output"] = {"good": "bad", "bad": "good"}[row["output"]]
-    assert finding(labelled, MOODS) == {"labels-swapped": "error"}
+    assert found(labelled, MOODS) == {"labels-swapped": "error"}
 
 
 def test_contradictions_are_found(labelled: Rows, found: Found) -> None:
@@ -169,7 +169,7 @@ def test_contradictions_are_found(labelled: Rows, found: Found) -> None:
         twin = copy.deepcopy(labelled["train"][number])
         twin["output"] = {"good": "bad", "bad": "good"}[twin["output"]]
         labelled["train"].append(twin)
-    assert finding(labelled, MOODS) == {"labels-contradict": "warning"}
+    assert found(labelled, MOODS) == {"labels-contradict": "warning"}
 
 
 @pytest.mark.parametrize(
