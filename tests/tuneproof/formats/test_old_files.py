@@ -15,11 +15,12 @@ from click import Group
 from click.testing import CliRunner
 
 from tuneproof.eval.cli import main as score
-from tuneproof.formats.codec import encode
+from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.data_folder import read_manifest
 from tuneproof.formats.report import read_report
 from tuneproof.formats.run import FourBit, all_runs, described, read_run, training_of, write_run
+from tuneproof.formats.sweep import Sweep
 from tuneproof.tuning.cli import main as tune
 
 OLD = Path(__file__).parent / "old"
@@ -105,6 +106,15 @@ def test_reports_open() -> None:
     assert labels.pairs[0].seen_from("t-lora", "base") is not None
     for name, report in (("texts", texts), ("labels", labels)):
         assert report.as_json() == content(OLD / "reports" / name / "report.json")
+
+
+def test_sweep_opens() -> None:
+    file = OLD / "runs/rate-sweep/sweep.json"
+    sweep = decode(Sweep, content(file), str(file))
+    assert (sweep.best, sweep.tune["method"]) == ("rate-trial-001", "lora")
+    assert sweep.importance == "2 finished trials are too few to tell; 5 are needed"
+    assert sweep.runs[1].settings["lora_r"] == 2
+    assert json.dumps(encode(sweep)) == json.dumps(content(file))
 
 
 @pytest.mark.parametrize("name", ["texts", "labels"])
