@@ -1,20 +1,24 @@
 """Write the pages that come from the code: `python -m docs.generate`, or `make docs`.
 
-docs/cli.md lists every command with its options. In docs/formats.md a table of a dataclass's fields
-stands between ``<!-- fields: MODULE.CLASS -->`` and ``<!-- end -->``.
+docs/cli.md lists every command with its options. In docs/formats.md the table of a dataclass's
+fields, and of the dataclasses that it holds, stands between ``<!-- fields: MODULE.CLASS -->`` and
+``<!-- end -->``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tuneproof.formats.codec import is_in_file, key_of
 from tuneproof.options import field_docs
 
 DOCS = Path(__file__).parent
@@ -111,19 +115,71 @@ def _text(text: str | None) -> str:
 
 
 def _with_fields(block: re.Match[str]) -> str:
-    """Return a marked block with the table of its dataclass."""
+    """Return a marked block with the tables of its dataclass and of those that it holds."""
     module, _, name = block[2].rpartition(".")
-    kind: Any = getattr(import_module(module), name)
-    docs = field_docs(kind)
+    kinds: list[Any] = [getattr(import_module(module), name)]
+    for kind in kinds:
+        hints = typing.get_type_hints(kind)
+        held = (part for field in _in_file(kind) for part in _dataclasses(hints[field.name]))
+        kinds += [part for part in dict.fromkeys(held) if part not in kinds]
+    first, *parts = map(_fields, kinds)
+    heads = (f"\n`{kind.__name__}`: {_summary(kind)}\n\n" for kind in kinds[1:])
+    tables = (head + table for head, table in zip(heads, parts, strict=True))
+    return f"{block[1]}{first}{''.join(tables)}{block[3]}"
+
+
+def _fields(kind: Any) -> str:
+    """Return the table of a dataclass's fields."""
+    docs, hints = field_docs(kind), typing.get_type_hints(kind)
     rows = [
-        f"| `{field.name}` | {_type(field.type)} | {docs.get(field.name, '')} |\n"
-        for field in dataclasses.fields(kind)
+        f"| {_key(field)} | {_type(hints[field.name])} | {_meaning(docs.get(field.name, ''))} |\n"
+        for field in _in_file(kind)
     ]
-    return f"{block[1]}| key | type | meaning |\n|---|---|---|\n{''.join(rows)}{block[3]}"
+    return f"| key | type | meaning |\n|---|---|---|\n{''.join(rows)}"
 
 
-def _type(annotation: Any) -> str:
-    return str(annotation).replace(" | None", " or null").replace("|", "\\|")
+def _in_file(kind: Any) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(kind) if is_in_file(field)]
+
+
+def _key(field: dataclasses.Field[Any]) -> str:
+    return "others" if field.metadata.get("rest") else f"`{key_of(field)}`"
+
+
+def _summary(kind: Any) -> str:
+    """Return the first paragraph of a docstring."""
+    return " ".join(kind.__doc__.split("\n\n")[0].split())
+
+
+def _meaning(text: str) -> str:
+    """Return the text under a field in the words of JSON and Markdown."""
+    return re.sub(r"\bNone\b", "null", text.replace("``", "`")).replace("|", "\\|")
+
+
+def _dataclasses(hint: Any) -> Iterator[Any]:
+    """Yield the dataclasses that a type is made of."""
+    if dataclasses.is_dataclass(hint):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _dataclasses(part)
+
+
+def _type(hint: Any) -> str:
+    """Return a type in the words of JSON."""
+    origin, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_type, parts))
+    if origin is typing.Literal:
+        return " or ".join(f"`{value}`" for value in parts)
+    if origin in (Mapping, dict):
+        return "object" if parts[1] is Any else f"object of {_type(parts[1])}"
+    if origin in (Sequence, list, tuple):
+        return f"list of {_type(parts[0])}"
+    if dataclasses.is_dataclass(hint):
+        return f"`{hint.__name__}`"  # type: ignore[union-attr]
+    return {types.NoneType: "null", Any: "any", str: "text", bool: "true or false"}.get(
+        hint, "whole number" if hint is int else "number"
+    )
 
 
 if __name__ == "__main__":

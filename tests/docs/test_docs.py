@@ -19,6 +19,23 @@ def test_generated_pages_are_those_of_today() -> None:
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is old: run `make docs`"
 
 
+def test_every_key_of_a_file_has_a_meaning() -> None:
+    text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    for block in re.findall(r"<!-- fields: .*?<!-- end -->", text, re.DOTALL):
+        for row in re.findall(r"^\| (?!key|-).*", block, re.MULTILINE):
+            key, _, meaning = (cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:4])
+            assert meaning, f"{key} in {block.splitlines()[0]}"
+
+
+def test_every_file_has_its_table() -> None:
+    text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"<!-- fields: tuneproof\.formats\.([\w.]+) -->", text))
+    assert described >= {
+        "example.Example", "data_folder.Manifest", "run.Run", "run.LogLine", "sweep.Sweep",
+        "comparison.Comparison", "comparison.Item", "report.Report",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))

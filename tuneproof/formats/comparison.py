@@ -48,6 +48,10 @@ class Answer:
 class Item(Example):
     """An example with every variant's answer."""
 
+    instruction: str = field(metadata={"key": "prompt"})
+    """What is asked."""
+    output: str = field(default="", metadata={"key": "reference"})
+    """The right answer, with labels one of them; blank or null where none is known."""
     truncated: bool = False
     """Whether the input was shortened to fit the model."""
     answers: Mapping[str, Answer]
@@ -82,7 +86,9 @@ class Parameters:
     """How many parameters a model has."""
 
     trainable: float | None
+    """Those that were trained."""
     total: float | None
+    """All of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +96,15 @@ class Training:
     """What a training took, its evaluations apart; None where it is not recorded."""
 
     flops: float | None = None
+    """Floating-point operations."""
     tokens: float | None = None
+    """Tokens seen, without padding."""
     seconds: float | None = None
+    """Wall time of the steps."""
     epochs: float | None = None
+    """Passes over the examples."""
     peak_gpu_memory_bytes: float | None = None
+    """Most GPU memory."""
     curve: tuple[Mapping[str, float], ...] = ()
     """Its evaluations: step, epoch, flops, tokens, seconds, validation_loss and
     validation_accuracy, as far as they are known."""
@@ -111,8 +122,11 @@ class Variant:
     """
 
     name: str
+    """What its answers are found by; unique."""
     details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
-    """All that the file says of it, the name apart."""
+    """All else that the file says of it: `model`, `adapter`, `method`, `kind` (``baseline`` or
+    ``head``), `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
+    `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, ..."""
 
     @property
     def model(self) -> str | None:

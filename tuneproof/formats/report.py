@@ -25,8 +25,11 @@ class Figure:
     """A value with its interval, whose ends are None where one group of items is all there is."""
 
     value: float
+    """The figure; a share or a score is a part of 1."""
     low: float | None
+    """Lower end of the interval."""
     high: float | None
+    """Upper end of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,11 @@ class LabelFigure:
     """Precision, recall or F1 of one label; all None where the label gives no such figure."""
 
     value: float | None
+    """The figure, as a part of 1."""
     low: float | None
+    """Lower end of the interval."""
     high: float | None
+    """Upper end of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +89,11 @@ class LabelFigures:
     support: int
     """Items of this label."""
     precision: LabelFigure
+    """Share of the answers with this label that are right."""
     recall: LabelFigure
+    """Share of the items of this label that are answered so."""
     f1: LabelFigure
+    """Harmonic mean of both."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +101,9 @@ class ReliabilityBin:
     """The answers whose confidence lies between `low` (exclusive) and `high`."""
 
     low: float
+    """Lower end of the bin."""
     high: float
+    """Upper end of it."""
     n: int
     """Answers in the bin; at least one."""
     confidence: float
@@ -106,12 +117,17 @@ class Pair:
     """Any two variants on the same items, by accuracy."""
 
     a: str
+    """One variant."""
     b: str
+    """The other."""
     accuracy_difference: float
     """Of `a` minus `b`."""
     low: float | None
+    """Lower end of its interval."""
     high: float | None
+    """Upper end of it."""
     mcnemar_p: float
+    """p-value of McNemar's exact test."""
     p: float
     """McNemar's, unless items come in groups: then whole groups change places."""
     p_holm: float
@@ -119,6 +135,7 @@ class Pair:
     a_only: int
     """Items that only `a` has right."""
     b_only: int
+    """Items that only `b` has right."""
 
     def seen_from(self, variant: str, other: str) -> Pair | None:
         """Return the comparison of `variant` with `other`; None where it is of others."""
@@ -145,8 +162,11 @@ class TaskPart:
     """The figures of one task's items, where there are several tasks."""
 
     n: int
+    """Items of the task."""
     metrics: Mapping[str, Mapping[str, MetricFigure]]
+    """By variant and metric."""
     gains: Mapping[str, Mapping[str, Gain]]
+    """By tuned variant and metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +174,9 @@ class Source:
     """A comparison file."""
 
     file: str
+    """Its path, as it was given."""
     sha256: str
+    """Of its bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +184,11 @@ class Settings:
     """The settings of the statistics, see `eval.config.ReportConfig`."""
 
     seed: int
+    """Of the resampling."""
     resamples: int
+    """Bootstrap resamples of the items."""
     confidence: float
+    """Of the intervals, such as 0.95."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,9 +210,13 @@ class Counts:
     """What was counted over the whole comparison."""
 
     items: int
+    """All items."""
     without_reference: int
+    """Items without a right answer."""
     truncated_inputs: int
+    """Items whose input was shortened to fit the model."""
     variants: Mapping[str, AnswerCounts]
+    """By variant."""
     groups: int = 0
     """Groups of items; 0 where every item stands for itself."""
 
@@ -197,14 +226,19 @@ class Summary:
     """The verdict on one tuned variant, in words."""
 
     headline: str
+    """The verdict in a sentence."""
     baselines: str | None = None
     """Which baselines it beats; None where there are none."""
     beats_all: bool | None = None
+    """Whether it beats every baseline; None where there are none."""
     better: tuple[str, ...]
-    """One sentence for every metric of this verdict; so with the next three."""
+    """One sentence for every metric of this verdict."""
     worse: tuple[str, ...]
+    """So with the metrics that got worse."""
     unchanged: tuple[str, ...] = field(metadata={"key": "no measurable difference"})
+    """So with those for which nothing can be said."""
     different: tuple[str, ...]
+    """So with those that changed and have no better direction."""
     paragraph: str = ""
     """All of it in short sentences."""
 
@@ -223,6 +257,7 @@ class CostRow:
     """What the training of one variant took; None where it is not known."""
 
     variant: str
+    """Its name."""
     kind: str
     """``base``, ``text``, ``head`` or ``merged``."""
     trainable: float | None
@@ -232,10 +267,15 @@ class CostRow:
     peak_bytes: float | None
     """Most memory held; of the GPU where `on_gpu`."""
     on_gpu: bool
+    """Whether it was trained on a GPU."""
     seconds: float | None
+    """Wall time of the training."""
     flops: float | None
+    """Floating-point operations of the training."""
     tokens: float | None
+    """Tokens seen."""
     epochs: float | None
+    """Passes over the examples."""
     quality: Mapping[str, MetricFigure]
     """The metrics set against the cost."""
     front: tuple[str, ...]
@@ -247,7 +287,9 @@ class Cost:
     """Quality and compute of all variants."""
 
     metrics: tuple[str, ...]
+    """The metrics set against the cost."""
     rows: tuple[CostRow, ...]
+    """By variant, in reading order."""
     flops_spread: float | None
     """By which share the dearest training is above the cheapest; None where there is one."""
     curves: Mapping[str, tuple[Mapping[str, float], ...]]
@@ -275,10 +317,15 @@ class OurFigure:
     """Our figure beside a published one."""
 
     model: str | None
+    """The base model of our variant."""
     value: float
+    """The figure."""
     low: float | None
+    """Lower end of the interval."""
     high: float | None
+    """Upper end of it."""
     n: int
+    """Items scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,6 +333,7 @@ class PublishedBesideOurs(Published):
     """A published figure with ours; None where it was not measured here."""
 
     ours: OurFigure | None
+    """Our figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,19 +341,25 @@ class NumberSample:
     """How the number of one answer was read."""
 
     id: str
+    """Of the item."""
     variant: str
+    """Whose answer it is."""
     answer: str
     """The text around the number."""
     read: str | None
     """The number found, as it was understood."""
     reference: str
+    """The right answer."""
     wanted: str
     """The reference's number, as it was understood."""
     tolerance: str
+    """How far they may be apart, in words."""
     match: bool
+    """Whether they agree."""
     executed: str | None
     """What the source's program comes to."""
     executed_match: bool | None
+    """Whether the answer agrees with that; None without a program."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,9 +367,13 @@ class NumberForm:
     """One form in which answers had the right number, or had not."""
 
     form: str
+    """Its name."""
     means: str
+    """What answers of this form have in common."""
     answers: int
+    """Number of such answers."""
     samples: tuple[NumberSample, ...]
+    """A few of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,12 +381,19 @@ class Definition:
     """What a reader must know of a metric."""
 
     title: str
+    """The name shown to a reader."""
     direction: str
+    """Which way is better: ``higher``, ``lower`` or ``none``."""
     unit: str
+    """``score`` (0 to 1), ``share`` (of answers or parts) or ``tokens``."""
     definition: str
+    """One sentence."""
     empty: str
+    """What an empty answer scores."""
     source: str
+    """The paper it comes from."""
     weakness: str
+    """What it gets wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,21 +401,29 @@ class Report:
     """Everything that report.json holds."""
 
     schema: str = SCHEMA
+    """The form of the file."""
     sources: tuple[Source, ...]
+    """What was scored."""
     settings: Settings
+    """Of the statistics."""
     beside: tuple[Published, ...] = ()
     """The published figures asked for."""
     versions: Mapping[str, str]
+    """Of Python and the packages that decide figures."""
     code: str = ""
     """Fingerprint of the code that made it."""
     base: str
+    """The variant that the others are measured against."""
     variants: tuple[Variant, ...]
     """In reading order, the base first."""
     labels: tuple[str, ...] | None = None
+    """The label set; None where answers are free."""
     counts: Counts
+    """What was counted over all items."""
     summary: Mapping[str, Summary]
     """By tuned variant."""
     findings: tuple[Finding, ...] = ()
+    """What the checks of the comparison found."""
     metrics: Mapping[str, Mapping[str, MetricFigure]]
     """By variant and metric."""
     gains: Mapping[str, Mapping[str, Gain]]
@@ -360,19 +433,27 @@ class Report:
     confusion: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     """By variant, (right label, given label) counts."""
     reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    """By variant, how often answers of some confidence are right."""
     pairs: tuple[Pair, ...] = ()
+    """Every two variants, by accuracy."""
     tasks: Mapping[str, TaskPart] = field(default_factory=dict)
     """The figures by task, where there are several tasks."""
     compute: Cost | None = None
+    """What every training took, beside what came of it."""
     published: tuple[PublishedBesideOurs, ...] = ()
+    """Published figures beside ours."""
     numbers: tuple[NumberForm, ...] = ()
+    """How the numbers in answers were read, where references are numbers."""
     not_available: Mapping[str, str]
     """Metric -> why nothing has a value of it."""
     length_unit: str
     """``tokens`` or ``words``."""
     decoding: Mapping[str, Any] | None = None
+    """As in the comparison."""
     template: str | None = None
+    """As in the comparison."""
     definitions: Mapping[str, Definition]
+    """By metric."""
     certainty: str = ""
     """What the intervals rest on, in words."""
 

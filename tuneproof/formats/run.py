@@ -44,7 +44,9 @@ class Change:
     """SHA-256 of a tensor's float32 values around the training."""
 
     before: str
+    """Before the first step."""
     after: str
+    """Of the weights that are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,9 @@ class Data:
     labels: Mapping[str, Sequence[str]]
     """The label set of each task that has one."""
     train: Counts
+    """What is trained on."""
     validation: Counts
+    """What the best checkpoint is chosen by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,9 @@ class Parameters:
     """How many parameters a model has."""
 
     trainable: int
+    """Those that are trained."""
     total: int
+    """All of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +124,13 @@ class Result:
     """What a training came to, and what it cost; older runs do not say what is None."""
 
     steps: int
+    """Optimizer steps."""
     epochs: float
+    """Passes over the examples."""
     examples_seen: int
+    """Examples of all steps."""
     tokens_seen: int
+    """Tokens of them, without padding."""
     positions_seen: int | None = None
     """Tokens with padding; the shared beginning of a packed batch counts once."""
     flops: int | None = None
@@ -156,6 +166,7 @@ class Speed:
     """How fast a training was."""
 
     tokens_per_second: float
+    """Tokens without padding, over the seconds of the steps."""
     matrix_flops_per_second: int
     """Of large matrix products on this machine."""
     share_of_limit: float
@@ -167,9 +178,41 @@ class Accuracy:
     """How many labels a trained head has right."""
 
     on: Literal["train", "validation"]
+    """The split; the validation, where there is one."""
     examples: int
+    """Number of them."""
     value: float
     """Share of right labels, in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """A line of metrics.jsonl: the loss of a step, or an evaluation; null is left out."""
+
+    step: int
+    """Steps taken."""
+    epoch: float | None = None
+    """Epochs taken."""
+    loss: float | None = None
+    """Training loss, in nats per token."""
+    eval_loss: float | None = None
+    """Validation loss, in nats per token."""
+    eval_accuracy: float | None = None
+    """Share of right labels, where answers are labels."""
+    learning_rate: float | None = None
+    """Of the step."""
+    grad_norm: float | None = None
+    """Norm of the gradient, before it is clipped."""
+    eval_runtime: float | None = None
+    """Seconds that the evaluation took."""
+    seconds: float | None = None
+    """Wall time so far, evaluations included."""
+    num_tokens: int | None = None
+    """Tokens seen so far."""
+    train_seconds: float | None = None
+    """Wall time of the steps so far."""
+    flops: int | None = None
+    """Floating-point operations of the steps so far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +234,11 @@ class Run:
     unlikelihood: float | None = None
     """Weight of the loss on repeated tokens; None where a head is trained."""
     base: Base
+    """The model that was tuned."""
     data: Data
+    """What it was trained on."""
     parameters: Parameters
+    """How many the model has."""
     adapted_layers: Sequence[str]
     """Names of the kinds of layers that have an adapter."""
     versions: Mapping[str, str]
@@ -210,7 +256,9 @@ class Run:
     fast_paths: Mapping[str, int] | None = None
     """How many modules each fast path replaced."""
     speed: Speed | None = None
+    """How fast it was."""
     ended_by: Literal["steps", "budget"] | None = None
+    """Whether the planned steps or a budget (max_seconds, max_tokens, max_flops) ended it."""
     warnings: Sequence[str] | None = None
     """What the checks after the training said; None before them."""
     accuracy: Accuracy | None = None
@@ -375,27 +423,24 @@ def training_of(run: Run) -> dict[str, Any]:
     return {**known, "curve": _curve(run.metrics)}
 
 
-LOGGED = {
-    "step": "step",
-    "epoch": "epoch",
-    "flops": "flops",
-    "tokens": "num_tokens",
-    "seconds": "train_seconds",
-    "validation_loss": "eval_loss",
-    "validation_accuracy": "eval_accuracy",
-}
-"""A point of the curve, and the names of it in metrics.jsonl."""
-
-
 def _curve(metrics: Path) -> list[dict[str, Any]]:
+    """Return the evaluations as points of the curve, without what is not known of one."""
     if not metrics.is_file():
         return []
     rows = map(json.loads, metrics.read_text(encoding="utf-8").splitlines())
-    return [
-        {name: row[key] for name, key in LOGGED.items() if key in row}
-        for row in rows
-        if "eval_loss" in row
-    ]
+    points = []
+    for line in (decode(LogLine, row, str(metrics)) for row in rows if "eval_loss" in row):
+        point = {
+            "step": line.step,
+            "epoch": line.epoch,
+            "flops": line.flops,
+            "tokens": line.num_tokens,
+            "seconds": line.train_seconds,
+            "validation_loss": line.eval_loss,
+            "validation_accuracy": line.eval_accuracy,
+        }
+        points.append({name: value for name, value in point.items() if value is not None})
+    return points
 
 
 def _is_run(values: Any) -> bool:

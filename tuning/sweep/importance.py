@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuneproof.files import atomic_write
+from tuneproof.formats.sweep import Importance
 
 FEWEST = 5
 """Finished trials from which importance can be told at all."""
@@ -14,30 +14,6 @@ SHUFFLES = 20
 """How often the results are dealt out at random to see what chance gives."""
 TREES = 32
 """Of the random forest that fANOVA takes apart."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Importance:
-    """How much of the differences between trials each setting explains."""
-
-    trials: int
-    """Finished trials that it is taken from."""
-    shares: dict[str, float]
-    """Of the differences that single settings explain, by setting, the largest first; their sum is
-    1 (fANOVA, Hutter et al. 2014)."""
-    chance: dict[str, float]
-    """The largest share in 20 sweeps whose results are dealt out at random."""
-
-    @property
-    def beyond_chance(self) -> list[str]:
-        """The settings that explain more than chance does."""
-        return [name for name, share in self.shares.items() if share > self.chance[name]]
-
-    def sentence(self) -> str:
-        """Return what it says."""
-        found = ", ".join(f"{name} {self.shares[name]:.0%}" for name in self.beyond_chance)
-        told = f"{found} of what decided" if found else "no setting stands out from chance"
-        return f"{told} ({self.trials} finished trials)"
 
 
 def measure(study: Any) -> Importance | str:

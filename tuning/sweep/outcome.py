@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tuneproof.files import write_json, write_text
+from tuneproof.formats.codec import encode
 from tuneproof.formats.data_folder import prompts_for
 from tuneproof.formats.run import Result, read_run
+from tuneproof.formats.sweep import Importance, State, Sweep, TrialRun
 from tuneproof.options import changed
 from tuneproof.stamp import versions_of
 from tuneproof.text import table
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import DIRECTIONS, SweepConfig
-from tuneproof.tuning.sweep.importance import Importance, draw
+from tuneproof.tuning.sweep.importance import draw
 from tuneproof.tuning.sweep.space import Label, settings_of
-from tuneproof.tuning.sweep.study import State, Study, Trial
-
-SCHEMA = "tuneproof/sweep@1"
+from tuneproof.tuning.sweep.study import Study, Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,20 +101,17 @@ def write(outcome: Outcome) -> None:
         write_text(config.folder / "best.yaml", _best_yaml(outcome, outcome.best))
     if isinstance(outcome.importance, Importance):
         draw(outcome.importance, config.plan.metric, config.folder / "importance.png")
-    content = {
-        "schema": SCHEMA,
+    content = Sweep(
         **dataclasses.asdict(config.plan),
-        "direction": DIRECTIONS[config.plan.metric],
-        "tune": runs.recorded(config.tune),
-        "search": {name: values.as_row() for name, values in config.space.items()},
-        "versions": versions_of((*runs.PACKAGES, "optuna")),
-        "best": outcome.best and outcome.best.run,
-        "importance": outcome.importance
-        if isinstance(outcome.importance, str)
-        else dataclasses.asdict(outcome.importance),
-        "runs": [_as_json(config, row) for row in outcome.rows],
-    }
-    write_json(config.folder / "sweep.json", content)
+        direction=DIRECTIONS[config.plan.metric],
+        tune=runs.recorded(config.tune),
+        search={name: values.as_row() for name, values in config.space.items()},
+        versions=versions_of((*runs.PACKAGES, "optuna")),
+        best=outcome.best.run if outcome.best else None,
+        importance=outcome.importance,
+        runs=tuple(_trial_run(config, row) for row in outcome.rows),
+    )
+    write_json(config.folder / "sweep.json", encode(content))
 
 
 def metric_of(metric: str, result: Result | None) -> float | None:
@@ -165,13 +161,19 @@ def _best_yaml(outcome: Outcome, best: Row) -> str:
     return head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _as_json(config: SweepConfig, row: Row) -> dict[str, Any]:
-    trial = dataclasses.asdict(row.trial)
-    settings = settings_of(config.space, trial.pop("labels"))
-    plain = {
-        name: str(value) if isinstance(value, Path) else value for name, value in settings.items()
-    }
-    return {"run": row.run, **trial, "minutes": row.minutes, "settings": plain}
+def _trial_run(config: SweepConfig, row: Row) -> TrialRun:
+    trial = row.trial
+    settings = settings_of(config.space, trial.labels)
+    return TrialRun(
+        run=row.run,
+        number=trial.number,
+        state=trial.state,
+        value=trial.value,
+        epochs={str(epoch): value for epoch, value in trial.epochs.items()},
+        reason=trial.reason,
+        minutes=row.minutes,
+        settings={k: str(v) if isinstance(v, Path) else v for k, v in settings.items()},
+    )
 
 
 def _next(tune: TuneConfig, run: str) -> str:

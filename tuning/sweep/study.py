@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError
+from tuneproof.formats.sweep import Importance, State
 from tuneproof.tuning.sweep.config import DIRECTIONS, SweepPlan
-from tuneproof.tuning.sweep.importance import Importance, measure
+from tuneproof.tuning.sweep.importance import measure
 from tuneproof.tuning.sweep.space import Label, Space, untried
 
 NAME = "study.db"
 NUMBER, REASON, DEFINITION = "number", "reason", "definition"
 """What is kept beside Optuna's own: a trial's number and why it failed; what the sweep is."""
-State = Literal["finished", "pruned", "failed", "unfinished"]
 
 
 @dataclass(frozen=True, kw_only=True)

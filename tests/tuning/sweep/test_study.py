@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip("optuna")
 
+from tuneproof.formats.sweep import Importance
 from tuneproof.tuning.sweep.config import SweepPlan
-from tuneproof.tuning.sweep.importance import FEWEST, Importance, draw
+from tuneproof.tuning.sweep.importance import FEWEST, draw
 from tuneproof.tuning.sweep.space import Space, read_space
 from tuneproof.tuning.sweep.study import Study, Trial, opened
 
