@@ -16,12 +16,14 @@ from tqdm import tqdm
 from tuneproof.errors import InputError
 from tuneproof.files import atomic_write, replacing
 from tuneproof.formats.data_folder import FILES, MANIFEST, Manifest, Split
+from tuneproof.formats.example import digest
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.manifest import Counts, Tally, check_folder, drops_as_text, manifest_of
 from tuneproof.prepdata.selection import drawn, without_repeats
-from tuneproof.prepdata.sources.opening import Row, local_files, matching
+from tuneproof.prepdata.sources.opening import local_files
+from tuneproof.prepdata.sources.rows import ReadLog, matching
 from tuneproof.prepdata.splits import assign, fraction_of
 from tuneproof.prepdata.spool import Entry, Spool
 
@@ -39,10 +41,11 @@ def build(config: BuildConfig) -> Manifest:
     sources = _sources(config)
     dropped: Tally = {name: Counter() for name in sources}
     noted: Tally = {name: Counter() for name in sources}
+    logs = {name: ReadLog() for name in sources}
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
         with _no_search_for_cycles():
-            entries = _read(sources, config, spool, dropped, noted)
+            entries = _read(sources, config, spool, dropped, noted, logs)
         entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
         entries.sort(key=lambda entry: entry.order)
         counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)
@@ -56,7 +59,7 @@ def build(config: BuildConfig) -> Manifest:
                 chosen = (entry.offset for entry in entries if entry.split == split)
                 with atomic_write(folder / name, "wb") as lines:
                     lines.writelines(map(spool.line, chosen))
-            manifest = manifest_of(folder, config, sources, counts, dropped, noted)
+            manifest = manifest_of(folder, config, sources, counts, dropped, noted, logs)
             manifest.write(folder)
     return manifest
 
@@ -83,14 +86,20 @@ def _read(
     spool: Spool,
     dropped: Tally,
     noted: Tally,
+    logs: dict[str, ReadLog],
 ) -> list[Entry]:
     """Read every source into the spool; return the entries with their splits assigned."""
     entries: list[Entry] = []
     fractions = {"val_fraction": config.val_fraction, "test_fraction": config.test_fraction}
     for name, path in sources.items():
         source = registry.find(name, config)
-        rows = matching(registry.rows(name, source, path), config.where, dropped[name])
-        read = list(_entries(name, source, rows, config.seed, spool, dropped[name], noted[name]))
+        reader = _Reader(name, source, path, config, spool)
+        read = list(reader.entries(dropped[name], noted[name], logs[name]))
+        if reader.shared_ids:  # so rows are told apart by more, whatever the file's order
+            for tally in (dropped[name], noted[name]):
+                tally.clear()
+            logs[name] = ReadLog()
+            read = list(reader.entries(dropped[name], noted[name], logs[name]))
         if not read:
             where = f"source {name!r}" + (f": {path}" if path else "")
             raise InputError(f"{where} holds no usable row: {drops_as_text(dropped[name])}")
@@ -103,40 +112,67 @@ def _read(
     return entries
 
 
-def _entries(
-    name: str,
-    source: registry.Source,
-    rows: Iterator[Row],
-    seed: int,
-    spool: Spool,
-    dropped: Counter[str],
-    noted: Counter[str],
-) -> Iterator[Entry]:
-    seen: set[tuple[Split | None, str]] = set()
-    for row in tqdm(rows, desc=f"reading {name}", unit=" rows", file=sys.stderr, disable=None):
-        record = source.record(row)
-        if isinstance(record, str):
-            dropped[record] += 1
-            continue
-        fault = ""
-        if (row.split, record.id) in seen:
-            fault = "same id as an earlier row"
-        elif not record.instruction or not record.output:
-            fault = "empty answer" if record.instruction else "empty instruction"
-        if fault:
-            dropped[fault] += 1
-            continue
-        seen.add((row.split, record.id))
-        if source.notes is not None:
-            noted.update(source.notes(row))
-        yield Entry(
-            offset=spool.add(record),
-            source=name,
-            split=row.split,
-            group=fraction_of(record.group),
-            label=sys.intern(record.output) if source.labels is not None else "",
-            order=fraction_of(record.id, f"{seed} {name}"),
-        )
+class _Reader:
+    """Reads one source, again where ids turn out to be shared by rows that are different."""
+
+    def __init__(
+        self,
+        name: str,
+        source: registry.Source,
+        path: Path | None,
+        config: BuildConfig,
+        spool: Spool,
+    ) -> None:
+        self._name, self._source, self._path = name, source, path
+        self._config, self._spool = config, spool
+        self.shared_ids: set[tuple[Split | None, str]] = set()
+        """The ids that more than one row of a split has, with other contents."""
+
+    def entries(self, dropped: Counter[str], noted: Counter[str], log: ReadLog) -> Iterator[Entry]:
+        """Yield the entries of the rows that are kept; count the others by reason."""
+        name, source = self._name, self._source
+        known, sharing = frozenset(self.shared_ids), 0
+        contents: dict[tuple[Split | None, str], int] = {}
+        record_of = registry.mapper(name, source, self._config, log)
+        rows = registry.rows(name, source, self._path, log)
+        rows = matching(rows, self._config.where, dropped)
+        for row in tqdm(rows, desc=f"reading {name}", unit=" rows", file=sys.stderr, disable=None):
+            record = record_of(row)
+            if isinstance(record, str):
+                dropped[record] += 1
+                continue
+            if not record.instruction or not record.output:
+                dropped["empty answer" if record.instruction else "empty instruction"] += 1
+                continue
+            texts = (record.instruction, record.input, record.output)
+            if (row.split, record.id) in known:
+                record, sharing = (
+                    replace(record, id=f"{record.id}-{digest(*texts)[:8]}"),
+                    sharing + 1,
+                )
+            key, content = (row.split, record.id), hash(texts)
+            if key in contents:
+                if contents[key] == content:
+                    dropped["same id as an earlier row"] += 1
+                else:
+                    self.shared_ids.add(key)
+                continue
+            contents[key] = content
+            if source.notes is not None:
+                noted.update(source.notes(row))
+            yield Entry(
+                offset=self._spool.add(record),
+                source=name,
+                split=row.split,
+                group=fraction_of(record.group),
+                label=sys.intern(record.output) if source.labels is not None else "",
+                order=fraction_of(record.id, f"{self._config.seed} {name}"),
+            )
+        if sharing:
+            log.remark(
+                f"{sharing:,} rows share their id with a row of other content; all are kept, with "
+                "longer ids"
+            )
 
 
 @contextmanager

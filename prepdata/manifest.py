@@ -22,7 +22,8 @@ from tuneproof.formats.data_folder import (
 )
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.sources.opening import local_files
+from tuneproof.prepdata.sources.opening import fingerprints
+from tuneproof.prepdata.sources.rows import ReadLog
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 PACKAGES = ("tuneproof", "datasets", "rensa")
@@ -87,6 +88,7 @@ def manifest_of(
     counts: Counts,
     dropped: Tally,
     noted: Tally,
+    logs: Mapping[str, ReadLog],
 ) -> Manifest:
     """Return the manifest of a folder whose data files are already there."""
     tasks = sorted(counts.labels)
@@ -97,10 +99,12 @@ def manifest_of(
             name: SourceFacts(
                 origin=str(path) if path else registry.find(name).hub_id or "embedded",
                 licence=registry.find(name).licence,
-                files={file.name: fingerprint(file) for file in local_files(path)} if path else {},
+                files=fingerprints(path) if path else {},
                 records={split: counts.records[split][name] for split in SPLITS},
                 dropped=dict(sorted(dropped[name].items())),
                 notes=dict(sorted(noted[name].items())),
+                read=dict(logs[name].rows),
+                remarks=logs[name].remarks,
             )
             for name, path in sources.items()
         },
@@ -133,9 +137,9 @@ def is_up_to_date(config: BuildConfig) -> bool:
     today = Stamp(
         settings={name: value for name, value in config.as_json().items() if name != "out"},
         inputs={
-            f"{name}: {file.name}": fingerprint(file)
+            f"{name}: {file}": sha256
             for name, _, path in (source.partition("=") for source in config.source)
-            for file in (local_files(Path(path).expanduser()) if path else ())
+            for file, sha256 in (fingerprints(Path(path).expanduser()) if path else {}).items()
         },
         code=code_fingerprint(*ROOMS),
         versions=versions_of(PACKAGES),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
@@ -20,6 +19,7 @@ from tuneproof.prepdata.sources import (
     tabular,
     twitter_topics,
 )
+from tuneproof.prepdata.sources.rows import ReadLog, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,25 +34,28 @@ class Source:
     """How many rows upstream has."""
     hub_id: str | None
     """Where the Hub has it; None where only a local file makes sense."""
-    record: Callable[..., Example | str]
-    """Maps an `opening.Row`; a row that is no example gives the reason as text."""
+    record: Callable[[Row], Example | str] | None
+    """Maps a `Row`; a row that is no example gives the reason as text. None for anybody's own
+    file, which is mapped by the settings."""
     labels: tuple[str, ...] | None = None
     """The label set of a classification task, in upstream's order; () to read it off the data."""
-    notes: Callable[[opening.Row], Iterator[str]] | None = None
+    notes: Callable[[Row], Iterator[str]] | None = None
     """Yields what is worth counting of a row that is kept; the manifest has the counts."""
-    generate: Callable[[], Iterator[opening.Row]] | None = None
+    generate: Callable[[], Iterator[Row]] | None = None
     """Makes the rows, for the embedded source."""
-    is_own: bool = False
-    """Whether it is anybody's own file: `record` then takes the task and the settings as well."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is anybody's own file."""
+        return self.record is None
 
 
 _OWN = Source(
-    summary="your own CSV, JSONL, JSON or Parquet file or folder",
+    summary="your own CSV, Excel, JSON, JSONL or Parquet file or folder",
     licence="yours",
     size="-",
     hub_id=None,
-    record=tabular.record,
-    is_own=True,
+    record=None,
 )
 SOURCES: dict[str, Source] = {
     "complaints": Source(
@@ -114,18 +117,26 @@ def find(name: str, config: BuildConfig | None = None) -> Source:
     source = SOURCES[name]
     if not source.is_own or config is None:
         return source
-    record = partial(source.record, task=name, config=config)
-    return replace(source, record=record, labels=() if config.label_field else None)
+    return replace(source, labels=() if config.label_field else None)
 
 
-def rows(name: str, source: Source, path: Path | None) -> Iterator[opening.Row]:
-    """Yield a source's rows, from a local path where one is given."""
+def mapper(
+    name: str, source: Source, config: BuildConfig, log: ReadLog
+) -> Callable[[Row], Example | str]:
+    """Return what maps the rows of a source, and logs what it made of their fields."""
+    return source.record or tabular.Mapper(name, config, log).record
+
+
+def rows(name: str, source: Source, path: Path | None, log: ReadLog) -> Iterator[Row]:
+    """Yield a source's rows, from a local path where one is given, and log how many there are."""
     if path is not None:
-        for file in opening.local_files(path):
-            yield from opening.read_local(file)
+        read = opening.read_local(path, log)
+        yield from (row.with_class_names() for row in read) if source.is_own else read
     elif source.generate is not None:
-        yield from source.generate()
+        for row in source.generate():
+            log.rows["embedded"] += 1
+            yield row
     elif source.hub_id is not None:
-        yield from opening.read_hub(source.hub_id, name)
+        yield from opening.read_hub(source.hub_id, name, log)
     else:
         raise InputError(f"source {name!r} needs a file or folder: --source {name}=PATH")

@@ -21,6 +21,8 @@ BATCH = 500
 SHORTEST = 32
 """The histogram's first bar holds what is up to so many tokens long; each next up to twice that."""
 SHARES = (0.5, 0.9, 0.99)
+FILES_SHOWN = 6
+"""Files that a summary names; the manifest has all."""
 
 
 def sources_table() -> str:
@@ -39,9 +41,21 @@ def sources_table() -> str:
 
 def build_summary(folder: Path, manifest: Manifest) -> str:
     """Return the summary of a build that was just written."""
-    return (
-        f"{overview(manifest)}\n\nwrote {', '.join(manifest.files)} and manifest.json to {folder}"
-    )
+    wrote = f"wrote {', '.join(manifest.files)} and manifest.json to {folder}"
+    return "\n\n".join(filter(None, (overview(manifest), reading(manifest), wrote)))
+
+
+def reading(manifest: Manifest) -> str:
+    """Return what was read from where, what was assumed, and what was not read."""
+    lines = []
+    for name, source in manifest.sources.items():
+        parts = [f"{count:,} rows of {file}" for file, count in source.read.items()]
+        shown = parts if len(parts) <= FILES_SHOWN else [*parts[:FILES_SHOWN], "and others"]
+        if parts:
+            total = f"{sum(source.read.values()):,} rows in all: " if len(parts) > 1 else ""
+            lines.append(f"read of {name}: {total}{', '.join(shown)}")
+        lines += map(indented, source.remarks)
+    return "\n".join(lines)
 
 
 def overview(manifest: Manifest) -> str:

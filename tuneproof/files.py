@@ -112,21 +112,27 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: The file is missing, or a line is not a JSON object; ``file:line`` is named.
     """
-    number = 0
     with existing_file(path).open(encoding="utf-8-sig") as handle:
-
-        def lines() -> Iterator[str]:  # the reader skips empty lines without counting them for us
-            nonlocal number
-            for number, line in enumerate(handle, 1):  # noqa: B007 - read outside
-                yield line
-
         try:
-            for row in jsonlines.Reader(lines()).iter(type=dict, skip_empty=True):
-                yield number, row
-        except jsonlines.InvalidLineError as error:
-            raise InputError(f"{path}:{number}: {_fault(error)}") from error
+            yield from parse_jsonl(handle, str(path))
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
+def parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Do the same for lines that are open already, of a file of that name."""
+    number = 0
+
+    def counted() -> Iterator[str]:  # the reader skips empty lines without counting them for us
+        nonlocal number
+        for number, line in enumerate(lines, 1):  # noqa: B007 - read outside
+            yield line
+
+    try:
+        for row in jsonlines.Reader(counted()).iter(type=dict, skip_empty=True):
+            yield number, row
+    except jsonlines.InvalidLineError as error:
+        raise InputError(f"{name}:{number}: {_fault(error)}") from error
 
 
 def _fault(error: jsonlines.InvalidLineError) -> str:

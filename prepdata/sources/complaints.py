@@ -9,7 +9,7 @@ Hub: BEE-spoke-data/consumer-finance-complaints, public domain; or the bureau's 
 from __future__ import annotations
 
 from tuneproof.formats.example import Example
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 INSTRUCTION = "Which product is this consumer complaint about?"
 

@@ -11,7 +11,7 @@ Hub: databricks/databricks-dolly-15k, CC BY-SA 3.0. One upstream row:
 from __future__ import annotations
 
 from tuneproof.formats.example import Example, content_id
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 
 def record(row: Row) -> Example:

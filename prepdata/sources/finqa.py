@@ -23,7 +23,7 @@ from tuneproof.errors import InputError
 from tuneproof.formats.example import Example, content_id
 from tuneproof.numbers import gives
 from tuneproof.prepdata.sources import programs
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 ANSWERS = ("answer", "final_result", "exe_ans", "exe_ans_computed")
 ECHO = re.compile(r"(\d[\d.,]*)(%?) \( \1 ?\2 \)")

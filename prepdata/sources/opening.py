@@ -1,150 +1,81 @@
-"""Opening a source: rows from the Hub, or from a local file or folder, with their place and split.
-
-Local files are read line by line so that an error can name file and line.
-"""
+"""Opening a source: the files that a path stands for, or a data set of the Hub."""
 
 from __future__ import annotations
 
-import csv
-import json
-import re
-import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import read_json, read_jsonl
+from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.data_folder import Split
 from tuneproof.hub import hub_or_cache
+from tuneproof.prepdata.sources.files import SUFFIXES, DataFile, read_file, suffix_of
+from tuneproof.prepdata.sources.rows import EVALUATION, ReadLog, Row, split_of, words_of
 
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One upstream row."""
-
-    values: Mapping[str, Any]
-    """The upstream fields."""
-    where: str
-    """``file:line`` (or ``file row N``), for messages."""
-    split: Split | None
-    """The official split, read off the file's name or the Hub's split; None where there is none."""
-
-    def text(self, name: str) -> str:
-        """Return a text field, stripped; a missing or null one is empty."""
-        value = self.values.get(name)
-        if isinstance(value, str):
-            return _whole(value).strip()
-        if isinstance(value, Mapping | list):
-            raise InputError(f"{self.where}: {name!r} must be text, found {str(value)[:60]}")
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return "" if value is None else str(value).strip()
-
-    def named(self, name: str) -> str:
-        """Return a field by its name in any case, in lower case itself; InputError if missing."""
-        for key in self.values:
-            if str(key).casefold() == name:
-                return self.text(key).casefold()
-        self.require(name)
-        return ""
-
-    def require(self, *names: str) -> None:
-        """Raise InputError when the row lacks one of the upstream fields."""
-        for name in names:
-            if name not in self.values:
-                found = ", ".join(map(str, self.values))
-                raise InputError(f"{self.where}: missing field {name!r}; it has {found}")
+COMPANIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+"""Files about the data, which `datasets` and the Hub put beside it."""
+NO_DATA = ("readme", "license", "licence")
 
 
-def matching(rows: Iterator[Row], where: Sequence[str], left_out: Counter[str]) -> Iterator[Row]:
-    """Yield the rows that match all conditions, and count the others.
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The files that a path stands for."""
 
-    Args:
-        rows: Of one source.
-        where: ``FIELD=VALUE``, whatever the case of both; ``*`` in a value stands for any text.
-            Conditions on the same field are alternatives.
-        left_out: Gets the number of rows that do not match.
-
-    Raises:
-        InputError: A row has no such field; the message lists those it has.
-    """
-    wanted: dict[str, list[str]] = {}
-    for text in where:
-        name, _, value = text.partition("=")
-        wanted.setdefault(name.strip().casefold(), []).append(value.strip().casefold())
-    for row in rows:
-        if all(
-            any(fnmatchcase(row.named(name), value) for value in values)
-            for name, values in wanted.items()
-        ):
-            yield row
-        else:
-            left_out["not what --where asks for"] += 1
+    files: tuple[DataFile, ...]
+    """Those to be read, in order of name."""
+    unread: tuple[str, ...] = ()
+    """What else lies there, each with why it is not read."""
 
 
-def _whole(text: str) -> str:
-    """Return the text with halves of surrogate pairs replaced: JSON can hold them, UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+def local_files(path: Path) -> Listing:
+    """Return the data files that a path stands for.
 
-
-def split_of(name: str) -> Split | None:
-    """Return the split a file's name speaks of: a whole word train, val/valid/dev or test."""
-    words = set(re.split(r"[^a-z]+", name.lower()))
-    if words & {"train", "training"}:
-        return "train"
-    if words & {"val", "valid", "validation", "dev"}:
-        return "validation"
-    return "test" if words & {"test", "testing"} else None
-
-
-def local_files(path: Path) -> list[Path]:
-    """Return the data files that a path stands for, in order of name.
-
-    Of a folder's files those are read whose names speak of a split; all, where none does.
+    A folder may be one of `datasets.save_to_disk`, or a clone from the Hub. Of its files, and those
+    below ``data`` or a folder called after a split, those are read whose names speak of a split;
+    all, where none does.
 
     Raises:
         InputError: There is no such path, or nothing readable in it.
     """
     if path.is_file():
-        if path.suffix.lower() not in SUFFIXES:
-            raise InputError(
-                f"{path}: cannot read {path.suffix!r}; readable: {', '.join(SUFFIXES)}"
-            )
-        return [path]
+        if suffix_of(path) not in SUFFIXES:
+            listed = ", ".join(SUFFIXES)
+            raise InputError(f"{path}: cannot read {path.suffix!r}; readable: {listed}")
+        return Listing(files=(DataFile(path=path, name=path.name, split=split_of(path.stem)),))
     if not path.is_dir():
         raise InputError(f"no such file or folder: {path}")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"{path} holds no {', '.join(SUFFIXES)} file")
-    return [file for file in files if split_of(file.stem)] or files
+    if (path / "dataset_dict.json").is_file():
+        splits = read_json(path / "dataset_dict.json")["splits"]
+        files = [file for name in splits for file in _saved(path / name, path, split_of(name))]
+        return Listing(files=tuple(files))
+    if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
+        split = read_json(path / "state.json").get("_split") or ""
+        return Listing(files=tuple(_saved(path, path, split_of(split))))
+    return _folder(path)
 
 
-def read_local(path: Path) -> Iterator[Row]:
-    """Yield the rows of one local file."""
-    split, suffix = split_of(path.stem), path.suffix.lower()
-    if suffix == ".jsonl":
-        for number, values in read_jsonl(path):
-            yield Row(values, f"{path}:{number}", split)
-    elif suffix == ".json":
-        yield from _json_rows(path, split)
-    elif suffix == ".csv":
-        yield from _csv_rows(path, split)
-    else:
-        yield from _parquet_rows(path, split)
+def fingerprints(path: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that a path stands for, by name."""
+    return {file.name: fingerprint(file.path) for file in local_files(path).files}
 
 
-def read_hub(hub_id: str, name: str) -> Iterator[Row]:
+def read_local(path: Path, log: ReadLog) -> Iterator[Row]:
+    """Yield the rows of a local file or folder."""
+    listing = local_files(path)
+    for text in listing.unread:
+        log.remark(f"not read: {text}")
+    for file in listing.files:
+        yield from read_file(file, log)
+
+
+def read_hub(hub_id: str, name: str, log: ReadLog) -> Iterator[Row]:
     """Yield the rows of a Hub dataset, split by split; from the cache where the Hub is silent.
+
+    Args:
+        hub_id: ``OWNER/NAME``, or ``OWNER/NAME:CONFIG`` where it has several configurations.
+        name: The source's name, for messages.
+        log: Gets the number of rows.
 
     Raises:
         InputError: The Hub cannot be reached or does not hold it; the message says what to type.
@@ -153,7 +84,7 @@ def read_hub(hub_id: str, name: str) -> Iterator[Row]:
 
     with hub_or_cache() as answers:
         try:
-            splits = datasets.load_dataset(hub_id)
+            splits = datasets.load_dataset(*hub_id.split(":", 1))
         except Exception as error:  # the client raises many kinds, none of them the user's fault
             reason = str(error).strip().split("\n")[0] or type(error).__name__
             reason = (
@@ -163,68 +94,118 @@ def read_hub(hub_id: str, name: str) -> Iterator[Row]:
                 f"cannot load {hub_id!r}: {reason}. Give a local copy instead: --source {name}=PATH"
             ) from error
     for split, rows in splits.items():
+        names = _class_names(getattr(rows, "features", None) or {})
         for number, values in enumerate(rows, 1):
-            yield Row(values, f"{hub_id}/{split} row {number}", split_of(split))
+            log.rows[f"{hub_id} {split!r}"] += 1
+            yield Row(values, f"{hub_id}/{split} row {number}", split_of(split), names)
 
 
-def _json_rows(path: Path, split: Split | None) -> Iterator[Row]:
-    if _is_jsonl(path):
-        for number, values in read_jsonl(path):
-            yield Row(values, f"{path}:{number}", split)
-        return
-    rows = read_json(path)
-    if isinstance(rows, dict):  # {"data": [...]} is as common as a plain list
-        tables = (value for value in rows.values() if isinstance(value, list))
-        rows = next((table for table in tables if table and isinstance(table[0], dict)), [rows])
-    if not isinstance(rows, list):
-        raise InputError(f"{path}: a list of objects is needed, found {json.dumps(rows)[:60]}")
-    for number, values in enumerate(rows, 1):
-        where = f"{path} item {number}"
-        if not isinstance(values, dict):
-            raise InputError(f"{where}: an object is needed, found {json.dumps(values)[:60]}")
-        yield Row(values, where, split)
+def _saved(folder: Path, root: Path, split: Split | None) -> list[DataFile]:
+    """Return the Arrow files of a folder that `datasets.save_to_disk` wrote."""
+    names = [part["filename"] for part in read_json(folder / "state.json")["_data_files"]]
+    return [
+        DataFile(path=folder / name, name=_below(folder / name, root), split=split)
+        for name in names
+    ]
 
 
-def _is_jsonl(path: Path) -> bool:
-    """Return whether a .json file holds an object on each of its first two lines."""
-    with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        first, second = handle.readline(), handle.readline()
+def _folder(path: Path) -> Listing:
+    files, others = _below_folder(path, path, None)
+    if not files:
+        inner = [folder for folder in others if folder.is_dir()]
+        if len(inner) == 1:
+            return _relative(local_files(inner[0]), inner[0].name)
+        listed = ", ".join(folder.name for folder in inner)
+        if inner:
+            raise InputError(f"{path} holds no data file, but several folders: {listed}; name one")
+        raise InputError(f"{path} holds no {', '.join(SUFFIXES)} file")
+    unread = [f"{_below(other, path)} ({_reason(other)})" for other in others]
+    if any(file.split for file in files):
+        nameless = [file.name for file in files if file.split is None]
+        unread += [f"{name} (its name speaks of no split, as others do)" for name in nameless]
+        files = [file for file in files if file.split]
+    names = _card_class_names(path)
+    files = [replace(file, class_names=names) for file in _with_evaluation(files)]
+    return Listing(files=tuple(sorted(files, key=lambda file: file.name)), unread=tuple(unread))
+
+
+def _relative(listing: Listing, folder: str) -> Listing:
+    """Return a listing of a folder as one of the folder that it is in."""
+    files = (replace(file, name=f"{folder}/{file.name}") for file in listing.files)
+    return Listing(files=tuple(files), unread=tuple(f"{folder}/{text}" for text in listing.unread))
+
+
+def _below_folder(
+    folder: Path, root: Path, split: Split | None
+) -> tuple[list[DataFile], list[Path]]:
+    """Return the data files of a folder and its folders of data, and what else is there."""
+    files, others = [], []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name in COMPANIONS:
+            continue
+        if path.is_dir():
+            if path.name == "data" or split_of(path.name):
+                inner = _below_folder(path, root, split_of(path.name) or split)
+                files += inner[0]
+                others += inner[1]
+            elif any(suffix_of(file) in SUFFIXES[:-1] for file in path.rglob("*")):
+                others.append(path)
+        elif suffix_of(path) in SUFFIXES[:-1]:
+            name = _below(path, root)
+            files.append(DataFile(path=path, name=name, split=split_of(path.stem) or split))
+        elif path.stem.lower() not in NO_DATA:
+            others.append(path)
+    return files, others
+
+
+def _with_evaluation(files: Sequence[DataFile]) -> list[DataFile]:
+    """Return the files, with one called ``eval`` as validation where another is called ``test``."""
+    is_evaluation = [bool(words_of(file.path.stem) & EVALUATION) for file in files]
+    pairs = list(zip(files, is_evaluation, strict=True))
+    if not any(file.split == "test" and not other for file, other in pairs):
+        return list(files)
+    return [replace(file, split="validation") if other else file for file, other in pairs]
+
+
+def _reason(path: Path) -> str:
+    return "a folder of its own" if path.is_dir() else "no data file by its name"
+
+
+def _below(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _class_names(features: Mapping[str, object]) -> dict[str, list[str]]:
+    """Return the names of the classes of each column of `datasets.Features` that has such."""
+    import datasets
+
+    return {
+        column: feature.names
+        for column, feature in features.items()
+        if isinstance(feature, datasets.ClassLabel)
+    }
+
+
+def _card_class_names(folder: Path) -> dict[str, list[str]]:
+    """Return the class names that a dataset card (the head of README.md) states, by column."""
+    card = folder / "README.md"
+    if not card.is_file() or not card.read_bytes().startswith(b"---"):
+        return {}
+    import yaml
+
+    head = card.read_text(encoding="utf-8", errors="replace").split("\n---", 1)[0]
     try:
-        return isinstance(json.loads(first), dict) and second.lstrip().startswith("{")
-    except ValueError:
-        return False
-
-
-def _csv_rows(path: Path, split: Split | None) -> Iterator[Row]:
-    csv.field_size_limit(sys.maxsize)
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle, strict=True)  # else an open quote swallows what follows
-        try:
-            for values in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in values or None in values.values():
-                    count = sum(value is not None for key, value in values.items() if key)
-                    count += len(values.get(None) or ())
-                    columns = len(reader.fieldnames or ())
-                    raise InputError(f"{where}: {count} cells in a table of {columns} columns")
-                yield Row(values, where, split)
-        except csv.Error as error:
-            line = reader.reader.line_num
-            raise InputError(f"{path}:{line}: not readable CSV: {error}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 text: {error.reason}; save it as UTF-8") from error
-
-
-def _parquet_rows(path: Path, split: Split | None) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.ParquetFile(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path}: not a Parquet file: {error}") from error
-    number = 0
-    for batch in table.iter_batches(batch_size=1000):
-        for values in batch.to_pylist():
-            number += 1
-            yield Row(values, f"{path} row {number}", split)
+        stated = yaml.safe_load(head.removeprefix("---"))
+    except yaml.YAMLError:
+        return {}
+    infos = stated.get("dataset_info") if isinstance(stated, dict) else None
+    names: dict[str, list[str]] = {}
+    for info in infos if isinstance(infos, list) else [infos]:
+        for feature in info.get("features", ()) if isinstance(info, dict) else ():
+            kind = feature.get("dtype") if isinstance(feature, dict) else None
+            listed = kind.get("class_label", {}).get("names") if isinstance(kind, dict) else None
+            if isinstance(listed, dict):  # {"0": "negative", "1": "positive"}
+                names[str(feature["name"])] = [str(listed[key]) for key in listed]
+            elif isinstance(listed, list):
+                names[str(feature["name"])] = [str(name) for name in listed]
+    return names

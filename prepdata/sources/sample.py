@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from tuneproof.formats.example import Example, content_id
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 ROWS = 1200
 SEED = 7

@@ -12,7 +12,7 @@ import re
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example, content_id
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 LABELS = (
     "Analyst Update",

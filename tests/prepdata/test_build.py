@@ -105,6 +105,33 @@ def test_same_numbering_of_two_official_files_is_no_leak(built: Build, rows: Row
     assert len(found["test"]) == 20
 
 
+def test_rows_with_an_id_that_is_none_are_all_kept_in_any_order(built: Build, rows: Rows) -> None:
+    shared = [{**row, "id": f"customer {n % 3}"} for n, row in enumerate(rows)]
+    facts, first = built([*shared, shared[0]])
+    source = facts["sources"]["jsonl"]
+    assert source["dropped"] == {"same id as an earlier row": 1}
+    assert source["remarks"] == [
+        "41 rows share their id with a row of other content; all are kept, with longer ids"
+    ]
+    assert sum(map(len, first.values())) == 40
+    assert len({row["id"] for split in first.values() for row in split}) == 40
+    assert built([*shared, shared[0]][::-1])[1] == first
+
+
+def test_manifest_says_what_was_read_from_where_and_what_was_not(built: Build, rows: Rows) -> None:
+    files_by_name = {"train.jsonl": rows[:30], "eval.jsonl": rows[30:], "labels.json": [{"a": "b"}]}
+    facts, found = built(
+        {name: [{**r, "x": 1} for r in part] for name, part in files_by_name.items()}
+    )
+    source = facts["sources"]["jsonl"]
+    assert source["read"] == {"eval.jsonl": 10, "train.jsonl": 30}
+    assert source["remarks"] == [
+        "not read: labels.json (its name speaks of no split, as others do)",
+        "not used: x",
+    ]
+    assert ids(found["test"]) == ids(rows[30:])
+
+
 def test_repeat_of_a_test_row_is_dropped_from_train_as_a_duplicate(
     built: Build, rows: Rows
 ) -> None:

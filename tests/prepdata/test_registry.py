@@ -6,7 +6,7 @@ from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import ReadLog, Row
 
 
 def test_names_are_in_alphabetical_order() -> None:
@@ -17,7 +17,8 @@ def test_own_source_is_fitted_to_the_settings() -> None:
     config = BuildConfig(text_field="t", label_field="l")
     source = registry.find("csv", config)
     assert source.labels == ()
-    found = source.record(Row({"t": "a text", "l": "x"}, "here", None))
+    mapper = registry.mapper("csv", source, config, ReadLog())
+    found = mapper(Row({"t": "a text", "l": "x"}, "here", None))
     assert isinstance(found, Example)
     assert (found.task, found.output) == ("csv", "x")
     assert registry.find("csv", BuildConfig()).labels is None

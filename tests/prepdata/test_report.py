@@ -86,3 +86,15 @@ def test_summary_has_counts_totals_reasons_and_place() -> None:
 
 def test_empty_split_is_warned_of() -> None:
     assert overview(manifest(validation=0)).endswith("\nwarning: the validation split is empty")
+
+
+def test_summary_ends_with_what_was_read_from_where_and_what_was_not() -> None:
+    facts = manifest()
+    read = replace(
+        facts.sources["a"], read={"train.csv": 1200, "test.csv": 7}, remarks=["not read: b.txt"]
+    )
+    text = build_summary(Path("out"), replace(facts, sources={"a": read}))
+    assert text.split("\n\n")[-2] == (
+        "read of a: 1,207 rows in all: 1,200 rows of train.csv, 7 rows of test.csv\n"
+        "  not read: b.txt"
+    )

@@ -42,6 +42,10 @@ class SourceFacts:
     """Number of rows that were left out, by reason."""
     notes: dict[str, int] = field(default_factory=dict, metadata={"omit": True})
     """What was counted of all rows that were read; empty where the source counts nothing."""
+    read: dict[str, int] = field(default_factory=dict, metadata={"omit": True})
+    """Number of rows read, by file, and by list, sheet or split in it."""
+    remarks: list[str] = field(default_factory=list, metadata={"omit": True})
+    """What was assumed of the files, and what of them was not read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.prepdata.sources import finqa
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 TABLE = [["", "2012", "2011"], ["net  sales", "$ 12", "$ 10"], ["loss", "-3 ( 3 )", "4% ( 4 % )"]]
 PAGE = {"pre_text": ["Before .", "."], "table": TABLE, "post_text": ["After .", ""]}

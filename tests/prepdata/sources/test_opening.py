@@ -2,136 +2,142 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.prepdata.sources import opening
-from tuneproof.prepdata.sources.opening import Row, local_files, read_local, split_of
+from tuneproof.prepdata.sources.opening import Listing, fingerprints, local_files, read_local
+from tuneproof.prepdata.sources.rows import ReadLog
 
 
-def values(path: Path) -> list[dict[str, Any]]:
-    return [dict(row.values) for row in read_local(path)]
+def listed(path: Path) -> list[tuple[str, str | None]]:
+    return [(file.name, file.split) for file in local_files(path).files]
 
 
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        ("train", "train"),
-        ("train-00000-of-00002", "train"),
-        ("topic_valid", "validation"),
-        ("dev_compact", "validation"),
-        ("TEST", "test"),
-        ("constraints", None),
-        ("contest", None),
-        ("unsupervised", None),
-    ],
-)
-def test_split_is_a_whole_word_of_the_name(name: str, split: str | None) -> None:
-    assert split_of(name) == split
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
 
 
-def test_folder_gives_the_files_that_speak_of_a_split(tmp_path: Path) -> None:
-    for name in ("test.csv", "train.CSV", "labels.json", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [path.name for path in local_files(tmp_path)] == ["test.csv", "train.CSV"]
+def test_folder_gives_the_files_that_speak_of_a_split_and_names_the_others(tmp_path: Path) -> None:
+    touched(tmp_path, "test.csv", "train.CSV", "labels.json", "notes.txt", "README.md", ".hidden")
+    assert listed(tmp_path) == [("test.csv", "test"), ("train.CSV", "train")]
+    assert local_files(tmp_path).unread == (
+        "notes.txt (no data file by its name)",
+        "labels.json (its name speaks of no split, as others do)",
+    )
 
 
 def test_folder_without_split_names_gives_all_readable_files(tmp_path: Path) -> None:
-    for name in ("b.jsonl", "a.parquet", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [path.name for path in local_files(tmp_path)] == ["a.parquet", "b.jsonl"]
+    touched(tmp_path, "b.jsonl", "a.parquet", "c.tsv.gz", "notes.txt")
+    names = [name for name, _ in listed(tmp_path)]
+    assert names == ["a.parquet", "b.jsonl", "c.tsv.gz"]
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train.jsonl", "eval.jsonl"), ["test", "train"]),
+        (("train.jsonl", "evaluation.csv"), ["test", "train"]),
+        (("train.jsonl", "holdout.csv"), ["test", "train"]),
+        (("train.jsonl", "held_out.csv"), ["test", "train"]),
+        (("train.jsonl", "dev.csv"), ["validation", "train"]),
+        (("train.jsonl", "eval.jsonl", "test.jsonl"), ["validation", "test", "train"]),
+    ],
+)
+def test_held_out_files_are_known_by_all_their_usual_names(
+    tmp_path: Path, names: tuple[str, ...], splits: list[str]
+) -> None:
+    assert [split for _, split in listed(touched(tmp_path, *names))] == splits
+
+
+def test_clone_from_the_hub_is_read_below_its_data_folder(tmp_path: Path) -> None:
+    data = ("data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet")
+    touched(tmp_path, *data, ".git/config", "README.md", "dataset_infos.json", "extra/a.csv")
+    assert listed(tmp_path) == [(data[1], "test"), (data[0], "train")]
+    assert local_files(tmp_path).unread == ("extra (a folder of its own)",)
+    assert set(fingerprints(tmp_path)) == set(data)
+
+
+def test_folders_called_after_splits_give_their_files_the_split(tmp_path: Path) -> None:
+    touched(tmp_path, "train/a.jsonl", "train/b.jsonl", "validation/a.jsonl")
+    assert [split for _, split in listed(tmp_path)] == ["train", "train", "validation"]
+
+
+def test_a_single_folder_within_is_read_and_several_are_an_error(tmp_path: Path) -> None:
+    touched(tmp_path, "main/train.jsonl")
+    assert listed(tmp_path) == [("main/train.jsonl", "train")]
+    touched(tmp_path, "other/train.jsonl")
+    with pytest.raises(InputError, match="several folders: main, other; name one"):
+        local_files(tmp_path)
 
 
 def test_unreadable_places_are_input_errors(tmp_path: Path) -> None:
-    (tmp_path / "a.xlsx").touch()
-    with pytest.raises(InputError, match=r"cannot read '.xlsx'; readable: .csv, .json"):
-        local_files(tmp_path / "a.xlsx")
+    (tmp_path / "a.docx").touch()
+    with pytest.raises(InputError, match=r"cannot read '.docx'; readable: .csv, .json"):
+        local_files(tmp_path / "a.docx")
     with pytest.raises(InputError, match=r"holds no .csv"):
         local_files(tmp_path)
     with pytest.raises(InputError, match="no such file or folder"):
         local_files(tmp_path / "none")
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet"])
-def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
-    rows = [{"text": "one, two\nthree", "label": "x"}, {"text": "é", "label": "y"}]
-    path = tmp_path / name
-    if name.endswith(".parquet"):
-        import pyarrow
-        import pyarrow.parquet
+def test_saved_data_sets_of_both_kinds_are_read(tmp_path: Path) -> None:
+    import datasets
 
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
-    elif name.endswith(".csv"):
-        path.write_text('text,label\n"one, two\nthree",x\né,y\n', encoding="utf-8-sig")
-    elif name.endswith(".jsonl"):
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    else:
-        path.write_text(json.dumps(rows))
-    assert values(path) == rows
-
-
-def test_json_file_may_hold_a_table_or_lines(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text('{"version": 1, "tags": ["x"], "data": [{"a": 1}]}')
-    assert values(path) == [{"a": 1}]
-    path.write_text('{"a": 1}\n{"a": 2}\n')
-    assert values(path) == [{"a": 1}, {"a": 2}]
-    path.write_text('{"a": [1]}')
-    assert values(path) == [{"a": [1]}]
+    rows = [{"instruction": f"Ask {n}", "label": n % 2} for n in range(4)]
+    features = datasets.Features(
+        instruction=datasets.Value("string"), label=datasets.ClassLabel(names=["no", "yes"])
+    )
+    saved = datasets.Dataset.from_list(rows, features=features)
+    saved.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict(train=saved, test=saved).save_to_disk(tmp_path / "both")
+    for name, splits in (("one", [None] * 4), ("both", ["train"] * 4 + ["test"] * 4)):
+        log = ReadLog()
+        read = [row.with_class_names() for row in read_local(tmp_path / name, log)]
+        assert [row.split for row in read] == splits
+        assert [row.values["label"] for row in read[:4]] == ["no", "yes", "no", "yes"]
+        assert log.rows.total() == len(splits)
+        assert log.remarks == []
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "fault"),
-    [
-        ("a.json", "3", "a list of objects is needed, found 3"),
-        ("a.json", "[1]", "a.json item 1: an object is needed, found 1"),
-        ("a.jsonl", '{"a": 1}\n\n{"a"', r"a\.jsonl:3: not valid JSON"),
-        ("a.csv", "a,b\n1,2\n1\n", r"a\.csv:3: 1 cells in a table of 2 columns"),
-        ("a.csv", "a,b\n1,2,3\n", r"a\.csv:2: 3 cells in a table of 2 columns"),
-        ("a.csv", 'a,b\n1,"open\n2,3\n', r"a\.csv:3: not readable CSV: unexpected end of data"),
-        ("a.csv", b"a,b\n\xe9,2\n", "not UTF-8 text"),
-        ("a.parquet", "junk", "not a Parquet file"),
-    ],
-)
-def test_broken_file_names_file_and_place(
-    tmp_path: Path, name: str, content: str | bytes, fault: str
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(InputError, match=fault):
-        values(path)
+def test_class_names_are_read_off_a_dataset_card(tmp_path: Path) -> None:
+    card = """---
+dataset_info:
+  features:
+  - name: text
+    dtype: string
+  - name: label
+    dtype:
+      class_label:
+        names:
+          '0': lost
+          '1': found
+---
+# A data set"""
+    (tmp_path / "README.md").write_text(card)
+    (tmp_path / "train.jsonl").write_text(json.dumps({"text": "a", "label": 1}))
+    (row,) = read_local(tmp_path, ReadLog())
+    assert row.with_class_names().values == {"text": "a", "label": "found"}
 
 
-def test_row_text_is_stripped_and_null_is_empty() -> None:
-    row = Row({"a": " x ", "b": None, "c": 3, "d": True}, "here", None)
-    assert [row.text(name) for name in "abcde"] == ["x", "", "3", "true", ""]
-
-
-def test_row_text_keeps_whole_pairs_and_replaces_half_ones() -> None:
-    row = Row({"a": "\ud83d\ude00", "b": "x\ud83d"}, "here", None)
-    assert row.text("a") == "\N{GRINNING FACE}"
-    assert row.text("b") == "x\N{REPLACEMENT CHARACTER}"
-
-
-def test_list_where_text_is_needed_is_an_input_error() -> None:
-    with pytest.raises(InputError, match=r"file:3: 'a' must be text, found \['x'\]"):
-        Row({"a": ["x"]}, "file:3", None).text("a")
-
-
-def test_required_field_error_lists_the_fields_found() -> None:
-    with pytest.raises(InputError, match="file:3: missing field 'c'; it has a, b"):
-        Row({"a": 1, "b": 2}, "file:3", None).require("a", "c")
+def test_listing_of_a_file_is_that_file(tmp_path: Path) -> None:
+    touched(tmp_path, "my_test.csv")
+    listing = local_files(tmp_path / "my_test.csv")
+    assert isinstance(listing, Listing)
+    assert [(file.name, file.split) for file in listing.files] == [("my_test.csv", "test")]
 
 
 def test_hub_rows_carry_their_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuneproof.hub._answers", lambda: True)
     splits = {"train": [{"a": 1}], "test": [{"a": 2}], "unsupervised": [{"a": 3}]}
-    monkeypatch.setattr("datasets.load_dataset", lambda hub_id: splits)
-    found = list(opening.read_hub("who/what", "name"))
-    assert [row.split for row in found] == ["train", "test", None]
-    assert found[0].where == "who/what/train row 1"
+    monkeypatch.setattr("datasets.load_dataset", lambda *_: splits)
+    read = list(opening.read_hub("who/what", "name", ReadLog()))
+    assert [row.split for row in read] == ["train", "test", None]
+    assert read[0].where == "who/what/train row 1"
 
 
 def test_hub_fault_is_one_line_that_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +148,7 @@ def test_hub_fault_is_one_line_that_says_what_to_type(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("datasets.load_dataset", missing)
     with pytest.raises(InputError) as caught:
-        list(opening.read_hub("who/what", "dolly"))
+        list(opening.read_hub("who/what", "dolly", ReadLog()))
     assert str(caught.value) == (
         "cannot load 'who/what': no such dataset. Give a local copy instead: --source dolly=PATH"
     )

@@ -10,7 +10,7 @@ from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.prepdata.near.index import are_near
 from tuneproof.prepdata.sources import complaints, dolly, imdb, sample, twitter_topics
-from tuneproof.prepdata.sources.opening import Row
+from tuneproof.prepdata.sources.rows import Row
 
 
 def row(**values: Any) -> Row:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.prepdata.sources.opening import Row, matching
+from tuneproof.prepdata.sources.rows import Row, matching
 
 ROWS = [
     {"Company": "BANK OF AMERICA, N.A.", "Product": "Mortgage"},
