@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import Split
+from tuneproof.formats.example import scalar_text
 
 BLANK_LINES = re.compile(r"\A(?:[ \t]*\r?\n)+")
 INDENTED = re.compile(r" {2}|\t")
@@ -66,9 +66,7 @@ class Row:
     def text(self, name: str) -> str:
         """Return a field as text; a missing, null or NaN one is empty.
 
-        White space around it is left out, but not the indentation of its first line. A whole
-        floating-point number is written without its ``.0``: readers of tables make floats of whole
-        numbers where one is missing.
+        White space around it is left out, but not the indentation of its first line.
         """
         return as_text(self.values.get(name), self.where, name)
 
@@ -91,17 +89,12 @@ class Row:
 def as_text(value: Any, where: str, name: str) -> str:
     """Return one value as text, as `Row.text` describes; InputError for a list or an object."""
     if isinstance(value, str):
-        text = BLANK_LINES.sub("", _whole(value)).rstrip()
-        return text if INDENTED.match(text) else text.lstrip()
-    if isinstance(value, Mapping | list):
+        whole = BLANK_LINES.sub("", _whole(value)).rstrip()
+        return whole if INDENTED.match(whole) else whole.lstrip()
+    text = scalar_text(value)
+    if text is None:
         raise InputError(f"{where}: {name!r} must be text, found {str(value)[:60]}")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        if math.isnan(value):
-            return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else str(value)
-    return "" if value is None else str(value).strip()
+    return text.strip()
 
 
 def split_of(name: str) -> Split | None:

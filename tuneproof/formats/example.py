@@ -7,10 +7,13 @@ beside it, an item of model_comparison.json. Here is its one reader and its one 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,7 +23,12 @@ from tuneproof.numbers import is_value
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = get_args(Role)
-WORDS = re.compile(r"\w+")
+ASCII_WORDS = re.compile(r"\w+")
+QUESTIONS = ("prompt", "instruction", "question", "query")
+ANSWERS = ("reference", "output", "completion", "response", "answer", "target")
+"""What people call the question and its right answer; the first that an object has counts."""
+ANSWER_LISTS = ("references", "answers")
+"""What they call several right answers."""
 TEST_PROMPTS = Path(__file__).parents[1] / "prompts/test.json"
 """The prompts that come with the project; `prepdata build` keeps them out of train."""
 
@@ -144,7 +152,8 @@ def example_from(
 ) -> Example:
     """Return the example that a JSON object holds; the one validator.
 
-    `prompt` is another name of `instruction`, and `reference` of `output`.
+    The question and the answer may have other names (`QUESTIONS`, `ANSWERS`, `ANSWER_LISTS`), and
+    numbers and truth values are taken as text.
 
     Args:
         row: The object.
@@ -156,39 +165,64 @@ def example_from(
         InputError: A field is missing, or holds something else than it should.
     """
     asked, answer = ("prompt", "reference") if is_prompt else ("instruction", "output")
-    values = {
-        "instruction": _first(row, "prompt", "instruction"),
-        "output": _first(row, "reference", "output"),
-        **{name: row.get(name) for name in ("id", "task", "input", "group", "executed")},
-    }
     names = {"instruction": asked, "output": answer}
-    for name in ("instruction",) if is_prompt else ("instruction", "output"):
-        if values[name] is None and names[name] not in row:
+    for name, known in (("instruction", QUESTIONS), ("output", (*ANSWERS, *ANSWER_LISTS))):
+        if not row.keys() & {*known} and not (is_prompt and name == "output"):
             listed = ", ".join(row) or "nothing"
             raise InputError(f"{where}: missing field {names[name]!r}; it has {listed}")
+    answer_value = _first(row, ANSWERS)
+    is_list = isinstance(answer_value, list)
+    references = _references(answer_value if is_list else _first(row, ANSWER_LISTS), where)
+    if references and (is_list or answer_value is None):
+        answer_value = references[0]
+    values = {
+        "instruction": _first(row, QUESTIONS),
+        "output": answer_value,
+        **{name: row.get(name) for name in ("id", "task", "input", "group", "executed")},
+    }
+    texts = {}
     for name, value in values.items():
         is_needed = name == "instruction" or (name == "output" and not is_prompt)
-        if not isinstance(value, str) and (value is not None or is_needed):
-            raise InputError(
-                f"{where}: field {names.get(name, name)!r} must be text, found {value!r}"
-            )
-    if values["executed"] and not is_value(values["executed"]):
+        text = None if value is None and is_needed else scalar_text(value)
+        if text is None:
+            field = names.get(name, name)
+            raise InputError(f"{where}: field {field!r} must be text, found {value!r}")
+        texts[name] = text
+    if texts["executed"] and not is_value(texts["executed"]):
         raise InputError(
-            f"{where}: 'executed' must be a number, yes or no, found {values['executed']!r}"
+            f"{where}: 'executed' must be a number, yes or no, found {texts['executed']!r}"
         )
-    identity = values["id"] or default_id
-    references = _references(row.get("references"), where)
+    identity = texts["id"] or default_id
     return Example(
         id=identity,
-        task=values["task"] or ("prompts" if is_prompt else "jsonl"),
-        instruction=values["instruction"],
-        input=values["input"] or "",
-        output=values["output"] or (references[0] if references else ""),
-        group=values["group"] or identity,
-        executed=values["executed"] or "",
-        references=references,
+        task=texts["task"] or ("prompts" if is_prompt else "jsonl"),
+        instruction=texts["instruction"],
+        input=texts["input"],
+        output=texts["output"],
+        group=texts["group"] or identity,
+        executed=texts["executed"],
+        references=references if len(references) > 1 else (),
         messages=_messages(row.get("messages"), where),
     )
+
+
+def scalar_text(value: Any) -> str | None:
+    """Return a text, number or truth value as text, null and NaN as none; None for anything else.
+
+    A whole floating-point number is written without its ``.0``: readers of tables make floats of
+    whole numbers where one is missing.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else str(value)
+    if value is None:
+        return ""
+    return None if isinstance(value, Mapping | list) else str(value)
 
 
 def content_id(task: str, *texts: str) -> str:
@@ -202,12 +236,32 @@ def digest(*texts: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Return the text as duplicates are compared: NFKC, case folded, words only."""
-    return " ".join(WORDS.findall(unicodedata.normalize("NFKC", text).casefold()))
+    """Return the text as duplicates are compared: NFKC, case folded, words and their marks only."""
+    if text.isascii():
+        return " ".join(ASCII_WORDS.findall(text.casefold()))
+    return " ".join(_words().findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+@lru_cache(maxsize=1)
+def _words() -> re.Pattern[str]:
+    r"""Return the pattern of a word: letters and figures, with the marks that stand on them.
+
+    Python's ``\w`` leaves out the vowels of Hindi, Thai or Arabic, which are marks.
+    """
+    others = {*range(0x20D0, 0x2100), *range(0xFE00, 0xFE10)}  # of signs and emoji
+    marks = [
+        chr(point)
+        for point in range(0x300, 0x20000)
+        if unicodedata.category(chr(point)).startswith("M") and point not in others
+    ]
+    return re.compile(rf"\w[\w{re.escape(''.join(marks))}]*")
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
-    if path.suffix == ".jsonl":
+    """Yield the items of a JSON array, or the objects of a file of lines, each with its place."""
+    with path.open(encoding="utf-8-sig", errors="replace") as handle:
+        begins = [line.lstrip()[:1] for line in islice(filter(str.strip, handle), 2)]
+    if begins[:1] != ["["] and (path.suffix == ".jsonl" or begins == ["{", "{"]):
         for number, row in read_jsonl(path):
             yield f"{path}:{number}", row
         return
@@ -221,17 +275,22 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
         yield f"{path} item {number}", row
 
 
-def _first(row: Mapping[str, Any], *names: str) -> Any:
+def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
     """Return the value of the first name that the row has."""
     return next((row[name] for name in names if name in row), None)
 
 
 def _references(value: Any, where: str) -> tuple[str, ...]:
+    """Return several right answers: a list of texts, or as SQuAD has them; each once."""
+    if isinstance(value, Mapping) and isinstance(value.get("text"), list):
+        value = value["text"]
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+    parts = value if isinstance(value, list) else [None]
+    texts = [scalar_text(part.get("text") if isinstance(part, Mapping) else part) for part in parts]
+    if None in texts or not isinstance(value, list):
         raise InputError(f"{where}: field 'references' must be a list of texts, found {value!r}")
-    return tuple(value)
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def _messages(value: Any, where: str) -> tuple[Message, ...]:

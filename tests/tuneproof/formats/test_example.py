@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tuneproof.formats.example import (
     example_from,
     normalised,
     read_examples,
+    scalar_text,
 )
 
 
@@ -43,7 +45,8 @@ def test_executed_stands_in_the_row_only_where_there_is_a_program() -> None:
     ("line", "fault"),
     [
         ('{"instruction": "a"}', r"own\.jsonl:1: missing field 'output'; it has instruction"),
-        ('{"instruction": "a", "output": 3}', "field 'output' must be text, found 3"),
+        ('{"instruction": "a", "output": {}}', "field 'output' must be text, found {}"),
+        ('{"instruction": "a", "output": null}', "field 'output' must be text, found None"),
         ('{"instruction": null, "output": "b"}', "field 'instruction' must be text, found None"),
         ('{"instruction": "a", "output": "b", "input": []}', r"field 'input' must be text"),
     ],
@@ -58,6 +61,31 @@ def test_wrong_record_names_file_line_and_field(tmp_path: Path, line: str, fault
 def test_normalised_keeps_words_only() -> None:
     assert normalised("  The ﬁrst,\nGRÜSSE -- 3.5! ") == "the first grüsse 3 5"
     assert normalised("GRÜẞE") == normalised("grüsse")
+
+
+@pytest.mark.parametrize(("one", "other"), [("की", "कि"), ("ที่", "ที"), ("كَتَبَ", "كُتِبَ"), ("நான்", "நான")])
+def test_marks_tell_words_apart(one: str, other: str) -> None:
+    assert normalised(one) == one
+    assert normalised(one) != normalised(other)
+
+
+def test_signs_and_emoji_are_no_words() -> None:
+    assert normalised("❤️ 👍🏽 e\u0301!") == "\u00e9"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (2.0, "2"), (0.5, "0.5"), (False, "false"), (math.nan, "")]
+)
+def test_scalars_are_written_as_text(value: object, text: str) -> None:
+    assert scalar_text(value) == text
+
+
+def test_rows_of_own_files_may_have_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"id": 0, "instruction": "a", "output": 3, "input": null}\n')
+    assert list(read_examples(path)) == [
+        Example(id="0", task="jsonl", instruction="a", input="", output="3", group="0")
+    ]
 
 
 def test_digest_counts_the_borders_between_texts() -> None:

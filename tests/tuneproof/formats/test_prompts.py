@@ -54,8 +54,10 @@ def test_empty_reference_is_no_reference(tmp_path: Path) -> None:
         (["a", {"text": "b"}], "item 2: missing field 'prompt'; it has text"),
         ([{}], "item 1: missing field 'prompt'; it has nothing"),
         ([" "], "item 1: the prompt is empty"),
-        ([{"prompt": "a", "reference": 0}], "'reference' must be text, found 0"),
-        ([{"prompt": "a", "input": 0}], "'input' must be text, found 0"),
+        ([{"prompt": "a", "reference": {}}], "'reference' must be text, found {}"),
+        ([{"prompt": "a", "input": [0]}], r"'input' must be text, found \[0\]"),
+        ([{"prompt": "a", "references": "b"}], "'references' must be a list of texts, found 'b'"),
+        ([{"prompt": None}], "'prompt' must be text, found None"),
         (
             [{"prompt": "a", "id": "x"}, {"prompt": "b", "id": "x"}],
             "items 1 and 2 have the same id",
@@ -65,6 +67,45 @@ def test_empty_reference_is_no_reference(tmp_path: Path) -> None:
 def test_wrong_file_names_the_item(tmp_path: Path, value: Any, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         read_prompts(written(tmp_path, value))
+
+
+def test_numbers_and_truth_values_are_taken_as_text(tmp_path: Path) -> None:
+    rows = [{"id": 0, "prompt": "a", "reference": 3}, {"id": 1, "prompt": "b", "reference": True}]
+    prompts = read_prompts(written(tmp_path, rows))
+    assert [(item.id, item.output) for item in prompts] == [("0", "3"), ("1", "true")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"completion": "So."},
+        {"output": "So."},
+        {"references": ["So."]},
+        {"answers": {"text": ["So.", "So."], "answer_start": [1, 2]}},
+    ],
+)
+def test_answer_is_read_under_its_usual_names(tmp_path: Path, answer: dict[str, Any]) -> None:
+    (prompt,) = read_prompts(written(tmp_path, [{"prompt": "Why?", **answer}]))
+    assert (prompt.output, prompt.references) == ("So.", ())
+
+
+def test_several_right_answers_are_kept(tmp_path: Path) -> None:
+    rows = [{"prompt": "Why?", "reference": ["So.", 7]}, {"prompt": "b", "references": ["x", "y"]}]
+    first, second = read_prompts(written(tmp_path, rows))
+    assert (first.output, first.references) == ("So.", ("So.", "7"))
+    assert (second.output, second.references) == ("x", ("x", "y"))
+
+
+def test_array_and_lines_are_known_whatever_the_file_is_called(tmp_path: Path) -> None:
+    rows = [{"prompt": "Why?"}, {"prompt": "When?"}]
+    for name in ("a.json", "a.jsonl"):
+        for text in (
+            json.dumps(rows),
+            json.dumps(rows, indent=1),
+            "\n".join(map(json.dumps, rows)),
+        ):
+            (tmp_path / name).write_text(text)
+            assert [item.instruction for item in read_prompts(tmp_path / name)] == ["Why?", "When?"]
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
