@@ -14,8 +14,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import atomic_write, replacing
-from tuneproof.formats.data_folder import FILES, MANIFEST, Manifest, Split
+from tuneproof.files import atomic_write, replacing, write_jsonl
+from tuneproof.formats.data_folder import DROPPED, FILES, MANIFEST, Manifest, Split
 from tuneproof.formats.example import digest
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.labels import check_distinct
@@ -46,7 +46,8 @@ def build(config: BuildConfig) -> Manifest:
         spool = Spool(handle)
         with _no_search_for_cycles():
             entries = _read(sources, config, spool, dropped, noted, logs)
-        entries = drawn(without_repeats(entries, spool, dropped), config, dropped)
+        entries, repeats = without_repeats(entries, spool, config, dropped, noted)
+        entries = drawn(entries, config, dropped)
         entries.sort(key=lambda entry: entry.order)
         counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)
         if not counts.records["train"]:
@@ -54,7 +55,18 @@ def build(config: BuildConfig) -> Manifest:
                 f"nothing is left to train on: {counts.as_text(dropped)} "
                 "(a file whose name speaks of validation or test is held out)"
             )
-        with replacing(config.out, *FILES.values(), MANIFEST) as folder:
+        with replacing(config.out, DROPPED, *FILES.values(), MANIFEST) as folder:
+            write_jsonl(
+                folder / DROPPED,
+                (
+                    {
+                        "reason": r.reason,
+                        "record": spool.row(r.offset),
+                        "repeats": spool.row(r.other),
+                    }
+                    for r in repeats
+                ),
+            )
             for split, name in FILES.items():
                 chosen = (entry.offset for entry in entries if entry.split == split)
                 with atomic_write(folder / name, "wb") as lines:

@@ -58,8 +58,17 @@ def sources() -> None:
     show_default=True,
     help="Show so many training records.",
 )
-def inspect(folder: Path, tokenizer: str, records: int) -> None:
+@click.option(
+    "--dropped",
+    type=click.IntRange(min=1),
+    is_flag=False,
+    flag_value=20,
+    default=None,
+    metavar="[N]",
+    help="Show N (20) of the records left out as repeats, each with the one it repeats.",
+)
+def inspect(folder: Path, tokenizer: str, records: int, dropped: int | None) -> None:
     """Show what DIR holds: counts, token lengths, labels, what was left out, a few records."""
     from tuneproof.prepdata import report
 
-    click.echo(report.inspect(folder, tokenizer=tokenizer, records=records))
+    click.echo(report.inspect(folder, tokenizer=tokenizer, records=records, dropped=dropped or 0))

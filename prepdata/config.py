@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,12 @@ class BuildConfig:
     where: tuple[str, ...] = ()
     """FIELD=VALUE: keep the rows whose upstream field is the value, whatever its case; * stands for
     any text. May be repeated: any of the values of one field, all of several fields."""
+    duplicates: Literal["near", "exact", "off"] = "near"
+    """Which repeats train loses: near (and exact) ones, exact ones only, or none but what a
+    held-out split asks too."""
+    near_threshold: float = 0.8
+    """Near-duplicates have at least this share of their five-character pieces in common, from 0.6,
+    and the same figures, names and answer."""
     val_fraction: float = 0.05
     """Share of the rows that becomes validation where the source has no such split."""
     test_fraction: float = 0.05
@@ -64,6 +70,8 @@ class BuildConfig:
                 raise ValueError(f"{name} must be at least 0 and under 1, got {value}")
         if self.val_fraction + self.test_fraction >= 1:
             raise ValueError("val_fraction and test_fraction leave nothing to train on")
+        if not 0.6 <= self.near_threshold <= 1:
+            raise ValueError(f"near_threshold must be from 0.6 to 1, got {self.near_threshold}")
         for name in ("limit", "test_limit"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from tuneproof.errors import InputError
-from tuneproof.formats.data_folder import FILES, SPLITS, Manifest, read_manifest
-from tuneproof.formats.example import Example, read_examples
+from tuneproof.files import read_jsonl
+from tuneproof.formats.data_folder import DROPPED, FILES, SPLITS, Manifest, read_manifest
+from tuneproof.formats.example import Example, example_from, read_examples
 from tuneproof.models.load import load_tokenizer
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.data import check_manifest
@@ -75,14 +76,22 @@ def overview(manifest: Manifest) -> str:
     return "\n\n".join(parts)
 
 
-def inspect(folder: Path, *, tokenizer: str = "tiny", records: int = 3) -> str:
+def inspect(folder: Path, *, tokenizer: str = "tiny", records: int = 3, dropped: int = 0) -> str:
     """Return a report on a folder that `prepdata build` wrote.
+
+    Args:
+        folder: The folder.
+        tokenizer: Counts the tokens.
+        records: Show so many training records.
+        dropped: Show so many records that were left out as repeats, instead of all the rest.
 
     Raises:
         InputError: The folder is no build, its files are not those of its manifest, or the
             tokenizer cannot be loaded.
     """
     manifest = read_manifest(folder)
+    if dropped:
+        return dropped_pairs(folder, dropped)
     encoder = load_tokenizer(tokenizer, purpose="count")
     template = templates.load()
     counts: Counter[int] = Counter()
@@ -105,6 +114,30 @@ def inspect(folder: Path, *, tokenizer: str = "tiny", records: int = 3) -> str:
         *(_shown(record) for record in islice(read_examples(folder / FILES["train"]), records)),
     ]
     return "\n\n".join(parts)
+
+
+def dropped_pairs(folder: Path, most: int) -> str:
+    """Return records that were left out as repeats, each with the one it repeats.
+
+    They are spread evenly over all there are.
+    """
+    path = folder / DROPPED
+    rows = [row for _, row in read_jsonl(path)] if path.is_file() else []
+    if not rows:
+        return f"{folder}: nothing was left out as a repeat"
+    count = min(most, len(rows))
+    chosen = [rows[number * len(rows) // count] for number in range(count)]
+    parts = [f"{len(rows):,} records were left out as repeats; {count:,} of them"]
+    for row in chosen:
+        pair = [example_from(row[key], str(path), default_id="") for key in ("record", "repeats")]
+        first, *others = _shown(pair[0]).split("\n")
+        parts.append("\n".join([f"{row['reason']}: {first}", *others, *_repeated(pair[1])]))
+    return "\n\n".join(parts)
+
+
+def _repeated(record: Example) -> list[str]:
+    first, *others = _shown(record).split("\n")
+    return [f"  repeats {first}", *others]
 
 
 def histogram(counts: Mapping[int, int]) -> str:

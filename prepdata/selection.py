@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice, zip_longest
 
 from tqdm import tqdm
@@ -21,19 +24,39 @@ Pool = dict[str, list[Entry]]
 """A source's records of one split, by label."""
 
 
-def without_repeats(entries: list[Entry], spool: Spool, dropped: Tally) -> list[Entry]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repeat:
+    """A record that was left out, and the one it repeats."""
+
+    reason: str
+    """Its split, what it is, and the split of the other: ``train: near-duplicate of test``."""
+    offset: int
+    """Of the record, in the spool."""
+    other: int
+    """Of the one it repeats."""
+
+
+def without_repeats(
+    entries: list[Entry], spool: Spool, config: BuildConfig, dropped: Tally, noted: Tally
+) -> tuple[list[Entry], list[Repeat]]:
     """Drop what stands in a more precious split too: test goes before validation before train.
 
     The test split is left as it is. From train, repeats within train and prompts of the prompt
-    file that comes with the project are dropped as well.
+    file that comes with the project are dropped as well. A question that stands in train with
+    several answers stays, and is noted.
+
+    Returns:
+        The entries that stay, and what was dropped as a repeat.
     """
-    index = _sketched(entries, spool)
+    offsets = array("Q", [entry.offset for entry in entries])
+    offsets.extend(spool.add(record) for record in read_prompts(TEST_PROMPTS))
+    index = _sketched(len(entries), offsets, spool, config)
     numbers: dict[str | None, list[int]] = {split: [] for split in SPLITS}
     for number, entry in enumerate(entries):
         numbers[entry.split].append(number)
-    kept = numbers["test"]
+    kept, repeats = numbers["test"], []
     for number in kept:
-        index.add(number)
+        index.add(number, is_held_out=True)
     for split in ("validation", "train"):
         held_out = {(entries[number].source, entries[number].group) for number in kept}
         chosen: list[int] = []
@@ -43,30 +66,38 @@ def without_repeats(entries: list[Entry], spool: Spool, dropped: Tally) -> list[
             if repeated is not None:
                 kind, other = repeated
                 origin = entries[other].split if other < len(entries) else TEST_PROMPTS.name
-                dropped[entry.source][f"{split}: {kind} of {origin}"] += 1
+                reason = f"{split}: {kind} of {origin}"
+                dropped[entry.source][reason] += 1
+                repeats.append(Repeat(reason=reason, offset=entry.offset, other=offsets[other]))
             elif (entry.source, entry.group) in held_out:
                 dropped[entry.source][f"{split}: its group stands in a held-out split"] += 1
             else:
                 chosen.append(number)
                 if split == "train":
-                    index.add(number)
+                    if index.has_other_answer(number):
+                        noted[entry.source]["train: same question as another, other answer"] += 1
+                    if config.duplicates != "off":
+                        index.add(number)
         if split == "validation":
             for number in chosen:
-                index.add(number)
+                index.add(number, is_held_out=True)
         kept = kept + chosen
-    return [entries[number] for number in kept]
+    return [entries[number] for number in kept], repeats
 
 
-def _sketched(entries: list[Entry], spool: Spool) -> DuplicateIndex:
+def _sketched(
+    count: int, offsets: Sequence[int], spool: Spool, config: BuildConfig
+) -> DuplicateIndex:
     """Return an index of all entries in their order; the project's prompts follow and are added."""
-    offsets = array("Q", [entry.offset for entry in entries])
-    offsets.extend(spool.add(record) for record in read_prompts(TEST_PROMPTS))
-    texts = tqdm(
-        map(spool.texts, offsets), "sketching", len(offsets), file=sys.stderr, disable=None
+    index = DuplicateIndex(
+        len(offsets),
+        lambda number: spool.texts(offsets[number]),
+        threshold=config.near_threshold,
+        is_exact=config.duplicates != "near",
+        progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
     )
-    index = DuplicateIndex(texts, lambda number: spool.texts(offsets[number]))
-    for number in range(len(entries), len(offsets)):
-        index.add(number)
+    for number in range(count, len(offsets)):
+        index.add(number, is_held_out=True)
     return index
 
 

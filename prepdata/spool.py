@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from tuneproof.formats.data_folder import Split
 from tuneproof.formats.example import Example
-from tuneproof.prepdata.near.index import Texts
+from tuneproof.prepdata.near.comparing import Texts
 
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 READ = 2048
@@ -60,6 +60,11 @@ class Spool:
         return line[:end]
 
     def texts(self, offset: int) -> Texts:
-        """Return the instruction and input of the record at an offset."""
-        row = json.loads(self.line(offset).decode())  # bytes would be searched for their encoding
-        return row["instruction"], row["input"]
+        """Return what of the record at an offset is compared with others."""
+        row = self.row(offset)
+        return Texts(row["instruction"], row["input"], row["output"])
+
+    def row(self, offset: int) -> dict[str, Any]:
+        """Return the record at an offset as the JSON object of its line."""
+        row: dict[str, Any] = json.loads(self.line(offset).decode())
+        return row

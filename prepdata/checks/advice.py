@@ -56,7 +56,7 @@ DATA: dict[str, Advice] = {
     "labels-contradict": Advice(
         severity="warning",
         usually="the same text has several labels: annotators who differ, or a text that was cut.",
-        mend="`prepdata build`, which keeps one of each; or correct {file}",
+        mend="decide for one label in the source, then `prepdata build` anew; or correct {file}",
     ),
     "few-test-items": Advice(
         severity="warning",

@@ -16,7 +16,8 @@ from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
 from tuneproof.formats.template import Template
 from tuneproof.prepdata.checks.advice import DATA
 from tuneproof.prepdata.checks.labels import Key, check_counts, check_labels
-from tuneproof.prepdata.near.index import DuplicateIndex, question_key
+from tuneproof.prepdata.near.comparing import Texts, question_key
+from tuneproof.prepdata.near.index import DuplicateIndex
 from tuneproof.prompts.fit import lengths
 
 LEAKED = 0.01
@@ -108,10 +109,10 @@ def check_near(folder: DataFolder) -> Iterator[Finding]:
     count = min(COMPARED, available) if held else 0
     compared = [folder.train[number * available // count] for number in range(count)]
     records = [*(record for _, record in held), *compared]
-    texts = [(record.instruction, record.input) for record in records]
-    index = DuplicateIndex(texts, texts.__getitem__)
+    texts = list(map(_texts, records))
+    index = DuplicateIndex(len(texts), texts.__getitem__)
     for number in range(len(held)):
-        index.add(number)
+        index.add(number, is_held_out=True)
     twins: dict[Split, dict[int, Example]] = {split: {} for split in folder.held_out}
     for number, match in index.find(range(len(held), len(records))):
         if match is not None and match[0] == "near-duplicate":
@@ -252,4 +253,8 @@ def _leak(
 
 def _key(record: Example) -> Key:
     """Return what makes two questions the same."""
-    return question_key((record.instruction, record.input))
+    return question_key(_texts(record))
+
+
+def _texts(record: Example) -> Texts:
+    return Texts(record.instruction, record.input, record.output)

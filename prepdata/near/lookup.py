@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.prepdata.near.sketches import Indices, sketches_of
+from tuneproof.prepdata.near.sketches import THRESHOLD, Indices, sketches_of
 
 MOST_PAIRS = 1 << 16
 """Pairs held at once, unless one text alone has more: few enough for the processor's cache."""
@@ -24,8 +24,9 @@ class Neighbours:
     Numbers whose texts are the same share all that is computed of the text.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        """Sketch the texts, which must be normalised."""
+    def __init__(self, texts: Iterable[str], threshold: float = THRESHOLD) -> None:
+        """Sketch the texts, which must be normalised; near are those that share so much."""
+        self._threshold = threshold
         self._distinct = array("i")
         sketches = sketches_of(self._first_seen(texts))
         self._bitmaps = sketches.bitmaps
@@ -56,7 +57,9 @@ class Neighbours:
         self._buckets.put(np.array(self._block, np.int64))
         self._near = defaultdict(list)
         for pairs in self._buckets.sharing(np.array(list(asked), np.int64)):
-            near = np.searchsorted(self._bitmaps.starts, self._bitmaps.near(*pairs))
+            near = np.searchsorted(
+                self._bitmaps.starts, self._bitmaps.near(*pairs, self._threshold)
+            )
             for one, other in near.T.tolist():
                 self._near[one].append(other)
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.prepdata import check, write_rows
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.near.index import are_near
+from tuneproof.prepdata.near.comparing import Comparison, Texts
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def test_planted_repeats_repeat_and_are_as_many_as_said(rows: list[dict[str, str
     assert 0.08 * len(rows) < len(planted) < 0.12 * len(rows)
     for row in planted:
         original = by_id[row["id"].partition("-")[0]]
-        assert are_near((row["instruction"], ""), (original["instruction"], ""))
+        texts = [Texts(each["instruction"], "", each["output"]) for each in (row, original)]
+        assert Comparison().are_near(*texts)
         assert (row["instruction"] == original["instruction"]) is row["id"].endswith("-same")
     length = [len(f"{row['instruction']} {row['output']}".split()) for row in rows]
     assert min(length) >= 40 and max(length) <= 81

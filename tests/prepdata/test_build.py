@@ -16,7 +16,7 @@ from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata import build as building
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.report import overview
+from tuneproof.prepdata.report import inspect, overview
 
 Rows = list[dict[str, str]]
 Build = Callable[..., tuple[dict[str, Any], dict[str, Rows]]]
@@ -176,6 +176,58 @@ def test_prompts_of_the_project_are_kept_out_of_train(built: Build, rows: Rows) 
     assert facts["sources"]["jsonl"]["dropped"] == {"train: duplicate of test.json": 1}
 
 
+def test_dropped_repeats_are_kept_with_what_they_repeat(
+    built: Build, rows: Rows, tmp_path: Path
+) -> None:
+    polite = {**rows[0], "instruction": f"Please, {rows[0]['instruction']}", "id": "polite"}
+    facts, _ = built([*rows, polite], val_fraction=0.0, test_fraction=0.0)
+    assert facts["sources"]["jsonl"]["dropped"] == {"train: near-duplicate of train": 1}
+    (line,) = (tmp_path / "data" / "dropped.jsonl").read_text().splitlines()
+    row = json.loads(line)
+    assert row["reason"] == "train: near-duplicate of train"
+    assert {row["record"]["instruction"], row["repeats"]["instruction"]} == {
+        rows[0]["instruction"],
+        polite["instruction"],
+    }
+    assert "repeats jsonl" in inspect(tmp_path / "data", dropped=5)
+    built(rows, val_fraction=0.0, test_fraction=0.0)
+    assert (tmp_path / "data" / "dropped.jsonl").read_text() == ""
+    assert inspect(tmp_path / "data", dropped=5).endswith("nothing was left out as a repeat")
+
+
+@pytest.mark.parametrize(("duplicates", "kept"), [("near", 40), ("exact", 41), ("off", 42)])
+def test_setting_decides_which_repeats_are_left_out(
+    built: Build, rows: Rows, duplicates: str, kept: int
+) -> None:
+    repeats = [
+        {**rows[0], "id": "a"},
+        {**rows[1], "instruction": f"Please, {rows[1]['instruction']}"},
+    ]
+    settings = {"val_fraction": 0.0, "test_fraction": 0.0, "duplicates": duplicates}
+    assert len(built([*rows, *repeats], **settings)[1]["train"]) == kept
+
+
+def test_question_with_several_answers_stays_in_train_and_is_noted(
+    built: Build, rows: Rows
+) -> None:
+    other = [{**row, "output": "something else"} for row in rows[:10]]
+    facts, found = built([*rows, *other], val_fraction=0.0, test_fraction=0.0)
+    assert len(found["train"]) == 50
+    note = "train: same question as another, other answer"
+    assert facts["sources"]["jsonl"]["notes"] == {note: 10}
+
+
+def test_counterfactuals_are_all_kept(built: Build, rows: Rows) -> None:
+    texts = [
+        (f"{row['instruction']} and so on, {word}", word)
+        for row in rows
+        for word in ("good", "bad")
+    ]
+    labelled = [{"text": text, "label": label} for text, label in texts]
+    facts, _ = built(labelled, text_field="text", label_field="label")
+    assert facts["sources"]["jsonl"]["dropped"] == {}
+
+
 def test_limit_draws_equal_numbers_per_label(built: Build, rows: Rows) -> None:
     labelled = [
         {"text": row["instruction"], "label": "rare" if n % 5 == 0 else "common"}
@@ -298,7 +350,7 @@ def test_other_files_in_the_folder_stay(built: Build, rows: Rows, tmp_path: Path
     (tmp_path / "data" / "README.md").write_text("mine")
     built(rows)
     assert (tmp_path / "data" / "README.md").read_text() == "mine"
-    assert len(contents(tmp_path / "data")) == 5
+    assert len(contents(tmp_path / "data")) == 6
 
 
 def test_notes_on_programs_stand_in_manifest_and_summary_of_their_source_only(

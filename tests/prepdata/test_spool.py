@@ -20,7 +20,7 @@ def test_records_are_read_back_by_offset_between_writes(texts: list[str]) -> Non
                 id=str(number), task="t", instruction=text, input="i", output="o", group="g"
             )
             found[spool.add(record)] = json.dumps(record.as_row(), ensure_ascii=False)
-            assert spool.texts(next(iter(found))) == (texts[0], "i")
+            assert spool.texts(next(iter(found))) == (texts[0], "i", "o")
         assert {offset: spool.line(offset).decode() for offset in found} == {
             offset: f"{line}\n" for offset, line in found.items()
         }

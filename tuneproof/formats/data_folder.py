@@ -23,6 +23,8 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
 MANIFEST = "manifest.json"
+DROPPED = "dropped.jsonl"
+"""What was left out as a repeat, each with the record it repeats; only for people to look at."""
 SCHEMA = "tuneproof/data@1"
 
 

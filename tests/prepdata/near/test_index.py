@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
-from tuneproof.prepdata.near.index import (
-    COMMON,
-    DuplicateIndex,
-    Match,
-    Texts,
-    are_near,
-    jaccard,
-    shingles,
-)
+from tests.prepdata.near import pairs
+from tuneproof.prepdata.near.comparing import Comparison, Match, Texts, jaccard, shingles
+from tuneproof.prepdata.near.index import COMMON, DuplicateIndex
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat sleeps in the warm sun all day"
 
@@ -20,12 +15,12 @@ LONG = "the quick brown fox jumps over the lazy dog while the cat sleeps in the 
 class Index:
     """An index of known records, to be asked about one other."""
 
-    def __init__(self, *known: Texts) -> None:
+    def __init__(self, *known: tuple[str, ...]) -> None:
         self._known = known
 
-    def find(self, asked: Texts) -> Match | None:
-        texts = [*self._known, asked]
-        index = DuplicateIndex(texts, texts.__getitem__)
+    def find(self, asked: tuple[str, ...]) -> Match | None:
+        texts = [Texts(*parts) for parts in (*self._known, asked)]
+        index = DuplicateIndex(len(texts), texts.__getitem__)
         for number in range(len(self._known)):
             index.add(number)
         ((_, match),) = index.find([len(self._known)])
@@ -76,12 +71,6 @@ def test_other_signs_make_another_question(one: str, other: str) -> None:
     assert Index((one, "")).find((one, "")) == ("duplicate", 0)
 
 
-def test_near_needs_both_texts_at_the_threshold() -> None:
-    assert are_near(("ask", LONG), ("ask", LONG + " x"))
-    assert not are_near(("ask", LONG), ("ask", LONG[:60]))
-    assert not are_near(("ask", LONG), ("tell", LONG))
-
-
 def test_near_duplicates_are_found_among_many_that_share_their_input() -> None:
     rng = random.Random(1)
     words = [f"word{letter}{other}" for letter in "abcdefgh" for other in "abcdefgh"]
@@ -100,9 +89,9 @@ def test_texts_of_candidates_are_asked_for_seldom_where_many_share_their_input()
     def texts_of(number: int) -> Texts:
         nonlocal asked
         asked += 1
-        return known[number]
+        return Texts(*known[number])
 
-    index = DuplicateIndex(known, texts_of)
+    index = DuplicateIndex(len(known), texts_of)
     asked = 0
     for number, _ in index.find(range(500)):
         index.add(number)
@@ -110,8 +99,8 @@ def test_texts_of_candidates_are_asked_for_seldom_where_many_share_their_input()
 
 
 def test_what_was_just_asked_about_may_be_added_and_is_found_from_then_on() -> None:
-    texts = [("ask", LONG), ("ask", LONG + " x"), ("ask", LONG), ("ask", LONG + " x")]
-    index = DuplicateIndex(texts, texts.__getitem__)
+    texts = [Texts("ask", text) for text in (LONG, LONG + " x", LONG, LONG + " x")]
+    index = DuplicateIndex(len(texts), texts.__getitem__)
     found = []
     for number, match in index.find(range(4)):
         found.append(match)
@@ -121,8 +110,8 @@ def test_what_was_just_asked_about_may_be_added_and_is_found_from_then_on() -> N
 
 
 def test_first_of_several_near_records_is_named() -> None:
-    texts = [("ask", f"{LONG} {word}") for word in ("a", "b", "c")]
-    index = DuplicateIndex(texts, texts.__getitem__)
+    texts = [Texts("ask", f"{LONG} {word}") for word in ("a", "b", "c")]
+    index = DuplicateIndex(len(texts), texts.__getitem__)
     index.add(1)
     index.add(0)
     assert [*index.find([2])] == [(2, ("near-duplicate", 0))]
@@ -130,13 +119,85 @@ def test_first_of_several_near_records_is_named() -> None:
 
 def test_exact_repeats_make_no_input_common(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[Texts] = []
-    monkeypatch.setattr(
-        "tuneproof.prepdata.near.index.are_near", lambda _, other: compared.append(other)
-    )
-    texts = [("topic?", LONG)] * (COMMON + 5)
-    texts += [("topic?", f"{number} things of {number * 997}") for number in range(100)]
-    index = DuplicateIndex(texts, texts.__getitem__)
+    monkeypatch.setattr(Comparison, "are_near", lambda _, one, other: compared.append(other))
+    texts = [Texts("topic?", LONG)] * (COMMON + 5)
+    texts += [Texts("topic?", f"{number} things of {number * 997}") for number in range(100)]
+    index = DuplicateIndex(len(texts), texts.__getitem__)
     for number, match in index.find(range(len(texts))):
         if match is None:
             index.add(number)
-    assert compared.count(("topic?", LONG)) == 0
+    assert compared.count(Texts("topic?", LONG)) == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Say hello in C++.", "Say hello in C#."),
+        ("I like it 😀", "I like it 😡"),
+        ("5 € off", "5 $ off"),
+    ],
+)
+def test_signs_that_are_no_punctuation_tell_questions_apart(one: str, other: str) -> None:
+    assert Index((one, "")).find((other, "")) is None
+
+
+def test_same_question_with_another_answer_is_no_repeat_unless_it_is_held_out() -> None:
+    texts = [Texts("Why?", "", answer) for answer in ("So.", "Thus.", "so", "Thus.")]
+    index = DuplicateIndex(4, texts.__getitem__)
+    index.add(0)
+    matches = []
+    for number, match in index.find((1, 2, 3)):
+        matches.append(match)
+        if match is None:
+            assert index.has_other_answer(number)
+            index.add(number)
+    assert matches == [None, ("duplicate", 0), ("duplicate", 1)]
+    index = DuplicateIndex(4, texts.__getitem__)
+    index.add(0, is_held_out=True)
+    assert [match for _, match in index.find((1, 2))] == [("duplicate", 0)] * 2
+
+
+def test_exact_index_finds_no_near_ones() -> None:
+    texts = [Texts("ask", LONG), Texts("ask", LONG + " x"), Texts("Ask!", LONG)]
+    index = DuplicateIndex(3, texts.__getitem__, is_exact=True)
+    index.add(0)
+    assert [match for _, match in index.find((1, 2))] == [None, ("duplicate", 0)]
+
+
+def test_threshold_decides_what_is_near() -> None:
+    texts = [Texts("ask", LONG), Texts("ask", f"{LONG} and a breeze blows from north")]
+    for threshold, match in ((0.8, None), (0.65, ("near-duplicate", 0))):
+        index = DuplicateIndex(2, texts.__getitem__, threshold=threshold)
+        index.add(0)
+        assert [*index.find([1])] == [(1, match)]
+
+
+def test_rows_of_one_template_are_told_apart_by_what_is_filled_in() -> None:
+    kinds = ("sales", "repair", "farming", "teaching", "transport", "nursing")
+    texts = []
+    for n in range(60):
+        age, kind = 20 + n // 6, kinds[n % 6]
+        text = f"The age of the person is {age}. The occupation of the person is {kind}."
+        texts.append(
+            Texts("", f"{text} The country of the person is {'abcdef'[n % 4]}land.", "high")
+        )
+    index = DuplicateIndex(len(texts), texts.__getitem__)
+    for number, match in index.find(range(len(texts))):
+        assert match is None
+        index.add(number)
+
+
+def test_repeats_are_found_and_what_only_looks_like_one_is_not() -> None:
+    made = pairs.pairs()
+    assert len(made) >= 600
+    by_kind = pairs.found(made)
+    recall, precision = pairs.rates(by_kind)
+    assert recall >= 0.95
+    assert precision >= 0.97
+    assert all(sum(by_kind[kind]) >= 0.7 * len(by_kind[kind]) for kind in pairs.REPEATS)
+    assert {kind: sum(by_kind[kind]) for kind in pairs.OTHERS} == dict.fromkeys(pairs.OTHERS, 0)
+
+
+def test_docs_have_the_table_of_the_labelled_pairs() -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "your-data.md").read_text(encoding="utf-8")
+    assert pairs.table() in docs

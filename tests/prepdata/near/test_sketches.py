@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneproof.prepdata.near.index import jaccard, shingles
+from tuneproof.prepdata.near.comparing import jaccard, shingles
 from tuneproof.prepdata.near.sketches import (
     BANDS,
     PERMUTATIONS,
