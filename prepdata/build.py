@@ -164,7 +164,7 @@ class _Reader:
                 )
             key, content = (row.split, record.id), hash(texts)
             if key in contents:
-                if contents[key] == content:
+                if contents[key] == content or not source.is_own:
                     dropped["same id as an earlier row"] += 1
                 else:
                     self.shared_ids.add(key)

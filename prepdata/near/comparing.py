@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -30,6 +30,8 @@ FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
 SIGNS = re.compile(r"[^\w\s.,;:!?'\"()\[\]{}«»\u2018-\u201f\u2010-\u2015\u2026`*_\-]")
 GRAM = 3
 """Words of a piece of a template."""
+READ = 200
+"""Words of a text that are looked through for such pieces."""
 SHARED_BY = 10
 """Texts that must share such a piece, ..."""
 SHARE = 0.01
@@ -59,20 +61,20 @@ Match = tuple[str, int]
 class Template:
     """What many texts of a data set share: the frame of a template, not what is filled in."""
 
-    grams: Set[str]
+    grams: Set[tuple[str, ...]]
     """Pieces of a few words that many of the texts have."""
 
     @classmethod
     def of(cls, sample: Iterable[Texts]) -> Template:
         """Return what many of some texts share; the same instruction or input counts once."""
         known: set[int] = set()
-        counts: Counter[str] = Counter()
+        counts: Counter[tuple[str, ...]] = Counter()
         for texts in sample:
             for text in (texts.instruction, texts.input):
                 words = words_of(text)
                 if words and hash(words) not in known:
                     known.add(hash(words))
-                    counts.update(set(_grams(words.split())))
+                    counts.update(set(_grams(words.split()[:READ])))
         least = max(SHARED_BY, SHARE * len(known))
         return cls({gram for gram, count in counts.items() if count >= least})
 
@@ -80,9 +82,9 @@ class Template:
         """Return which of the words are part of the frame."""
         is_shared = [False] * len(words)
         if self.grams:
-            for start, gram in enumerate(_grams(words)):
-                if gram in self.grams:
-                    is_shared[start : start + GRAM] = [True] * GRAM
+            grams = self.grams
+            for start in [n for n, gram in enumerate(_grams(words)) if gram in grams]:
+                is_shared[start : start + GRAM] = [True] * GRAM
         return is_shared
 
     def distinct(self, text: str) -> str:
@@ -224,5 +226,5 @@ def _figures(text: str) -> list[str]:
     return [figure.strip() for figure in FIGURES.findall(text)]
 
 
-def _grams(words: Sequence[str]) -> list[str]:
-    return [" ".join(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
+def _grams(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(GRAM)), strict=False)

@@ -27,7 +27,7 @@ from tuneproof.prepdata.near.sketches import THRESHOLD
 COMMON = 16
 """An input that more records share, exact repeats apart, says nothing; their instructions are
 sketched instead."""
-SAMPLED = 20_000
+SAMPLED = 5_000
 """Records that what most share is read off, evenly spread."""
 MOST_COMPARED = 64
 """Records that one is compared with in full; where more are near, it is of a crowd."""

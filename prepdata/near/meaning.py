@@ -67,8 +67,15 @@ FRAMES = (
     r"|would you mind telling me|if (?:you|i) (?:can|could|may)|if possible|for me"
     r"|it would be (?:great|nice|helpful)(?: to know)?|answer this|answer the following"
 )
-FRAME_BEFORE = re.compile(rf"^(?:{FRAMES}|so|and|ok|okay|well|now|if|whether)\b ?")
-FRAME_BEHIND = re.compile(rf" ?\b(?:{FRAMES})$")
+BORDER = "clauseborder"
+"""Stands between two clauses of a normalised text, as a word."""
+BORDERS_AROUND = re.compile(rf"^(?:{BORDER} ?)+|(?: ?{BORDER})+$")
+FRAME_BEFORE = re.compile(
+    rf"^(?:(?:{FRAMES}|so|and|ok|okay|well|now|if|whether)\b ?)?(?:{BORDER}(?: |$))*"
+)
+FRAME_BEHIND = re.compile(rf"(?:(?:^| )(?:{FRAMES}))?(?: ?{BORDER})*$")
+ASKING = re.compile(r"\b(?:how|way to|can i|could i|am i|possible|time|place|location|reason)\b")
+"""Without one of these, no rewording fits."""
 LONGEST_FRAME = 60
 """Characters of a text's end that are searched for a frame."""
 DROPPED = {"a", "an", "the", "do", "does", "please", "kindly"}
@@ -129,7 +136,7 @@ DECIDING = frozenset(_words(
 """Words that turn a meaning round; where one differs, the questions differ."""
 FEW_WORDS = 6
 """With fewer different words, their order says what is meant."""
-LONGEST = 2_000
+LONGEST = 1_000
 """Characters up to which a question's words are compared whatever their order."""
 
 
@@ -227,29 +234,27 @@ def _clauses(text: str) -> list[list[str]]:
     if "'" in plain:
         for pattern, full in CONTRACTIONS:
             plain = pattern.sub(full, plain)
-    plain = DECIMALS.sub("_", plain)
-    clauses = [normalised(clause) for clause in CLAUSE_ENDS.split(plain)]
-    clauses = [clause for clause in clauses if clause]
-    bare = _without_frames(clauses)
-    for number, clause in enumerate(bare):
+    marked = CLAUSE_ENDS.sub(f" {BORDER} ", DECIMALS.sub("_", plain))
+    bare = _without_frames(normalised(marked))
+    if ASKING.search(bare):
         for pattern, usual in REWORDINGS:
-            clause = pattern.sub(usual, clause)
-        bare[number] = clause
-    return [[_word(word) for word in clause.split() if word not in DROPPED] for clause in bare]
+            bare = pattern.sub(usual, bare)
+    return [
+        [_word(word) for word in clause.split() if word not in DROPPED]
+        for clause in bare.split(BORDER)
+    ]
 
 
-def _without_frames(clauses: list[str]) -> list[str]:
-    """Return clauses without what is said before and behind a question for politeness."""
-    bare = list(clauses)
-    while bare:
-        first = FRAME_BEFORE.sub("", bare[0], count=1)
-        if first == bare[0]:
+def _without_frames(text: str) -> str:
+    """Return a text without what is said before and behind a question for politeness."""
+    bare = BORDERS_AROUND.sub("", text)
+    while shorter := FRAME_BEFORE.sub("", bare, count=1):
+        if len(shorter) == len(bare):
             break
-        bare = [first, *bare[1:]] if first else bare[1:]
-    while bare:
-        end = bare[-1][-LONGEST_FRAME:]
-        last = bare[-1][:-LONGEST_FRAME] + FRAME_BEHIND.sub("", end, count=1)
-        if last == bare[-1]:
-            break
-        bare = [*bare[:-1], last] if last else bare[:-1]
-    return bare or list(clauses)
+        bare = shorter
+    while True:
+        end = bare[-LONGEST_FRAME:]
+        shorter = bare[:-LONGEST_FRAME] + FRAME_BEHIND.sub("", end, count=1)
+        if len(shorter) == len(bare) or not shorter:
+            return bare
+        bare = shorter

@@ -23,7 +23,7 @@ from tuneproof.numbers import is_value
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = get_args(Role)
-ASCII_WORDS = re.compile(r"\w+")
+WORDS = re.compile(r"\w+")
 QUESTIONS = ("prompt", "instruction", "question", "query")
 ANSWERS = ("reference", "output", "completion", "response", "answer", "target")
 """What people call the question and its right answer; the first that an object has counts."""
@@ -238,23 +238,25 @@ def digest(*texts: str) -> str:
 def normalised(text: str) -> str:
     """Return the text as duplicates are compared: NFKC, case folded, words and their marks only."""
     if text.isascii():
-        return " ".join(ASCII_WORDS.findall(text.casefold()))
-    return " ".join(_words().findall(unicodedata.normalize("NFKC", text).casefold()))
+        return " ".join(WORDS.findall(text.casefold()))
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    mark, marked_words = _mark_patterns()
+    return " ".join((marked_words if mark.search(folded) else WORDS).findall(folded))
 
 
 @lru_cache(maxsize=1)
-def _words() -> re.Pattern[str]:
-    r"""Return the pattern of a word: letters and figures, with the marks that stand on them.
+def _mark_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    r"""Return the patterns of a mark that stands on a letter, and of a word with its marks.
 
     Python's ``\w`` leaves out the vowels of Hindi, Thai or Arabic, which are marks.
     """
     others = {*range(0x20D0, 0x2100), *range(0xFE00, 0xFE10)}  # of signs and emoji
-    marks = [
+    marks = "".join(
         chr(point)
-        for point in range(0x300, 0x20000)
+        for point in range(0x300, 0x10000)
         if unicodedata.category(chr(point)).startswith("M") and point not in others
-    ]
-    return re.compile(rf"\w[\w{re.escape(''.join(marks))}]*")
+    )
+    return re.compile(f"[{marks}]"), re.compile(rf"\w[\w{marks}]*")
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
