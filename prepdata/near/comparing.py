@@ -28,6 +28,8 @@ from tuneproof.prepdata.near.sketches import SHINGLE, THRESHOLD
 FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
 """Numbers, and what is done with them."""
 SIGNS = re.compile(r"[^\w\s.,;:!?'\"()\[\]{}«»\u2018-\u201f\u2010-\u2015\u2026`*_\-]")
+ASCII_SIGNS = re.compile(r"[#$%&+/<=>@\\^|~]")
+"""The same of a text without other letters than those of ASCII, found sooner."""
 GRAM = 3
 """Words of a piece of a template."""
 READ = 200
@@ -182,7 +184,7 @@ def question_key(texts: Texts) -> tuple[str, ...]:
 
 def same_answer(text: str) -> str:
     """Return what two answers share that are the same: words and signs."""
-    return f"{words_of(text)}\0{''.join(SIGNS.findall(text))}"
+    return f"{words_of(text)}\0{''.join(_signs(text))}"
 
 
 def jaccard(one: str, other: str) -> float:
@@ -205,7 +207,11 @@ def shingles(text: str) -> Set[str]:
 
 def signs_of(texts: Texts) -> list[str]:
     """Return the signs of a question that are no punctuation: of C++, >50K, 5 €, a smile."""
-    return [sign for text in texts[:2] for sign in sorted(SIGNS.findall(text))]
+    return [sign for text in texts[:2] for sign in sorted(_signs(text))]
+
+
+def _signs(text: str) -> list[str]:
+    return (ASCII_SIGNS if text.isascii() else SIGNS).findall(text)
 
 
 @lru_cache(maxsize=8)

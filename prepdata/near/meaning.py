@@ -69,7 +69,6 @@ FRAMES = (
 )
 BORDER = "clauseborder"
 """Stands between two clauses of a normalised text, as a word."""
-BORDERS_AROUND = re.compile(rf"^(?:{BORDER} ?)+|(?: ?{BORDER})+$")
 FRAME_BEFORE = re.compile(
     rf"^(?:(?:{FRAMES}|so|and|ok|okay|well|now|if|whether)\b ?)?(?:{BORDER}(?: |$))*"
 )
@@ -154,6 +153,7 @@ class Meaning(NamedTuple):
         return tuple(word for word in self.words if FIGURE.search(word))
 
 
+@lru_cache(maxsize=16)  # many records have the same instruction, or no input
 def meaning_of(text: str) -> Meaning:
     """Return the words of a text that carry its meaning."""
     words: list[str] = []
@@ -230,11 +230,17 @@ def _word(word: str) -> str:
 
 def _clauses(text: str) -> list[list[str]]:
     """Return the words of each clause of a text, without frames."""
-    plain = THOUSANDS.sub("", text.casefold().replace("\u2019", "'"))
+    if not text:
+        return []
+    plain = text.casefold().replace("\u2019", "'")
+    if "," in plain:
+        plain = THOUSANDS.sub("", plain)
+    if "." in plain:
+        plain = DECIMALS.sub("_", plain)
     if "'" in plain:
         for pattern, full in CONTRACTIONS:
             plain = pattern.sub(full, plain)
-    marked = CLAUSE_ENDS.sub(f" {BORDER} ", DECIMALS.sub("_", plain))
+    marked = CLAUSE_ENDS.sub(f" {BORDER} ", plain)
     bare = _without_frames(normalised(marked))
     if ASKING.search(bare):
         for pattern, usual in REWORDINGS:
@@ -247,7 +253,7 @@ def _clauses(text: str) -> list[list[str]]:
 
 def _without_frames(text: str) -> str:
     """Return a text without what is said before and behind a question for politeness."""
-    bare = BORDERS_AROUND.sub("", text)
+    bare = text
     while shorter := FRAME_BEFORE.sub("", bare, count=1):
         if len(shorter) == len(bare):
             break
