@@ -24,7 +24,7 @@ from tuneproof.prepdata.manifest import Counts, Tally, check_folder, drops_as_te
 from tuneproof.prepdata.selection import drawn, without_repeats
 from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.prepdata.sources.rows import ReadLog, matching
-from tuneproof.prepdata.splits import assign, fraction_of
+from tuneproof.prepdata.splits import assign, fraction_of, test_share
 from tuneproof.prepdata.spool import Entry, Spool
 
 
@@ -102,7 +102,6 @@ def _read(
 ) -> list[Entry]:
     """Read every source into the spool; return the entries with their splits assigned."""
     entries: list[Entry] = []
-    fractions = {"val_fraction": config.val_fraction, "test_fraction": config.test_fraction}
     for name, path in sources.items():
         source = registry.find(name, config)
         reader = _Reader(name, source, path, config, spool)
@@ -118,6 +117,14 @@ def _read(
         if source.labels == ():
             check_distinct(name, {entry.label for entry in read})
         offered = {entry.split for entry in read}
+        share = config.test_fraction
+        if share is None:
+            share = test_share(len({entry.group for entry in read}))
+        if offered == {None} and share != config.test_fraction:
+            logs[name].remark(
+                f"{share:.0%} held out for test; --test-fraction chooses another share"
+            )
+        fractions = {"val_fraction": config.val_fraction, "test_fraction": share}
         for entry in read:
             split = assign(entry.group, entry.split, offered, **fractions)
             entries.append(replace(entry, split=split))

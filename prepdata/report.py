@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
@@ -43,7 +44,20 @@ def sources_table() -> str:
 def build_summary(folder: Path, manifest: Manifest) -> str:
     """Return the summary of a build that was just written."""
     wrote = f"wrote {', '.join(manifest.files)} and manifest.json to {folder}"
-    return "\n\n".join(filter(None, (overview(manifest), reading(manifest), wrote)))
+    parts = (overview(manifest), reading(manifest), seen_by_test(manifest), wrote)
+    return "\n\n".join(filter(None, parts))
+
+
+def seen_by_test(manifest: Manifest) -> str:
+    """Return what difference a test set of that size can show: 1 / sqrt(n), of a share."""
+    count = manifest.files[FILES["test"]].records
+    if not count:
+        return ""
+    points = 100 / math.sqrt(count)
+    return (
+        f"{count:,} test records: a difference between two models is seen from about "
+        f"{points:.{0 if points >= 2 else 1}f} percentage points on"
+    )
 
 
 def reading(manifest: Manifest) -> str:

@@ -13,6 +13,10 @@ from collections.abc import Set
 from tuneproof.formats.data_folder import Split
 from tuneproof.formats.example import digest, normalised
 
+ENOUGH = 100
+"""Records of a test set that show a difference of 10 percentage points (1 / sqrt(n))."""
+SHARES = (0.05, 0.1, 0.2)
+
 
 def assign(
     fraction: float,
@@ -41,6 +45,18 @@ def assign(
     if len(held_out) < 2 and fraction < val_fraction:
         return "validation"
     return "train"
+
+
+def test_share(groups: int) -> float:
+    """Return the share that becomes test where the user names none.
+
+    There are few to choose from, so that it seldom changes when a source grows; the records of a
+    smaller share are all among those of a larger.
+
+    Args:
+        groups: How many there are of what must stay together.
+    """
+    return next((share for share in SHARES if share * groups >= ENOUGH), SHARES[-1])
 
 
 def fraction_of(text: str, salt: str = "") -> float:

@@ -16,7 +16,7 @@ from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.prepdata import build as building
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.report import inspect, overview
+from tuneproof.prepdata.report import build_summary, inspect, overview
 
 Rows = list[dict[str, str]]
 Build = Callable[..., tuple[dict[str, Any], dict[str, Rows]]]
@@ -76,6 +76,21 @@ def test_row_keeps_its_split_when_the_source_grows(built: Build, rows: Rows) -> 
         assert ids(small[name]) <= ids(large[name])
 
 
+def test_test_split_is_as_large_as_ten_points_need_where_the_share_is_not_given(
+    built: Build, tmp_path: Path
+) -> None:
+    many = [
+        {"instruction": f"What is {n} of {n * 7919 % 997}?", "output": str(n)} for n in range(1100)
+    ]
+    facts, found = built(many)
+    assert 100 <= len(found["test"]) <= 130
+    note = "10% held out for test; --test-fraction chooses another share"
+    assert facts["sources"]["jsonl"]["remarks"] == [note]
+    assert "test records: a difference between two models is seen from about 9" in build_summary(
+        tmp_path, read_manifest(tmp_path / "data")
+    )
+
+
 def test_groups_are_never_split(built: Build, rows: Rows) -> None:
     grouped = [{**row, "group": f"page {number % 12}"} for number, row in enumerate(rows)]
     _, found = built(grouped, val_fraction=0.3, test_fraction=0.3)
@@ -107,7 +122,7 @@ def test_same_numbering_of_two_official_files_is_no_leak(built: Build, rows: Row
 
 def test_rows_with_an_id_that_is_none_are_all_kept_in_any_order(built: Build, rows: Rows) -> None:
     shared = [{**row, "id": f"customer {n % 3}"} for n, row in enumerate(rows)]
-    facts, first = built([*shared, shared[0]])
+    facts, first = built([*shared, shared[0]], test_fraction=0.05)
     source = facts["sources"]["jsonl"]
     assert source["dropped"] == {"same id as an earlier row": 1}
     assert source["remarks"] == [
@@ -115,7 +130,7 @@ def test_rows_with_an_id_that_is_none_are_all_kept_in_any_order(built: Build, ro
     ]
     assert sum(map(len, first.values())) == 40
     assert len({row["id"] for split in first.values() for row in split}) == 40
-    assert built([*shared, shared[0]][::-1])[1] == first
+    assert built([*shared, shared[0]][::-1], test_fraction=0.05)[1] == first
 
 
 def test_manifest_says_what_was_read_from_where_and_what_was_not(built: Build, rows: Rows) -> None:

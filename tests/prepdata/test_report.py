@@ -80,6 +80,9 @@ def test_summary_has_counts_totals_reasons_and_place() -> None:
         "left out\n"
         "  a  2  empty text\n"
         "\n"
+        "2 test records: a difference between two models is seen from about 71 percentage points "
+        "on\n"
+        "\n"
         "wrote train.jsonl, val.jsonl, test.jsonl and manifest.json to out"
     )
 
@@ -94,7 +97,7 @@ def test_summary_ends_with_what_was_read_from_where_and_what_was_not() -> None:
         facts.sources["a"], read={"train.csv": 1200, "test.csv": 7}, remarks=["not read: b.txt"]
     )
     text = build_summary(Path("out"), replace(facts, sources={"a": read}))
-    assert text.split("\n\n")[-2] == (
+    assert text.split("\n\n")[-3] == (
         "read of a: 1,207 rows in all: 1,200 rows of train.csv, 7 rows of test.csv\n"
         "  not read: b.txt"
     )

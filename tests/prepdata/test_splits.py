@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneproof.formats.data_folder import Split
+from tuneproof.prepdata import splits
 from tuneproof.prepdata.splits import assign, fraction_of
 
 OFFICIAL = {"val_fraction": 0.1, "test_fraction": 0.2}
@@ -73,3 +74,13 @@ def test_fractions_of_known_names_never_change() -> None:
 
 KNOWN_PAGE = 0.561716
 KNOWN_QUESTION = 0.942333
+
+
+@pytest.mark.parametrize(
+    ("groups", "share"),
+    [(40, 0.2), (500, 0.2), (999, 0.2), (1000, 0.1), (2000, 0.05), (10**6, 0.05)],
+)
+def test_share_of_the_test_is_the_least_that_gives_enough_records(
+    groups: int, share: float
+) -> None:
+    assert splits.test_share(groups) == share
