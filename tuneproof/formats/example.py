@@ -172,7 +172,7 @@ def example_from(
             raise InputError(f"{where}: missing field {names[name]!r}; it has {listed}")
     answer_value = _first(row, ANSWERS)
     is_list = isinstance(answer_value, list)
-    references = _references(answer_value if is_list else _first(row, ANSWER_LISTS), where)
+    references = _references(answer_value if is_list else _listed_answers(row), where)
     if references and (is_list or answer_value is None):
         answer_value = references[0]
     values = {
@@ -280,6 +280,13 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
 def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
     """Return the value of the first name that the row has."""
     return next((row[name] for name in names if name in row), None)
+
+
+def _listed_answers(row: Mapping[str, Any]) -> Any:
+    """Return the field with several right answers; `answers` may as well be those of models."""
+    answers = row.get("answers")
+    is_squad = isinstance(answers, Mapping) and isinstance(answers.get("text"), list)
+    return row.get("references", answers if is_squad or isinstance(answers, list) else None)
 
 
 def _references(value: Any, where: str) -> tuple[str, ...]:
