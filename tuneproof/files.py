@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -104,6 +105,17 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
+def holds_lines(path: Path) -> bool:
+    """Return whether a JSON file holds an object on each line, by its first lines and its suffix.
+
+    Raises:
+        InputError: The file is missing.
+    """
+    with existing_file(path).open(encoding="utf-8-sig", errors="replace") as handle:
+        begins = [line.lstrip()[:1] for line in islice(filter(str.strip, handle), 2)]
+    return begins[:1] != ["["] and (path.suffix == ".jsonl" or begins == ["{", "{"])
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import read_json, write_json
+from tuneproof.files import holds_lines, read_json, read_jsonl, write_json
 from tuneproof.formats.codec import decode, encode, member, shown, typed
 from tuneproof.formats.example import Example, example_from
 from tuneproof.labels import spellings
@@ -309,7 +309,8 @@ def read_comparisons(paths: Sequence[Path]) -> Comparison:
 
 def read_comparison(path: Path) -> Comparison:
     """Read and check one file; InputError names the file, the item and what is expected."""
-    document = upgrade(_clean(read_json(path)), path)
+    value = [row for _, row in read_jsonl(path)] if holds_lines(path) else read_json(path)
+    document = upgrade(_clean(value), path)
     where = str(path)
     variants = _variants(where, member(document, "variants", list, where))
     rows = member(document, "items", list, where)
@@ -355,7 +356,8 @@ def _from_plain_list(rows: list[Any], path: Path) -> dict[str, Any]:
         where = f"{path}: item {index}"
         typed(dict, row, where)
         known = {key: row[key] for key in ("prompt", "input", "reference") if key in row}
-        answers = {name: {"text": member(row, key, str, where)} for name, key in PLAIN_KEYS.items()}
+        given = {key: "" if text is None else text for key, text in row.items()}
+        answers = {n: {"text": member(given, key, str, where)} for n, key in PLAIN_KEYS.items()}
         task = row.get("task") or path.stem
         items.append({"id": f"{path.stem}-{index}", "task": task, **known, "answers": answers})
     return {"variants": [{"name": name} for name in PLAIN_KEYS], "items": items}

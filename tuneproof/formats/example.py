@@ -13,12 +13,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, read_json, read_jsonl
+from tuneproof.files import existing_file, holds_lines, read_json, read_jsonl
 from tuneproof.numbers import is_value
 
 Role = Literal["system", "user", "assistant"]
@@ -261,9 +260,7 @@ def _mark_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the items of a JSON array, or the objects of a file of lines, each with its place."""
-    with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        begins = [line.lstrip()[:1] for line in islice(filter(str.strip, handle), 2)]
-    if begins[:1] != ["["] and (path.suffix == ".jsonl" or begins == ["{", "{"]):
+    if holds_lines(path):
         for number, row in read_jsonl(path):
             yield f"{path}:{number}", row
         return
