@@ -106,7 +106,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if self._share is None and state.global_step - at == FIRST_STEPS < state.max_steps - at:
             per_step = (time.perf_counter() - began) / FIRST_STEPS
             left = per_step * (state.max_steps - state.global_step)
-            log.info(f"about {duration(left)} to go ({per_step:.2f} s a step, evaluation apart)")
+            log.info(
+                f"about {duration(round(left))} to go ({per_step:.2f} s a step, evaluation apart)"
+            )
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Write one line to metrics.jsonl, and show the progress."""
@@ -146,7 +148,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._tell_share(self._share(), state, rate, elapsed)
         elif self._bar.disable and state.global_step >= self._next_line:
             self._next_line += max(1, state.max_steps // LINES)
-            left = duration(elapsed / steps * (state.max_steps - state.global_step))
+            left = duration(round(elapsed / steps * (state.max_steps - state.global_step)))
             step = f"step {state.global_step:,}/{state.max_steps:,}"
             log.info(f"{step}: {self._loss}, {rate}, {left} left")
 
@@ -155,7 +157,11 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if self._bar.disable and share * LINES >= self._next_tenth:
             self._next_tenth = int(share * LINES) + 1
             spent = share - self._from_share
-            left = f", about {duration(elapsed / spent * (1 - share))} left" if spent > 0 else ""
+            left = (
+                f", about {duration(round(elapsed / spent * (1 - share)))} left"
+                if spent > 0
+                else ""
+            )
             step = f"step {state.global_step:,}, {share:.0%} of the budget"
             log.info(f"{step}: {self._loss}, {rate}{left}")
 
