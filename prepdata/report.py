@@ -31,8 +31,10 @@ def sources_table() -> str:
     """Return the sources: how much there is, its licence, where it comes from, what it holds."""
     rows = [("source", "rows", "licence", "from")]
     for name, source in registry.SOURCES.items():
-        where = f"Hub: {source.hub_id}" if source.hub_id else "made on the spot"
-        rows.append((name, source.size, source.licence, "your files" if source.is_own else where))
+        where = "made on the spot" if source.generate else "your files"
+        rows.append(
+            (name, source.size, source.licence, f"Hub: {source.hub_id}" if source.hub_id else where)
+        )
     head, *lines = table(rows, left=4).split("\n")
     indent = " " * (max(map(len, registry.SOURCES)) + 2)
     summaries = [indent + source.summary for source in registry.SOURCES.values()]

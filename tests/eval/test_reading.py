@@ -126,7 +126,7 @@ def bad(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (bad("items.3.id", 7), "item 3: 'id': expected a text, found 7"),
         (bad("items.3.id", "q2"), "items 2 and 3 have the same id 'q2'"),
         (bad("items.3.prompt", ...), "item 3 (id 'q3'): missing field 'prompt'"),
-        (bad("items.3.reference", 12.4), "(id 'q3'): field 'reference' must be text, found 12.4"),
+        (bad("items.3.reference", {}), "(id 'q3'): field 'reference' must be text, found {}"),
         (bad("items.3.truncated", 1), "'truncated': expected true or false, found 1"),
         (bad("items.3.answers.tuned", ...), "(id 'q3'): missing key 'tuned'; it has 'base'"),
         (bad("items.3.answers.tunde", {}), "unknown variant 'tunde'. Did you mean 'tuned'?"),

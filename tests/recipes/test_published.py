@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.report import read_report
 from tuneproof.log import lines_to
 from tuneproof.recipes.recipe import load, names
 from tuneproof.recipes.run import run_recipe
@@ -64,6 +64,6 @@ def test_report_is_made_anew_when_a_figure_comes(recipe_file: Path) -> None:
     said()
     recipe_file.write_text(recipe_file.read_text() + f"published: [{FIGURE % 'base'}]\n")
     assert said() == ["4/4 score"]
-    found = json.loads((recipe_file.parent / "reports/small/report.json").read_text())
+    found = read_report(recipe_file.parent / "reports/small/report.json")
     assert found.published[0].ours.value == found.metrics["base"]["rougeL"].value
     assert said() == []

@@ -208,7 +208,10 @@ def test_report_of_an_older_version_is_read(
     [
         ({"schema": "tuneproof/comparison@1"}, "not a report; `score report` writes report.json"),
         ({"gains": {"tuned": {"rougeL": {"p": 1}}}}, "made by an older version"),
-        ({"metrics": {"base": {"rougeL": {"value": "x"}}}}, "'value' is 'x'; run `score report`"),
+        (
+            {"metrics": {"base": {"rougeL": {"value": "x"}}}},
+            "'value': expected a number, found 'x'; run `score report`",
+        ),
         ({"counts": 5}, "'counts': expected an object, found 5"),
     ],
 )
