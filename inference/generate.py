@@ -11,6 +11,7 @@ import torch
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import can_decode, decode, left_padded
 from tuneproof.inference.variants import Variants
+from tuneproof.prompts.fit import stop_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,10 +92,11 @@ def _settings(decoding: Decoding, stops: set[int], pad: int) -> Any:
 
 
 def stop_ids(variants: Variants) -> set[int]:
-    """Return the tokens that end an answer: the tokenizer's EOS and those the model names."""
+    """Return the tokens that end an answer: EOS, the template's end of turn, and the model's."""
     named = variants.model.generation_config.eos_token_id
     listed = named if isinstance(named, list) else [named]
-    return {variants.tokenizer.eos_token_id, *(token for token in listed if token is not None)}
+    known = stop_tokens(variants.template, variants.tokenizer)
+    return known | {token for token in listed if token is not None}
 
 
 def _answer(row: list[int], stops: set[int], tokenizer: Any) -> Answer:

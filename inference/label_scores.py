@@ -16,6 +16,7 @@ from transformers import DynamicCache
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
+from tuneproof.formats.template import Template
 from tuneproof.inference.baselines import pick_label
 from tuneproof.inference.decode import left_padded
 from tuneproof.inference.variants import BASE, Variants
@@ -27,9 +28,9 @@ LOGITS = 2**23
 """At a time: 32 MB, which need no memory that the system would have to clear first."""
 
 
-def longest_label(tokenizer: Any, labels: Sequence[str]) -> int:
+def longest_label(template: Template, tokenizer: Any, labels: Sequence[str]) -> int:
     """Return the tokens of the longest label, EOS counted."""
-    return max(len(completion_ids(tokenizer, label)) for label in labels)
+    return max(len(completion_ids(template, tokenizer, label)) for label in labels)
 
 
 class LabelScorer:
@@ -49,7 +50,9 @@ class LabelScorer:
         Raises:
             InputError: Two labels have the same tokens.
         """
-        sequences = [completion_ids(variants.tokenizer, label) for label in labels]
+        sequences = [
+            completion_ids(variants.template, variants.tokenizer, label) for label in labels
+        ]
         for place, sequence in enumerate(sequences):
             if sequence in sequences[:place]:
                 twin = labels[sequences.index(sequence)]

@@ -141,7 +141,9 @@ def load_panels(
             has_four_bit_base=config.quantized is not None,
         )
         if task is not None:  # more tokens would only make more of a wrong answer
-            most = longest_label(loaded[0].tokenizer, task.labels) + SPARE_TOKENS
+            most = (
+                longest_label(loaded[0].template, loaded[0].tokenizer, task.labels) + SPARE_TOKENS
+            )
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
         panels += [of_models(variants, items, config, task) for variants in loaded]
         conditions = {"decoding": config.recorded(), "template": loaded[0].template.text}
@@ -169,7 +171,7 @@ def of_models(
 ) -> Panel:
     """Return a base and its adapters; where there are labels, these are scored as well."""
     scorer = LabelScorer(variants, task.labels, config.calibrate) if task else None
-    reserve = longest_label(variants.tokenizer, task.labels) if task else 0
+    reserve = longest_label(variants.template, variants.tokenizer, task.labels) if task else 0
     asked = {
         item.id: variants.ask(item.instruction, item.input, config.max_new_tokens, reserve=reserve)
         for item in items

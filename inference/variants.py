@@ -13,13 +13,14 @@ from functools import partial
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import Example
 from tuneproof.formats.run import FourBit, Run, described
 from tuneproof.formats.template import Template
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_files, shares_base, with_adapter
 from tuneproof.models.four_bit import weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
-from tuneproof.prompts.fit import Encoded, fit
+from tuneproof.prompts.fit import Encoded, ask
 
 BASE = "base"
 Row = dict[str, Any]
@@ -89,7 +90,8 @@ class Variants:
                 f"{context} tokens"
             )
         limit = min(room, self.max_length - reserve)
-        return fit(self.template, self.tokenizer, instruction, input, max_length=limit)
+        example = Example(id="", task="", instruction=instruction, input=input, group="")
+        return ask(self.template, self.tokenizer, example, max_length=limit)
 
 
 def load_variants(
