@@ -138,9 +138,15 @@ def load_variants(
             **common,
         )
 
+    stored = models.stored_four_bit(base)
+    if stored and has_four_bit_base:
+        raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
     sharing = [run for run in runs if shares_base(run)]
     model, costs = _together(partial(load, base), sharing)
-    rows = [{"name": BASE, "model": base, "adapter": None}, *map(described, sharing)]
+    first: Row = {"name": BASE, "model": base, "adapter": None}
+    if stored:
+        first["quantization"] = asdict(stored)
+    rows = [first, *map(described, sharing)]
     loaded = [
         Variants(
             names=[BASE, *(run.name for run in sharing)],

@@ -100,6 +100,12 @@ def _check(run: Run, out: Path) -> None:
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} is not empty; choose another --out")
     check_base(run)
+    if models.stored_four_bit(run.base.model):
+        raise InputError(
+            f"the base {run.base.model!r} is stored in 4 bits, into which an adapter cannot be "
+            "merged without loss; train on the base in full precision (`--load-in-4bit` holds it "
+            "in 4 bits while it is trained), or serve base and adapter apart"
+        )
 
 
 def _write(run: Run, merged: Path) -> Merged:

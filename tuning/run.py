@@ -85,7 +85,7 @@ def _begun(
         config=runs.recorded(config),
         template=job.template,
         head=job.head,
-        quantization=config.four_bit,
+        quantization=models.stored_four_bit(config.model) or config.four_bit,
         unlikelihood=job.unlikelihood,
         base=Base(
             model=models.lasting_name(config.model),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,6 +133,29 @@ def chat_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def stored_four_bit(model: str) -> FourBit | None:
+    """Return how a model's files hold its weights in 4 bits; None where they are whole.
+
+    Raises:
+        InputError: They are quantised in another way than bitsandbytes' 4 bits, or config.json is
+            no object.
+    """
+    folder = Path(location(model))
+    if not folder.is_dir():
+        return None
+    config = read_json(folder / "config.json")
+    stored = config.get("quantization_config") if isinstance(config, dict) else None
+    if not isinstance(stored, dict):
+        return None
+    if not stored.get("load_in_4bit"):
+        raise InputError(
+            f"the weights of {model!r} are quantised ({stored.get('quant_method')}); give a base "
+            "in full precision, or one in bitsandbytes' 4 bits"
+        )
+    names = {field.name for field in fields(FourBit)}
+    return FourBit(**{name: value for name, value in stored.items() if name in names})
+
+
 def load_model(
     model: str,
     *,
@@ -145,11 +169,14 @@ def load_model(
         model: ``tiny``, ``smollm2``, a folder, a GGUF file, or a Hub id.
         dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
-        four_bit: How linear layers are held in 4 bits; None leaves them whole.
+        four_bit: How linear layers are held in 4 bits; None leaves them as the files hold them.
+            A model whose files are in 4 bits stays as it is.
     """
     from transformers import AutoModelForCausalLM
 
     device = device or best_device()
+    stored = stored_four_bit(model)
+    how = {"device_map": {"": device}} if stored else loading(four_bit, device)
     with _one_clear_error(model, "model"):
         loaded, found = AutoModelForCausalLM.from_pretrained(
             location(model),
@@ -157,7 +184,7 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **loading(four_bit, device),
+            **how,
         )
     settle(loaded)
     if found["missing_keys"]:  # transformers would go on with random numbers in their place
@@ -171,7 +198,7 @@ def load_model(
             f"{model!r} is no causal language model: it sees the tokens it is to predict"
             f"{ENCODER_HINT}"
         )
-    return loaded if four_bit else loaded.to(device)
+    return loaded if stored or four_bit else loaded.to(device)
 
 
 def _sees_ahead(model: Any) -> bool:
