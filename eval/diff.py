@@ -15,8 +15,9 @@ from tuneproof.eval.stats.bootstrap import Key
 from tuneproof.eval.stats.estimates import Part, estimate_all
 from tuneproof.eval.stats.verdicts import Difference, judge
 from tuneproof.files import fingerprint, read_json
-from tuneproof.formats.comparison import Comparison, Item, Variant, read_comparisons
+from tuneproof.formats.comparison import Comparison, Item, read_comparisons
 from tuneproof.formats.report import Gain, is_report, read_report
+from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BEFORE, AFTER = "A", "B"

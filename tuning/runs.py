@@ -11,7 +11,7 @@ from typing import Any, Literal
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import FILE, PLACE_ONLY, Run, read_run
+from tuneproof.formats.run import FILE, LOCATION_ONLY, Run, read_run
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
@@ -83,7 +83,7 @@ def _stamp_of_today(config: TuneConfig, earlier: Stamp) -> Stamp:
     with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
         inputs["the base's weights"] = models.weights_hash(config.model)
     return Stamp(
-        settings={name: settings[name] for name in settings if name not in PLACE_ONLY},
+        settings={name: settings[name] for name in settings if name not in LOCATION_ONLY},
         inputs=inputs,
         code=code_fingerprint(*ROOMS),
         versions=versions_of(PACKAGES),

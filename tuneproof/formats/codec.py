@@ -140,6 +140,27 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def unknown_keys(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is in `values`, at any depth, and not in `known`."""
+    more = {}
+    for key, value in values.items():
+        if key not in known:
+            more[key] = value
+        elif isinstance(value, dict) and (inner := unknown_keys(value, known[key] or {})):
+            more[key] = inner
+    return more
+
+
+def with_unknown_keys(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both, at any depth; what is in both as `known` has it."""
+    added = {
+        key: with_unknown_keys(known[key], value) if isinstance(known.get(key), dict) else value
+        for key, value in more.items()
+        if key not in known or (isinstance(known[key], dict) and isinstance(value, dict))
+    }
+    return {**known, **added}
+
+
 def key_of(field: Field[Any]) -> str:
     """Return the key that a field has in the file."""
     return str(field.metadata.get("key", field.name))

@@ -11,7 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
 from tuneproof.formats.codec import decode, encode
-from tuneproof.formats.comparison import Variant
+from tuneproof.formats.variant import Variant
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/report@1"

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import PLACE_ONLY, all_runs
+from tuneproof.formats.run import LOCATION_ONLY, all_runs
 from tuneproof.log import notices_only
 from tuneproof.prompts import template as templates
 from tuneproof.stamp import Stamp
@@ -96,7 +96,7 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
     recorded = runs.recorded(tune)
     definition = {
         "metric": config.plan.metric,
-        "tune": {name: recorded[name] for name in recorded if name not in PLACE_ONLY},
+        "tune": {name: recorded[name] for name in recorded if name not in LOCATION_ONLY},
         "search": {name: values.as_row() for name, values in config.space.items()},
         "data": data.fingerprint,
         "template": {name: templates.load(name).text for name in names},
