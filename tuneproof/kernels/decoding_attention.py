@@ -1,8 +1,8 @@
-"""Attention that leaves padding out: of prompts in one row, and of single tokens after a cache.
+"""Attention without padding for answering: prompts in one row, then one new token per row.
 
-A prompt row holds the prompts one behind the other; each attends to itself. A single token attends
-to a cache in which every row ends at the same index; neighbours that begin near each other are
-taken together.
+A row of prompts holds them one after the other; each prompt attends to itself only. A new token
+attends to a cache in which every row ends at the same index; rows that begin at nearly the same
+index are computed in one product.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ def is_causal_only(config: Any) -> bool:
     """Return whether torch attends for a decoder, causally and without a window."""
     windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
     return config._attn_implementation == "sdpa" and config.model_type in MODELS and not windows
+
+
+def queries_per_key(module: Any) -> int:
+    """Return how many heads of queries share one head of keys and values."""
+    return int(getattr(module, "num_key_value_groups", 1))
 
 
 def attend_without_padding(model: Any) -> list[Undo]:
@@ -113,7 +118,7 @@ def _attend(
     if lengths is None:
         return _of_last(query, key, value, seen, scaling).transpose(1, 2), None
     out = torch.empty_like(query)
-    is_grouped, start = getattr(module, "num_key_value_groups", 1) > 1, 0
+    is_grouped, start = queries_per_key(module) > 1, 0
     for length in lengths:
         part = (slice(None), slice(None), slice(start, start + length))
         out[part] = scaled_dot_product_attention(
@@ -142,8 +147,8 @@ def _of_last(
         value.flatten(0, 1).split(sizes),
     )
     outputs = []
-    for span, asked, keys, values in zip(seen, *parts, strict=True):
-        scores = torch.bmm(keys[:, span.start :], asked.transpose(1, 2)).transpose(1, 2)
+    for span, queries, keys, values in zip(seen, *parts, strict=True):
+        scores = torch.bmm(keys[:, span.start :], queries.transpose(1, 2)).transpose(1, 2)
         if span.hidden is not None:
             near = scores[..., : span.hidden.shape[-1]].unflatten(0, (-1, shared))
             near.masked_fill_(span.hidden, -torch.inf)

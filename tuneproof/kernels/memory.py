@@ -1,8 +1,8 @@
-"""Settings of the process's memory, each entered explicitly and documented with its reach.
+"""Process-wide memory settings: glibc keeps freed memory, large pages, oneDNN's cache of kernels.
 
-A training step frees and asks for the same hundreds of megabytes. glibc maps large blocks anew each
-time and gives them back, and the system clears them in between: every page costs a fault at its
-first touch. All of this is of the whole process, not of a model, and does nothing without glibc.
+Every training step allocates and frees the same hundreds of megabytes. By default glibc returns large
+blocks to the system, which clears them before they are used again: every page costs a page fault.
+These settings hold for the whole process, not for one model; without glibc they do nothing.
 """
 
 from __future__ import annotations
