@@ -35,7 +35,7 @@ class Match:
         return self.runs[1:]
 
     def used(self, run: Run) -> float:
-        """Return what a training used; what an older run did not record counts as nothing."""
+        """Return what a training used; 0 where an older run did not record it."""
         result = run.outcome
         used = {
             "flops": result.flops,

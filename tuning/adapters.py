@@ -1,6 +1,6 @@
 """Put a method's adapter on a loaded base with PEFT, and save what was trained.
 
-What the methods are is a table in tuning/methods.py; here is what the names in it mean.
+tuning/methods.py lists the methods; here is the code for each kind of adapter in that table.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def peft_config(config: TuneConfig, model: Any, head: Sequence[str]) -> Any:
 
 
 def _layers(config: TuneConfig, model: Any, head: Sequence[str]) -> dict[str, Any]:
-    """Return which layers get an adapter, and what is trained whole beside them."""
+    """Return which layers get an adapter, and which modules are trained as a whole."""
     from transformers.pytorch_utils import Conv1D
 
     return {

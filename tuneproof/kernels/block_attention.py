@@ -1,8 +1,8 @@
 """Attention in blocks of queries, with dropout as the sign of a probability.
 
-torch's own kernel for CPUs has no dropout and falls back to whole matrices of scores and masks where
-there is any. Here the scores of keys after a causal query are never computed, and one matrix holds
-the probabilities, with those that are dropped as negative numbers.
+torch's own kernel for CPUs has no dropout and falls back to whole matrices of scores and masks
+where there is any. Here the scores of keys after a causal query are never computed, and one matrix
+holds the probabilities, with those that are dropped as negative numbers.
 """
 
 from __future__ import annotations

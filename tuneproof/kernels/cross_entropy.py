@@ -17,7 +17,8 @@ from tuneproof.kernels.swap import Undo, swap
 from tuneproof.kernels.unlikelihood import MOST
 
 TOKENS = 128
-"""Tokens of a block: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may hold."""
+"""Tokens of a block: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may
+hold."""
 
 
 def losses(

@@ -1,7 +1,7 @@
 """LoRA for batches that mix adapters, where the rows of one adapter are neighbours.
 
-PEFT gathers the rows of every adapter and scatters the results. Rows that are neighbours are a slice:
-the second product of LoRA adds into the base's output directly.
+PEFT gathers the rows of every adapter and scatters the results. Rows that are neighbours are a
+slice: the second product of LoRA adds into the base's output directly.
 """
 
 from __future__ import annotations

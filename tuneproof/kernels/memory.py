@@ -1,8 +1,8 @@
 """Process-wide memory settings: glibc keeps freed memory, large pages, oneDNN's cache of kernels.
 
-Every training step allocates and frees the same hundreds of megabytes. By default glibc returns large
-blocks to the system, which clears them before they are used again: every page costs a page fault.
-These settings hold for the whole process, not for one model; without glibc they do nothing.
+Every training step allocates and frees the same hundreds of megabytes. By default glibc returns
+large blocks to the system, which clears them before they are used again: every page costs a page
+fault. These settings hold for the whole process, not for one model; without glibc they do nothing.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ def use_onednn(model: nn.Module, *, copies_weights: bool = False) -> list[Undo]:
     In GPT-2, the tanh GELU behind such a layer goes with it.
 
     Args:
-        model: Any.
-        copies_weights: Whether every weight is copied, once, into the order that products read it in:
+        model: Any model.
+        copies_weights: Whether every weight is copied, once, into the order that products read:
             faster, for as much memory again as the weights take.
     """
     is_known = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()

@@ -3,8 +3,9 @@
 All layers but attention treat tokens one by one, so that the row's layout does not matter to them.
 Attention splits the row into its texts, puts the shared prefix before each, and joins the outputs
 again. Splitting and joining are each other's derivative: both only copy. The texts of a task begin
-with the same instruction; of a tweet to be labelled that is half of the tokens. The losses are those
-of a padded batch; with dropout, the same values of the prefix are dropped for all texts of a batch.
+with the same instruction; of a tweet to be labelled that is half of the tokens. The losses are
+those of a padded batch; with dropout, the same values of the prefix are dropped for all texts of a
+batch.
 """
 
 from __future__ import annotations

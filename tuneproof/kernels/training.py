@@ -29,8 +29,8 @@ class FastPaths:
     """How many modules each kernel has replaced, by the kernel's name."""
     head_loss: Callable[..., Any] | None = None
     """Takes hidden states (tokens, width), targets (tokens,), which tokens would be repetitions
-    (tokens, tokens) or None, and the weight of the unlikelihood loss; returns every token's loss (tokens,)
-    in nats. It is the model's head, so that hooks on it see what goes through."""
+    (tokens, tokens) or None, and the weight of the unlikelihood loss; returns every token's loss
+    (tokens,) in nats. It is the model's head, so that hooks on it see what goes through."""
     packing: bool = False
     """Whether the model's decoder takes a batch as one row, see packing.py."""
 

@@ -1,7 +1,8 @@
 """Register block_attention.py with transformers, and let a model in training attend by it.
 
-Decoders need no padding mask: batches are padded on the right, and a causal token sees nothing to its
-right. They also take batches packed into one row. Encoders get a mask of the keys that are padding.
+Decoders need no padding mask: batches are padded on the right, and a causal token sees nothing to
+its right. They also take batches packed into one row. Encoders get a mask of the keys that are
+padding.
 """
 
 from __future__ import annotations

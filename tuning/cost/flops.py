@@ -1,4 +1,4 @@
-"""Count the floating-point operations of a training: those of the work that is really done.
+"""Count the floating-point operations of a training, of the work that is really done.
 
 The rule. A multiply-add is two operations. A linear layer costs 2 x in x out per position forward;
 as much again backward where a gradient is passed on to its input, and once more where its own
@@ -119,8 +119,8 @@ def _probed(model: Any) -> list[tuple[Any, int, bool]]:
 
     working: list[tuple[Any, int, bool]] = []
 
-    def note(module: Any, given: tuple[Any, ...]) -> None:
-        values = given[0]
+    def note(module: Any, inputs: tuple[Any, ...]) -> None:
+        values = inputs[0]
         positions = values.numel() // values.shape[-1]
         working.append((module, positions, bool(values.requires_grad)))
 

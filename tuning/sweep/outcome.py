@@ -1,4 +1,4 @@
-"""What came out of a sweep: its table, sweep.json, and the best settings for `tune run`."""
+"""The result of a sweep: its table, sweep.json, and the best settings for `tune run`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Row:
     """Of training and evaluation; None where it did not come so far."""
 
     def line(self, metric: str) -> str:
-        """Return what became of the trial."""
+        """Return the result of the trial in words."""
         spent = "" if self.minutes is None else f", {self.minutes:.1f} min"
         ends: dict[State, str] = {
             "finished": f"validation {metric} {shown(self.trial.value)}{spent}",
@@ -57,7 +57,7 @@ class Outcome:
     best: Row | None
     """The best of those that were trained to the end."""
     importance: Importance | str
-    """What decided the metric, or why that cannot be said."""
+    """How much each setting matters, or why that cannot be said."""
 
     def lines(self) -> list[str]:
         """Return the table, the best trial and what to do next."""
@@ -81,11 +81,11 @@ class Outcome:
 
 
 def outcome_of(
-    config: SweepConfig, memory: Study, importance: Importance | str = "the sweep is not done"
+    config: SweepConfig, study: Study, importance: Importance | str = "the sweep is not done"
 ) -> Outcome:
     """Return what came out of a sweep so far."""
-    rows = [_row(config, trial) for trial in memory.trials()]
-    best = memory.best()
+    rows = [_row(config, trial) for trial in study.trials()]
+    best = study.best()
     return Outcome(
         config=config,
         rows=rows,
