@@ -1,4 +1,4 @@
-"""Measure fairly: rivals take turns, each in a process of its own; results with their goals."""
+"""Time rivals in turns, each in its own process; results with their goals."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """One figure beside the goal that it must meet."""
+    """One figure and the goal that it must meet."""
 
     work: str
     """What was done."""
@@ -127,7 +127,7 @@ class Workers:
         self._pools: dict[str, ProcessPoolExecutor] = {}
 
     def __enter__(self) -> Workers:
-        """Give the workers."""
+        """Return the workers."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""What is measured: a GPT-2 of 124M with random weights, or `tiny`, and the rows of a training."""
+"""The models and rows of the benchmarks: a GPT-2 of 124M with random weights, or `tiny`."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def diff_table(found: Diff) -> str:
                     wording.amount(row.b, unit),
                     wording.bounded_change(row.gain, unit),
                     wording.p_value(row.gain.p_holm),
-                    "too few items differ" if row.gain.warning else row.gain.verdict,
+                    "too few items differ" if row.gain.has_too_few_differing else row.gain.verdict,
                 ]
             )
         items = wording.counted(found.items, "item")

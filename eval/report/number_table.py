@@ -1,4 +1,4 @@
-"""How the numbers of answers and references were read: every accepted form, with a few samples."""
+"""How the numbers in answers were read: every form that was accepted, with a few samples."""
 
 from __future__ import annotations
 

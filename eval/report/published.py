@@ -1,4 +1,4 @@
-"""Figures that others have published, to stand beside ours; they are shown, and never tested."""
+"""Figures that others have published, shown with ours and never tested."""
 
 from __future__ import annotations
 

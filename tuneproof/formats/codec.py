@@ -63,7 +63,7 @@ def decode(kind: type[T], value: Any, where: str, **supplied: Any) -> T:
 
     Raises:
         InputError: A key is missing or has a value of another type; the message says which, by the
-            keys that lead to it, and what was found.
+            keys that lead to it, and the value.
     """
     row: dict[str, Any] = typed(dict, value, where)
     declared, hints = _declared(kind)  # type: ignore[arg-type] # classes are hashable
@@ -135,7 +135,7 @@ def typed(kind: Any, value: Any, where: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a short form of what was found, for a message."""
+    """Return a short form of a value, for a message."""
     text = "null" if value is None else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -1,4 +1,4 @@
-"""run.json: what a training run is, what it was trained on, and what came of it.
+"""run.json: a training run, its settings, its data and its result.
 
 A field whose default is None is left out of the file while it is None. Keys that no field holds are
 kept, and written again.
@@ -120,7 +120,7 @@ class Parameters:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a training came to, and what it cost; older runs do not say what is None."""
+    """What a training reached, and what it cost; None where an older run did not record it."""
 
     steps: int
     """Optimizer steps."""
@@ -191,7 +191,7 @@ class Run:
     folder: Path = field(metadata={"in_file": False})
     """``runs/NAME``; not in the file."""
     state: State
-    """How far the training came; ``pruned``: a sweep gave it up."""
+    """How far the training came; ``pruned``: a sweep ended it early."""
     config: Mapping[str, Any]
     """The settings of `tune run`, as JSON holds them."""
     template: Template | None
@@ -229,11 +229,11 @@ class Run:
     ended_by: Literal["steps", "budget"] | None = None
     """Whether the planned steps or a budget (max_seconds, max_tokens, max_flops) ended it."""
     warnings: Sequence[str] | None = None
-    """What the checks after the training said; None before them."""
+    """What the checks after the training found; None before them."""
     accuracy: Accuracy | None = None
     """Of a head; None where answers are generated."""
     unknown: Mapping[str, Any] = field(default_factory=dict, metadata={"in_file": False})
-    """What the file says that no field holds."""
+    """Keys of the file that no field holds, at any depth."""
 
     @property
     def name(self) -> str:

@@ -53,7 +53,7 @@ class Variant:
     """
 
     name: str
-    """What its answers are found by; unique."""
+    """The key of its answers; unique."""
     details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
     """All else that the file says of it: `model`, `adapter`, `method`, `kind` (``baseline`` or
     ``head``), `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
