@@ -13,6 +13,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.models import load as models
+from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS, OBJECTIVES, Peft
 
@@ -209,15 +210,6 @@ def train_in_float32(model: Any) -> None:
             value.data = value.data.float()
 
 
-def has_prompt_learning(model: Any) -> bool:
-    """Return whether PEFT puts trained virtual tokens before every text of a model."""
-    from peft import PeftModel
-
-    return isinstance(model, PeftModel) and any(
-        config.is_prompt_learning for config in model.peft_config.values()
-    )
-
-
 def check_targets(model: Any, targets: Sequence[str], head: Sequence[str] = ()) -> None:
     """Raise InputError when a wanted layer cannot carry an adapter, naming those that can.
 
@@ -250,7 +242,7 @@ def adapted_layers(model: Any) -> list[str]:
     """Return the kinds of layers that carry an adapter, by the end of their names."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    if has_prompt_learning(model):
+    if virtual_tokens_of(model):
         return ["virtual tokens"]
     return sorted(
         {
