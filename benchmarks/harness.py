@@ -107,12 +107,12 @@ Result = Row | Goal
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """What one side does; both functions can be found by another process."""
+    """The two functions of one side; both can be pickled for another process."""
 
     prepare: Callable[[], Any]
     """What comes before, untimed."""
     run: Callable[[Any], Any]
-    """What is timed: it takes what was prepared, and its result is kept."""
+    """The timed function: it takes what `prepare` returned, and its result is kept."""
 
 
 class Workers:
@@ -180,7 +180,7 @@ def _turn(side: Side) -> tuple[float, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """What a process of its own took."""
+    """Time and memory of a separate process."""
 
     seconds: float
     """From start to end, Python's own start included."""

@@ -1,4 +1,4 @@
-"""The probability of every label after every document."""
+"""Label scoring: the probability of every label after every document."""
 
 from __future__ import annotations
 

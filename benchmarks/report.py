@@ -1,4 +1,4 @@
-"""A report on many made-up items, by a base that is mostly wrong and two that are often right."""
+"""`score report` on many made-up items: a base that is mostly wrong, two variants often right."""
 
 from __future__ import annotations
 

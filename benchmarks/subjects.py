@@ -132,7 +132,7 @@ def _spread(records: Sequence[Example], count: int) -> list[Example]:
 
 
 def cut(record: Example, tokenizer: Any, limit: int = MAX_LENGTH) -> Example:
-    """Return a record without what is too much of its context."""
+    """Return a record whose context is cut to the limit."""
 
     def size(characters: int) -> int:
         return length_of(replace(record, input=record.input[:characters]), tokenizer)

@@ -31,7 +31,7 @@ class Match:
 
     @property
     def followers(self) -> tuple[str, ...]:
-        """The runs that get what the first used."""
+        """The runs whose budget is what the first used."""
         return self.runs[1:]
 
     def used(self, run: Run) -> float:

@@ -1,4 +1,4 @@
-"""Noticing labels that are turned round: a relabelling that would do decisively better."""
+"""Detect swapped labels: a relabelling that would score decisively better."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def adapt(config: TuneConfig, model: Any, head: Sequence[str] = ()) -> Adapted:
             f"({type(model).__name__}): {reason}"
         ) from error
     if config.gradient_checkpointing:
-        wrapped.enable_input_require_grads()  # else nothing below the first adapter asks for any
+        wrapped.enable_input_require_grads()  # else nothing below the first adapter gets a gradient
     if METHODS[config.method].options.get("init_lora_weights") != "pissa":
         return Adapted(model=wrapped)
     first = {
@@ -204,7 +204,7 @@ def callbacks(method: str) -> list[Any]:
 
 
 def train_in_float32(model: Any) -> None:
-    """Put what is trained in float32: TRL chooses bfloat16, in which small steps are lost."""
+    """Put trained weights in float32: TRL chooses bfloat16, in which small steps are lost."""
     for value in model.parameters():
         if value.requires_grad:
             value.data = value.data.float()

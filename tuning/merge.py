@@ -102,7 +102,7 @@ def _check(run: Run, out: Path) -> None:
 
 
 def _write(run: Run, folder: Path) -> Merged:
-    """Write the merged model, and compare it with what it was made of."""
+    """Write the merged model, and compare it with base and adapter."""
     quiet_libraries()  # before PEFT loads bitsandbytes
     base = run.base.model
     tokenizer, model = _load(run, base)

@@ -60,7 +60,7 @@ def number_forms(comparison: Comparison) -> tuple[NumberForm, ...]:
 
 
 def form_of(read: Number | None, target: Number) -> str:
-    """Return how a number came to match its target or not; a key of `FORMS`."""
+    """Return in which form a number matches its target, or that it does not; a key of `FORMS`."""
     if read is None:
         return "no number"
     if not agrees(read, target):

@@ -141,7 +141,7 @@ def shown(value: Any) -> str:
 
 
 def unknown_keys(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is in `values`, at any depth, and not in `known`."""
+    """Return the keys of a document, at any depth, that are not in `known`."""
     more = {}
     for key, value in values.items():
         if key not in known:
@@ -152,7 +152,7 @@ def unknown_keys(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[st
 
 
 def with_unknown_keys(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both, at any depth; what is in both as `known` has it."""
+    """Return an object with further keys, at any depth; where both have a key, `known` wins."""
     added = {
         key: with_unknown_keys(known[key], value) if isinstance(known.get(key), dict) else value
         for key, value in more.items()

@@ -37,7 +37,7 @@ class Answer:
     """Probability of every label, in the order of the label set."""
 
     def as_row(self) -> dict[str, Any]:
-        """Return its JSON object; what is not known is left out."""
+        """Return its JSON object, without unknown values."""
         row: dict[str, Any] = encode(self, omit_none=True)
         return row
 

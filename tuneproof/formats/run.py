@@ -186,7 +186,7 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder, by what its run.json says."""
+    """A run folder, read from its run.json."""
 
     folder: Path = field(metadata={"in_file": False})
     """``runs/NAME``; not in the file."""

@@ -41,7 +41,7 @@ class LogLine:
 
 
 def validation_curve(metrics: Path) -> list[dict[str, Any]]:
-    """Return the evaluations as points of the curve, without what is not known of one."""
+    """Return the evaluations as points of the curve, without unknown values."""
     if not metrics.is_file():
         return []
     rows = map(json.loads, metrics.read_text(encoding="utf-8").splitlines())

@@ -1,4 +1,4 @@
-"""The models that a comparison asked, and a run as such a model."""
+"""Variants: the models whose answers a comparison holds, and a run described as one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ POINT = ("step", "epoch", "flops", "tokens", "seconds", "validation_loss", "vali
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One model that was asked.
+    """One model whose answers were recorded.
 
     Other programs write such files too: a detail of another type than it should have counts as
     unknown, and whatever else there is is kept.
@@ -55,7 +55,7 @@ class Variant:
     name: str
     """The key of its answers; unique."""
     details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
-    """All else that the file says of it: `model`, `adapter`, `method`, `kind` (``baseline`` or
+    """All other keys of the file: `model`, `adapter`, `method`, `kind` (``baseline`` or
     ``head``), `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
     `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, ..."""
 
@@ -71,12 +71,12 @@ class Variant:
 
     @property
     def template(self) -> str | None:
-        """The prompt template, where it has one of its own."""
+        """Its prompt template, where that is not the comparison's."""
         return self._text("template")
 
     @property
     def decoding(self) -> Mapping[str, Any]:
-        """The settings of decoding, where it has its own."""
+        """Its settings of decoding, where those are not the comparison's."""
         return self._object("decoding") or {}
 
     @property
@@ -154,7 +154,7 @@ def described(run: Run, name: str | None = None) -> dict[str, Any]:
 def training_of(run: Run) -> dict[str, Any]:
     """Return what a finished training took, with a point for each of its evaluations.
 
-    What an older run did not record is left out.
+    Values that an older run did not record are left out.
     """
     result = run.outcome
     taken = {

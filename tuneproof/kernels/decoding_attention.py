@@ -23,23 +23,24 @@ MODELS = ("gpt2", "llama", "qwen2")
 NAME = "tuneproof_answering"
 """Under which transformers finds this kernel; there is no mask function of that name: no mask."""
 GAP = 16
-"""Rows are taken together where no beginning is further from another, in tokens: the cache clears
-so much before each row."""
+"""Rows are computed together where they begin within so many tokens; the cache clears so many
+before each row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Rows side by side, and what of the cache they see."""
+    """Neighbouring rows, and the part of the cache that they see."""
 
     rows: slice
     start: int
-    """No row sees what is in the cache before."""
+    """No row sees the cache before this index."""
     hidden: torch.Tensor | None
-    """What of the next tokens a row does not see, of shape (rows, 1, 1, tokens); None: nothing."""
+    """True for tokens from there on that a row does not see, shape (rows, 1, 1, tokens); None: it
+    sees all."""
 
 
 def fits(model: Any) -> bool:
-    """Return whether a model attends as is done here."""
+    """Return whether this kernel computes a model's attention."""
     return model.device.type == "cpu" and is_causal_only(model.config)
 
 
@@ -67,10 +68,10 @@ def attend_without_padding(model: Any) -> list[Undo]:
 
 
 def spans(starts: Sequence[int], held: int) -> list[Span]:
-    """Return what rows see of a cache that holds so many tokens.
+    """Return which part of a cache the rows see.
 
     Args:
-        starts: Where each row begins; the nearer those of neighbours are, the better.
+        starts: Index at which each row begins; best sorted, so that neighbours begin alike.
         held: Tokens in the cache.
     """
     groups: list[list[int]] = []
@@ -113,7 +114,7 @@ def _attend(
         attention_mask: None.
         scaling: The scores' factor.
         lengths: Of the prompts in the row; None for new tokens.
-        seen: What each row sees of the cache, for new tokens.
+        seen: The part of the cache that each row sees, for new tokens.
     """
     if lengths is None:
         return _of_last(query, key, value, seen, scaling).transpose(1, 2), None

@@ -20,7 +20,7 @@ from tuneproof.kernels.block_attention import attention
 
 SHARE, LEAST = 1 / 8, 256
 """A cut between long and short texts, for attention, must save this share of the positions, and so
-many positions: each part costs some time of its own."""
+many positions: every part costs time."""
 
 
 @dataclass(frozen=True, kw_only=True)

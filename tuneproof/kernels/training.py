@@ -73,7 +73,7 @@ def _turned_on(model: Any, without: set[str], undo: list[Undo]) -> FastPaths:
         "dropout": use_fast_dropout,
         "gelu": use_fused_gelu,
         "head": use_head_loss,
-        "linear": cast_frozen_weights_once,  # what the head's kernel has is left alone
+        "linear": cast_frozen_weights_once,  # it leaves the head to the kernel above
     }
     used: dict[str, int] = {}
     for name, turn_on in switches.items():

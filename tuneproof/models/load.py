@@ -1,4 +1,4 @@
-"""Finding and loading base models: embedded, fetched, a local folder, a GGUF file, or the Hub.
+"""Find and load base models: embedded, fetched, a local folder, a GGUF file, or the Hub.
 
 Weights are read from safetensors and GGUF only and no code from a model's repository is run.
 """
@@ -60,7 +60,7 @@ def location(model: str) -> str:
 
 
 def stable_name(model: str) -> str:
-    """Return the model's name as it is valid from any folder: what a run records."""
+    """Return the model's name as a run records it: valid from any working folder."""
     if model == "tiny" or model in fetch.MODELS:
         return model
     if gguf.is_gguf(model):

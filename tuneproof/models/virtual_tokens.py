@@ -30,7 +30,7 @@ class VirtualTokens:
         self._count = virtual_tokens_of(adapted)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the model below has, its config and device for instance."""
+        """Return an attribute of the model below, such as its config or device."""
         return getattr(self._core, name)
 
     def get_base_model(self) -> Any:

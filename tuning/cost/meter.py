@@ -35,8 +35,8 @@ class Spent:
     tokens: int = 0
     """Of the texts that were read, padding not counted."""
     positions: int = 0
-    """What the layers computed for them: padding and virtual tokens too, but what the texts of a
-    packed batch begin with only once."""
+    """Positions that the layers computed, padding and virtual tokens included; a prefix that the
+    texts of a packed batch share counts once."""
     examples: int = 0
     """Trained on, every pass counted."""
     flops: int = 0
@@ -53,7 +53,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
         Args:
             trainer: Holds the model with its adapter.
-            last: The checkpoint that is gone on from, or None.
+            last: The checkpoint to continue from, or None.
         """
         self.spent = _before(last)
         self._model = trainer.model
@@ -77,7 +77,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
     @property
     def logged(self) -> dict[str, float]:
-        """What a line of metrics.jsonl says of it."""
+        """The keys that it adds to a line of metrics.jsonl."""
         return {"train_seconds": round(self.seconds, 2), "flops": self.spent.flops}
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -155,7 +155,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
     """
 
     def __init__(self, config: Mapping[str, Any], meter: Meter) -> None:
-        """Take the limits from the settings, and what is spent from the meter."""
+        """Take the limits from the settings, and the spending from the meter."""
         self._config = config
         self._meter = meter
         self.is_spent = False
@@ -173,7 +173,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Have the learning rate follow the share that is spent."""
         self._last_share = self.share
-        if self.share >= 1:  # gone on with, and spent already
+        if self.share >= 1:  # continued, and spent already
             self.is_spent = control.should_training_stop = True
         scheduler = kwargs["lr_scheduler"]
         scheduler.lr_lambdas = [self._factor] * len(scheduler.lr_lambdas)
@@ -187,7 +187,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
             control.should_log = True
 
     def _factor(self, step: int) -> float:
-        """Return what the peak learning rate is multiplied with in the next step."""
+        """Return the factor on the peak learning rate for the next step."""
         warmup = self._config["warmup_steps"]
         early = min(1.0, step / warmup) if warmup >= 1 else 1.0
         return early * factor(

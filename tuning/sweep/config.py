@@ -1,4 +1,4 @@
-"""The settings of `tune sweep`: what its YAML file says, with every name and value checked."""
+"""Settings of `tune sweep`: read a YAML file, and check every name and value."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SweepConfig:
         return f"tune sweep {self.plan.name}"
 
     def run_name(self, number: int) -> str:
-        """Return what the run of a trial is called."""
+        """Return the name of a trial's run."""
         return f"{self.plan.name}-trial-{number:03}"
 
     def trial(self, number: int, labels: Mapping[str, Any]) -> TuneConfig:

@@ -24,10 +24,10 @@ from tuneproof.tuning.sweep.study import Study, Trial
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A trial, with what its run says."""
+    """A trial, with the values of its run."""
 
     trial: Trial
-    """As the study knows it."""
+    """As the study holds it."""
     run: str
     """The run's name."""
     minutes: float | None
@@ -83,7 +83,7 @@ class Outcome:
 def outcome_of(
     config: SweepConfig, study: Study, importance: Importance | str = "the sweep is not done"
 ) -> Outcome:
-    """Return what came out of a sweep so far."""
+    """Return the result of a sweep so far."""
     rows = [_row(config, trial) for trial in study.trials()]
     best = study.best()
     return Outcome(

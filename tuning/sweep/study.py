@@ -26,12 +26,12 @@ NUMBER, REASON, DEFINITION = "number", "reason", "definition"
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One try, as the study knows it."""
+    """A trial as the study holds it."""
 
     number: int
     """From 1; its run is called after it."""
     state: State
-    """`unfinished` where it is to be gone on with."""
+    """`unfinished` where the training is to be continued."""
     labels: dict[str, Label]
     """What was chosen, by setting."""
     value: float | None

@@ -49,7 +49,7 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
     check_installed()
     definition = _definition(config)
     config.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(config.folder / LOCK, timeout=0)  # a killed process keeps nobody out
+    lock = FileLock(config.folder / LOCK, timeout=0)  # the lock of a killed process is free
     try:
         lock.acquire()
     except Timeout as error:
@@ -106,7 +106,7 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
 
 
 def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: bool) -> None:
-    """See to it that the sweep's folder holds nothing, or a sweep that can be gone on with.
+    """Make sure that the sweep's folder is empty or holds a sweep that can be continued.
 
     Raises:
         InputError: It holds another sweep, or something else.
@@ -135,7 +135,7 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
 
 
 def _stamp_of(definition: Mapping[str, Any]) -> Stamp:
-    """Return what a sweep's trials are made from, in the words of the YAML file."""
+    """Return the stamp of a sweep's trials, with settings named as in the YAML file."""
     parts = {part: definition[part] for part in ("tune", "search")}
     return Stamp(
         settings={
@@ -193,7 +193,9 @@ def _one_trial(config: SweepConfig, study: Study, head: str, *, is_brief: bool) 
     else:
         with notices_only() if is_brief else nullcontext():
             _run_trial(config, study, optuna_trial, tuned)
-        shutil.rmtree(tuned.folder / "checkpoints", ignore_errors=True)  # nobody goes on from them
+        shutil.rmtree(
+            tuned.folder / "checkpoints", ignore_errors=True
+        )  # no trial continues from them
     gc.collect()  # a trainer holds its model in a circle of references
     result = outcome_of(config, study).rows[-1].line(config.plan.metric)
     best = study.best()
