@@ -24,7 +24,7 @@ from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.job import Judge
 from tuneproof.tuning.sweep.config import SweepConfig
-from tuneproof.tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
+from tuneproof.tuning.sweep.outcome import Outcome, line, metric_of, outcome_of, shown, write
 from tuneproof.tuning.sweep.space import size_of
 from tuneproof.tuning.sweep.study import NAME, Study, check_installed, opened
 
@@ -197,7 +197,7 @@ def _one_trial(config: SweepConfig, study: Study, head: str, *, is_brief: bool) 
             tuned.folder / "checkpoints", ignore_errors=True
         )  # no trial continues from them
     gc.collect()  # a trainer holds its model in a circle of references
-    result = outcome_of(config, study).rows[-1].line(config.plan.metric)
+    result = line(outcome_of(config, study).trials[-1], config.plan.metric)
     best = study.best()
     more = "" if best is None else f"; best so far: {shown(best.value)} (trial {best.number})"
     log.info(f"{head}: {result}{more}")
