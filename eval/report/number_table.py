@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.report import NumberForm, NumberSample
-from tuneproof.numbers import Number, agrees, find_number, gives, parse_number
+from tuneproof.numbers import Number, agrees, find_number, parse_number, states_value
 
 SAMPLES = 3
 """Samples of each form, of different items."""
@@ -98,7 +98,7 @@ def _sample(
         tolerance=f"{target.half_unit:f}{_UNITS[target.exponent]}",
         match=number is not None and agrees(number, target),
         executed=executed,
-        executed_match=None if executed is None else gives(text, executed, item.output),
+        executed_match=None if executed is None else states_value(text, executed, item.output),
     )
 
 
