@@ -147,25 +147,25 @@ class _Split(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, packing: Packing, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
         ctx.packing = packing
-        return _split_row(values, packing)
+        return split_row(values, packing)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:
-        return None, _joined(gradients, ctx.packing)
+        return None, joined_row(gradients, ctx.packing)
 
 
 class _Join(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, packing: Packing, *parts: torch.Tensor) -> torch.Tensor:
         ctx.packing = packing
-        return _joined(parts, packing)
+        return joined_row(parts, packing)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        return None, *_split_row(gradient, ctx.packing)
+        return None, *split_row(gradient, ctx.packing)
 
 
-def _split_row(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
+def split_row(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
     """Return the parts of a row (heads, positions, width), each (texts * heads, tokens, width)."""
     heads, _, width = values.shape
     parts = [values[:, : packing.shared].contiguous()]
@@ -178,7 +178,7 @@ def _split_row(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ..
     return tuple(parts)
 
 
-def _joined(parts: tuple[torch.Tensor, ...], packing: Packing) -> torch.Tensor:
+def joined_row(parts: tuple[torch.Tensor, ...], packing: Packing) -> torch.Tensor:
     """Return the row of such parts, in memory as (positions, heads, width), as layers have it."""
     shared, *rests = parts
     heads, _, width = shared.shape
