@@ -15,8 +15,9 @@ from tuneproof.eval.stats.bootstrap import Key
 from tuneproof.eval.stats.estimates import Part, estimate_all
 from tuneproof.eval.stats.verdicts import Difference, judge
 from tuneproof.files import fingerprint, read_json
-from tuneproof.formats.comparison import Comparison, Item, Variant, read_comparisons
+from tuneproof.formats.comparison import Comparison, Item, read_comparisons
 from tuneproof.formats.report import Gain, is_report, read_report
+from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BEFORE, AFTER = "A", "B"
@@ -99,7 +100,7 @@ def diff_table(found: Diff) -> str:
                     wording.amount(row.b, unit),
                     wording.bounded_change(row.gain, unit),
                     wording.p_value(row.gain.p_holm),
-                    "too few items differ" if row.gain.warning else row.gain.verdict,
+                    "too few items differ" if row.gain.has_too_few_differing else row.gain.verdict,
                 ]
             )
         items = wording.counted(found.items, "item")

@@ -11,7 +11,8 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import Head, Run, described
+from tuneproof.formats.run import Head, Run
+from tuneproof.formats.variant import described
 from tuneproof.inference.baselines import pick_label
 from tuneproof.models import load as models
 from tuneproof.models.adapters import check_base, check_files, with_adapter

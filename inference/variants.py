@@ -14,8 +14,9 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import FourBit, Run, described
+from tuneproof.formats.run import FourBit, Run
 from tuneproof.formats.template import Template
+from tuneproof.formats.variant import described
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_files, shares_base, with_adapter
 from tuneproof.models.four_bit import weights_bytes

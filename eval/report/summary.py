@@ -9,8 +9,8 @@ from math import ceil
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.stats.verdicts import verdict
-from tuneproof.formats.comparison import Variant
 from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
+from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}

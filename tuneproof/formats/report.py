@@ -11,7 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
 from tuneproof.formats.codec import decode, encode
-from tuneproof.formats.comparison import Variant
+from tuneproof.formats.variant import Variant
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/report@1"
@@ -63,16 +63,21 @@ class Gain(Figure):
     mde: float | None
     """Minimum detectable effect at 80 % power; None where nothing differs."""
     verdict: Verdict
-    """What may be said of it."""
+    """The verdict."""
     warning: str | None
-    """Why no verdict was possible, where too few units differ."""
+    """Why no verdict was possible, in words; None where enough units differ."""
     sentence: str
     """The verdict in words."""
+
+    @property
+    def has_too_few_differing(self) -> bool:
+        """Whether too few units differ for any verdict."""
+        return self.differing < self.fewest_differing
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFigure:
-    """Precision, recall or F1 of one label; all None where the label gives no such figure."""
+    """Precision, recall or F1 of one label; all None where the label has no such figure."""
 
     value: float | None
     """The figure, as a part of 1."""
@@ -107,7 +112,7 @@ class ReliabilityBin:
     n: int
     """Answers in the bin; at least one."""
     confidence: float
-    """Mean probability of the given label."""
+    """Mean probability of the scored label."""
     accuracy: float
     """Share that is right."""
 
@@ -234,11 +239,11 @@ class Summary:
     better: tuple[str, ...]
     """One sentence for every metric of this verdict."""
     worse: tuple[str, ...]
-    """So with the metrics that got worse."""
+    """The same for the metrics that got worse."""
     unchanged: tuple[str, ...] = field(metadata={"key": "no measurable difference"})
-    """So with those for which nothing can be said."""
+    """The same for those without a measurable difference."""
     different: tuple[str, ...]
-    """So with those that changed and have no better direction."""
+    """The same for those that changed and have no better direction."""
     paragraph: str = ""
     """All of it in short sentences."""
 
@@ -298,10 +303,10 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A figure that others have published, to stand beside ours."""
+    """A figure that others have published, to show with ours."""
 
     variant: str
-    """The variant of ours that it is to stand beside."""
+    """The variant of ours that it is shown with."""
     metric: str
     """One of our metrics."""
     value: float
@@ -309,12 +314,12 @@ class Published:
     model: str
     """The base model that it is of."""
     source: str
-    """Where it stands, and what else must be known of it."""
+    """Where it was published, and what else must be known of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OurFigure:
-    """Our figure beside a published one."""
+    """Our figure for a published one."""
 
     model: str | None
     """The base model of our variant."""
@@ -347,7 +352,7 @@ class NumberSample:
     answer: str
     """The text around the number."""
     read: str | None
-    """The number found, as it was understood."""
+    """The answer's number as it was understood; None where it holds none."""
     reference: str
     """The right answer."""
     wanted: str
@@ -439,9 +444,9 @@ class Report:
     tasks: Mapping[str, TaskPart] = field(default_factory=dict)
     """The figures by task, where there are several tasks."""
     compute: Cost | None = None
-    """What every training took, beside what came of it."""
+    """What every training took, with its quality."""
     published: tuple[PublishedBesideOurs, ...] = ()
-    """Published figures beside ours."""
+    """Published figures with ours."""
     numbers: tuple[NumberForm, ...] = ()
     """How the numbers in answers were read, where references are numbers."""
     not_available: Mapping[str, str]

@@ -11,7 +11,7 @@ Every one is held to plain torch by a test, losses and gradients included.
 
 - for training: linear.py (frozen weights cast once, LoRA in three products), cross_entropy.py
   (frozen head and loss together) with unlikelihood.py, packing.py (batches without padding),
-  block_attention.py and its place in transformers, training_attention.py
+  block_attention.py, which training_attention.py registers with transformers
 - for answering: decoding_attention.py (no padding), lora_rows.py (adapters by row), onednn.py
 - for both: elementwise.py (dropout, GELU), memory.py (glibc keeps what is freed)
 """

@@ -19,8 +19,9 @@ from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.data_folder import read_manifest
 from tuneproof.formats.report import read_report
-from tuneproof.formats.run import FourBit, all_runs, described, read_run, training_of, write_run
+from tuneproof.formats.run import FourBit, all_runs, read_run, write_run
 from tuneproof.formats.sweep import Sweep
+from tuneproof.formats.variant import described, training_of
 from tuneproof.tuning.cli import main as tune
 
 OLD = Path(__file__).parent / "old"
