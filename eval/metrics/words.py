@@ -86,7 +86,7 @@ def _patterns() -> dict[str, Any]:
     sources = {
         "character": character,
         "word": f"{character}|{letters}",
-        "token": rf"{character}|{letters}|\S\p{{M}}*",
+        "token": rf"{character}|{letters}|(?!\s)\X",
         "spaced": rf"\p{{P}}*{character}\p{{P}}*|(?:(?!\p{{P}}*[{_UNSPACED}])\S)+|\S",
         "letters": f"[{_LETTER}\uff9e\uff9f]+",
         "joiner": f"(?<=[{_LETTER}])[\u200c\u200d](?=[{_LETTER}])",
