@@ -65,7 +65,9 @@ class Item(Example):
 
     def as_row(self) -> dict[str, Any]:
         """Return its JSON object."""
-        executed = {"executed": self.executed} if self.executed else {}
+        known: dict[str, Any] = {"executed": self.executed} if self.executed else {}
+        if self.references:
+            known["references"] = list(self.references)
         return {
             "id": self.id,
             "task": self.task,
@@ -74,7 +76,7 @@ class Item(Example):
             "input": self.input,
             "truncated": self.truncated,
             "reference": self.reference,
-            **executed,
+            **known,
             "answers": {name: answer.as_row() for name, answer in self.answers.items()},
         }
 
