@@ -147,5 +147,4 @@ def cut(record: Example, tokenizer: Any, limit: int = MAX_LENGTH) -> Example:
 
 def length_of(record: Example, tokenizer: Any) -> int:
     """Return the tokens of prompt, answer and EOS."""
-    row = (record.instruction, record.input, record.output)
-    return lengths(templates.load(), tokenizer, [row])[0]
+    return lengths(templates.load(), tokenizer, [record])[0]

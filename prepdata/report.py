@@ -114,8 +114,7 @@ def inspect(folder: Path, *, tokenizer: str = "tiny", records: int = 3, dropped:
     for name, stated in manifest.files.items():
         examples, seen = read_examples(folder / name), 0
         while batch := list(islice(examples, BATCH)):
-            texts = [(record.instruction, record.input, record.output) for record in batch]
-            counts.update(lengths(template, encoder, texts))
+            counts.update(lengths(template, encoder, batch))
             seen += len(batch)
         if seen != stated.records:
             raise InputError(

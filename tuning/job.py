@@ -19,8 +19,6 @@ from tuneproof.tuning.methods import METHODS
 Judge = Callable[[int, Mapping[str, float]], bool]
 """Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
 the metrics (`eval_loss`, and `eval_accuracy` where labels are learned)."""
-IGNORED = -100
-"""The label of a position that is not trained on."""
 LOGS = 100
 """Points of the loss curve, whatever the length of the training."""
 ENDLESS = 1_000_000

@@ -16,7 +16,8 @@ from tuneproof.formats.run import FourBit, Run
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, with_adapter
-from tuneproof.prompts.fit import fit
+from tuneproof.prompts.export import ask_as_trained
+from tuneproof.prompts.fit import ask
 
 TOLERANCE = 1e-3
 """Largest logit difference in float32 that rounding explains."""
@@ -109,9 +110,12 @@ def _write(run: Run, merged: Path) -> Merged:
     adapted = with_adapter(model, run.adapter).eval()
     prompts = _held_out(run, tokenizer)
     before = _logits(adapted, tokenizer), _answers(adapted, prompts, tokenizer)
-    adapted.merge_and_unload().save_pretrained(str(merged))
+    whole = adapted.merge_and_unload()
+    if run.template is not None:
+        ask_as_trained(whole, tokenizer, run.template)
+    whole.save_pretrained(str(merged))
     tokenizer.save_pretrained(str(merged))
-    del model, adapted  # the merged one is loaded beside the file only
+    del model, adapted, whole  # the merged one is loaded beside the file only
     again = _load(run, str(merged))[1].eval()
     after = _logits(again, tokenizer), _answers(again, prompts, tokenizer)
     del again
@@ -146,10 +150,7 @@ def _held_out(run: Run, tokenizer: Any) -> list[list[int]]:
     for name in ("test", "validation"):
         file = Path(run.data.folder) / FILES[name]
         records = islice(read_examples(file), len(PROBES)) if file.is_file() else ()
-        asked = [
-            fit(run.template, tokenizer, record.instruction, record.input, max_length=room)
-            for record in records
-        ]
+        asked = [ask(run.template, tokenizer, record, max_length=room) for record in records]
         if prompts := [encoded.prompt_ids for encoded in asked if encoded is not None]:
             return prompts
     return probes

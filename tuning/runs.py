@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.example import digest
 from tuneproof.formats.run import FILE, PLACE_ONLY, Run, read_run
+from tuneproof.formats.template import Template
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
+from tuneproof.prompts.template import AUTO, OWN
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 from tuneproof.text import table as text_table
 from tuneproof.tuning.config import TuneConfig
@@ -79,7 +80,7 @@ def _stamp_of_today(config: TuneConfig, earlier: Stamp) -> Stamp:
     settings = recorded(config)
     inputs = {**earlier.inputs, "the data": DataFolder(config.data).fingerprint}
     if "the template's text" in inputs:
-        inputs["the template's text"] = digest(templates.load(config.template).text)
+        inputs["the template's text"] = template_of(config).hash
     with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
         inputs["the base's weights"] = models.weights_hash(config.model)
     return Stamp(
@@ -88,6 +89,12 @@ def _stamp_of_today(config: TuneConfig, earlier: Stamp) -> Stamp:
         code=code_fingerprint(*ROOMS),
         versions=versions_of(PACKAGES),
     )
+
+
+def template_of(config: TuneConfig) -> Template:
+    """Return the template that the settings name; the model's own chat template is its files'."""
+    chat = models.chat_template(config.model) if config.template in (AUTO, OWN) else None
+    return templates.load(config.template, chat, config.template_variables)
 
 
 def check(config: TuneConfig) -> RunStatus:

@@ -113,6 +113,8 @@ def _complete(job: Job, run: Run) -> Run:
     job.save(run.saved)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
+    if run.template is not None:
+        job.trainer.model.generation_config.save_pretrained(str(run.saved))
     for warning in run.warnings or ():
         log.warning(warning)
     run = replace(job.finish(run), state="finished")

@@ -25,8 +25,8 @@ from trl import SFTTrainer
 from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
+from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.adapters import has_prompt_learning
-from tuneproof.tuning.job import IGNORED
 
 Weighting = Literal["example", "token"]
 

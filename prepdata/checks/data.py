@@ -149,7 +149,7 @@ def check_lengths(
     short: dict[str, list[tuple[Example, int]]] = {}
 
     def measured(records: Sequence[Example], *, answered: bool) -> list[int]:
-        rows = [(r.instruction, r.input, r.output if answered else "") for r in records]
+        rows = [record if answered else replace(record, output="") for record in records]
         return lengths(template, tokenizer, rows) if rows else []
 
     for split, records in folder.splits.items():

@@ -12,6 +12,7 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
+from tuneproof.formats.example import read_prompts
 from tuneproof.inference.compare import compare, is_up_to_date
 from tuneproof.inference.config import CompareConfig
 
@@ -108,15 +109,19 @@ def test_scores_are_those_of_separate_forwards(
 
     from tuneproof.models.load import load_tokenizer
     from tuneproof.prompts import template as templates
-    from tuneproof.prompts.fit import completion_ids, prompt_ids
+    from tuneproof.prompts.fit import ask, completion_ids
 
     item = compare(labelled / "test.jsonl", replace(config, limit=2)).as_json()["items"][1]
     model = AutoPeftModelForCausalLM.from_pretrained(labelled / "runs/river/adapter").eval()
     tokenizer = load_tokenizer(str(base_models["gpt2"]))
-    asked = prompt_ids(templates.load(), tokenizer, item["prompt"], item["input"])
+    template = templates.load()
+    question = read_prompts(labelled / "test.jsonl")[1]
+    encoded = ask(template, tokenizer, question, max_length=1000)
+    assert encoded is not None
+    asked = encoded.prompt_ids
 
     def alone(label: str) -> float:
-        answer = completion_ids(tokenizer, label)
+        answer = completion_ids(template, tokenizer, label)
         with torch.no_grad():
             logits = model(torch.tensor([asked + answer])).logits[0].log_softmax(-1)
         places = range(len(asked) - 1, len(asked) + len(answer) - 1)

@@ -16,13 +16,12 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
 from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.data_folder import FILES, prompts_for
-from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/run@1"
-PLACE_ONLY = ("name", "runs", "overwrite")
-"""Settings that say where a run stands, not what it is."""
+PLACE_ONLY = ("name", "runs", "overwrite", "template", "template_variable")
+"""Settings that say where a run stands, not what it is; of a template, its text does."""
 FILE = "run.json"
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 
@@ -89,6 +88,8 @@ class Counts:
     """Examples whose input (or end, where a head is trained) was cut to fit."""
     too_long: int | None = None
     """Examples left out as too long; None where a head is trained."""
+    dropped_turns: int = field(default=0, metadata={"omit": True})
+    """Messages left out at the beginning of conversations that were too long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,7 +280,7 @@ class Run:
             "the base's weights": self.base.weights_sha256,
         }
         if self.template is not None:
-            inputs["the template's text"] = digest(self.template.text)
+            inputs["the template's text"] = self.template.hash
         settings = {name: self.config[name] for name in self.config if name not in PLACE_ONLY}
         return Stamp(settings=settings, inputs=inputs, code=self.code or "", versions=self.versions)
 

@@ -101,6 +101,37 @@ def load_tokenizer(model: str, *, purpose: Purpose = "generate") -> Any:
     return tokenizer
 
 
+def chat_template(model: str) -> str | None:
+    """Return the text of a model's own chat template, or None where it has none.
+
+    Where there are several by name, it is the one called ``default``. A folder's files are read
+    without loading a tokenizer.
+    """
+    folder = Path(location(model))
+    if not folder.is_dir():
+        return chat_text(load_tokenizer(model, purpose="count").chat_template)
+    if (file := folder / "chat_template.jinja").is_file():
+        return file.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if (folder / name).is_file() and (text := chat_text(_entry(folder / name))):
+            return text
+    return None
+
+
+def _entry(file: Path) -> Any:
+    row = read_json(file)
+    return row.get("chat_template") if isinstance(row, dict) else None
+
+
+def chat_text(value: Any) -> str | None:
+    """Return the default of a tokenizer's chat templates: one text, or several by name."""
+    if isinstance(value, list):
+        value = {row.get("name"): row.get("template") for row in value if isinstance(row, dict)}
+    if isinstance(value, dict):
+        value = value.get("default")
+    return value if isinstance(value, str) and value else None
+
+
 def load_model(
     model: str,
     *,

@@ -9,6 +9,7 @@ import math
 import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -18,7 +19,6 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import PLACE_ONLY, all_runs
 from tuneproof.log import notices_only
-from tuneproof.prompts import template as templates
 from tuneproof.stamp import Stamp
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
@@ -99,7 +99,7 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
         "tune": {name: recorded[name] for name in recorded if name not in PLACE_ONLY},
         "search": {name: values.as_row() for name, values in config.space.items()},
         "data": data.fingerprint,
-        "template": {name: templates.load(name).text for name in names},
+        "template": {name: runs.template_of(replace(tune, template=name)).text for name in names},
     }
     plain: dict[str, Any] = json.loads(json.dumps(definition))
     return plain
