@@ -124,7 +124,7 @@ def stop_ids(variants: Variants) -> set[int]:
     """
     named = variants.model.generation_config.eos_token_id
     listed = named if isinstance(named, list) else [named]
-    ends = [fit.stops(form.template, variants.tokenizer) for form in variants.forms.values()]
+    ends = [fit.stop_tokens(form.template, variants.tokenizer) for form in variants.forms.values()]
     return {token for token in listed if token is not None}.union(*ends)
 
 
@@ -183,8 +183,11 @@ def _said(tokens: list[int], tokenizer: Any, *, is_thinking: bool) -> tuple[str,
 
 def _special(tokenizer: Any) -> set[int]:
     """Return the tokens that are no part of an answer's text."""
-    added = tokenizer.added_tokens_decoder.items()
-    return {id for id, token in added if token.special and token.content not in (THINK, THOUGHT)}
+    return {
+        number
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special and token.content not in (THINK, THOUGHT)
+    }
 
 
 def _begins_thought(prompt: Sequence[int], tokenizer: Any) -> bool:

@@ -319,8 +319,9 @@ def _nearest(
         if task is None:
             rows[item.id] = {NEAREST: {"text": output or ""}}
             continue
-        even = 1 / len(task.labels)
-        chances = {label: even if output is None else float(label == output) for label in task.labels}
+        chances = {label: float(label == output) for label in task.labels}
+        if output is None:
+            chances = dict.fromkeys(task.labels, 1 / len(task.labels))
         rows[item.id] = {NEAREST: {"text": None, **labelled(chances, item.text)}}
     return rows
 

@@ -110,9 +110,7 @@ def _by_task(
         yield _Pool(same or answered), [item for item in items if item.task == task]
 
 
-def _ranked(
-    pool: _Pool, items: Sequence[Example]
-) -> Iterator[tuple[Example, Iterator[Example]]]:
+def _ranked(pool: _Pool, items: Sequence[Example]) -> Iterator[tuple[Example, Iterator[Example]]]:
     """Yield each item with what it may have, the nearest first."""
     import numpy as np
 
@@ -164,4 +162,5 @@ def _text(example: Example) -> str:
 
 
 def _question(example: Example) -> str:
-    return normalised(_text(example))
+    text = _text(example)
+    return normalised(text) or text  # which leaves nothing of a text without words

@@ -282,9 +282,7 @@ class Comparison:
     def tuned(self) -> list[str]:
         """The variants that are measured against the base."""
         others = {variant.name for variant in self.variants if variant.is_base}
-        return [
-            name for name in self.names if name not in (self.base, *self.baselines, *others)
-        ]
+        return [name for name in self.names if name not in (self.base, *self.baselines, *others)]
 
     @property
     def baselines(self) -> list[str]:
