@@ -10,6 +10,8 @@ begins is not looked at.
 from __future__ import annotations
 
 import inspect
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -29,6 +31,27 @@ SHRINK = 0.75
 """The batch is made smaller when no more than this share of its rows is still going on."""
 AT_ONCE = 512
 """Tokens of prompts that are read in one go, unless one prompt is longer: more is no faster."""
+
+
+class Stopwatch:
+    """Charges the time that a batch takes to the variants that take it."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.seconds: dict[str, float] = defaultdict(float)
+        """By variant."""
+        self._last = time.perf_counter()
+
+    def start(self) -> None:
+        """Leave out what has passed since the last time."""
+        self._last = time.perf_counter()
+
+    def charge(self, names: Sequence[str]) -> None:
+        """Charge what has passed since the last time to rows of these variants, in equal parts."""
+        now = time.perf_counter()
+        for name in names:
+            self.seconds[name] += (now - self._last) / len(names)
+        self._last = now
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
@@ -73,6 +96,20 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self.values[:, :, start : self._held] = value_states
         return self.keys[:, :, : self._held], self.values[:, :, : self._held]
 
+    def select(self, rows: Sequence[int], starts: Sequence[int]) -> None:
+        """Let go of all rows but these, which begin at these places.
+
+        What stands before is not copied: where rows differ much, it is most of the room, and memory
+        that was never written takes none.
+        """
+        keys, values = self.keys, self.values
+        self._shape = len(rows), self._shape[1]
+        self.keys, self.values = self._empty(keys), self._empty(values)
+        for new, (old, start) in enumerate(zip(rows, starts, strict=True)):
+            begin = max(0, start - attending.GAP)
+            self.keys[new, :, begin : self._held] = keys[old, :, begin : self._held]
+            self.values[new, :, begin : self._held] = values[old, :, begin : self._held]
+
     def _empty(self, states: torch.Tensor) -> torch.Tensor:
         rows, room = self._shape
         return states.new_empty(rows, states.shape[1], room, states.shape[-1])
@@ -106,6 +143,7 @@ def decode(
     route: Router,
     stops: set[int],
     decoding: Decoding,
+    stopwatch: Stopwatch | None = None,
 ) -> list[list[int]]:
     """Return each row's new tokens; the last one is a stop token unless the limit was reached.
 
@@ -116,21 +154,27 @@ def decode(
         route: What the model is told about rows of so many variants.
         stops: Tokens that end an answer.
         decoding: How tokens are chosen.
+        stopwatch: Is told of the time each variant takes.
     """
-    order = sorted(range(len(prompts)), key=lambda row: (names[row], len(prompts[row])))
+    watch = stopwatch or Stopwatch()
+    watch.start()
+    rank = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    order = sorted(range(len(prompts)), key=lambda row: (rank[names[row]], len(prompts[row])))
     found: list[list[int]] = [[] for _ in prompts]
     rows = list(order)  # where in the result each row of the batch belongs
     longest = max(map(len, prompts))
     room = longest + decoding.max_new_tokens
     attends = not isinstance(model, VirtualTokens)
     with lean(model, attends=attends, rows=len(rows)) as is_lean:
-        reader = _Reader(model, route, len(rows), room, is_lean=is_lean)
+        reader = _Reader(model, route, len(rows), room, watch, is_lean=is_lean)
         starts = [longest - len(prompts[row]) for row in rows]
         logits = reader.read([prompts[row] for row in rows], [names[row] for row in rows])
         for held in range(longest + 1, room + 1):
             new = _chosen(logits, decoding)
+            tokens = new.tolist()
+            watch.charge([names[row] for row in rows])
             going = []
-            for place, token in enumerate(new.tolist()):
+            for place, token in enumerate(tokens):
                 answer = found[rows[place]]
                 if answer and answer[-1] in stops:
                     continue
@@ -140,8 +184,8 @@ def decode(
             if not going or held == room:
                 break
             if len(going) <= SHRINK * len(rows):
-                new = new[reader.keep(going)]
                 rows, starts = ([each[place] for place in going] for each in (rows, starts))
+                new = new[reader.keep(going, starts)]
             logits = reader.go_on(new, [names[row] for row in rows], starts, held)
         del reader, logits  # before memory that is kept is given back
     return found
@@ -150,8 +194,10 @@ def decode(
 class _Reader:
     """A model with its cache: reads the prompts of a batch, then one token of every row a time."""
 
-    def __init__(self, model: Any, route: Router, rows: int, room: int, *, is_lean: bool) -> None:
-        self._model, self._route, self._is_lean = model, route, is_lean
+    def __init__(
+        self, model: Any, route: Router, rows: int, room: int, watch: Stopwatch, *, is_lean: bool
+    ) -> None:
+        self._model, self._route, self._watch, self._is_lean = model, route, watch, is_lean
         count = model.config.get_text_config().num_hidden_layers
         self._cache = Cache(layers=[RoomyLayer(rows, room) for _ in range(count)])
 
@@ -173,6 +219,7 @@ class _Reader:
             ends = torch.tensor(lengths).cumsum(0) - 1
             told = {"attention_mask": torch.ones_like(ids), "position_ids": places}
             found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
+            self._watch.charge([name])
         for layer in self._cache.layers:
             layer.fill(longest, None)
         trim()  # what prompts needed is not needed again, and the cache has yet to fill
@@ -196,10 +243,19 @@ class _Reader:
             told["attention_mask"] = torch.ones_like(new)[:, None]
         return self._logits(new[:, None], names, **told)[:, -1]
 
-    def keep(self, places: list[int]) -> torch.Tensor:
-        """Let go of all other rows; return the places as a tensor."""
+    def keep(self, places: list[int], starts: list[int]) -> torch.Tensor:
+        """Let go of all other rows; return the places as a tensor.
+
+        Args:
+            places: The rows that stay.
+            starts: Where in the cache each of them begins.
+        """
         kept = torch.tensor(places, device=self._model.device)
-        self._cache.batch_select_indices(kept)
+        if self._is_lean:
+            for layer in self._cache.layers:
+                layer.select(places, starts)
+        else:
+            self._cache.batch_select_indices(kept)
         return kept
 
     def _masked(self, starts: list[int], held: int) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.inference.conftest import QUESTIONS
+from tests.inference.conftest import QUESTIONS, prompts_of
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import _parts, can_decode, decode
 from tuneproof.inference.generate import by_generate, stop_ids
@@ -20,8 +20,8 @@ GREEDY = Decoding(max_new_tokens=24)
 
 
 def batch(variants: Any) -> tuple[list[list[int]], list[str]]:
-    asked = [variants.ask(question, "", 24).prompt_ids for question in QUESTIONS]
-    rows = [ids for ids in asked for _ in variants.names]
+    asked = prompts_of(variants, QUESTIONS, 24)
+    rows = [ids[name] for ids in asked for name in variants.names]
     return rows, variants.names * len(asked)
 
 

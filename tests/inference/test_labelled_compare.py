@@ -19,7 +19,7 @@ from tuneproof.inference.config import CompareConfig
 pytestmark = pytest.mark.slow
 
 LABELS = ["mud", "mud and ice", "tons of ice"]
-BASELINES = ["chance", "majority", "tf-idf"]
+BASELINES = ["chance", "majority", "tf-idf", "nearest"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def test_every_answer_has_text_label_and_probabilities(
 ) -> None:
     value = compare(labelled / "test.jsonl", config).as_json()
     assert value["labels"] == LABELS
-    assert [row["name"] for row in value["variants"]] == ["base", "river", *BASELINES]
+    models = ["base", "base-few-shot", "river"]
+    assert [row["name"] for row in value["variants"]] == [*models, *BASELINES]
     assert value["decoding"]["max_new_tokens"] < 40  # little more than the longest label
     for item in value["items"]:
         for name, answer in item["answers"].items():
@@ -87,6 +88,8 @@ def test_report_sets_the_run_against_base_and_baselines(
     assert found.metrics["river"]["accuracy"].value == 1
     assert found.metrics["majority"]["accuracy"].value == pytest.approx(1 / 3)
     assert found.metrics["tf-idf"]["accuracy"].value == 1
+    assert found.metrics["nearest"]["accuracy"].value == 1
+    assert found.tuned == ("river",)
 
 
 def test_answers_do_not_depend_on_the_batch(labelled: Path, config: CompareConfig) -> None:
@@ -157,7 +160,7 @@ def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
     labelled: Path, config: CompareConfig
 ) -> None:
     value = compare(labelled / "test.jsonl", replace(config, no_baselines=True)).as_json()
-    assert [row["name"] for row in value["variants"]] == ["base", "river"]
+    assert [row["name"] for row in value["variants"]] == ["base", "base-few-shot", "river"]
     assert is_up_to_date(labelled / "test.jsonl", replace(config, no_baselines=True))
     for changes in ({}, {"calibrate": "prior", "no_baselines": True}):
         assert not is_up_to_date(labelled / "test.jsonl", replace(config, **changes))

@@ -31,6 +31,11 @@ class Answer:
     """Generated tokens; None where the file does not say."""
     finish_reason: str | None = None
     """``eos`` (the model stopped), ``length`` (the limit cut it) or None (not recorded)."""
+    thinking_tokens: int | None = None
+    """Those of `tokens` that the model thought before it answered; `text` leaves them out."""
+    shots: tuple[str, ...] | None = None
+    """Ids of the training examples that stood, answered, before the question; None where a variant
+    gets none."""
     label: str | None = None
     """The label scored as most probable; None where labels were not scored."""
     label_probabilities: Mapping[str, float] | None = None
@@ -92,7 +97,8 @@ class Comparison:
     decoding: Mapping[str, Any] | None = None
     """The settings of decoding, the same for every variant."""
     template: str | None = None
-    """The text that every variant was asked with; None for heads alone."""
+    """The text that every variant was asked with; None where they differ, which each says of
+    itself, and for heads alone."""
     calibrate: str | None = field(default=None, metadata={"omit": True})
     """How label probabilities were calibrated; None where no labels were scored."""
     prompts: Mapping[str, str] | None = None
@@ -100,7 +106,11 @@ class Comparison:
     labels: tuple[str, ...] | None = None
     """The label set of a classification; then every reference is one of them."""
     left_out: tuple[str, ...] = ()
-    """Ids of the prompts that were too long to be asked."""
+    """Ids of the prompts that were too long to be asked, for all or some of the variants."""
+    too_long_for: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict, metadata={"omit": True}
+    )
+    """For which variants each of them was too long."""
     variants: tuple[Variant, ...]
     """The models that were asked."""
     items: tuple[Item, ...] = field(metadata={"in_file": False})
@@ -139,7 +149,8 @@ class Comparison:
     @property
     def tuned(self) -> list[str]:
         """The variants that are measured against the base."""
-        return [name for name in self.names if name not in (self.base, *self.baselines)]
+        others = {variant.name for variant in self.variants if variant.is_base}
+        return [name for name in self.names if name not in (self.base, *self.baselines, *others)]
 
     @property
     def baselines(self) -> list[str]:
@@ -301,10 +312,13 @@ def _answer(where: str, row: dict[str, Any], labels: tuple[str, ...] | None) -> 
         if probabilities is not None:
             here = f"{where}: 'label_probabilities'"
             probabilities = check_probabilities(here, probabilities, label, labels)
+    shots = member(row, "shots", list, where, optional=True)
     return Answer(
         text=member(row, "text", str, where, optional=label is not None),
         tokens=tokens,
         finish_reason=reason,
+        thinking_tokens=member(row, "thinking_tokens", int, where, optional=True),
+        shots=None if shots is None else tuple(map(str, shots)),
         label=label,
         label_probabilities=probabilities,
     )

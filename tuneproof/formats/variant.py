@@ -55,9 +55,12 @@ class Variant:
     name: str
     """The key of its answers; unique."""
     details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
-    """All other keys of the file: `model`, `adapter`, `method`, `kind` (``baseline`` or
-    ``head``), `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
-    `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, ..."""
+    """All other keys of the file: `model`, `adapter`, `method`, `kind` (``base``: not tuned,
+    however it was asked; ``baseline`` or ``head``), `template`, `template_variables`, `shots` (`k`,
+    `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
+    `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
+    `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
+    `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
 
     @property
     def model(self) -> str | None:
@@ -83,6 +86,11 @@ class Variant:
     def is_baseline(self) -> bool:
         """Whether it is a classical baseline and no language model."""
         return self._text("kind") == "baseline"
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is the base, not tuned, in one of the ways in which it was asked."""
+        return self.name == "base" or self._text("kind") == "base"
 
     @property
     def is_head(self) -> bool:
