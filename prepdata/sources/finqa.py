@@ -82,7 +82,10 @@ def _given(row: Row) -> str:
     for name in ("exe_ans", "exe_ans_computed"):
         value = row.values.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return _value_text(round(float(value), programs.DECIMALS))
+            try:
+                return _value_text(round(float(value), programs.DECIMALS))
+            except OverflowError:  # a whole number beyond every float
+                return str(value)
         if row.text(name):
             return row.text(name)
     return ""
