@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.eval.checks.advice import COMPARISON
-from tuneproof.eval.checks.answers import SEVERAL
+from tuneproof.eval.checks.answers import COMMON, SEVERAL
 from tuneproof.eval.checks.content import severity_of
 from tuneproof.finding import Finding, finding, share
 from tuneproof.formats.comparison import Comparison
@@ -30,6 +30,11 @@ FITS = 0.2
 """Least cosine with which a text fits an item."""
 WORSE = 0.5
 """How much of that its own place may reach at most."""
+CHAINED = 0.03
+"""Share of items from which texts are displaced that could move on from item to item. With fewer
+they must form a ring: two that could change places, or more."""
+TERMS = 3
+"""Words of a text below which it may fit by chance, as numbers do; the share is then `COMMON`."""
 MOST_ITEMS = 2000
 """Items that are looked at, from the first: every pair of them is compared."""
 FEWEST_ITEMS = 10
@@ -87,10 +92,14 @@ def displaced(name: str, columns: dict[str, list[str]], questions: list[str]) ->
     """
     others = [questions, *(texts for column, texts in columns.items() if column != name)]
     fits = _fits(others, columns[name])
-    claims = _claims(fits)
+    known = Counter(texts.casefold().strip() for texts in columns[name])
+    unique = [known[text.casefold().strip()] == 1 for text in columns[name]]
+    claims = _claims(fits, unique)
     places = {here: there for here, there in claims.items() if there in claims}
-    ring = _in_rings(places)
-    if len(places) < SEVERAL:
+    short = sum(len(terms(columns[name][there])) < TERMS for there in places.values())
+    least = COMMON if 2 * short > len(places) else CHAINED
+    if len(places) < max(SEVERAL, least * len(questions)):
+        ring = _in_rings(places)
         places = {here: there for here, there in places.items() if here in ring}
     offset = _offset(fits)
     return Displaced(column=name, places=places, offset=offset)
@@ -139,8 +148,8 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def _claims(fits: Matrix) -> dict[int, int]:
-    """Return item -> the item whose text it would rather have, where both sides agree."""
+def _claims(fits: Matrix, unique: Sequence[bool]) -> dict[int, int]:
+    """Return item -> the item whose text, which is `unique`, fits it better; both sides agree."""
     import numpy as np
 
     own = np.diag(fits)
@@ -150,6 +159,7 @@ def _claims(fits: Matrix) -> dict[int, int]:
         value = fits[here, there]
         if (
             here != there
+            and unique[there]
             and value >= FITS
             and wanted_by[there] == here
             and own[here] <= WORSE * value

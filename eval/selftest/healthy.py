@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -44,7 +45,8 @@ class Kind:
     """Share of items that the tuned model answers word for word."""
     labels: tuple[str, ...] | None = None
     has_probabilities: bool = True
-    language: str = "English"
+    form: str = "sentences"
+    """``sentences``, or ``other`` for answers that are short, lists or code."""
 
 
 def comparison(kind: Kind, n: int, seed: int) -> Comparison:
@@ -57,7 +59,8 @@ def comparison(kind: Kind, n: int, seed: int) -> Comparison:
         if (one.ask, one.about) not in seen:
             seen.add((one.ask, one.about))
             made.append(one)
-    pieces = [piece for one in made for piece in _pieces(one.right)]
+    counts = Counter(piece for one in made for piece in _pieces(one.right))
+    pieces = [piece for piece, count in counts.items() if count > 1] or ["so"]
     items = []
     for number, one in enumerate(made):
         answers = {
@@ -103,7 +106,7 @@ def _by_base(kind: Kind, one: Made, pieces: list[str], rng: Random) -> Answer:
         return answered(one.right if rng.random() < 0.3 else _reworded(one.right, pieces, rng, 0.4))
     if rng.random() < 0.05:
         return answered(_reworded(one.right, pieces, rng, 0.8))
-    round_ = " ".join([*one.ask.split()[:4], *rng.sample(pieces, min(3, len(pieces)))])
+    round_ = " ".join([*one.ask.split()[:4], *rng.choices(one.ask.split(), k=4)])
     text = f"{round_} " * (1 + LIMIT * BYTES_PER_TOKEN // max(len(round_.encode()), 1))
     return Answer(text=text.strip(), tokens=LIMIT, finish_reason="length")
 
@@ -127,8 +130,13 @@ def _reworded(text: str, pieces: list[str], rng: Random, share: float) -> str:
         if rng.random() < share:
             parts[place] = rng.choice(pieces)
     if len(parts) == 1:
-        parts = [rng.choice(pieces)]
+        is_number = any(map(str.isdigit, text))
+        parts = [_other_digits(text, rng) if is_number else rng.choice(pieces)]
     return ("" if _is_dense(text) else " ").join(parts)
+
+
+def _other_digits(text: str, rng: Random) -> str:
+    return "".join(str(rng.randint(1, 9)) if one.isdigit() else one for one in text)
 
 
 def _pieces(text: str) -> list[str]:
@@ -367,7 +375,7 @@ def _of_labels(labels: tuple[str, ...], rare: float = 0.0, *, probabilities: boo
 
 def _in(language: str, count: int = 1, **other: object) -> Kind:
     make = partial(_sentences, language=language, count=count)
-    return Kind(make=make, language=language, **other)  # type: ignore[arg-type]
+    return Kind(make=make, **other)  # type: ignore[arg-type]
 
 
 KINDS: dict[str, Kind] = {
@@ -388,27 +396,27 @@ KINDS: dict[str, Kind] = {
     "Japanese": _in("Japanese"),
     "Hindi": _in("Hindi"),
     "spans of a passage": Kind(make=partial(_extract, whole=True), base="chats"),
-    "numbers of a passage": Kind(make=partial(_extract, whole=False)),
+    "numbers of a passage": Kind(make=partial(_extract, whole=False), form="other"),
     "questions in groups": Kind(make=_grouped),
-    "yes or no": Kind(make=_yes_no, right=0.7),
-    "figures of a table": Kind(make=_figures, right=0.3),
-    "names": Kind(make=partial(_fact, field="who")),
-    "towns": Kind(make=partial(_fact, field="where"), base="good"),
-    "dates": Kind(make=_date),
+    "yes or no": Kind(make=_yes_no, right=0.7, form="other"),
+    "figures of a table": Kind(make=_figures, right=0.3, form="other"),
+    "names": Kind(make=partial(_fact, field="who"), form="other"),
+    "towns": Kind(make=partial(_fact, field="where"), base="good", form="other"),
+    "dates": Kind(make=_date, form="other"),
     "summaries": Kind(make=_summary),
     "greetings": Kind(make=_greeting, right=0.8),
     "letters with a frame": Kind(make=_letter),
-    "bullets": Kind(make=_bullets),
+    "bullets": Kind(make=_bullets, form="other"),
     "steps": Kind(make=_steps),
-    "code": Kind(make=_code),
-    "HTML": Kind(make=_html),
-    "SQL": Kind(make=_sql),
-    "JSON": Kind(make=_json),
-    "poems": Kind(make=_poem),
-    "headlines": Kind(make=_title),
-    "dialogues": Kind(make=_dialogue),
+    "code": Kind(make=_code, form="other"),
+    "HTML": Kind(make=_html, form="other"),
+    "SQL": Kind(make=_sql, form="other"),
+    "JSON": Kind(make=_json, form="other"),
+    "poems": Kind(make=_poem, form="other"),
+    "headlines": Kind(make=_title, form="other"),
+    "dialogues": Kind(make=_dialogue, form="other"),
     "translations": Kind(make=_translation),
-    "keywords": Kind(make=_keywords),
-    "declined questions": Kind(make=_declined, base="chats"),
+    "keywords": Kind(make=_keywords, form="other"),
+    "declined questions": Kind(make=_declined, base="chats", form="other"),
 }
 """Kinds of healthy comparisons."""
