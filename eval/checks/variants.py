@@ -10,7 +10,8 @@ from tuneproof.eval.checks.answers import SEVERAL
 from tuneproof.eval.checks.conditions import scorer
 from tuneproof.eval.checks.content import severity_of
 from tuneproof.finding import Finding, finding, share
-from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.variant import Variant
 
 P_SWAPPED = 1e-4
 """Items are swapped where chance would so seldom let a base stop just where the tuned does not."""

@@ -9,7 +9,8 @@ from functools import partial
 from random import Random
 
 from tuneproof.eval.selftest.phrases import LANGUAGES, Language
-from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.variant import Variant
 
 LIMIT = 200
 """Tokens that an answer may have."""
