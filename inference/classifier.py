@@ -63,10 +63,10 @@ class LoadedHead:
         """Return the probabilities of one batch, (texts, labels in the model's order)."""
         import torch
 
-        from tuneproof.kernels.answering import lean
+        from tuneproof.kernels.answering import fast_answering
 
         batch = self.tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt")
-        with torch.inference_mode(), lean(self.model, attends=False):
+        with torch.inference_mode(), fast_answering(self.model, attends=False):
             logits = self.model(**batch.to(self.model.device)).logits
         chances = logits.float().softmax(-1).double()
         values: list[list[float]] = (chances / chances.sum(-1, keepdim=True)).tolist()

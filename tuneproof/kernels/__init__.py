@@ -3,7 +3,7 @@
 There are two switches, each a context that changes a model while its block runs and takes every
 change back behind it. `training.fast_paths` is for a model in training: every kernel has a name by
 which `--no-fast-path` leaves it out, and the object that the switch yields tells the trainer what
-it may use. `answering.lean` is for a model that labels or writes.
+it may use. `answering.fast_answering` is for a model that labels or writes.
 
 The kernels are small: a function that puts another `forward` on a model's layers (swap.py) or
 another attention into transformers' registry, and an autograd function where there is a gradient.

@@ -18,7 +18,7 @@ MANY = 64
 
 
 @contextmanager
-def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
+def fast_answering(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
     """Compute faster on a CPU while the block runs; yield whether padding is left out.
 
     Args:
@@ -28,7 +28,7 @@ def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
         rows: How many rows are decoded together.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    leaves_out = attends and decoding_attention.fits(core)
+    is_unpadded = attends and decoding_attention.fits(core)
     undo: list[Undo] = []
     try:
         if core.device.type == "cpu":
@@ -36,8 +36,8 @@ def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
             undo += use_onednn(core, copies_weights=rows >= MANY)
             undo += route_rows(model)
             undo += use_fused_gelu(core)
-            undo += decoding_attention.attend_without_padding(core) if leaves_out else []
-        yield leaves_out
+            undo += decoding_attention.attend_without_padding(core) if is_unpadded else []
+        yield is_unpadded
     finally:
         for take_back in reversed(undo):
             take_back()
