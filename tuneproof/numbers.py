@@ -22,7 +22,9 @@ or write particles right after a number."""
 _MINUS = r"\-\u2212\u2013"
 _RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
 _PLAIN = str.maketrans(_RAISED + "\u2212\u2013", "0123456789-+--")
-_EXPONENT = rf"(?:\s*(?:\^|\*\*)\s*[({{]?[{_MINUS}+]?[0-9]{{1,2}}[)}}]?(?![0-9])|[{_RAISED}]{{1,3}})"
+_EXPONENT = (
+    rf"(?:\s*(?:\^|\*\*)\s*[({{]?[{_MINUS}+]?[0-9]{{1,2}}[)}}]?(?![0-9])|[{_RAISED}]{{1,3}})"
+)
 
 
 def _any_of(names: Iterable[str]) -> str:
@@ -280,9 +282,7 @@ def _range_of(
     if between.strip().isalpha() and _CHANGE.search(start):
         return None
     if not low.exponent and not low.unit:
-        low = replace(
-            low, exponent=high.exponent, unit=high.unit, unit_exponent=high.unit_exponent
-        )
+        low = replace(low, exponent=high.exponent, unit=high.unit, unit_exponent=high.unit_exponent)
     if low.value >= high.value or low.unit not in ("", high.unit):
         return None
     return replace(low, written=f"{low.written}{between}{high.written}", until=high)
