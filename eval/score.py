@@ -16,17 +16,6 @@ from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import AnswerCounts, Counts
 from tuneproof.numbers import decimal_mark
 
-_MISSING = {
-    "label": "no answer has a scored label",
-    "label_probabilities": "no answer has label probabilities",
-    "gaps": "no answer has label probabilities",
-    "hits": "no answer has a scored label",
-    "labels": "no answer is a generated text",
-    "length": "no answer is a generated text",
-    "reference": "no item has a reference",
-    "finish_reason": "no answer says why it ended (finish_reason)",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
@@ -208,4 +197,4 @@ def _reason(metric: Metric, items: Sequence[Item]) -> str:
     has_reference = any(item.reference is not None for item in items)
     if metric.unread and has_reference:
         return metric.unread
-    return next(_MISSING[column] for column in metric.needs if column in _MISSING)
+    return metric.missing[0]

@@ -22,7 +22,9 @@ or write particles right after a number."""
 _MINUS = r"\-\u2212\u2013"
 _RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
 _PLAIN = str.maketrans(_RAISED + "\u2212\u2013", "0123456789-+--")
-_EXPONENT = rf"(?:\s*(?:\^|\*\*)\s*[({{]?[{_MINUS}+]?[0-9]{{1,2}}[)}}]?(?![0-9])|[{_RAISED}]{{1,3}})"
+_EXPONENT = (
+    rf"(?:\s*(?:\^|\*\*)\s*[({{]?[{_MINUS}+]?[0-9]{{1,2}}[)}}]?(?![0-9])|[{_RAISED}]{{1,3}})"
+)
 
 
 def _any_of(names: Iterable[str]) -> str:
@@ -41,7 +43,7 @@ _NUMBER = re.compile(
         |[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}(?:\.[0-9]+)?  # 1,23,456
         |[0-9]{{1,3}}(?:\.[0-9]{{3}})+(?:,[0-9]+)?             # 1.234,5
         |[0-9]{{1,3}}(?:['\u2019\u00a0\u2009\u202f][0-9]{{3}})+(?:[.,][0-9]+)?
-        |[0-9]{{1,3}}(?:\ [0-9]{{3}})+,[0-9]+                  # 1 234,5
+        |[0-9]{{1,3}}(?:(?:\ [0-9]{{3}})+,[0-9]+|(?:\ [0-9]{{3}}){{2,}})  # 1 234,5  1 234 567
         |[0-9]+\.[0-9]+|0,[0-9]+|[0-9]+,[0-9]{{1,2}}|[0-9]{{1,3}},[0-9]{{4,}}
         |[0-9]+|\.[0-9]+)
       (?P<power>\s*(?:[x*\u00d7\u00b7]|\\times)\s*10{_EXPONENT}
@@ -59,7 +61,7 @@ _NUMBER = re.compile(
 )
 _THREE_DIGITS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 """1.234 or 1,234: the mark may be a decimal one, or stand between thousands."""
-_DOTTED = re.compile(r"(?<![\w.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9.,])")
+_DOTTED = re.compile(r"(?<![\w.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9]|[.,][0-9])")
 _ANSWER = re.compile(r"####|\banswer\s*(?:is|:|=)", re.IGNORECASE)
 _YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 _SPLIT_SIGN = re.compile(rf"^([{_MINUS}])\s+")
@@ -72,7 +74,8 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 """Words after which ``5 to 10`` is a change, not a range."""
-_RANGE = re.compile(r"\s*(?:[-\u2013\u2014~\uff5e\u301c]|\bto\b|\bbis\b)\s*", re.IGNORECASE)
+_RANGE = re.compile(r"\s*(?:[-\u2013\u2014~\uff5e\u301c]|\b(?:to|bis|and)\b)\s*", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +149,8 @@ def find_number(text: str, decimal_mark: str = "") -> Number | None:
         if after:
             return after[0]
     for line in text.splitlines():
-        numbers = _numbers(line, decimal_mark)
+        whole = parse_number(line, decimal_mark)
+        numbers = [whole] if whole else _numbers(line, decimal_mark)
         if numbers:
             return ([number for number in numbers if not _is_year(number)] or numbers)[-1]
     return None
@@ -164,7 +168,7 @@ def decimal_mark(texts: Iterable[str]) -> str:
 
 
 def without_dots(text: str) -> str:
-    """Return a text in which 1.234 is 1234: the other reading where nothing shows which is meant."""
+    """Return a text in which 1.234 is 1234: the other way to read it."""
     return _DOTTED.sub(r"\1\2", text)
 
 
@@ -277,12 +281,11 @@ def _range_of(
         return None
     low = numbers[-1]
     start = line[: match.start() - len(between) - len(low.written)]
-    if between.strip().isalpha() and _CHANGE.search(start):
+    word = between.strip().lower()
+    if (word.isalpha() and _CHANGE.search(start)) or (word == "and" and not _BETWEEN.search(start)):
         return None
     if not low.exponent and not low.unit:
-        low = replace(
-            low, exponent=high.exponent, unit=high.unit, unit_exponent=high.unit_exponent
-        )
+        low = replace(low, exponent=high.exponent, unit=high.unit, unit_exponent=high.unit_exponent)
     if low.value >= high.value or low.unit not in ("", high.unit):
         return None
     return replace(low, written=f"{low.written}{between}{high.written}", until=high)

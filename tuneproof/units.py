@@ -26,6 +26,7 @@ UNITS: dict[str, tuple[str, int]] = {
     **{"mg": ("g", -3), "g": ("g", 0), "kg": ("g", 3), "t": ("g", 6)},
     **dict.fromkeys(("gram", "grams"), ("g", 0)),
     **dict.fromkeys(("kilogram", "kilograms"), ("g", 3)),
+    **dict.fromkeys(("lb", "lbs"), ("lb", 0)),
     **{"ml": ("l", -3), "l": ("l", 0), "L": ("l", 0)},
     **dict.fromkeys(("liter", "liters", "litre", "litres"), ("l", 0)),
     "ms": ("second", -3),
@@ -53,6 +54,6 @@ CURRENCIES: dict[str, str] = {
     **dict.fromkeys(("cny", "rmb", "yuan", "元"), "CNY"),
     **dict.fromkeys(("chf",), "CHF"),
     **dict.fromkeys(("₩", "krw", "won", "원"), "₩"),
-    **dict.fromkeys(("₽", "rub", "руб", "руб."), "₽"),
+    **dict.fromkeys(("₽", "rub", "\u0440\u0443\u0431", "\u0440\u0443\u0431."), "₽"),
 }
 """Sign, code or name, in lower case -> its sign."""

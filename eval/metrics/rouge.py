@@ -1,10 +1,10 @@
 """ROUGE: overlap of words, word pairs and the longest common subsequence with the reference.
 
-The tokens are `words.words`. Where all letters and digits are a-z and 0-9 they are those of Google's
-`rouge_score` (no stemmer), and so are the values, to the last bit; a test holds them together. It
-reads no other letters, so that it is not called for them; and importing it loads nltk and
-scipy.stats (seconds), and its common subsequence is a table in pure Python, while here whole rows of
-that table are the bits of one integer.
+The tokens are `words.words`. Where all letters and digits are a-z and 0-9 they are those of
+Google's `rouge_score` (no stemmer), and so are the values, to the last bit; a test holds them
+together. Its `RougeScorer` is not called: it reads no other letters, importing it loads nltk and
+scipy.stats (seconds), and its common subsequence is a table in pure Python; here whole rows of that
+table are the bits of one integer.
 """
 
 from __future__ import annotations
@@ -122,4 +122,3 @@ def _f1(precision: float, recall: float) -> float:
     if precision + recall > 0:
         return 2 * precision * recall / (precision + recall)
     return 0.0
-
