@@ -72,8 +72,8 @@ class ShownItem:
 
 
 def primary_metric(scores: Scores) -> str | None:
-    """Return the metric that ranks single items: ROUGE-L or accuracy, or None where neither is."""
-    return next((name for name in ("rougeL", "accuracy") if name in scores.values), None)
+    """Return the metric that ranks single items: ROUGE-L, chrF or accuracy; None without any."""
+    return next((name for name in ("rougeL", "chrf", "accuracy") if name in scores.values), None)
 
 
 def item_gains(comparison: Comparison, scores: Scores) -> Floats:
