@@ -90,13 +90,14 @@ def decimal_marks(comparison: Comparison) -> dict[str, str]:
     """Return by task the decimal mark that the references show, or an empty text."""
     texts: dict[str, list[str]] = {item.task: [] for item in comparison.items}
     for item in comparison.items:
-        texts[item.task] += references_of(item)
+        texts[item.task] += references_of(item, comparison.labels)
     return {task: decimal_mark(references) for task, references in texts.items()}
 
 
-def references_of(item: Item) -> tuple[str, ...]:
-    """Return all right answers of an item; none where none is known."""
-    return tuple(dict.fromkeys(filter(None, (item.output, *item.references))))
+def references_of(item: Item, labels: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return all right answers of an item, with labels its one; none where none is known."""
+    others = item.references if labels is None else ()
+    return tuple(dict.fromkeys(filter(None, (item.output, *others))))
 
 
 def _columns(
@@ -107,7 +108,7 @@ def _columns(
     return {
         "prediction": answer.text,
         "reference": item.reference,
-        "references": references_of(item) if labels is None else (item.reference,),
+        "references": references_of(item, labels),
         "executed": item.executed or None,
         "prompt": item.instruction,
         "finish_reason": answer.finish_reason,

@@ -16,6 +16,10 @@ from tuneproof.units import CURRENCIES, LETTERS, SCALES, UNITS
 
 DIGITS = 4
 """Significant digits that count where nobody wrote the value."""
+LONGEST = 200
+"""Characters of the longest text that may be a number and nothing else."""
+NEAR = 100
+"""Characters before a number in which words speak of it."""
 _WORD = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 """A character that no number touches; the scripts of East and South East Asia put no space there,
 or write particles right after a number."""
@@ -119,6 +123,8 @@ def parse_number(text: str, decimal_mark: str = "") -> Number | None:
         text: What is read.
         decimal_mark: ``,`` where 1.234 is a thousand and more; otherwise it is 1 and a bit.
     """
+    if len(text) > LONGEST:
+        return None
     written = _plain_digits(text).strip().removesuffix(".").lstrip("~\u2248").strip()
     written = _without_asides(_SPLIT_SIGN.sub(r"\1", written)).strip()
     written = _SPACED_DIGITS.sub("\u00a0", written)
@@ -267,7 +273,8 @@ def _numbers(line: str, mark: str) -> list[Number]:
             numbers[-1] = whole
         else:
             numbers.append(number)
-            compared.append(_COMPARED.search(line[: match.start()]) is not None)
+            before = line[max(0, match.start() - NEAR) : match.start()]
+            compared.append(_COMPARED.search(before) is not None)
         end = match.end()
     kept = [number for number, is_other in zip(numbers, compared, strict=True) if not is_other]
     return kept or numbers
@@ -280,7 +287,7 @@ def _range_of(
     if between is None or not _RANGE.fullmatch(between) or numbers[-1].until is not None:
         return None
     low = numbers[-1]
-    start = line[: match.start() - len(between) - len(low.written)]
+    start = line[: match.start() - len(between) - len(low.written)][-NEAR:]
     word = between.strip().lower()
     if (word.isalpha() and _CHANGE.search(start)) or (word == "and" and not _BETWEEN.search(start)):
         return None
