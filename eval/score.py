@@ -67,23 +67,8 @@ def score(comparison: Comparison) -> Scores:
 
 def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """Return the value of every metric that can be computed from the columns of one answer."""
-    values = {name: _value(metric, columns) for name, metric in metrics.items()}
+    values = {name: metric.value(columns) for name, metric in metrics.items()}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _value(metric: Metric, columns: Mapping[str, Any]) -> float | None:
-    """Return a metric's value for one answer, the best over the references; None where it has none.
-
-    The best of several references is SQuAD's rule (Rajpurkar et al., 2016).
-    """
-    inputs = {column: columns[column] for column in (*metric.needs, *metric.takes)}
-    if any(inputs[column] is None for column in metric.needs):
-        return None
-    if "reference" not in inputs:
-        return metric.function(**inputs)
-    each = (metric.function(**{**inputs, "reference": r}) for r in columns["references"])
-    best = min if metric.direction == "lower" else max
-    return best((value for value in each if value is not None), default=None)
 
 
 def decimal_marks(comparison: Comparison) -> dict[str, str]:
@@ -107,8 +92,7 @@ def _columns(
     words = None if answer.text is None else len(spaced(answer.text))
     return {
         "prediction": answer.text,
-        "reference": item.reference,
-        "references": references_of(item, labels),
+        "reference": references_of(item, labels) or None,
         "executed": item.executed or None,
         "prompt": item.instruction,
         "finish_reason": answer.finish_reason,

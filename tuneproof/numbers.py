@@ -123,7 +123,7 @@ def parse_number(text: str, decimal_mark: str = "") -> Number | None:
         text: What is read.
         decimal_mark: ``,`` where 1.234 is a thousand and more; otherwise it is 1 and a bit.
     """
-    if len(text) > LONGEST:
+    if len(text) > LONGEST or "\n" in text.strip():
         return None
     written = _plain_digits(text).strip().removesuffix(".").lstrip("~\u2248").strip()
     written = _without_asides(_SPLIT_SIGN.sub(r"\1", written)).strip()

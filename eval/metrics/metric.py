@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 Task = Literal["text", "labels", "programs", "any"]
 Direction = Literal["higher", "lower", "none"]
@@ -70,6 +70,24 @@ class Metric:
     def takes(self) -> tuple[str, ...]:
         """The columns it reads where they are known: its parameters that have a default."""
         return tuple(p for p in inspect.signature(self.function).parameters if p not in self.needs)
+
+    def value(self, columns: Mapping[str, Any]) -> float | None:
+        """Return the value for one answer, or None where it has none.
+
+        Of several references the best counts, the rule of SQuAD (Rajpurkar et al., 2016).
+
+        Args:
+            columns: What is known of the item and its answer; None where a column is not, and for
+                `reference` a tuple of all right answers.
+        """
+        inputs = {name: columns[name] for name in (*self.needs, *self.takes) if name in columns}
+        if any(inputs[name] is None for name in self.needs):
+            return None
+        if "reference" not in inputs:
+            return self.function(**inputs)
+        each = (self.function(**{**inputs, "reference": one}) for one in inputs["reference"])
+        best = min if self.direction == "lower" else max
+        return best((value for value in each if value is not None), default=None)
 
     @property
     def range(self) -> str:
