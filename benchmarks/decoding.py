@@ -1,4 +1,4 @@
-"""Base and adapter answer 32 prompts, exactly so many tokens each."""
+"""Decoding: base and adapter answer 32 prompts with a fixed number of tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuneproof.inference.decode import decode, left_padded
 from tuneproof.inference.variants import Variants, load_variants
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
-from tuneproof.prompts.fit import prompt_ids
+from tuneproof.prompts.fit import ask
 
 ALONE = 3
 """Prompts that are answered one at a time; all would take several minutes a round."""
@@ -81,7 +81,8 @@ def questions(model: str, settings: Settings) -> list[list[int]]:
     """Return the prompts that are asked, as tokens."""
     tokenizer, template = models.load_tokenizer(model), templates.load()
     prompts = read_prompts(TEST_PROMPTS)[: 8 if settings.is_small else 32]
-    return [prompt_ids(template, tokenizer, row.instruction, row.input) for row in prompts]
+    asked = [ask(template, tokenizer, row, max_length=10**6) for row in prompts]
+    return [encoded.prompt_ids for encoded in asked if encoded is not None]
 
 
 def new_tokens(settings: Settings) -> int:

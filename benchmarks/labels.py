@@ -1,4 +1,4 @@
-"""The probability of every label after every document."""
+"""Label scoring: the probability of every label after every document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tuneproof.prompts import template as templates
 
 BATCH = 16
 FEW = 8
-"""Documents, where every label of each is a forward pass of the other side's."""
+"""Documents; the other side takes a forward pass for every label of a document."""
 TWEETS = 2_000
 """That the goal speaks of; lm-evaluation-harness would take half an hour a round for all."""
 MOST_TIMES = 3
@@ -106,8 +106,8 @@ def _score(variants: Variants, texts: Sequence[str], labels: tuple[str, ...]) ->
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     for start in range(0, len(texts), BATCH):
         prompts = [_prompt(texts[index]) for index in order[start : start + BATCH]]
-        fitted = [variants.ask(prompt.instruction, prompt.input, 1) for prompt in prompts]
-        ids = [encoded.prompt_ids for encoded in fitted if encoded is not None]
+        fitted = [variants.ask("base", prompt, 1) for prompt in prompts]
+        ids = [{"base": encoded.prompt_ids} for encoded in fitted if encoded is not None]
         rows += [list(by["base"].values()) for by in scorer.score(prompts, ids)]
     return [rows[order.index(index)] for index in range(len(texts))]
 
@@ -120,7 +120,7 @@ def _base(runs: Path) -> Variants:
     """Return the base alone."""
     variants = variants_of(runs)
     variants.model.base_model.disable_adapter_layers()
-    return dataclasses.replace(variants, names=["base"])
+    return dataclasses.replace(variants, forms={"base": variants.forms["base"]}, adapters={})
 
 
 def _requests(model: str, case: Case) -> tuple[Any, list[Any]]:

@@ -121,6 +121,12 @@ def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
+def renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Number the groups of some items from 0 without gaps; None when no two are in one group."""
+    known, places = np.unique(numbers, return_inverse=True)
+    return None if len(known) == len(numbers) else places.astype(np.int64)
+
+
 def count_answers(comparison: Comparison) -> Counts:
     """Count items, groups, missing references and how every variant's answers end."""
     items = comparison.items

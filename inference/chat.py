@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from tuneproof.formats.example import Example
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.generate import Answer, answer_batch
 from tuneproof.inference.variants import Variants
@@ -17,12 +18,18 @@ def replies(
     Every line is asked alone: the runs were trained on single questions.
     """
     for number, line in enumerate(lines):
-        encoded = loaded[0].ask(line, "", decoding.max_new_tokens)
-        if encoded is None:
-            yield None
-            continue
+        example = Example(id=f"line-{number}", task="chat", instruction=line, group="chat")
         answers: dict[str, Answer] = {}
         for variants in loaded:
-            seed = decoding.seed + number
-            answers |= answer_batch(variants, [encoded.prompt_ids], decoding, seed)[0]
-        yield answers
+            asked = {
+                name: variants.ask(name, example, decoding.max_new_tokens)
+                for name in variants.names
+            }
+            ids = {name: encoded.prompt_ids for name, encoded in asked.items() if encoded}
+            if len(ids) < len(asked):
+                break
+            answers |= answer_batch(variants, [ids], decoding, decoding.seed + number)[0]
+        else:
+            yield answers
+            continue
+        yield None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tuneproof.errors import Group
 from tuneproof.inference.config import CompareConfig, Decoding
 from tuneproof.options import options_from, resolve
+
+if TYPE_CHECKING:
+    from tuneproof.formats.comparison import Comparison
 
 
 @click.group(cls=Group)
@@ -36,7 +39,7 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     items, variants = len(comparison.items), len(comparison.variants)
     click.echo(f"{items} prompts x {variants} variants: {settings.out}")
     if comparison.left_out:
-        click.echo(f"left out as too long: {', '.join(comparison.left_out)}", err=True)
+        click.echo(f"left out as too long: {', '.join(_left_out(comparison))}", err=True)
     from tuneproof.eval.checks.comparison import lines_of
 
     for line in lines_of(settings.out):
@@ -64,6 +67,14 @@ def chat(run: str, runs: Path, **typed: Any) -> None:
             mark = "" if answer.finish_reason == "eos" else " (did not stop)"
             click.secho(f"{name}{mark}", bold=True, nl=False)
             click.echo(f"\n{answer.text}\n")
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    """Yield the prompts that were left out, with the variants where they were too long for some."""
+    for name in comparison.left_out:
+        variants = comparison.too_long_for.get(name, ())
+        models = [one.name for one in comparison.variants if one.details.get("prompt_tokens")]
+        yield name if set(variants) == set(models) else f"{name} (for {', '.join(variants)})"
 
 
 def _typed_lines() -> Iterator[str]:

@@ -6,10 +6,11 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -17,18 +18,13 @@ from tqdm import tqdm
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
-from tuneproof.formats.comparison import (
-    SCHEMA,
-    Answer,
-    Comparison,
-    Item,
-    Variant,
-    write_comparison,
-)
+from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.example import Example, read_prompts
+from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.panels import Panel, find_task, load_panels
+from tuneproof.inference.panels import Panel, load_panels
+from tuneproof.inference.task import find_task
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 log = logging.getLogger(__name__)
@@ -52,26 +48,33 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
     _check_out(prompts, config.out)
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
-    panels, conditions = load_panels(items, config, task)
-    left_out = {name for panel in panels for name in panel.left_out}
-    asked = [item for item in items if item.id not in left_out]
+    panels, conditions = load_panels(prompts, items, config, task)
+    too_long: dict[str, tuple[str, ...]] = {}
+    for panel in panels:
+        for name, variants in (panel.asked.too_long if panel.asked else {}).items():
+            too_long[name] = (*too_long.get(name, ()), *variants)
+    asked = [item for item in items if item.id not in too_long]
     if not asked:
         raise InputError(f"{prompts}: all {len(items)} prompts are too long for the model")
     key = stamp_of(prompts, config).key
     with Progress(config.out, key) as progress:
         for panel in panels:
             _answer(panel, asked, config, progress)
-        shortened = {name for panel in panels for name in panel.shortened}
+        shortened = {
+            name for panel in panels for name in (panel.asked.shortened if panel.asked else ())
+        }
+        left_out = [item.id for item in items if item.id in too_long]
         comparison = Comparison(
             identity=key,
             **conditions,
             prompts={"file": str(prompts), "sha256": fingerprint(prompts)},
             labels=None if task is None else task.labels,
-            left_out=tuple(item.id for item in items if item.id in left_out),
+            left_out=tuple(left_out),
+            too_long_for={name: too_long[name] for name in left_out},
             variants=tuple(
                 decode(Variant, row, str(config.out))
                 for panel in panels
-                for row in panel.described()
+                for row in _described(panel, asked, progress)
             ),
             items=tuple(
                 _item(item, item.id in shortened, progress.done[item.id]) for item in asked
@@ -80,6 +83,19 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
         write_comparison(config.out, comparison)
         progress.finish()
     return comparison
+
+
+def _described(
+    panel: Panel, items: Sequence[Example], progress: Progress
+) -> Iterator[dict[str, Any]]:
+    """Yield a panel's variants as the file records them, with the mean cost of an answer."""
+    for row in panel.described(items):
+        answers = [progress.done[item.id][row["name"]] for item in items]
+        tokens = [answer["tokens"] for answer in answers if "tokens" in answer]
+        shots = [len(answer["shots"]) for answer in answers if "shots" in answer]
+        if shots:
+            row = {**row, "shots": {**row["shots"], "mean": round(fmean(shots), 2)}}
+        yield {**row, "answer_tokens": round(fmean(tokens), 1)} if tokens else row
 
 
 def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
@@ -94,6 +110,10 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "batch_size": config.batch_size if config.do_sample else None,  # it decides draws
             "dtype": config.dtype,
             "calibrate": config.calibrate,
+            "few_shot": config.few_shot,
+            "few_shot_by": config.few_shot_by,
+            "seed": config.seed if config.few_shot_by == "random" else None,
+            "system": config.system_text,
             "no_baselines": config.no_baselines,
             "run": config.run,
             "merged": config.merged,
@@ -157,7 +177,10 @@ def _answer(
 
 
 def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
-    answers = {name: Answer(**row) for name, row in rows.items()}
+    answers = {
+        name: Answer(**{**row, **({"shots": tuple(row["shots"])} if "shots" in row else {})})
+        for name, row in rows.items()
+    }
     return Item.of(example, answers, truncated=is_shortened)
 
 

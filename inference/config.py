@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tuneproof.errors import InputError
+from tuneproof.files import existing_file
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
@@ -20,7 +23,7 @@ class Decoding:
     top_p: float = 1.0
     """Sample from the smallest set of tokens with this much probability."""
     seed: int = 42
-    """For sampling."""
+    """For whatever is drawn at random."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -69,9 +72,17 @@ class CompareConfig(Decoding):
     calibrate: Literal["none", "prior"] = "none"
     """Where answers are labels: prior divides what the base gives a label by what it gives it after
     an empty input."""
+    few_shot: int | None = None
+    """Ask the base with so many training examples before the question too, as base-few-shot; by
+    default 4 where a train.jsonl lies beside the prompts. 0 leaves it out."""
+    few_shot_by: Literal["nearest", "random"] = "nearest"
+    """Which: the nearest to the question by TF-IDF, or some drawn with the seed."""
+    system: str | None = None
+    """Ask the base with this system message too, as base-prompted: a text, or a file that holds
+    it."""
     no_baselines: bool = False
-    """Where answers are labels: leave out chance, majority class and TF-IDF + logistic
-    regression."""
+    """Leave out what answers without a model: the nearest training example and, where answers are
+    labels, chance, majority class and TF-IDF + logistic regression."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -87,3 +98,23 @@ class CompareConfig(Decoding):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.few_shot is not None and self.few_shot < 0:
+            raise ValueError(f"few_shot must be at least 0, got {self.few_shot}")
+        if self.system is not None and not self.system.strip():
+            raise ValueError("system is empty; give a text, or the file that holds it")
+
+    @property
+    def system_text(self) -> str:
+        """The system message of base-prompted, read from its file where it is one; empty: none.
+
+        Raises:
+            InputError: The file is missing or empty.
+        """
+        told = self.system or ""
+        is_name = "\n" not in told and len(told) < 250
+        if not is_name or not (told.endswith((".txt", ".md")) or Path(told).is_file()):
+            return told
+        text = existing_file(Path(told)).read_text(encoding="utf-8").strip()
+        if not text:
+            raise InputError(f"{told} is empty; it should hold the system message")
+        return text

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from tuneproof.inference.config import Decoding
-from tuneproof.inference.decode import can_decode, decode, left_padded
+from tuneproof.inference.decode import Stopwatch, can_decode, decode, left_padded
 from tuneproof.inference.variants import Variants
+from tuneproof.prompts import fit
+
+THINK, THOUGHT = "<think>", "</think>"
+"""Between these, models think before they answer."""
+BLOCK = re.compile(f"{THINK}.*?(?:{THOUGHT}|\\Z)", re.DOTALL)
+BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
+OPENED_WITHIN = 16
+"""So many last tokens of a prompt show whether it ends with the beginning of a thought."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,40 +28,56 @@ class Answer:
     """What a variant said."""
 
     text: str
-    """The answer without special tokens, stripped."""
+    """The answer without special tokens and without what was only thought. Its indentation is kept;
+    blank lines before it, and white space behind it, are not."""
     tokens: int
     """Tokens generated, EOS counted."""
     finish_reason: str
     """``eos``: it stopped by itself; ``length``: it was stopped."""
+    thinking_tokens: int = 0
+    """Those of `tokens` that were thought and not said."""
 
     def as_row(self) -> dict[str, Any]:
         """Return the answer as the comparison file holds it."""
-        return {"text": self.text, "tokens": self.tokens, "finish_reason": self.finish_reason}
+        thought = {"thinking_tokens": self.thinking_tokens} if self.thinking_tokens else {}
+        row = {"text": self.text, "tokens": self.tokens, "finish_reason": self.finish_reason}
+        return row | thought
 
 
 def answer_batch(
-    variants: Variants, prompts: Sequence[Sequence[int]], decoding: Decoding, seed: int
+    variants: Variants,
+    prompts: Sequence[Mapping[str, Sequence[int]]],
+    decoding: Decoding,
+    seed: int,
+    stopwatch: Stopwatch | None = None,
 ) -> list[dict[str, Answer]]:
     """Answer prompts by all variants at once.
 
     Args:
         variants: The loaded base and adapters.
-        prompts: Token ids of each prompt.
+        prompts: Token ids of each prompt, by variant.
         decoding: How tokens are chosen.
         seed: For sampling; greedy decoding ignores it.
+        stopwatch: Is told of the time each variant takes.
 
     Returns:
         For each prompt the answers by variant name.
     """
+    watch = stopwatch or Stopwatch()
     names = variants.names * len(prompts)
-    rows = [list(prompt) for prompt in prompts for _ in variants.names]
+    rows = [list(prompt[name]) for prompt in prompts for name in variants.names]
     stops = stop_ids(variants)
     torch.manual_seed(seed)
     if can_decode(variants.model):
-        new = decode(variants.model, rows, names, variants.routed, stops, decoding)
+        new = decode(variants.model, rows, names, variants.routed, stops, decoding, watch)
     else:
+        watch.start()
         new = by_generate(variants, rows, names, decoding)
-    answers = [_answer(row, stops, variants.tokenizer) for row in new]
+        watch.charge(names)
+    answers = [
+        _answer(answer, stops, variants.tokenizer, prompt)
+        for prompt, answer in zip(rows, new, strict=True)
+    ]
     width = len(variants.names)
     return [
         dict(zip(variants.names, answers[start : start + width], strict=True))
@@ -91,18 +117,80 @@ def _settings(decoding: Decoding, stops: set[int], pad: int) -> Any:
 
 
 def stop_ids(variants: Variants) -> set[int]:
-    """Return the tokens that end an answer: the tokenizer's EOS and those the model names."""
+    """Return the tokens that end an answer, for all variants alike.
+
+    They are EOS, those that the model's generation config names, and the ends of turn of all the
+    templates that are used.
+    """
     named = variants.model.generation_config.eos_token_id
     listed = named if isinstance(named, list) else [named]
-    return {variants.tokenizer.eos_token_id, *(token for token in listed if token is not None)}
+    ends = [fit.stop_tokens(form.template, variants.tokenizer) for form in variants.forms.values()]
+    return {token for token in listed if token is not None}.union(*ends)
 
 
-def _answer(row: list[int], stops: set[int], tokenizer: Any) -> Answer:
-    """Cut a generated row at its first stop token; what follows is padding."""
+def _answer(
+    row: Sequence[int], stops: set[int], tokenizer: Any, prompt: Sequence[int] = ()
+) -> Answer:
+    """Cut a generated row at its first stop token; what follows is padding.
+
+    Args:
+        row: The new tokens.
+        stops: What ends an answer.
+        tokenizer: The model's.
+        prompt: What was asked; it may have begun to think.
+    """
     end = next((place for place, token in enumerate(row) if token in stops), None)
-    kept = row if end is None else row[:end]
+    kept = list(row if end is None else row[:end])
+    text, thinking = _said(kept, tokenizer, is_thinking=_begins_thought(prompt, tokenizer))
     return Answer(
-        text=tokenizer.decode(kept, skip_special_tokens=True).strip(),
+        text=BLANK_LINES.sub("", text).rstrip(),
         tokens=len(kept) + (end is not None),
         finish_reason="length" if end is None else "eos",
+        thinking_tokens=thinking,
     )
+
+
+def _said(tokens: list[int], tokenizer: Any, *, is_thinking: bool) -> tuple[str, int]:
+    """Return the text of tokens without what was thought, and how many tokens thought it.
+
+    Args:
+        tokens: Generated, without the one that ended them.
+        tokenizer: The model's.
+        is_thinking: Whether a thought has begun before the first token.
+    """
+    hidden = _special(tokenizer)
+
+    def text_of(count: int) -> str:
+        kept = [token for token in tokens[:count] if token not in hidden]
+        decoded: str = tokenizer.decode(kept, skip_special_tokens=False)
+        return decoded
+
+    before = THINK if is_thinking else ""
+    whole = before + text_of(len(tokens))
+    if THINK not in whole:
+        return whole, 0
+    count = 0
+    for block in BLOCK.finditer(whole):
+        first, last = (
+            bisect_left(
+                range(len(tokens) + 1), place - len(before), key=lambda count: len(text_of(count))
+            )
+            for place in block.span()
+        )
+        count += last - first
+    return BLOCK.sub("", whole), count
+
+
+def _special(tokenizer: Any) -> set[int]:
+    """Return the tokens that are no part of an answer's text."""
+    return {
+        number
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special and token.content not in (THINK, THOUGHT)
+    }
+
+
+def _begins_thought(prompt: Sequence[int], tokenizer: Any) -> bool:
+    """Return whether a prompt ends within a thought, as the templates of some models do."""
+    tail: str = tokenizer.decode(list(prompt[-OPENED_WITHIN:]), skip_special_tokens=False)
+    return tail.rstrip().endswith(THINK)

@@ -8,7 +8,7 @@ ancestors only. Where K labels cost K readings of the document elsewhere, here t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -16,10 +16,11 @@ from transformers import DynamicCache
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
+from tuneproof.formats.template import Template
 from tuneproof.inference.baselines import pick_label
 from tuneproof.inference.decode import left_padded
-from tuneproof.inference.variants import BASE, Variants
-from tuneproof.kernels.answering import lean
+from tuneproof.inference.variants import Variants
+from tuneproof.kernels.answering import fast_answering
 from tuneproof.prompts.fit import completion_ids
 
 Calibration = Literal["none", "prior"]
@@ -27,9 +28,13 @@ LOGITS = 2**23
 """At a time: 32 MB, which need no memory that the system would have to clear first."""
 
 
-def longest_label(tokenizer: Any, labels: Sequence[str]) -> int:
-    """Return the tokens of the longest label, EOS counted."""
-    return max(len(completion_ids(tokenizer, label)) for label in labels)
+def longest_label(variants: Variants, labels: Sequence[str]) -> int:
+    """Return the tokens of the longest label in any variant's template, its end counted."""
+    return max(
+        len(completion_ids(form.template, variants.tokenizer, label))
+        for form in variants.forms.values()
+        for label in labels
+    )
 
 
 class LabelScorer:
@@ -38,7 +43,7 @@ class LabelScorer:
     def __init__(
         self, variants: Variants, labels: Sequence[str], calibrate: Calibration = "none"
     ) -> None:
-        """Tokenise the labels.
+        """Tokenise the labels, for each variant as its template ends an answer.
 
         Args:
             variants: The loaded models.
@@ -49,63 +54,63 @@ class LabelScorer:
         Raises:
             InputError: Two labels have the same tokens.
         """
-        sequences = [completion_ids(variants.tokenizer, label) for label in labels]
-        for place, sequence in enumerate(sequences):
-            if sequence in sequences[:place]:
-                twin = labels[sequences.index(sequence)]
-                raise InputError(
-                    f"the labels {twin!r} and {labels[place]!r} are the same to the tokenizer"
-                )
         self._variants = variants
         self._labels = tuple(labels)
-        self._trie = trie_of(sequences)
-        self._is_calibrated = calibrate == "prior"
-        self._priors: dict[str, torch.Tensor] = {}
+        self._tries = {
+            name: trie_of(_sequences(form.template, variants.tokenizer, labels))
+            for name, form in variants.forms.items()
+        }
+        self._calibrated = variants.untuned if calibrate == "prior" else []
+        self._priors: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
 
     def score(
-        self, prompts: Sequence[Example], ids: Sequence[Sequence[int]]
+        self, prompts: Sequence[Example], ids: Sequence[Mapping[str, Sequence[int]]]
     ) -> list[dict[str, dict[str, float]]]:
         """Return each label's probability, for each prompt by variant.
 
         Args:
             prompts: What is asked.
-            ids: The same, as token ids.
+            ids: The same as token ids, by variant.
         """
-        names = self._variants.names
-        scores = self._log_probabilities([list(row) for row in ids])
-        if self._is_calibrated and BASE in names:
-            for place, prompt in enumerate(prompts):
-                scores[place, names.index(BASE)] -= self._prior(prompt.instruction)
-        chances = scores.double().softmax(-1).tolist()
-        return [
-            {
-                name: dict(zip(self._labels, row, strict=True))
-                for name, row in zip(names, rows, strict=True)
-            }
-            for rows in chances
-        ]
+        rows: list[dict[str, dict[str, float]]] = [{} for _ in prompts]
+        for name in self._variants.names:
+            scores = self._log_probabilities(name, [list(row[name]) for row in ids])
+            if name in self._calibrated:
+                scores = scores - torch.stack([self._prior(name, prompt) for prompt in prompts])
+            for row, chances in zip(rows, scores.double().softmax(-1).tolist(), strict=True):
+                row[name] = dict(zip(self._labels, chances, strict=True))
+        return rows
 
-    def _prior(self, instruction: str) -> torch.Tensor:
-        """Return the base's log-probability of every label without an input, shape (labels,)."""
-        if instruction not in self._priors:
-            encoded = self._variants.ask(instruction, "", 1)
-            assert encoded is not None  # it fitted with an input
-            names = self._variants.names
-            scores = self._log_probabilities([encoded.prompt_ids])
-            self._priors[instruction] = scores[0, names.index(BASE)]
-        return self._priors[instruction]
+    def _prior(self, name: str, prompt: Example) -> torch.Tensor:
+        """Return the log-probability of every label without the input, shape (labels,)."""
+        encoded = self._variants.ask(name, replace(prompt, input=""), 1)
+        assert encoded is not None  # it fitted with an input
+        key = name, tuple(encoded.prompt_ids)
+        if key not in self._priors:
+            self._priors[key] = self._log_probabilities(name, [encoded.prompt_ids])[0]
+        return self._priors[key]
 
-    def _log_probabilities(self, rows: list[list[int]]) -> torch.Tensor:
-        """Return log-probabilities, shape (rows, variants, labels)."""
-        names = self._variants.names
-        found = label_log_probabilities(
+    def _log_probabilities(self, name: str, rows: list[list[int]]) -> torch.Tensor:
+        """Return a variant's log-probabilities, shape (rows, labels)."""
+        return label_log_probabilities(
             self._variants.model,
-            rows * len(names),
-            self._trie,
+            rows,
+            self._tries[name],
             pad_token_id=self._variants.tokenizer.pad_token_id,
-            forward=self._variants.routed([name for name in names for _ in rows]),
-        )
-        return found.unflatten(0, (len(names), len(rows))).transpose(0, 1).cpu()
+            forward=self._variants.routed([name] * len(rows)),
+        ).cpu()
+
+
+def _sequences(template: Template, tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
+    """Return the labels' tokens, each with its end; InputError where two are the same."""
+    sequences = [completion_ids(template, tokenizer, label) for label in labels]
+    for place, sequence in enumerate(sequences):
+        if sequence in sequences[:place]:
+            twin = labels[sequences.index(sequence)]
+            raise InputError(
+                f"the labels {twin!r} and {labels[place]!r} are the same to the tokenizer"
+            )
+    return sequences
 
 
 def labelled(probabilities: Mapping[str, float], text: str) -> dict[str, Any]:
@@ -191,7 +196,7 @@ def label_log_probabilities(
     """
     extra = dict(forward or {})
     ids, mask = left_padded(prompts, pad_token_id, model.device)
-    with lean(model, attends=False):
+    with fast_answering(model, attends=False):
         read = model(
             input_ids=ids,
             attention_mask=mask,

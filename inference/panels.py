@@ -2,85 +2,72 @@
 
 from __future__ import annotations
 
-import time
+from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError, unknown
-from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.example import Example, read_examples
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Example
 from tuneproof.formats.run import finished_run
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.decode import Stopwatch
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
+from tuneproof.inference.shots import Shots, choose_nearest, choose_random
+from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
 Rows = dict[str, dict[str, Any]]
 """The answers to one prompt, by variant, as the comparison file holds them."""
 SPARE_TOKENS = 8
 """Tokens that a free answer may run past the longest label, so that running on is seen."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelTask:
-    """A task whose answers are labels."""
-
-    name: str
-    """The task, as the records name it."""
-    labels: tuple[str, ...]
-    """The label set, in the manifest's order."""
-    train_file: Path
-    """The training records beside the prompts; the baselines learn from them."""
-
-    def train_records(self) -> list[Example]:
-        """Return the task's training records; none where the file is missing."""
-        if not self.train_file.is_file():
-            return []
-        return [record for record in read_examples(self.train_file) if record.task == self.name]
-
-
-def find_task(prompts: Path, items: Sequence[Example]) -> LabelTask | None:
-    """Return the labelled task that the prompts of a built folder ask for, or None.
-
-    Raises:
-        InputError: A prompt's reference is none of its task's labels.
-    """
-    folder = DataFolder(prompts.parent)
-    labels = folder.labels
-    tasks = {item.task for item in items}
-    if len(tasks) != 1 or (name := next(iter(tasks))) not in labels:
-        return None
-    for item in items:
-        if item.reference not in labels[name]:
-            fault = unknown("label", item.reference or "", labels[name])
-            raise InputError(f"{prompts}: {item.id}: {fault}")
-    return LabelTask(name=name, labels=tuple(labels[name]), train_file=folder.file("train"))
+FEW = 4
+"""Examples that stand before each question of `base-few-shot`, where nothing else is asked for."""
+NEAREST = "nearest"
+"""The baseline that gives the answer of the nearest training example."""
 
 
 @dataclass
 class Speed:
-    """Counts what variants generate, and how long it takes.
+    """Counts what variants generate, and how long it takes; prompts are counted with it."""
 
-    Variants of one batch are answered together; each is charged its share of the rows.
-    """
-
-    variants: int
-    """How many answer together."""
-    seconds: float = 0.0
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    """The time each variant took so far."""
     tokens: Counter[str] = field(default_factory=Counter)
     """Generated so far, by variant."""
+    answers: int = 0
+    """Of each variant so far."""
 
-    def per_second(self, name: str) -> float | None:
-        """Return a variant's tokens per second; None where nothing was asked."""
-        if not self.seconds:
-            return None
-        return round(self.tokens[name] / (self.seconds / self.variants), 1)
+    def of(self, name: str) -> dict[str, float | None]:
+        """Return a variant's speed as the comparison file holds it; None: nothing was asked."""
+        seconds = self.watch.seconds.get(name)
+        if not seconds:
+            return {"tokens_per_second": None, "seconds_per_answer": None}
+        return {
+            "tokens_per_second": round(self.tokens[name] / seconds, 1),
+            "seconds_per_answer": float(f"{seconds / self.answers:.4g}"),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The prompts of some variants, as tokens."""
+
+    ids: Mapping[str, Mapping[str, Sequence[int]]]
+    """By the item's id and the variant; an item that is too long for any of them is left out."""
+    shots: Mapping[str, Mapping[str, Sequence[str]]]
+    """Ids of the examples that stand before a question, by item and by those variants that have
+    any."""
+    too_long: Mapping[str, tuple[str, ...]]
+    """The variants that an item is too long for, by its id."""
+    shortened: frozenset[str]
+    """Ids of the items whose input is shortened to fit for any variant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +78,8 @@ class Panel:
     """One entry per variant, as the comparison file records it; its speed comes last."""
     answer: Callable[[Sequence[Example], int], list[Rows]]
     """Answers a batch of prompts; the number is the seed, for sampling."""
-    left_out: frozenset[str] = frozenset()
-    """Ids of the prompts that are too long to be asked."""
-    shortened: frozenset[str] = frozenset()
-    """Ids of the prompts whose input is shortened to fit."""
+    asked: Asked | None = None
+    """The prompts as tokens; None where nothing is generated."""
     speed: Speed | None = None
     """Of generating; None where nothing is generated."""
 
@@ -103,19 +88,33 @@ class Panel:
         """The variants' names."""
         return [row["name"] for row in self.variants]
 
-    def described(self) -> list[dict[str, Any]]:
-        """Return the variants as the comparison file records them, with their speed so far."""
-        if self.speed is None:
+    def described(self, items: Sequence[Example]) -> list[dict[str, Any]]:
+        """Return the variants as the comparison file records them, with what they cost so far.
+
+        Args:
+            items: What was answered.
+        """
+        if self.asked is None or self.speed is None:
             return self.variants
+        prompts = [self.asked.ids[item.id] for item in items]
         return [
-            row | {"tokens_per_second": self.speed.per_second(row["name"])} for row in self.variants
+            row
+            | {"prompt_tokens": _mean([len(by[row["name"]]) for by in prompts])}
+            | self.speed.of(row["name"])
+            for row in self.variants
         ]
 
 
 def load_panels(
-    items: Sequence[Example], config: CompareConfig, task: LabelTask | None
+    prompts: Path, items: Sequence[Example], config: CompareConfig, task: LabelTask | None
 ) -> tuple[list[Panel], dict[str, Any]]:
     """Load everything that is to answer, and say under which conditions.
+
+    Args:
+        prompts: The file of prompts; the training examples are those beside it.
+        items: What it asks.
+        config: What is compared, and how.
+        task: The labelled task that is asked for, if any.
 
     Returns:
         The panels, and `decoding` and `template` as the comparison file records them.
@@ -133,24 +132,32 @@ def load_panels(
         )
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
+    train = train_examples(prompts, task)
     if len(heads) < len(runs) or merged:
         loaded = load_variants(
             [run for run in runs if not run.is_classifier],
             dtype=config.dtype,
             merged=merged,
             has_four_bit_base=config.quantized is not None,
+            shots=_shots(prompts, train, items, config, task),
+            system=config.system_text,
+            labels=task.labels if task else (),
         )
         if task is not None:  # more tokens would only make more of a wrong answer
-            most = longest_label(loaded[0].tokenizer, task.labels) + SPARE_TOKENS
+            most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
         panels += [of_models(variants, items, config, task) for variants in loaded]
-        conditions = {"decoding": config.recorded(), "template": loaded[0].template.text}
+        templates = {row["template"] for panel in panels for row in panel.variants}
+        conditions = {
+            "decoding": config.recorded(),
+            "template": templates.pop() if len(templates) == 1 else None,
+        }
         if task is not None:
             conditions["calibrate"] = config.calibrate
     if task is not None:
         panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in heads]
-        baselines = None if config.no_baselines else of_baselines(task, items)
-        panels += [baselines] if baselines else []
+    if train and not config.no_baselines:
+        panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
     return panels, conditions
 
@@ -164,43 +171,86 @@ def _check_names(names: list[str]) -> None:
             )
 
 
+def _shots(
+    prompts: Path,
+    train: Sequence[Example],
+    items: Sequence[Example],
+    config: CompareConfig,
+    task: LabelTask | None,
+) -> Shots | None:
+    """Return the examples for `base-few-shot`, or None where there are to be none."""
+    file = train_file(prompts)
+    k = config.few_shot
+    if k is None:
+        k = FEW if train else 0
+    elif k and not train:
+        raise InputError(
+            f"--few-shot {k} takes its examples from {file}, and there are none; give the test "
+            "file of a data folder as the prompts, or --few-shot 0"
+        )
+    if k == 0:
+        return None
+    by, has_labels = config.few_shot_by, task is not None
+    if by == "random":
+        chosen = choose_random(train, items, k, seed=config.seed, labels=has_labels)
+    else:
+        chosen = choose_nearest(train, items, k, labels=has_labels)
+    seed = config.seed if by == "random" else None
+    return Shots(k=k, by=by, seed=seed, file=str(file), chosen=chosen)
+
+
 def of_models(
     variants: Variants, items: Sequence[Example], config: CompareConfig, task: LabelTask | None
 ) -> Panel:
     """Return a base and its adapters; where there are labels, these are scored as well."""
     scorer = LabelScorer(variants, task.labels, config.calibrate) if task else None
-    reserve = longest_label(variants.tokenizer, task.labels) if task else 0
-    asked = {
-        item.id: variants.ask(item.instruction, item.input, config.max_new_tokens, reserve=reserve)
-        for item in items
-    }
-    prompts = {name: encoded.prompt_ids for name, encoded in asked.items() if encoded is not None}
-    speed = Speed(len(variants.names))
+    reserve = longest_label(variants, task.labels) if task else 0
+    asked = _asked(variants, items, config.max_new_tokens, reserve)
+    speed = Speed()
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
-        ids = [prompts[item.id] for item in batch]
-        began = time.perf_counter()
-        answers = answer_batch(variants, ids, config, seed)
-        speed.seconds += time.perf_counter() - began
+        ids = [asked.ids[item.id] for item in batch]
+        answers = answer_batch(variants, ids, config, seed, speed.watch)
+        speed.answers += len(batch)
         rows: list[Rows] = []
-        for by_variant in answers:
+        for item, by_variant in zip(batch, answers, strict=True):
             speed.tokens.update({name: answer.tokens for name, answer in by_variant.items()})
-            rows.append({name: answer.as_row() for name, answer in by_variant.items()})
+            row = {name: answer.as_row() for name, answer in by_variant.items()}
+            for name, shots in asked.shots.get(item.id, {}).items():
+                row[name]["shots"] = list(shots)
+            rows.append(row)
         if scorer is not None:
             for item, row, scored in zip(batch, rows, scorer.score(batch, ids), strict=True):
                 for name, probabilities in scored.items():
                     row[name] |= labelled(probabilities, item.text)
         return rows
 
-    return Panel(
-        variants=variants.described,
-        answer=answer,
-        left_out=frozenset(asked) - frozenset(prompts),
-        shortened=frozenset(
-            name for name, encoded in asked.items() if encoded and encoded.is_shortened
-        ),
-        speed=speed,
-    )
+    return Panel(variants=variants.described, answer=answer, asked=asked, speed=speed)
+
+
+def _asked(
+    variants: Variants, items: Sequence[Example], max_new_tokens: int, reserve: int
+) -> Asked:
+    """Return every item as every variant is asked it."""
+    ids: dict[str, dict[str, Sequence[int]]] = {}
+    shots: dict[str, dict[str, Sequence[str]]] = {}
+    too_long: dict[str, tuple[str, ...]] = {}
+    shortened = set()
+    for item in items:
+        encoded = {
+            name: variants.ask(name, item, max_new_tokens, reserve=reserve)
+            for name in variants.names
+        }
+        fitting = {name: one for name, one in encoded.items() if one is not None}
+        if len(fitting) < len(encoded):
+            too_long[item.id] = tuple(name for name in encoded if name not in fitting)
+            continue
+        ids[item.id] = {name: array("i", one.prompt_ids) for name, one in fitting.items()}
+        if any(one.is_shortened for one in fitting.values()):
+            shortened.add(item.id)
+        before = {name: variants.forms[name].shown(item, one) for name, one in fitting.items()}
+        shots[item.id] = {name: shown for name, shown in before.items() if shown is not None}
+    return Asked(ids=ids, shots=shots, too_long=too_long, shortened=frozenset(shortened))
 
 
 def of_head(head: LoadedHead) -> Panel:
@@ -212,24 +262,31 @@ def of_head(head: LoadedHead) -> Panel:
     )
 
 
-def of_baselines(task: LabelTask, items: Sequence[Example]) -> Panel | None:
-    """Return the classical baselines, or None where there are no training records to learn from."""
-    records = task.train_records()
-    if not records:
-        return None
-    texts = {item.id: item.text for item in items}
+def of_baselines(
+    train: Sequence[Example], items: Sequence[Example], task: LabelTask | None
+) -> Panel:
+    """Return what answers without a language model.
+
+    Args:
+        train: The training examples.
+        items: What is asked.
+        task: Where there are labels, the classical methods learn to give them.
+    """
 
     @cache
     def predictions() -> dict[str, Rows]:  # for all prompts at once, when the first is asked for
-        train = [record.text for record in records]
-        outputs = [record.output for record in records]
-        rows: dict[str, Rows] = {name: {} for name in texts}
+        rows = _nearest(train, items, task)
+        if task is None:
+            return rows
+        texts, outputs = [one.text for one in train], [one.output for one in train]
+        asked = [item.text for item in items]
         for baseline in BASELINES:
-            predicted = predict(baseline, train, outputs, list(texts.values()), task.labels)
-            for (name, text), probabilities in zip(texts.items(), predicted, strict=True):
-                rows[name][baseline] = {"text": None, **labelled(probabilities, text)}
+            predicted = predict(baseline, texts, outputs, asked, task.labels)
+            for item, probabilities in zip(items, predicted, strict=True):
+                rows[item.id][baseline] = {"text": None, **labelled(probabilities, item.text)}
         return rows
 
+    names = [*(BASELINES if task else ()), NEAREST]
     return Panel(
         variants=[
             {
@@ -237,9 +294,37 @@ def of_baselines(task: LabelTask, items: Sequence[Example]) -> Panel | None:
                 "kind": "baseline",
                 "model": name,
                 "adapter": None,
-                "trained_on": len(records),
+                "trained_on": len(train),
             }
-            for name in BASELINES
+            for name in names
         ],
-        answer=lambda batch, seed: [predictions()[item.id] for item in batch],
+        answer=lambda batch, seed: [
+            {name: predictions()[item.id][name] for name in names} for item in batch
+        ],
     )
+
+
+def _nearest(
+    train: Sequence[Example], items: Sequence[Example], task: LabelTask | None
+) -> dict[str, Rows]:
+    """Return the answer of each item's nearest training example.
+
+    An item that has none, since all there are ask the same, gets an empty answer; with labels, one
+    by chance.
+    """
+    rows: dict[str, Rows] = {}
+    chosen = choose_nearest(train, items, 1)
+    for item in items:
+        output = next((one.output for one in chosen[item.id]), None)
+        if task is None:
+            rows[item.id] = {NEAREST: {"text": output or ""}}
+            continue
+        chances = {label: float(label == output) for label in task.labels}
+        if output is None:
+            chances = dict.fromkeys(task.labels, 1 / len(task.labels))
+        rows[item.id] = {NEAREST: {"text": None, **labelled(chances, item.text)}}
+    return rows
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 1)

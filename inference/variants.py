@@ -7,44 +7,57 @@ trained, merged, or over a base in 4 bits) has a model of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.formats.run import FourBit, Run, described
-from tuneproof.formats.template import Template
+from tuneproof.formats.example import Example
+from tuneproof.formats.run import FourBit, Run
+from tuneproof.formats.variant import described
+from tuneproof.inference.forms import BASE, Form, base_forms
+from tuneproof.inference.shots import Shots
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_files, shares_base, with_adapter
 from tuneproof.models.four_bit import weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
-from tuneproof.prompts.fit import Encoded, fit
+from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import Encoded
 
-BASE = "base"
 Row = dict[str, Any]
 """A variant as the comparison file records it."""
+NO_LIMIT = 2**20
+"""Most tokens of a prompt where a model has no limit of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variants:
     """What answers over one model in memory: a base with its adapters, or one run alone."""
 
-    names: list[str]
-    """``base`` and the runs that share it, in the order given; or one run."""
+    forms: Mapping[str, Form]
+    """How each variant is asked, by its name: the base in all its ways and the runs that share it,
+    in the order given; or one run."""
     model: Any
-    """PEFT's model over the base, where adapter number i is called ``vi``; or, where there is one
-    variant only, the model that answers for it."""
+    """PEFT's model over the base; or, where no adapter shares it, the model that answers."""
+    adapters: Mapping[str, str]
+    """What each variant's adapter is called in PEFT's model; empty where it has none."""
     tokenizer: Any
     """The base's tokenizer."""
-    template: Template
-    """The prompt template that all the runs were trained with."""
     described: list[Row]
     """One entry per variant."""
-    max_length: int
-    """Most tokens a training example had."""
     virtual_tokens: int = 0
     """Tokens of the model's context that trained virtual tokens take."""
+
+    @property
+    def names(self) -> list[str]:
+        """The variants' names."""
+        return list(self.forms)
+
+    @property
+    def untuned(self) -> list[str]:
+        """The names of those that are the base, however it is asked."""
+        return [row["name"] for row in self.described if row.get("kind") == "base"]
 
     def routed(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Return what tells the model which adapter each row of a batch goes through.
@@ -52,24 +65,18 @@ class Variants:
         Args:
             names: The variant of every row.
         """
-        if len(self.names) == 1:
+        if not self.adapters:
             return {}
-        known = {name: f"v{index}" for index, name in enumerate(self.names)}
-        return {"adapter_names": ["__base__" if name == BASE else known[name] for name in names]}
+        return {"adapter_names": [self.adapters.get(name, "__base__") for name in names]}
 
     def ask(
-        self,
-        instruction: str,
-        input: str,  # noqa: A002
-        max_new_tokens: int,
-        *,
-        reserve: int = 0,
+        self, name: str, example: Example, max_new_tokens: int, *, reserve: int = 0
     ) -> Encoded | None:
-        """Return a question as tokens, shortened to what the runs know and the model can hold.
+        """Return a question as a variant is asked it, within what it knows and the model can hold.
 
         Args:
-            instruction: What is asked.
-            input: The context.
+            name: The variant.
+            example: What is asked.
             max_new_tokens: Room to leave for the answer in the model's context.
             reserve: Room to leave for the answer in the longest example of the training.
 
@@ -79,17 +86,19 @@ class Variants:
         Raises:
             InputError: The model has no room for any prompt beside so many new tokens.
         """
+        form = self.forms[name]
         context = models.context_length(self.model)
+        room = NO_LIMIT
         if context is not None:
-            context -= self.virtual_tokens
-        room = self.max_length if context is None else context - max_new_tokens
+            room = context - self.virtual_tokens - max_new_tokens
         if room < 1:
             raise InputError(
                 f"max_new_tokens {max_new_tokens} leaves no room for a prompt in the model's "
-                f"{context} tokens"
+                f"{room + max_new_tokens} tokens"
             )
-        limit = min(room, self.max_length - reserve)
-        return fit(self.template, self.tokenizer, instruction, input, max_length=limit)
+        if form.max_length is not None:
+            room = min(room, form.max_length - reserve)
+        return form.ask(self.tokenizer, example, room)
 
 
 def load_variants(
@@ -98,72 +107,77 @@ def load_variants(
     dtype: models.Dtype = "auto",
     merged: Sequence[Run] = (),
     has_four_bit_base: bool = False,
+    shots: Shots | None = None,
+    system: str = "",
+    labels: tuple[str, ...] = (),
 ) -> list[Variants]:
-    """Load finished runs of one base and one template.
+    """Load finished runs of one base, each with its own template.
 
     Args:
         runs: To be loaded as they were trained.
         dtype: Of the weights that are not in 4 bits.
         merged: Runs whose adapters are merged into the full-precision base, in memory.
         has_four_bit_base: Whether the base in 4 bits is to be there as well.
+        shots: Examples that the base gets as `base-few-shot`; None leaves it out.
+        system: What the base is told as `base-prompted`; empty leaves it out.
+        labels: The label set, which the base is told.
 
     Returns:
         First the base with the adapters that share its weights, then one for each of the others.
 
     Raises:
-        InputError: A run that answers no prompts, runs whose base or template differs, a base whose
-            weights are not the ones a run was trained on, or nothing that could be merged.
+        InputError: A run that answers no prompts, runs whose base differs, a base whose weights are
+            not the ones a run was trained on, or nothing that could be merged.
     """
     every = list({run.name: run for run in (*runs, *merged)}.values())
-    base, template = _common(every)
-    common = {
-        "tokenizer": models.load_tokenizer(base),
-        "template": template,
-        "max_length": max(run.max_length for run in every),
-    }
+    base = _common_base(every)
+    trained = _trained_forms(every)
+    tokenizer = models.load_tokenizer(base)
+    chat = models.chat_text(tokenizer.chat_template)
+    own = None if chat is None else templates.own(chat)
+    forms = base_forms(own, trained, shots=shots, system=system, labels=labels)
+    for name in trained:
+        if name in forms:
+            raise InputError(f"{name!r} is a name that the base has here; rename the run's folder")
     load = partial(_loaded, dtype=dtype)
 
-    def alone(row: Row, loaded: Callable[[], Any]) -> Variants:
+    def alone(row: Row, form: Form, loaded: Callable[[], Any]) -> Variants:
         model, cost = _timed(loaded)
         virtual_tokens = virtual_tokens_of(model)
         if virtual_tokens:
             model = VirtualTokens(model)
         return Variants(
-            names=[row["name"]],
+            forms={row["name"]: form},
             model=model,
-            described=[row | cost],
+            adapters={},
+            tokenizer=tokenizer,
+            described=[row | form.recorded() | cost],
             virtual_tokens=virtual_tokens,
-            **common,
         )
 
+    stored = models.stored_four_bit(base)
+    if stored and has_four_bit_base:
+        raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
     sharing = [run for run in runs if shares_base(run)]
-    model, costs = _together(partial(load, base), sharing)
-    rows = [{"name": BASE, "model": base, "adapter": None}, *map(described, sharing)]
-    loaded = [
-        Variants(
-            names=[BASE, *(run.name for run in sharing)],
-            model=model,
-            described=[row | cost for row, cost in zip(rows, costs, strict=True)],
-            **common,
-        )
-    ]
+    loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer)]
     loaded += [
-        alone(described(run), partial(_own, run, load)) for run in runs if run not in sharing
+        alone(described(run), trained[run.name], partial(_own, run, load))
+        for run in runs
+        if run not in sharing
     ]
     for run in merged:
         row = described(run, f"{run.name}-merged") | {"quantization": None, "merged": True}
-        loaded.append(alone(row, partial(_merged, run, load)))
+        loaded.append(alone(row, trained[run.name], partial(_merged, run, load)))
     if has_four_bit_base:
         four_bit = next((run.quantization for run in every if run.quantization), FourBit())
         row = {"name": "base-4bit", "model": base, "adapter": None}
         row |= {"quantization": asdict(four_bit)}
-        loaded.append(alone(row, partial(load, base, four_bit)))
+        loaded.append(alone(row, forms[BASE], partial(load, base, four_bit)))
     return loaded
 
 
-def _common(runs: Sequence[Run]) -> tuple[str, Template]:
-    """Return the base and the template of all runs; InputError where they differ."""
-    templates = {}
+def _common_base(runs: Sequence[Run]) -> str:
+    """Return the base of all runs; InputError where they differ or one cannot answer."""
     for run in runs:
         if run.template is None:
             raise InputError(
@@ -171,41 +185,65 @@ def _common(runs: Sequence[Run]) -> tuple[str, Template]:
             )
         if not run.is_whole:
             check_files(run.adapter)
-        templates[run.name] = run.template
-    models_of = {run.name: run.base.model for run in runs}
-    weights = {run.name: run.base.weights_sha256 for run in runs}
-    _check_same("base model", models_of, models_of)
-    _check_same(
-        "prompt template",
-        {name: template.text for name, template in templates.items()},
-        {name: template.name for name, template in templates.items()},
-    )
-    _check_same("base weights", weights, weights)
+    _check_same("base model", {run.name: run.base.model for run in runs})
+    _check_same("base weights", {run.name: run.base.weights_sha256 for run in runs})
     check_base(runs[0])
-    return runs[0].base.model, templates[runs[0].name]
+    return runs[0].base.model
 
 
-def _check_same(what: str, values: dict[str, str], shown: dict[str, str]) -> None:
-    """Raise InputError where runs differ in something; the message has what is shown of it."""
+def _trained_forms(runs: Sequence[Run]) -> dict[str, Form]:
+    """Return how each run is asked: in its template, within the longest of all their limits."""
+    longest = max(run.max_length for run in runs)
+    return {
+        run.name: Form(template=run.template, max_length=longest)
+        for run in runs
+        if run.template is not None
+    }
+
+
+def _check_same(what: str, values: dict[str, str]) -> None:
+    """Raise InputError where runs differ in something."""
     if len(set(values.values())) > 1:
-        listed = ", ".join(f"{name}: {value[:60]!r}" for name, value in shown.items())
+        listed = ", ".join(f"{name}: {value[:60]!r}" for name, value in values.items())
         raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")
 
 
-def _together(load: Callable[[], Any], runs: Sequence[Run]) -> tuple[Any, list[Row]]:
-    """Return a base with adapters `v1`, `v2`, ..., and what it costs alone and with each."""
+def _together(
+    load: Callable[[], Any],
+    base: str,
+    runs: Sequence[Run],
+    trained: Mapping[str, Form],
+    forms: Mapping[str, Form],
+    tokenizer: Any,
+) -> Variants:
+    """Return the base in all its forms, with adapters `v1`, `v2`, ... beside it.
+
+    Each says what it costs to load alone.
+    """
     model, cost = _timed(load)
-    costs = [cost]
+    stored = models.stored_four_bit(base)
+    asked = dict(forms)
+    rows: list[Row] = [
+        {"name": name, "kind": "base", "model": base, "adapter": None}
+        | ({"quantization": asdict(stored)} if stored else {})
+        | form.recorded()
+        | cost
+        for name, form in forms.items()
+    ]
+    adapters = {}
     for index, run in enumerate(runs, 1):
+        adapters[run.name] = f"v{index}"
+        asked[run.name] = trained[run.name]
         before = weights_bytes(model)
         model, more = _timed(partial(with_adapter, model, run.adapter, f"v{index}"))
-        costs.append(
-            {
-                "load_seconds": round(cost["load_seconds"] + more["load_seconds"], 3),
-                "weights_bytes": cost["weights_bytes"] + more["weights_bytes"] - before,
-            }
-        )
-    return model.eval(), costs
+        own = {
+            "load_seconds": round(cost["load_seconds"] + more["load_seconds"], 3),
+            "weights_bytes": cost["weights_bytes"] + more["weights_bytes"] - before,
+        }
+        rows.append(described(run) | trained[run.name].recorded() | own)
+    return Variants(
+        forms=asked, model=model.eval(), adapters=adapters, tokenizer=tokenizer, described=rows
+    )
 
 
 def _own(run: Run, load: Callable[..., Any]) -> Any:

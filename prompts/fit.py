@@ -2,142 +2,323 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import Example, Message
 from tuneproof.formats.template import Template
+from tuneproof.prompts.render import (
+    GAP,
+    Piece,
+    TrainOn,
+    as_text,
+    asked_pieces,
+    control_tokens,
+    conversation_of,
+    question_of,
+    trained_pieces,
+    traits_of,
+)
+
+IGNORED = -100
+"""The label of a position that is not trained on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
     """One example as token ids."""
 
-    prompt_ids: list[int]
-    """The rendered prompt, shape (prompt,)."""
-    completion_ids: list[int]
-    """The answer and EOS, shape (completion,); empty when asking."""
-    is_shortened: bool
+    ids: list[int]
+    """All of it, shape (tokens,)."""
+    labels: list[int]
+    """The same, with -100 where nothing is trained on, shape (tokens,)."""
+    is_shortened: bool = False
     """Whether part of the input was left out to keep within the limit."""
+    dropped_turns: int = 0
+    """Messages at the beginning of the conversation that were left out."""
+
+    @property
+    def prompt_ids(self) -> list[int]:
+        """What stands before the first token that is trained on; all of it when asking."""
+        return self.ids[: self._first()]
+
+    @property
+    def completion_ids(self) -> list[int]:
+        """The rest: the answer and its end; empty when asking."""
+        return self.ids[self._first() :]
+
+    def _first(self) -> int:
+        places = (place for place, label in enumerate(self.labels) if label != IGNORED)
+        return next(places, len(self.ids))
 
 
 def fit(
     template: Template,
     tokenizer: Any,
-    instruction: str,
-    input: str,  # noqa: A002 - the record's name
+    example: Example,
     *,
     max_length: int,
-    output: str | None = None,
+    train_on: TrainOn = "all",
 ) -> Encoded | None:
-    """Render and tokenise one record so that prompt and completion fit into `max_length` tokens.
+    """Render and tokenise an example to train on, so that it has at most `max_length` tokens.
 
-    Where they are longer, the end of `input` is left out, at a token's boundary and as little as
-    is needed. The prompt and the completion are tokenised apart, so that the tokens a model was
-    trained after are those it is asked with.
+    Where it is longer, the end of its input is left out, at a token's boundary and as little as is
+    needed; of a conversation the oldest turns. Prompts and answers are tokenised apart, so that the
+    tokens a model was trained after are those it is asked with.
 
     Args:
-        template: Renders the prompt.
-        tokenizer: A fast tokenizer; its EOS ends the completion, and no special token is added
-            to the prompt except a BOS the tokenizer itself begins texts with.
-        instruction: What is asked; never shortened.
-        input: The context; shortened where needed.
-        max_length: Limit in tokens. When asking, leave room for the new tokens.
-        output: The answer to train on, or None when asking.
+        template: Renders it.
+        tokenizer: A fast tokenizer. No special token is added to the prompt, except a BOS that the
+            tokenizer itself begins texts with where the template is no chat template and writes
+            none.
+        example: Question and answer, or a conversation.
+        max_length: Limit in tokens.
+        train_on: Which answers of a conversation are trained on.
 
     Returns:
-        The token ids, or None when they do not fit even without any input.
+        The token ids, or None when they do not fit even without input or earlier turns.
     """
-    completion = [] if output is None else completion_ids(tokenizer, output)
-    room = max_length - len(completion)
-    prompt = prompt_ids(template, tokenizer, instruction, input)
-    if len(prompt) <= room:
-        return Encoded(prompt_ids=prompt, completion_ids=completion, is_shortened=False)
-    bare = prompt_ids(template, tokenizer, instruction, "")
-    if len(bare) > room:
-        return None
-    prompt = _shortened(template, tokenizer, instruction, input, room, len(prompt)) or bare
-    return Encoded(prompt_ids=prompt, completion_ids=completion, is_shortened=True)
+
+    def encode(shown: Example) -> Encoded:
+        pieces = _pieces_to_train(template, tokenizer, shown, train_on)
+        return _encoded(template, tokenizer, pieces)
+
+    return _fitting(encode, tokenizer, example, max_length)
 
 
-def prompt_ids(template: Template, tokenizer: Any, instruction: str, input: str) -> list[int]:  # noqa: A002
-    """Return the rendered prompt's token ids."""
-    ids: list[int] = tokenizer(template.render(instruction, input), verbose=False)["input_ids"]
-    return ids[:-1] if _is_closed(tokenizer, ids) else ids
-
-
-def completion_ids(tokenizer: Any, output: str) -> list[int]:
-    """Return the answer's token ids and EOS; InputError where the tokenizer has no EOS."""
-    ids: list[int] = tokenizer(output, add_special_tokens=False, verbose=False)["input_ids"]
-    return [*ids, _eos(tokenizer)]
-
-
-def lengths(
-    template: Template, tokenizer: Any, examples: Sequence[tuple[str, str, str]]
-) -> list[int]:
-    """Return how many tokens prompt, answer and EOS hold together, where nothing is cut off.
+def ask(
+    template: Template,
+    tokenizer: Any,
+    example: Example,
+    *,
+    max_length: int,
+    shots: Sequence[Example] = (),
+    system: str = "",
+) -> Encoded | None:
+    """Render and tokenise a question, so that it has at most `max_length` tokens.
 
     Args:
-        template: Renders the prompts.
+        template: Renders it.
         tokenizer: As for `fit`.
-        examples: Instruction, input and output of each record.
+        example: What is asked; its answer is left out.
+        max_length: Limit in tokens; leave room for the new ones.
+        shots: Examples that stand before it as earlier turns, answered. Where there is too little
+            room the first ones are left out.
+        system: A system message that stands before all.
+
+    Returns:
+        The token ids, or None when they do not fit even without shots, input and earlier turns.
     """
-    rendered = [template.render(asked, context) for asked, context, _ in examples]
-    prompts = tokenizer(rendered, verbose=False)["input_ids"]
-    outputs = [output for _, _, output in examples]
-    completions = tokenizer(outputs, add_special_tokens=False, verbose=False)["input_ids"]
+    plain = not (example.messages or shots or system or template.is_chat)
+
+    def encode(shown: Example, shots: Sequence[Example] = ()) -> Encoded:
+        if plain:
+            pieces = [_two_fields(template, tokenizer, shown)]
+        else:
+            turns = [Message(role="system", content=system)] if system else []
+            question = question_of(shown)
+            while question and question[0].role == "system":
+                turns.append(question.pop(0))
+            for shot in shots:
+                turns += conversation_of(replace(shot, messages=()))
+            pieces = asked_pieces(template, tokenizer, [*turns, *question])
+        return _encoded(template, tokenizer, pieces)
+
+    for first in range(len(shots)):
+        encoded = encode(example, shots[first:])
+        if len(encoded.ids) <= max_length:
+            return replace(encoded, dropped_turns=2 * first)
+    fitting = _fitting(encode, tokenizer, example, max_length)
+    if fitting is None:
+        return None
+    return replace(fitting, dropped_turns=fitting.dropped_turns + 2 * len(shots))
+
+
+def completion_ids(template: Template, tokenizer: Any, output: str) -> list[int]:
+    """Return an answer's token ids with its end, as `fit` makes them.
+
+    Raises:
+        InputError: The answer must end with EOS, and the tokenizer has none.
+    """
+    lead, end = "", None
+    if template.is_chat:
+        traits = traits_of(template, tokenizer)
+        lead, end = traits.lead, traits.end
+    text = lead + as_text(tokenizer, output) + (end or "")
+    return _piece_ids(tokenizer, Piece(text=text, is_answer=True, needs_eos=end is None))
+
+
+def stop_tokens(template: Template, tokenizer: Any) -> set[int]:
+    """Return the tokens that end an answer: EOS, and the template's end of turn."""
+    ends = {tokenizer.eos_token_id} - {None}
+    if template.is_chat and (end := traits_of(template, tokenizer).end):
+        ends.add(tokenizer.convert_tokens_to_ids(end))
+    return ends
+
+
+def lengths(template: Template, tokenizer: Any, examples: Sequence[Example]) -> list[int]:
+    """Return how many tokens each example has, where nothing is cut off."""
     return [
-        len(prompt) - _is_closed(tokenizer, prompt) + len(completion) + 1
-        for prompt, completion in zip(prompts, completions, strict=True)
+        len(_encoded(template, tokenizer, _pieces_to_train(template, tokenizer, row, "all")).ids)
+        for row in examples
     ]
 
 
-def _eos(tokenizer: Any) -> int:
+def _pieces_to_train(
+    template: Template, tokenizer: Any, example: Example, train_on: TrainOn
+) -> list[Piece]:
+    if example.messages or template.is_chat:
+        answered = example.conversation()
+        if answered[-1].role != "assistant":
+            answered = (*answered, Message(role="assistant", content=example.output))
+        return trained_pieces(template, tokenizer, answered, train_on)
+    answer = as_text(tokenizer, example.output)
+    return [
+        _two_fields(template, tokenizer, example),
+        Piece(text=answer, is_answer=True, needs_eos=True),
+    ]
+
+
+def _two_fields(template: Template, tokenizer: Any, example: Example) -> Piece:
+    fields = (as_text(tokenizer, text) for text in (example.instruction, example.input))
+    return Piece(text=template.render(*fields))
+
+
+def _encoded(template: Template, tokenizer: Any, pieces: Sequence[Piece]) -> Encoded:
+    """Return the tokens of pieces, each tokenised apart."""
+    ids: list[int] = []
+    labels: list[int] = []
+    for number, piece in enumerate(pieces):
+        begins = number == 0 and not template.is_chat
+        new = _begun(tokenizer, piece.text) if begins else _piece_ids(tokenizer, piece)
+        ids += new
+        labels += new if piece.is_answer else [IGNORED] * len(new)
+    return Encoded(ids=ids, labels=labels)
+
+
+def _piece_ids(tokenizer: Any, piece: Piece) -> list[int]:
+    ids = _text_ids(tokenizer, piece.text)
+    if not piece.needs_eos:
+        return ids
     if tokenizer.eos_token_id is None:
         raise InputError(
             f"the tokenizer {tokenizer.name_or_path!r} has no EOS token to end answers"
         )
-    return int(tokenizer.eos_token_id)
+    return [*ids, int(tokenizer.eos_token_id)]
 
 
-def _is_closed(tokenizer: Any, ids: list[int]) -> bool:
-    """Return whether the tokenizer put an EOS behind the prompt, as some do; a prompt goes on."""
-    return len(ids) > 1 and ids[-1] == tokenizer.eos_token_id
+def _begun(tokenizer: Any, text: str) -> list[int]:
+    """Return the tokens of a text, with the BOS that the tokenizer begins texts with.
+
+    A BOS that the template writes is not doubled, and no EOS closes the text, since it goes on.
+    """
+    bos = getattr(tokenizer, "bos_token", None)
+    if bos and text.startswith(bos):
+        return _text_ids(tokenizer, text)
+    if GAP in text:
+        around: list[int] = tokenizer("", verbose=False)["input_ids"]
+        return _unclosed(tokenizer, around) + _text_ids(tokenizer, text)
+    return _unclosed(tokenizer, tokenizer(text, verbose=False)["input_ids"])
 
 
-def _shortened(
-    template: Template,
-    tokenizer: Any,
-    instruction: str,
-    input: str,  # noqa: A002
-    room: int,
-    length: int,
-) -> list[int] | None:
-    """Return the prompt with the longest beginning of the input that fits, or None if none does.
+def _unclosed(tokenizer: Any, ids: list[int]) -> list[int]:
+    """Return the tokens without the EOS that some tokenizers put behind every text."""
+    is_closed = len(ids) > 1 and ids[-1] == tokenizer.eos_token_id
+    return ids[:-1] if is_closed else ids
+
+
+def _text_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the tokens of a text; control tokens that `GAP` breaks up become plain text."""
+    if GAP not in text:
+        whole: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return whole
+    pattern = control_tokens(tokenizer)
+    assert pattern is not None  # it put the gaps there
+    ids: list[int] = []
+    at = 0
+    for mark in [*pattern.finditer(text), None]:
+        between = text[at : mark.start() if mark else None].replace(GAP, "")
+        ids += tokenizer(
+            between, add_special_tokens=False, split_special_tokens=True, verbose=False
+        )["input_ids"]
+        if mark:
+            ids.append(tokenizer.convert_tokens_to_ids(mark[0]))
+            at = mark.end()
+    return ids
+
+
+def _fitting(
+    encode: Callable[[Example], Encoded], tokenizer: Any, example: Example, max_length: int
+) -> Encoded | None:
+    """Return an example within the limit, with as much of its context as fits; None if none does.
 
     Args:
-        template: As for `fit`.
-        tokenizer: As for `fit`.
-        instruction: As for `fit`.
-        input: As for `fit`.
-        room: Most tokens of the prompt.
-        length: Tokens of the prompt with all of the input; more than `room`.
+        encode: Renders and tokenises an example.
+        tokenizer: Knows where tokens end.
+        example: The example.
+        max_length: Limit in tokens.
     """
-    encoded = tokenizer(input, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    ends = [end for _, end in encoded["offset_mapping"]]
+    encoded = encode(example)
+    excess = len(encoded.ids) - max_length
+    if excess <= 0:
+        return encoded
+    if example.messages:
+        return _without_oldest(encode, example, max_length)
+    bare = encode(replace(example, input=""))
+    if len(bare.ids) > max_length:
+        return None
+    best = _longest_input(encode, tokenizer, example, max_length, excess) or bare
+    return replace(best, is_shortened=True)
 
-    def prompt_with(keep: int) -> list[int]:
-        return prompt_ids(template, tokenizer, instruction, input[: ends[keep - 1]].rstrip())
 
-    keep = max(0, len(ends) - (length - room))
+def _without_oldest(
+    encode: Callable[[Example], Encoded], example: Example, max_length: int
+) -> Encoded | None:
+    """Return a conversation without as many of its first rounds as is needed, never the system."""
+    system = [message for message in example.messages if message.role == "system"]
+    turns = [message for message in example.messages if message.role != "system"]
+    rounds = [place for place, message in enumerate(turns) if message.role == "user"]
+    for start in rounds[1:]:
+        kept = replace(example, messages=(*system, *turns[start:]))
+        encoded = encode(kept)
+        if len(encoded.ids) <= max_length:
+            return replace(encoded, dropped_turns=start)
+    return None
+
+
+def _longest_input(
+    encode: Callable[[Example], Encoded],
+    tokenizer: Any,
+    example: Example,
+    max_length: int,
+    excess: int,
+) -> Encoded | None:
+    """Return the example with the longest beginning of its input that fits, or None if none does.
+
+    Args:
+        encode: As for `_fitting`.
+        tokenizer: Likewise.
+        example: Likewise.
+        max_length: Likewise.
+        excess: By how many tokens it is too long.
+    """
+    text = example.input
+    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    ends = [end for _, end in spans["offset_mapping"]]
+
+    def with_tokens(keep: int) -> Encoded:
+        return encode(replace(example, input=text[: ends[keep - 1]].rstrip()))
+
+    keep = max(0, len(ends) - excess)
     best = None
     while keep > 0 and best is None:  # a cut can change how its neighbours tokenise
-        prompt = prompt_with(keep)
-        if len(prompt) <= room:
-            best = prompt
+        encoded = with_tokens(keep)
+        if len(encoded.ids) <= max_length:
+            best = encoded
         else:
-            keep -= len(prompt) - room
-    while keep < len(ends) and len(prompt := prompt_with(keep + 1)) <= room:
-        best, keep = prompt, keep + 1
+            keep -= len(encoded.ids) - max_length
+    while keep < len(ends) and len((encoded := with_tokens(keep + 1)).ids) <= max_length:
+        best, keep = encoded, keep + 1
     return best

@@ -1,8 +1,10 @@
-"""The prompt templates that come with the package, and those of a user, by name."""
+"""Prompt templates by name: those of the package, of a user, and the model's own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import existing_file
@@ -10,21 +12,64 @@ from tuneproof.formats.template import Template
 
 FOLDER = Path(__file__).parent / "templates"
 DEFAULT = "instruct"
+AUTO, OWN = "auto", "chat"
+"""The model's own chat template, or the default where it has none; or in any case its own."""
+FIXED: Mapping[str, Any] = {"date_string": "26 Jul 2024"}
+"""Variables that templates would take from the clock, so that a prompt is the same every day."""
 
 
-def load(name: str = DEFAULT) -> Template:
-    """Load a template by name, or from a path that ends in ``.j2``.
+def load(
+    name: str = DEFAULT, chat: str | None = None, variables: Mapping[str, Any] | None = None
+) -> Template:
+    """Load a template by name, or from a path that ends in ``.j2`` or ``.jinja``.
+
+    Args:
+        name: ``auto``, ``chat``, a template of the package, or a path.
+        chat: The model's own chat template; None where it has none.
+        variables: What a chat template is given beside the messages.
 
     Raises:
-        InputError: There is no such template, or it leaves out `instruction` or `input`.
+        InputError: There is no such template, it leaves out `instruction` or `input`, or it is no
+            chat template and is given variables.
     """
-    if name.endswith(".j2"):
+    if name == OWN and chat is None:
+        raise InputError(
+            "the model has no chat template of its own; give --template instruct, or a file"
+        )
+    if name in (AUTO, OWN) and chat is not None:
+        return own(chat, variables)
+    if name == AUTO:
+        name = DEFAULT
+    if name.endswith((".j2", ".jinja")):
         path = existing_file(Path(name))
     elif name in names():
         path = FOLDER / f"{name}.j2"
     else:
-        raise unknown("template", name, names())
-    template = Template(name=name, text=path.read_text(encoding="utf-8"))
+        raise unknown("template", name, (AUTO, OWN, *names()))
+    template = Template(
+        name=name, text=path.read_text(encoding="utf-8"), variables=dict(variables or {})
+    )
+    if not template.is_chat:
+        _check_fields(template, path)
+    return template
+
+
+def own(chat: str, variables: Mapping[str, Any] | None = None) -> Template:
+    """Return a model's own chat template, with what it would take from the clock held fixed."""
+    fixed = {name: value for name, value in FIXED.items() if name in chat}
+    return Template(name=OWN, text=chat, variables={**fixed, **(variables or {})})
+
+
+def names() -> list[str]:
+    """Return the names of the templates that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.j2"))
+
+
+def _check_fields(template: Template, path: Path) -> None:
+    """Raise InputError where a form of two fields leaves one out."""
+    if template.variables:
+        listed = ", ".join(template.variables)
+        raise InputError(f"{path} is no chat template and has no variables; leave out {listed}")
     probes = {"instruction": "\N{REPLACEMENT CHARACTER}ask", "input": "\N{REPLACEMENT CHARACTER}on"}
     rendered = template.render(**probes)
     for field, probe in probes.items():
@@ -32,9 +77,3 @@ def load(name: str = DEFAULT) -> Template:
             raise InputError(f"{path}: the template does not use {{{{ {field} }}}}")
     if probes["instruction"] not in template.render(probes["instruction"]):
         raise InputError(f"{path}: without an input the template leaves the instruction out")
-    return template
-
-
-def names() -> list[str]:
-    """Return the names of the templates that come with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.j2"))

@@ -229,7 +229,7 @@ def is_value(text: str) -> bool:
     return text in ("yes", "no") or re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
 
 
-def gives(answer: str, value: str, written: str) -> bool:
+def states_value(answer: str, value: str, written: str) -> bool:
     """Say whether an answer gives an executed value.
 
     A number must be the value to the digits, and in the unit, in which somebody wrote it; for yes
@@ -241,8 +241,8 @@ def gives(answer: str, value: str, written: str) -> bool:
         written: The value as somebody wrote it; any text.
     """
     if value in ("yes", "no"):
-        said = _YES_NO.search(answer)
-        return said is not None and said[0].lower() == value
+        match = _YES_NO.search(answer)
+        return match is not None and match[0].lower() == value
     number = find_number(answer)
     return number is not None and agrees_with_value(number, Decimal(value), parse_number(written))
 

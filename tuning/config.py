@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tuneproof.errors import unknown
 from tuneproof.formats.run import FourBit
@@ -31,9 +32,14 @@ class TuneConfig:
     """The run's name; by default MODEL-METHOD, with -classify for that objective."""
     runs: Path = Path("runs")
     """The folder that holds the runs."""
-    template: str = "instruct"
-    """The prompt template, by name or as a .j2 file; the run keeps its text for inference. To
-    classify, texts are read as they are."""
+    template: str = "auto"
+    """The prompt template: auto is the model's own chat template, or instruct where it has none;
+    or chat (its own), instruct, brief, or a .j2 or .jinja file. The run keeps its text for
+    inference. To classify, texts are read as they are."""
+    template_variable: tuple[str, ...] = ()
+    """NAME=VALUE for a chat template, such as enable_thinking=false. May be repeated."""
+    train_on: Literal["all", "last"] = "all"
+    """Which answers of a conversation the loss covers: all of the assistant's, or the last one."""
     limit: int | None = None
     """Train on the first so many records only."""
     max_length: int = 512
@@ -42,9 +48,9 @@ class TuneConfig:
     """Whether every example counts the same, or every token, as in plain TRL: then the long answers
     decide, and a small model hardly learns to stop."""
     unlikelihood: float | None = None
-    """Weight of a price for being ready to repeat what the answer has said, without which small
-    models loop; in training only, and not where answers are labels. By default it follows from the
-    model's width: 3 for tiny, 1 for gpt2, 0.19 for 8B models; 0 is plain TRL."""
+    """Weight of the unlikelihood loss, a penalty on repeating tokens of the answer, without which
+    small models loop; in training only, and not where answers are labels. By default it follows
+    from the model's width: 3 for tiny, 1 for gpt2, 0.19 for 8B models; 0 is plain TRL."""
     num_train_epochs: float = 3.0
     """Passes over the training records."""
     max_steps: int | None = None
@@ -148,6 +154,7 @@ class TuneConfig:
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         self._check_name()
+        _ = self.template_variables
 
     def _check_method(self) -> None:
         method = METHODS[self.method]
@@ -177,6 +184,23 @@ class TuneConfig:
                 f"dtype is of frozen weights, and method {self.method!r} freezes none: it trains "
                 f"in float32, not in {self.dtype}"
             )
+
+    @property
+    def template_variables(self) -> dict[str, Any]:
+        """The chat template's variables: JSON where the value is JSON, else text."""
+        variables: dict[str, Any] = {}
+        for entry in self.template_variable:
+            name, sign, value = entry.partition("=")
+            if not sign or not name.isidentifier():
+                raise ValueError(
+                    f"template_variable must be NAME=VALUE, such as enable_thinking=false, "
+                    f"got {entry!r}"
+                )
+            try:
+                variables[name] = json.loads(value)
+            except ValueError:
+                variables[name] = value
+        return variables
 
     def _check_name(self) -> None:
         if self.name is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from tuneproof.errors import InputError
@@ -14,13 +15,13 @@ from tuneproof.formats.run import Counts
 from tuneproof.formats.template import Template
 from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
-from tuneproof.prompts import template as templates
-from tuneproof.prompts.fit import Encoded, fit
+from tuneproof.prompts.export import ask_as_trained
+from tuneproof.prompts.fit import IGNORED, Encoded, fit
+from tuneproof.prompts.render import TrainOn, traits_of
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.job import (
-    IGNORED,
     Job,
     check_model,
     default_unlikelihood,
@@ -28,6 +29,7 @@ from tuneproof.tuning.job import (
     trainer_arguments,
     with_rate,
 )
+from tuneproof.tuning.runs import template_of
 
 ENOUGH = 200
 """Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
@@ -40,28 +42,30 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         InputError: Data or model cannot be used.
     """
     limit_onednn_cache()  # batches are packed
-    template = templates.load(config.template)
+    template = template_of(config)
     tokenizer = models.load_tokenizer(config.model)
     model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)
     check_model(config, model, tokenizer)
-    train = encode(data.train, template, tokenizer, config.max_length)
+    train = encode(data.train, template, tokenizer, config.max_length, config.train_on)
     if not train.rows:
         raise InputError(
             f"all {len(train.too_long)} training records are longer than max_length "
             f"{config.max_length} even without their input"
         )
-    validation = encode(data.validation, template, tokenizer, config.max_length)
+    validation = encode(data.validation, template, tokenizer, config.max_length, config.train_on)
     price = price_of_repeating(config, data, models.width(model))
     adapted = adapters.adapt(config, model)
+    trainer = _trainer(
+        with_rate(config, model), adapted, tokenizer, train, validation, price, has_labels(data)
+    )
+    ask_as_trained(trainer.model, tokenizer, template)
     return Job(
-        trainer=_trainer(
-            with_rate(config, model), adapted, tokenizer, train, validation, price, has_labels(data)
-        ),
+        trainer=trainer,
         train=train.counts(),
         validation=validation.counts(),
         template=template,
         unlikelihood=price,
-        summary=_summary(train.counts(), price),
+        summary="\n".join([_summary(train.counts(), price), *template_lines(template, tokenizer)]),
         shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
         save=adapted.save,
     )
@@ -122,12 +126,19 @@ def _trainer(
     return trainer
 
 
+def template_lines(template: Template, tokenizer: Any) -> list[str]:
+    """Return the name of the template, and what is wrong with a chat template."""
+    faults = traits_of(template, tokenizer).faults() if template.is_chat else []
+    return [f"template: {template.name}", *(f"template {template.name}: {f}" for f in faults)]
+
+
 def _summary(counts: Counts, price: float) -> str:
     return (
         f"{counts.examples:,} examples, {counts.tokens:,} tokens of which "
         f"{counts.trained_tokens:,} are trained on; {counts.shortened:,} inputs shortened "
         f"({counts.shortened / counts.examples:.1%}), "
-        f"{counts.too_long:,} left out as too long"
+        + (f"{counts.dropped_turns:,} old turns left out, " if counts.dropped_turns else "")
+        + f"{counts.too_long:,} left out as too long"
         + (f"; the training loss has {price:g} x the price of repeating in it" if price else "")
     )
 
@@ -140,6 +151,8 @@ class Examples:
     """`input_ids` and `labels`, both of shape (tokens,); labels are -100 on the prompt."""
     shortened: int
     """How many had part of their input left out."""
+    dropped_turns: int = 0
+    """Messages that were left out at the beginning of conversations that were too long."""
     too_long: list[str] = field(default_factory=list)
     """Ids of the records that do not fit even without their input, and were dropped."""
 
@@ -161,44 +174,50 @@ class Examples:
             longest=max((len(row["input_ids"]) for row in self.rows), default=0),
             trained_tokens=self.trained_tokens,
             shortened=self.shortened,
+            dropped_turns=self.dropped_turns,
             too_long=len(self.too_long),
         )
 
 
 def encode(
-    records: Iterable[Example], template: Template, tokenizer: Any, max_length: int
+    records: Iterable[Example],
+    template: Template,
+    tokenizer: Any,
+    max_length: int,
+    train_on: TrainOn = "all",
 ) -> Examples:
-    """Tokenise records for training: the loss covers the answer and its EOS, nothing else."""
+    """Tokenise records for training: the loss covers answers and their ends, nothing else.
+
+    Raises:
+        InputError: The template refuses a record; the message names it.
+    """
     rows: list[dict[str, list[int]]] = []
     too_long: list[str] = []
-    shortened = 0
+    shortened = dropped_turns = 0
     for record in records:
-        encoded = fit(
-            template,
-            tokenizer,
-            record.instruction,
-            record.input,
-            max_length=max_length,
-            output=record.output,
-        )
+        try:
+            encoded = fit(template, tokenizer, record, max_length=max_length, train_on=train_on)
+        except InputError as error:
+            raise InputError(f"record {record.id}: {error}") from error
         if encoded is None:
             too_long.append(record.id)
             continue
         shortened += encoded.is_shortened
+        dropped_turns += encoded.dropped_turns
         rows.append(as_row(encoded))
-    return Examples(rows=rows, shortened=shortened, too_long=too_long)
+    return Examples(rows=rows, shortened=shortened, dropped_turns=dropped_turns, too_long=too_long)
 
 
 def as_row(encoded: Encoded) -> dict[str, list[int]]:
     """Return one example as `input_ids` and `labels`; masked by position, never by token id."""
-    return {
-        "input_ids": encoded.prompt_ids + encoded.completion_ids,
-        "labels": [IGNORED] * len(encoded.prompt_ids) + encoded.completion_ids,
-    }
+    return {"input_ids": encoded.ids, "labels": encoded.labels}
 
 
 def marked(row: dict[str, list[int]], tokenizer: Any) -> str:
-    """Return an example as text, with the part that is trained on between ``[[`` and ``]]``."""
-    start = sum(label == IGNORED for label in row["labels"])
-    prompt = tokenizer.decode(row["input_ids"][:start])
-    return f"{prompt}[[{tokenizer.decode(row['input_ids'][start:])}]]"
+    """Return an example as text, with the parts that are trained on between ``[[`` and ``]]``."""
+    parts = []
+    tokens = zip(row["input_ids"], row["labels"], strict=True)
+    for is_trained, group in groupby(tokens, key=lambda token: token[1] != IGNORED):
+        text = tokenizer.decode([token for token, _ in group])
+        parts.append(f"[[{text}]]" if is_trained else text)
+    return "".join(parts)

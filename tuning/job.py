@@ -19,8 +19,6 @@ from tuneproof.tuning.methods import METHODS
 Judge = Callable[[int, Mapping[str, float]], bool]
 """Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
 the metrics (`eval_loss`, and `eval_accuracy` where labels are learned)."""
-IGNORED = -100
-"""The label of a position that is not trained on."""
 LOGS = 100
 """Points of the loss curve, whatever the length of the training."""
 ENDLESS = 1_000_000
@@ -70,6 +68,11 @@ class Job:
 def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
     """Raise InputError when model, tokenizer and settings do not go together."""
     models.check_vocabulary(model, tokenizer)
+    if not METHODS[config.method].is_adapter and models.stored_four_bit(config.model):
+        raise InputError(
+            f"the weights of {config.model!r} are in 4 bits and cannot be trained; "
+            "use --method lora"
+        )
     adapters.check_targets(model, config.target_modules, head)
     limit = models.context_length(model)
     if limit is not None and config.max_length > limit:

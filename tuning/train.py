@@ -83,7 +83,8 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
     losses = _logged(trainer.state, "loss")
     try:
-        findings = check_trained(trainer.model, example, before, losses, run.learning_rate)
+        steps = trainer.state.global_step
+        findings = check_trained(trainer.model, example, before, losses, run.learning_rate, steps)
         run = replace(run, warnings=[as_warning(finding) for finding in findings])
         return _complete(job, run)
     except InputError:
@@ -113,6 +114,8 @@ def _complete(job: Job, run: Run) -> Run:
     job.save(run.saved)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
+    if run.template is not None:
+        job.trainer.model.generation_config.save_pretrained(str(run.saved))
     for warning in run.warnings or ():
         log.warning(warning)
     run = replace(job.finish(run), state="finished")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneproof.eval.metrics.metric import Metric
-from tuneproof.numbers import Number, agrees, find_number, gives, parse_number, without_dots
+from tuneproof.numbers import Number, agrees, find_number, parse_number, states_value, without_dots
 
 
 def numeric_match(prediction: str, reference: str, decimal_mark: str = "") -> float | None:
@@ -75,7 +75,7 @@ def executed_match(prediction: str, reference: str, executed: str) -> float:
         reference: The answer as the source has it written.
         executed: What the program comes to: a number, ``yes`` or ``no``.
     """
-    return float(gives(prediction, executed, reference))
+    return float(states_value(prediction, executed, reference))
 
 
 EXECUTED_MATCH = Metric(

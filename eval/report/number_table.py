@@ -1,4 +1,4 @@
-"""How the numbers of answers and references were read: every accepted form, with a few samples."""
+"""How the numbers in answers were read: every form that was accepted, with a few samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuneproof.eval.metrics.numeric import is_ambiguous, read_numbers
 from tuneproof.eval.score import decimal_marks, references_of
 from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.report import NumberForm, NumberSample
-from tuneproof.numbers import Number, agrees, gives, parse_number
+from tuneproof.numbers import Number, agrees, parse_number, states_value
 
 SAMPLES = 3
 """Samples of each form, of different items."""
@@ -68,7 +68,7 @@ def number_forms(comparison: Comparison) -> tuple[NumberForm, ...]:
 
 
 def form_of(read: Number | None, target: Number) -> str:
-    """Return how a number came to match its target or not; a key of `FORMS`."""
+    """Return in which form a number matches its target, or that it does not; a key of `FORMS`."""
     if read is None:
         return "no number"
     if not agrees(read, target):
@@ -125,7 +125,7 @@ def _sample(
         tolerance=shown(replace(target, figure=target.half_unit, until=None)),
         match=number is not None and agrees(number, target),
         executed=executed,
-        executed_match=None if executed is None else gives(text, executed, item.output),
+        executed_match=None if executed is None else states_value(text, executed, item.output),
     )
 
 

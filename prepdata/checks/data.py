@@ -56,10 +56,10 @@ def check_data(folder: DataFolder) -> Iterator[Finding]:
 def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Yield what one should know of a build before training on it, from its counts alone."""
     for split in ("validation", "test"):
-        if not manifest.files[FILES[split]].records:
+        if (facts := manifest.files.get(FILES[split])) is not None and not facts.records:
             yield _empty(split)
     for task, labels in manifest.labels.items():
-        yield from check_counts(task, labels, manifest.label_counts[task])
+        yield from check_counts(task, labels, manifest.label_counts.get(task, {}))
 
 
 def check_prompts(
@@ -149,7 +149,7 @@ def check_lengths(
     short: dict[str, list[tuple[Example, int]]] = {}
 
     def measured(records: Sequence[Example], *, answered: bool) -> list[int]:
-        rows = [(r.instruction, r.input, r.output if answered else "") for r in records]
+        rows = [record if answered else replace(record, output="") for record in records]
         return lengths(template, tokenizer, rows) if rows else []
 
     for split, records in folder.splits.items():

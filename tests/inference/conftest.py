@@ -19,6 +19,26 @@ QUESTIONS = [
     "What does river 100 carry to the sea?",
 ]
 
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def question(text: str, context: str = "", name: str = "q") -> Any:
+    """Return an example to ask."""
+    from tuneproof.formats.example import Example
+
+    return Example(id=name, task="prompts", instruction=text, input=context, group=name)
+
+
+def prompts_of(variants: Any, texts: list[str], new: int) -> list[dict[str, list[int]]]:
+    """Return questions as every variant is asked them."""
+    return [
+        {name: variants.ask(name, question(text), new).prompt_ids for name in variants.names}
+        for text in texts
+    ]
+
 
 @pytest.fixture(scope="session")
 def variants(runs: Path, kind: str) -> Any:

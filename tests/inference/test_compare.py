@@ -34,11 +34,11 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> list[int]:
     seeds: list[int] = []
     ask = panels.answer_batch
 
-    def answer(variants: Any, prompts: Any, decoding: Any, seed: int) -> Any:
+    def answer(variants: Any, prompts: Any, decoding: Any, seed: int, watch: Any) -> Any:
         if len(seeds) == batches:
             raise KeyboardInterrupt
         seeds.append(seed)
-        return ask(variants, prompts, decoding, seed)
+        return ask(variants, prompts, decoding, seed, watch)
 
     monkeypatch.setattr(panels, "answer_batch", answer)
     return seeds
@@ -113,7 +113,7 @@ def test_interrupted_comparison_ends_like_one_that_was_not(
         again = compare(file, config).as_json()
     assert seeds == list(range(42, 49, 2))[batches - 1 :]
     for row in (*again["variants"], *whole["variants"]):
-        for name in ("load_seconds", "tokens_per_second"):
+        for name in ("load_seconds", "tokens_per_second", "seconds_per_answer"):
             row.pop(name)
     assert again == whole
     assert [path.name for path in config.out.parent.iterdir()] == ["comparison.json"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.inference.conftest import prompts_of
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.generate import _answer, answer_batch, stop_ids
 
@@ -22,9 +24,8 @@ QUESTIONS = [
 GREEDY = Decoding(max_new_tokens=12)
 
 
-def ids_of(variants: Any, questions: list[str] = QUESTIONS) -> list[list[int]]:
-    asked = [variants.ask(question, "", 12) for question in questions]
-    return [question.prompt_ids for question in asked]
+def ids_of(variants: Any, questions: list[str] = QUESTIONS) -> list[dict[str, list[int]]]:
+    return prompts_of(variants, questions, 12)
 
 
 def alone(model: Any, prompt: list[int], eos: int, size: int = 12) -> list[int]:
@@ -57,9 +58,10 @@ def test_batched_answers_are_those_of_each_variant_alone(
             model = PeftModel.from_pretrained(model, runs / name / "adapter")
         model.eval()
         for prompt, row in zip(prompts, answers, strict=True):
-            tokens = alone(model, prompt, eos)
-            text = variants.tokenizer.decode(tokens, skip_special_tokens=True).strip()
-            assert row[name].text == text
+            tokens = alone(model, prompt[name], eos)
+            text = variants.tokenizer.decode(tokens, skip_special_tokens=True)
+            assert row[name].text == re.sub(r"\A(\s*\n)+", "", text).rstrip()
+            text = text.strip()
             assert row[name].tokens == len(tokens)
             assert row[name].finish_reason == ("eos" if tokens[-1] == eos else "length")
             texts.add((name, text))

@@ -12,13 +12,14 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
+from tuneproof.formats.example import read_prompts
 from tuneproof.inference.compare import compare, is_up_to_date
 from tuneproof.inference.config import CompareConfig
 
 pytestmark = pytest.mark.slow
 
 LABELS = ["mud", "mud and ice", "tons of ice"]
-BASELINES = ["chance", "majority", "tf-idf"]
+BASELINES = ["chance", "majority", "tf-idf", "nearest"]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,8 @@ def test_every_answer_has_text_label_and_probabilities(
 ) -> None:
     value = compare(labelled / "test.jsonl", config).as_json()
     assert value["labels"] == LABELS
-    assert [row["name"] for row in value["variants"]] == ["base", "river", *BASELINES]
+    models = ["base", "base-few-shot", "river"]
+    assert [row["name"] for row in value["variants"]] == [*models, *BASELINES]
     assert value["decoding"]["max_new_tokens"] < 40  # little more than the longest label
     for item in value["items"]:
         for name, answer in item["answers"].items():
@@ -86,6 +88,8 @@ def test_report_sets_the_run_against_base_and_baselines(
     assert found.metrics["river"]["accuracy"].value == 1
     assert found.metrics["majority"]["accuracy"].value == pytest.approx(1 / 3)
     assert found.metrics["tf-idf"]["accuracy"].value == 1
+    assert found.metrics["nearest"]["accuracy"].value == 1
+    assert found.tuned == ("river",)
 
 
 def test_answers_do_not_depend_on_the_batch(labelled: Path, config: CompareConfig) -> None:
@@ -108,15 +112,19 @@ def test_scores_are_those_of_separate_forwards(
 
     from tuneproof.models.load import load_tokenizer
     from tuneproof.prompts import template as templates
-    from tuneproof.prompts.fit import completion_ids, prompt_ids
+    from tuneproof.prompts.fit import ask, completion_ids
 
     item = compare(labelled / "test.jsonl", replace(config, limit=2)).as_json()["items"][1]
     model = AutoPeftModelForCausalLM.from_pretrained(labelled / "runs/river/adapter").eval()
     tokenizer = load_tokenizer(str(base_models["gpt2"]))
-    asked = prompt_ids(templates.load(), tokenizer, item["prompt"], item["input"])
+    template = templates.load()
+    question = read_prompts(labelled / "test.jsonl")[1]
+    encoded = ask(template, tokenizer, question, max_length=1000)
+    assert encoded is not None
+    asked = encoded.prompt_ids
 
     def alone(label: str) -> float:
-        answer = completion_ids(tokenizer, label)
+        answer = completion_ids(template, tokenizer, label)
         with torch.no_grad():
             logits = model(torch.tensor([asked + answer])).logits[0].log_softmax(-1)
         places = range(len(asked) - 1, len(asked) + len(answer) - 1)
@@ -152,7 +160,7 @@ def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
     labelled: Path, config: CompareConfig
 ) -> None:
     value = compare(labelled / "test.jsonl", replace(config, no_baselines=True)).as_json()
-    assert [row["name"] for row in value["variants"]] == ["base", "river"]
+    assert [row["name"] for row in value["variants"]] == ["base", "base-few-shot", "river"]
     assert is_up_to_date(labelled / "test.jsonl", replace(config, no_baselines=True))
     for changes in ({}, {"calibrate": "prior", "no_baselines": True}):
         assert not is_up_to_date(labelled / "test.jsonl", replace(config, **changes))

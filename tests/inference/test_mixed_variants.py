@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.inference.conftest import prompts_of
 from tuneproof.errors import InputError
 from tuneproof.formats.run import finished_run
 from tuneproof.inference.compare import compare
@@ -51,7 +52,8 @@ def base_of(folder: Path) -> str:
 def logits(variants: Any, texts: list[str]) -> list[Any]:
     import torch
 
-    rows = [torch.tensor([variants.ask(text, "", 8).prompt_ids]) for text in texts]
+    name = variants.names[0]
+    rows = [torch.tensor([asked[name]]) for asked in prompts_of(variants, texts, 8)]
     with torch.no_grad():
         return [variants.model(input_ids=row).logits[0, -1] for row in rows]
 
@@ -72,7 +74,7 @@ def test_every_method_answers_as_it_was_trained(tuned: Path) -> None:
         expected = with_adapter(base, tuned / name / "adapter").eval()
         variants = by_name[name]
         for text, found in zip(ASKED, logits(variants, ASKED), strict=True):
-            ids = torch.tensor([variants.ask(text, "", 8).prompt_ids])  # type: ignore[union-attr]
+            ids = torch.tensor([prompts_of(variants, [text], 8)[0][name]])
             with torch.no_grad():
                 wanted = expected(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -1]
             torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
@@ -83,7 +85,7 @@ def test_padded_batches_are_answered_like_single_prompts(tuned: Path) -> None:
     from tuneproof.inference.generate import answer_batch
 
     for variants in load_variants([finished_run(tuned, name) for name in ALONE])[1:]:
-        rows = [variants.ask(text, "", 8).prompt_ids for text in ASKED]  # type: ignore[union-attr]
+        rows = prompts_of(variants, ASKED, 8)
         decoding = Decoding(max_new_tokens=8)
         together = answer_batch(variants, rows, decoding, 0)
         single = [answer_batch(variants, [row], decoding, 0)[0] for row in rows]
@@ -98,7 +100,7 @@ def test_labels_are_scored_behind_virtual_tokens(tuned: Path) -> None:
     for variants in load_variants(
         [finished_run(tuned, name) for name in ["prompt-tuning", "prefix-tuning"]]
     )[1:]:
-        rows = [variants.ask(text, "", 8).prompt_ids for text in ASKED]  # type: ignore[union-attr]
+        rows = [next(iter(asked.values())) for asked in prompts_of(variants, ASKED, 8)]
         labels = [[5, 6, 7], [5, 8]]
         found = label_log_probabilities(variants.model, rows, trie_of(labels), pad_token_id=0)
         for place, row in enumerate(rows):

@@ -38,7 +38,7 @@ def test_head_over_another_base_answers_beside_the_others(
         )  # fmt: skip
         finetune(config)
     asked = CompareConfig(
-        run=("words", "other"), runs=runs, out=tmp_path / "c.json", no_baselines=True
+        run=("words", "other"), runs=runs, out=tmp_path / "c.json", no_baselines=True, few_shot=0
     )
     found = compare(tmp_path / "test.jsonl", asked).as_json()
     models = {row["name"]: Path(row["model"]).name for row in found["variants"]}

@@ -11,7 +11,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import read_prompts
-from tuneproof.inference.panels import find_task
+from tuneproof.inference.task import find_task, train_examples
 
 Folder = Callable[..., Path]
 
@@ -45,18 +45,20 @@ def task_of(file: Path) -> Any:
 
 
 def test_task_has_the_labels_in_the_manifests_order(folder: Folder) -> None:
-    task = task_of(folder([{"output": "mud"}], {"river": ["mud", "ice"]}))
+    file = folder([{"output": "mud"}], {"river": ["mud", "ice"]})
+    task = task_of(file)
+    assert [record.output for record in train_examples(file, task)] == ["mud"]
     assert (task.name, task.labels) == ("river", ("mud", "ice"))
-    assert [record.output for record in task.train_records()] == ["mud"]
 
 
 def test_only_the_tasks_own_records_are_learnt_from(folder: Folder) -> None:
     file = folder([{"output": "mud"}], {"river": ["mud", "ice"]})
     train = file.with_name("train.jsonl")
     train.write_text(train.read_text() + '{"task": "sea", "instruction": "a", "output": "b"}\n')
-    assert len(task_of(file).train_records()) == 1
+    assert len(train_examples(file, task_of(file))) == 1
+    assert len(train_examples(file, None)) == 2
     train.unlink()
-    assert task_of(file).train_records() == []
+    assert train_examples(file, task_of(file)) == []
 
 
 @pytest.mark.parametrize("labels", [{}, {"sea": ["mud", "ice"]}])

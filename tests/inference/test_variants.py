@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.inference.conftest import prompts_of
 from tuneproof.errors import InputError
 from tuneproof.formats.run import finished_run
 from tuneproof.inference.variants import load_variants
@@ -45,7 +46,8 @@ def test_disabled_adapters_leave_the_base_as_it_is(
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(base_models[kind]).eval()
-    ids = torch.tensor([variants.ask("What does river 3 carry?", "", 8).prompt_ids])
+    [asked] = prompts_of(variants, ["What does river 3 carry?"], 8)
+    ids = torch.tensor([asked["base"]])
     with torch.no_grad():
         expected = base(ids).logits
         mixed = variants.model(ids.repeat(3, 1), **variants.routed(variants.names)).logits
@@ -63,12 +65,28 @@ def test_runs_of_different_bases_are_not_compared(runs: Path) -> None:
     assert message.startswith("the runs differ in their base model (gpt2-mud: ")
 
 
-def test_runs_of_different_templates_are_not_compared(changed: Callable[..., Path]) -> None:
+def test_each_run_is_asked_in_its_own_template(changed: Callable[..., Path]) -> None:
     def edit(facts: dict[str, Any]) -> None:
-        facts["template"] = {"name": "mine.j2", "text": "{{ instruction }}{{ input }}"}
+        facts["template"] = {"name": "mine.j2", "text": "{{ instruction }}: {{ input }}"}
 
-    message = refused(changed("gpt2-ice", edit), "gpt2-mud", "gpt2-ice")
-    assert "prompt template (gpt2-mud: 'instruct', gpt2-ice: 'mine.j2')" in message
+    runs = changed("gpt2-ice", edit)
+    [variants] = load_variants([finished_run(runs, name) for name in ("gpt2-mud", "gpt2-ice")])
+    assert variants.names == ["base", "base-as-gpt2-ice", "gpt2-mud", "gpt2-ice"]
+    [asked] = prompts_of(variants, ["Ice?"], 8)
+    texts = {name: variants.tokenizer.decode(ids) for name, ids in asked.items()}
+    assert texts["gpt2-ice"] == texts["base-as-gpt2-ice"] == "Ice?: "
+    assert texts["gpt2-mud"] == texts["base"] != texts["gpt2-ice"]
+    rows = {row["name"]: row for row in variants.described}
+    assert rows["gpt2-ice"]["template"] == "{{ instruction }}: {{ input }}"
+    assert [name for name, row in rows.items() if row.get("kind") == "base"] == [
+        "base", "base-as-gpt2-ice"
+    ]  # fmt: skip
+
+
+def test_run_with_a_name_that_the_base_has_is_refused(changed: Callable[..., Path]) -> None:
+    runs = changed("gpt2-ice", lambda facts: None)
+    (runs / "gpt2-ice").rename(runs / "base")
+    assert refused(runs, "base").startswith("'base' is a name that the base has here; rename")
 
 
 def test_runs_on_different_weights_are_not_compared(changed: Callable[..., Path]) -> None:
@@ -139,7 +157,8 @@ def test_runs_that_changed_the_base_have_a_model_of_their_own(
     assert [variants.names for variants in loaded] == [["base"], ["biases"], ["whole"]]
     merge_run(read_run(alone / "biases"), tmp_path / "merged")
     folders = [base_models["gpt2"], tmp_path / "merged", alone / "whole" / "model"]
-    ids = torch.tensor([loaded[0].ask("What does river 3 carry?", "", 8).prompt_ids])  # type: ignore[union-attr]
+    [asked] = prompts_of(loaded[0], ["What does river 3 carry?"], 8)
+    ids = torch.tensor([asked["base"]])
     with torch.no_grad():
         for variants, folder in zip(loaded, folders, strict=True):
             expected = AutoModelForCausalLM.from_pretrained(folder).eval()(ids).logits

@@ -8,13 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import Example
+from tuneproof.formats.template import Template
 from tuneproof.prompts import template as templates
-from tuneproof.prompts.fit import Encoded, completion_ids, fit, lengths, prompt_ids
+from tuneproof.prompts.fit import Encoded, ask, completion_ids, fit, lengths
 
 TEMPLATE = templates.load()
 ASKED = "What does the river carry?"
 ANSWER = "Mud and stones."
 TEXT = "The river is slow and wide; in the winter there is ice on it.\n\n" * 20
+
+
+def example(text: str = "", output: str = ANSWER, asked: str = ASKED) -> Example:
+    return Example(id="r", task="t", instruction=asked, input=text, output=output, group="r")
+
+
+def prompt_ids(template: Template, tokenizer: Any, asked: str, text: str) -> list[int]:
+    encoded = ask(template, tokenizer, example(text, asked=asked), max_length=10**6)
+    assert encoded is not None
+    return encoded.prompt_ids
 
 
 def shown(tokenizer: Any, encoded: Encoded | None) -> tuple[str, str]:
@@ -23,7 +35,7 @@ def shown(tokenizer: Any, encoded: Encoded | None) -> tuple[str, str]:
 
 
 def test_short_record_is_left_whole_and_ends_in_eos(tokenizer: Any) -> None:
-    encoded = fit(TEMPLATE, tokenizer, ASKED, "Ice.", max_length=500, output=ANSWER)
+    encoded = fit(TEMPLATE, tokenizer, example("Ice."), max_length=500)
     prompt, completion = shown(tokenizer, encoded)
     assert prompt == TEMPLATE.render(ASKED, "Ice.")
     assert completion == ANSWER + "<|endoftext|>"
@@ -33,32 +45,32 @@ def test_short_record_is_left_whole_and_ends_in_eos(tokenizer: Any) -> None:
 
 
 def test_asking_has_no_completion(tokenizer: Any) -> None:
-    encoded = fit(TEMPLATE, tokenizer, ASKED, "", max_length=500)
+    encoded = ask(TEMPLATE, tokenizer, example(), max_length=500)
     assert encoded is not None
     assert encoded.completion_ids == []
 
 
 def test_exactly_fitting_record_is_not_shortened(tokenizer: Any) -> None:
-    (size,) = lengths(TEMPLATE, tokenizer, [(ASKED, TEXT, ANSWER)])
-    whole = fit(TEMPLATE, tokenizer, ASKED, TEXT, max_length=size, output=ANSWER)
+    (size,) = lengths(TEMPLATE, tokenizer, [example(TEXT)])
+    whole = fit(TEMPLATE, tokenizer, example(TEXT), max_length=size)
     assert whole is not None
     assert not whole.is_shortened
     assert len(whole.prompt_ids) + len(whole.completion_ids) == size
-    cut = fit(TEMPLATE, tokenizer, ASKED, TEXT, max_length=size - 1, output=ANSWER)
+    cut = fit(TEMPLATE, tokenizer, example(TEXT), max_length=size - 1)
     assert cut is not None
     assert cut.is_shortened
 
 
 def test_record_whose_question_and_answer_do_not_fit_is_refused(tokenizer: Any) -> None:
-    (bare,) = lengths(TEMPLATE, tokenizer, [(ASKED, "", ANSWER)])
-    assert fit(TEMPLATE, tokenizer, ASKED, TEXT, max_length=bare - 1, output=ANSWER) is None
-    assert fit(TEMPLATE, tokenizer, ASKED, "", max_length=bare - 1, output=ANSWER) is None
-    assert fit(TEMPLATE, tokenizer, ASKED, "", max_length=0, output=ANSWER) is None
+    (bare,) = lengths(TEMPLATE, tokenizer, [example()])
+    assert fit(TEMPLATE, tokenizer, example(TEXT), max_length=bare - 1) is None
+    assert fit(TEMPLATE, tokenizer, example(), max_length=bare - 1) is None
+    assert fit(TEMPLATE, tokenizer, example(), max_length=0) is None
 
 
 def test_input_that_does_not_fit_at_all_leaves_no_empty_heading(tokenizer: Any) -> None:
-    (bare,) = lengths(TEMPLATE, tokenizer, [(ASKED, "", ANSWER)])
-    encoded = fit(TEMPLATE, tokenizer, ASKED, TEXT, max_length=bare, output=ANSWER)
+    (bare,) = lengths(TEMPLATE, tokenizer, [example()])
+    encoded = fit(TEMPLATE, tokenizer, example(TEXT), max_length=bare)
     assert shown(tokenizer, encoded)[0] == TEMPLATE.render(ASKED, "")
     assert encoded is not None
     assert encoded.is_shortened
@@ -66,11 +78,11 @@ def test_input_that_does_not_fit_at_all_leaves_no_empty_heading(tokenizer: Any) 
 
 def check_longest_fitting_beginning(tokenizer: Any, text: str, max_length: int) -> None:
     """Check a shortened prompt against every cut at a token's end."""
-    room = max_length - len(completion_ids(tokenizer, ANSWER))
+    room = max_length - len(completion_ids(TEMPLATE, tokenizer, ANSWER))
     ends = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     cuts = {text[:end].rstrip() for _, end in ends} | {""}
     fitting = [cut for cut in cuts if len(prompt_ids(TEMPLATE, tokenizer, ASKED, cut)) <= room]
-    encoded = fit(TEMPLATE, tokenizer, ASKED, text, max_length=max_length, output=ANSWER)
+    encoded = fit(TEMPLATE, tokenizer, example(text), max_length=max_length)
     if not fitting:
         assert encoded is None
         return
@@ -96,8 +108,8 @@ def test_shortened_input_is_the_longest_beginning_that_fits(
 def test_any_text_is_shortened_within_the_limit_and_keeps_question_and_answer(
     tokenizer: Any, text: str, max_length: int
 ) -> None:
-    encoded = fit(TEMPLATE, tokenizer, ASKED, text, max_length=max_length, output=ANSWER)
-    (bare,) = lengths(TEMPLATE, tokenizer, [(ASKED, "", ANSWER)])
+    encoded = fit(TEMPLATE, tokenizer, example(text), max_length=max_length)
+    (bare,) = lengths(TEMPLATE, tokenizer, [example()])
     if bare > max_length:
         assert encoded is None
         return
@@ -126,10 +138,10 @@ def test_gpt2_tokenizer_is_shortened_to_the_longest_beginning_too(shared_data: P
 
 
 def test_lengths_are_those_of_fit_without_a_limit(tokenizer: Any) -> None:
-    examples = [(ASKED, TEXT, ANSWER), (ASKED, "", "No.")]
+    examples = [example(TEXT), example("", "No.")]
     expected = []
-    for instruction, context, output in examples:
-        encoded = fit(TEMPLATE, tokenizer, instruction, context, max_length=10**6, output=output)
+    for one in examples:
+        encoded = fit(TEMPLATE, tokenizer, one, max_length=10**6)
         assert encoded is not None
         expected.append(len(encoded.prompt_ids) + len(encoded.completion_ids))
     assert lengths(TEMPLATE, tokenizer, examples) == expected
@@ -149,7 +161,7 @@ class Closing:
 def test_eos_that_the_tokenizer_puts_behind_a_prompt_is_taken_off() -> None:
     assert prompt_ids(TEMPLATE, Closing(), "a b", "")[0] == 0
     assert 1 not in prompt_ids(TEMPLATE, Closing(), "a b", "")
-    assert completion_ids(Closing(), "a b") == [3, 3, 1]
+    assert completion_ids(TEMPLATE, Closing(), "a b") == [3, 3, 1]
 
 
 def test_tokenizer_without_eos_is_refused() -> None:
@@ -157,4 +169,4 @@ def test_tokenizer_without_eos_is_refused() -> None:
         eos_token_id = None  # type: ignore[assignment]
 
     with pytest.raises(InputError, match="has no EOS"):
-        completion_ids(Endless(), "a")
+        completion_ids(TEMPLATE, Endless(), "a")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tuneproof.formats.example import Example
 from tuneproof.prompts import template as templates
+from tuneproof.prompts.fit import IGNORED, completion_ids
 from tuneproof.tuning.generate import encode, marked
-from tuneproof.tuning.job import IGNORED
 
 EOS = "<|endoftext|>"
 
@@ -45,8 +45,8 @@ def test_masks_go_by_position_and_no_answer_is_cut(
     template = templates.load()
     made = record(texts["instruction"], texts["output"], texts["input"])
     found = encode([made], template, tokenizer, limit)
-    answer = tokenizer(texts["output"])["input_ids"]
-    answer = [*answer, tokenizer.eos_token_id]
+    answer = completion_ids(template, tokenizer, texts["output"])
+    assert answer.count(tokenizer.eos_token_id) == 1  # what people wrote stays text
     assert len(found.rows) + len(found.too_long) == 1
     for row in found.rows:
         ids, labels = row["input_ids"], row["labels"]
@@ -87,6 +87,7 @@ def test_records_that_do_not_fit_are_counted_by_name(tokenizer: Any) -> None:
         "trained_tokens": 2 * (len(tokenizer("Mud.")["input_ids"]) + 1),
         "shortened": 1,
         "too_long": 2,
+        "dropped_turns": 0,
     }
 
 

@@ -12,7 +12,7 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from tuneproof.tuning.job import IGNORED
+from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.trainers import (
     CompletionTrainer,
     completion_losses,

@@ -1,16 +1,21 @@
-"""The prompt template: one function renders the prompt for training and for asking.
+"""The prompt template: Jinja text that turns a question or a conversation into a prompt.
 
-A template is a Jinja text that ends where the answer begins. A run records the template's text, so
-that inference asks exactly as training taught; no flag of `infer` can disagree.
+There are two forms. A *chat template* is what models bring along: it renders `messages`, a list of
+role and content. A *form of two fields* renders `instruction` and `input` and ends where the answer
+begins. A run records the text, so that inference asks exactly as training taught.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import digest
 
 if TYPE_CHECKING:
     import jinja2
@@ -21,12 +26,26 @@ class Template:
     """A named prompt template."""
 
     name: str
-    """The name it was asked for by: a file in `prompts/templates`, or a path."""
+    """The name it was asked for by: a file in `prompts/templates`, a path, or ``chat`` for the
+    model's own."""
     text: str
-    """The Jinja source; it may use `instruction` and `input`, nothing else."""
+    """The Jinja source; it uses `messages`, or `instruction` and `input`."""
+    variables: Mapping[str, Any] = field(default_factory=dict, metadata={"omit": True})
+    """What a chat template is given beside the messages, such as `enable_thinking`."""
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it renders `messages`, as the templates of chat models do."""
+        return re.search(r"\{[{%][^}]*\bmessages\b", self.text) is not None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what decides how it renders."""
+        listed = [json.dumps(dict(self.variables), sort_keys=True)] if self.variables else []
+        return digest(self.text, *listed)
 
     def render(self, instruction: str, input: str = "") -> str:  # noqa: A002 - the record's name
-        """Return the prompt, ending where the completion begins."""
+        """Return the prompt of a form of two fields, ending where the completion begins."""
         import jinja2
 
         try:

@@ -8,10 +8,9 @@ from typing import Any
 from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Run
-from tuneproof.prompts.fit import completion_ids
+from tuneproof.prompts.fit import IGNORED, completion_ids
 from tuneproof.tuning import generate
 from tuneproof.tuning.checks.advice import RUN
-from tuneproof.tuning.job import IGNORED
 
 ENCODED = 64
 """Records that are encoded; a fault of the encoding is in all of them or in none."""
@@ -38,7 +37,7 @@ def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iter
             continue
         encoded += 1
         trained = [label for label in rows[0]["labels"] if label != IGNORED]
-        answer = completion_ids(tokenizer, record.output)
+        answer = completion_ids(template, tokenizer, record.output)
         if trained[-1:] != answer[-1:]:
             faults["eos-not-trained"].append((record, trained))
         if len(trained) > len(answer):

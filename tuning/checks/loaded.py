@@ -13,10 +13,11 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Comparison, Item
+from tuneproof.formats.example import Example
 from tuneproof.formats.run import Head, Run
 from tuneproof.tuning.checks.advice import RUN
 
-QUESTION = "What is a river?"
+QUESTION = Example(id="probe", task="probe", instruction="What is a river?", group="probe")
 """What base and tuned are asked; any text would do."""
 MISSING_KEYS = "Found missing adapter keys"
 """How PEFT's warning begins that an adapter is of another model; it goes on without it."""
@@ -60,7 +61,7 @@ def _effect(run: Run, loaded: Sequence[Any]) -> Iterator[Finding]:
     """Compare the logits of base and run after one question."""
     import torch
 
-    encoded = loaded[0].ask(QUESTION, "", 1)
+    encoded = loaded[-1].ask(run.name, QUESTION, 1)
     if encoded is None:
         return
     rows = []
@@ -84,26 +85,28 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     from tuneproof.inference.generate import answer_batch
 
     recorded = comparison.decoding or {}
+    variant = comparison.by_name.get(run.name)
     template = run.template and run.template.text
-    is_same = run.name in comparison.names and comparison.template == template
+    is_same = variant is not None and (variant.template or comparison.template) == template
     if not is_same or recorded.get("do_sample", True):  # sampled, or nobody knows
         return
     limit = min(NEW_TOKENS, recorded.get("max_new_tokens", NEW_TOKENS))
+    decoding = Decoding(max_new_tokens=limit)
     differing: dict[str, list[tuple[Item, str]]] = {}
     asked = 0
     for item in _spread(comparison.items):
-        encoded = loaded[0].ask(item.instruction, item.input, recorded.get("max_new_tokens", limit))
-        if encoded is None or item.truncated:  # how it was shortened depends on all the runs
+        if item.truncated:  # how it was shortened depends on all the runs
+            continue
+        most = recorded.get("max_new_tokens", limit)
+        encoded = loaded[-1].ask(run.name, item, most)
+        if encoded is None:
             continue
         asked += 1
-        for variants in loaded:
-            answers = answer_batch(
-                variants, [encoded.prompt_ids], Decoding(max_new_tokens=limit), seed=0
-            )[0]
-            for name, answer in answers.items():
-                told = item.answers[name].text if name in item.answers else None
-                if told is not None and not _agree(told, answer):
-                    differing.setdefault(name, []).append((item, answer.text))
+        prompt = dict.fromkeys(loaded[-1].names, encoded.prompt_ids)
+        answer = answer_batch(loaded[-1], [prompt], decoding, seed=0)[0][run.name]
+        told = item.answers[run.name].text
+        if told is not None and not _agree(told, answer):
+            differing.setdefault(run.name, []).append((item, answer.text))
     for name, cases in differing.items():
         if len(cases) < max(2, DIFFERING * asked):
             continue
@@ -127,8 +130,8 @@ def _spread(items: Sequence[Item]) -> list[Item]:
 def _agree(told: str, answer: Any) -> bool:
     """Return whether a recorded answer is the new one, or goes on where that was stopped."""
     if answer.finish_reason == "eos":
-        return bool(told.strip() == answer.text)
-    return told.startswith(answer.text.rstrip(HALF_CHARACTER))
+        return bool(told.strip() == answer.text.strip())
+    return told.strip().startswith(answer.text.strip().rstrip(HALF_CHARACTER))
 
 
 def _head(run: Run, head: Head) -> Iterator[Finding]:

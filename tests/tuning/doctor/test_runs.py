@@ -13,10 +13,10 @@ from tuneproof.formats.run import Run, read_run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.kernels import decoding_attention as attending
+from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning import generate
 from tuneproof.tuning.checks.run import check_run
 from tuneproof.tuning.doctor import examine
-from tuneproof.tuning.job import IGNORED
 
 pytestmark = pytest.mark.slow
 
