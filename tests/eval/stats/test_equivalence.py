@@ -11,7 +11,13 @@ from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
 
 def of(low: float | None, high: float | None, direction: str = "higher") -> Any:
     return equivalence_of(
-        low, high, 0.01, 100, margin=0.02, direction=direction, alpha=0.05  # type: ignore[arg-type]
+        low,
+        high,
+        0.01,
+        100,
+        margin=0.02,
+        direction=direction,
+        alpha=0.05,  # type: ignore[arg-type]
     )
 
 

@@ -26,9 +26,9 @@ from tuneproof.formats.report import Gain
 NONE = "no measurable difference"
 
 
-def judged(table: dict[Difference, np.ndarray], primary: str | None = None) -> dict[
-    Difference, Gain
-]:
+def judged(
+    table: dict[Difference, np.ndarray], primary: str | None = None
+) -> dict[Difference, Gain]:
     values = np.column_stack(list(table.values()))
     estimates = estimate(values, resamples=1000, confidence=0.95, seed=0)
     tests = {
@@ -112,7 +112,12 @@ def test_an_interval_is_brought_into_agreement_with_its_test(
     width: float, p: float, p_corrected: float, expected: tuple[float, float, bool, float]
 ) -> None:
     one = Estimate(
-        value=0.1, low=0, high=0, n=40, units=40, interval_at=interval_of(width)  # type: ignore[arg-type]
+        value=0.1,
+        low=0,
+        high=0,
+        n=40,
+        units=40,
+        interval_at=interval_of(width),  # type: ignore[arg-type]
     )
     found = settle(PairedTest(estimate=one, p=p), p_corrected, 0.05, 0.05)
     assert (found.low, found.high, found.is_called, found.p_corrected) == pytest.approx(expected)
