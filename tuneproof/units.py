@@ -4,8 +4,10 @@ from __future__ import annotations
 
 SCALES: dict[str, int] = {
     **dict.fromkeys(("thousand", "thousands"), 3),
-    **dict.fromkeys(("million", "millions", "mn", "mln", "mio"), 6),
-    **dict.fromkeys(("billion", "billions", "bn", "mrd"), 9),
+    **dict.fromkeys(("million", "millions", "mn", "mln", "mln.", "mio", "mio."), 6),
+    **dict.fromkeys(("millionen", "mill\u00f3n", "millones", "milioni", "milh\u00f5es"), 6),
+    **dict.fromkeys(("billion", "billions", "bn", "mrd", "mrd."), 9),
+    **dict.fromkeys(("milliarde", "milliarden", "milliard", "milliards", "miliardi"), 9),
     **dict.fromkeys(("trillion", "trillions", "tn"), 12),
     **dict.fromkeys(("lakh", "lakhs"), 5),
     **dict.fromkeys(("crore", "crores"), 7),
@@ -13,8 +15,7 @@ SCALES: dict[str, int] = {
     **dict.fromkeys("万萬만", 4),
     **dict.fromkeys("亿億억", 8),
 }
-"""Word -> its power of ten; the long German and French forms of 10^9 are left out, since a
-billion is something else there."""
+"""Word -> its power of ten; a billion is the English one."""
 LETTERS = {"k": 3, "m": 6, "b": 9, "t": 12}
 """Letter right after a number, such as $1.5M."""
 UNITS: dict[str, tuple[str, int]] = {
@@ -52,7 +53,18 @@ CURRENCIES: dict[str, str] = {
     **dict.fromkeys(("₹", "rs.", "rs", "inr", "rupee", "rupees"), "₹"),
     **dict.fromkeys(("¥", "jpy", "yen", "円"), "¥"),
     **dict.fromkeys(("cny", "rmb", "yuan", "元"), "CNY"),
-    **dict.fromkeys(("chf",), "CHF"),
+    **dict.fromkeys(("z\u0142", "pln"), "PLN"),
+    **dict.fromkeys(("kr", "kr.", "sek", "nok", "dkk"), "kr"),
+    **dict.fromkeys(("r$", "brl", "reais"), "R$"),
+    **dict.fromkeys(("\u20ba", "try", "tl"), "\u20ba"),
+    **{
+        "chf": "CHF",
+        "fr.": "CHF",
+        "\u0e3f": "\u0e3f",
+        "thb": "\u0e3f",
+        "\u20ab": "\u20ab",
+        "vnd": "\u20ab",
+    },
     **dict.fromkeys(("₩", "krw", "won", "원"), "₩"),
     **dict.fromkeys(("₽", "rub", "\u0440\u0443\u0431", "\u0440\u0443\u0431."), "₽"),
 }
