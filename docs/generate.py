@@ -2,7 +2,8 @@
 
 docs/cli.md lists every command with its options. In docs/formats.md the table of a dataclass's
 fields, and of the dataclasses that it holds, stands between ``<!-- fields: MODULE.CLASS -->`` and
-``<!-- end -->``.
+``<!-- end -->``. In docs/how-to-read-a-report.md the metrics of a kind of task stand between
+``<!-- metrics: TASK ... -->`` and ``<!-- end -->``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 import click
 
+from tuneproof.eval.metrics.metric import Metric
+from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.formats.codec import is_in_file, key_of
 from tuneproof.options import field_docs
 
@@ -40,14 +43,17 @@ progress to stderr. Exit codes: 0, 1 where a check failed (`score gate`, `tune d
 call or a file was wrong.
 """
 TABLE = re.compile(r"(<!-- fields: ([\w.]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+METRIC_TABLE = re.compile(r"(<!-- metrics: ([\w ]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+BETTER = {"higher": "higher", "lower": "lower", "none": "neither"}
 
 
 def pages() -> dict[Path, str]:
     """Return the generated pages as they should be, by file."""
-    formats = DOCS / "formats.md"
+    formats, report = DOCS / "formats.md", DOCS / "how-to-read-a-report.md"
     return {
         DOCS / "cli.md": cli(),
         formats: TABLE.sub(_with_fields, formats.read_text(encoding="utf-8")),
+        report: METRIC_TABLE.sub(_with_metrics, report.read_text(encoding="utf-8")),
     }
 
 
@@ -112,6 +118,29 @@ def _text(text: str | None) -> str:
     """Return a help text on one line per paragraph."""
     paragraphs = (text or "").replace("\b", "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).strip()
+
+
+def _with_metrics(block: re.Match[str]) -> str:
+    """Return a marked block with the table of the metrics of some kinds of task."""
+    rows = [_metric(n, m) for n, m in METRICS.items() if m.task in block[2].split()]
+    head = (
+        "| metric | what it measures | range | better | not available where | weakness | source |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    return f"{block[1]}{head}{''.join(rows)}{block[3]}"
+
+
+def _metric(name: str, metric: Metric) -> str:
+    cells = (
+        f"{metric.title} `{name}`",
+        metric.definition,
+        metric.range,
+        BETTER[metric.direction],
+        "; ".join(metric.missing),
+        metric.weakness,
+        metric.source,
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
 def _with_fields(block: re.Match[str]) -> str:

@@ -16,17 +16,6 @@ from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import AnswerCounts, Counts
 from tuneproof.numbers import decimal_mark
 
-_MISSING = {
-    "label": "no answer has a scored label",
-    "label_probabilities": "no answer has label probabilities",
-    "gaps": "no answer has label probabilities",
-    "hits": "no answer has a scored label",
-    "labels": "no answer is a generated text",
-    "length": "no answer is a generated text",
-    "reference": "no item has a reference",
-    "finish_reason": "no answer says why it ended (finish_reason)",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
@@ -78,36 +67,22 @@ def score(comparison: Comparison) -> Scores:
 
 def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """Return the value of every metric that can be computed from the columns of one answer."""
-    values = {name: _value(metric, columns) for name, metric in metrics.items()}
+    values = {name: metric.value(columns) for name, metric in metrics.items()}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _value(metric: Metric, columns: Mapping[str, Any]) -> float | None:
-    """Return a metric's value for one answer, the best over the references; None where it has none.
-
-    The best of several references is SQuAD's rule (Rajpurkar et al., 2016).
-    """
-    inputs = {column: columns[column] for column in (*metric.needs, *metric.takes)}
-    if any(inputs[column] is None for column in metric.needs):
-        return None
-    if "reference" not in inputs:
-        return metric.function(**inputs)
-    each = (metric.function(**{**inputs, "reference": r}) for r in columns["references"])
-    best = min if metric.direction == "lower" else max
-    return best((value for value in each if value is not None), default=None)
 
 
 def decimal_marks(comparison: Comparison) -> dict[str, str]:
     """Return by task the decimal mark that the references show, or an empty text."""
     texts: dict[str, list[str]] = {item.task: [] for item in comparison.items}
     for item in comparison.items:
-        texts[item.task] += references_of(item)
+        texts[item.task] += references_of(item, comparison.labels)
     return {task: decimal_mark(references) for task, references in texts.items()}
 
 
-def references_of(item: Item) -> tuple[str, ...]:
-    """Return all right answers of an item; none where none is known."""
-    return tuple(dict.fromkeys(filter(None, (item.output, *item.references))))
+def references_of(item: Item, labels: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return all right answers of an item, with labels its one; none where none is known."""
+    others = item.references if labels is None else ()
+    return tuple(dict.fromkeys(filter(None, (item.output, *others))))
 
 
 def _columns(
@@ -117,8 +92,7 @@ def _columns(
     words = None if answer.text is None else len(spaced(answer.text))
     return {
         "prediction": answer.text,
-        "reference": item.reference,
-        "references": references_of(item) if labels is None else (item.reference,),
+        "reference": references_of(item, labels) or None,
         "executed": item.executed or None,
         "prompt": item.instruction,
         "finish_reason": answer.finish_reason,
@@ -214,4 +188,4 @@ def _reason(metric: Metric, items: Sequence[Item]) -> str:
     has_reference = any(item.reference is not None for item in items)
     if metric.unread and has_reference:
         return metric.unread
-    return next(_MISSING[column] for column in metric.needs if column in _MISSING)
+    return metric.missing[0]

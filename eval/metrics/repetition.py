@@ -22,8 +22,7 @@ LAYOUT = frozenset(
 )
 """Marks of rules, tables, lists and brackets."""
 _LIST_MARKER = re.compile(
-    r"^[ \t]*(?:(?:[-*+\u2022\u25aa\u25e6]|\(?(?:\d+|[a-z])[.)])[ \t]*)+(?=\s|$)",
-    re.MULTILINE | re.IGNORECASE,
+    r"^[ \t]*(?:[-*+\u2022\u25aa\u25e6]|\(?(?:\d+|[a-z])[.)])(?=\s|$)", re.MULTILINE | re.IGNORECASE
 )
 
 

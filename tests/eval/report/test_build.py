@@ -116,6 +116,7 @@ def test_unicode_survives(document: dict[str, Any], write: Write, tmp_path: Path
     document["items"][0]["answers"]["tuned"]["text"] = (
         "red green blue \u4e2d\u6587 \N{SNOWMAN} \ud83d \x00 \u202e"
     )
+    document["items"][0]["reference"] += " \u4e2d\u6587"
     report([write(document)], tmp_path / "out", CONFIG)
     assert "\u4e2d\u6587" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
