@@ -105,16 +105,18 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
 
 @main.command("selftest")
 @click.option(
-    "--simulations", type=click.IntRange(min=10), default=1000, show_default=True,
-    help="Made-up reports behind every line.",
+    "--simulations", type=click.IntRange(min=10),
+    help="Made-up reports behind every line.  [default: 300; with --full 1000]",
 )  # fmt: skip
+@click.option("--full", is_flag=True, help="All sizes from 8 to 300 items, many reports.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def selftest_command(simulations: int, seed: int) -> None:
+def selftest_command(simulations: int | None, full: bool, seed: int) -> None:
     """Check the statistics on made-up answers whose truth is known; exit 1 where one fails."""
     from tuneproof.eval.selftest.line import line_table, overview
-    from tuneproof.eval.selftest.run import selftest
+    from tuneproof.eval.selftest.run import ALL_SIZES, SIZES, selftest
 
-    lines = list(selftest(simulations, seed))
+    count = simulations or (1000 if full else 300)
+    lines = list(selftest(count, seed, ALL_SIZES if full else SIZES))
     click.echo(f"{line_table(lines)}\n\n{overview(lines)}")
     if any(line.verdict == "FAILED" for line in lines):
         raise click.exceptions.Exit(1)

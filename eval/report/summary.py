@@ -201,8 +201,8 @@ def certainty(report: Report) -> str:
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
         f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
-        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it holds "
-        "for prompts like these, asked and decoded like this."
+        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it "
+        "holds for prompts like these, asked and decoded like this."
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores, count_scored, group_numbers, renumbered
+from tuneproof.eval.score import Scores, count_scored
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
 from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Range
@@ -21,9 +21,10 @@ from tuneproof.eval.stats.label_figures import (
     label_report,
     set_tests,
 )
-from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
 from tuneproof.eval.stats.permutation import MeanTests, SetTests, joint_swaps, sign_flip_p
+from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
+from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
 
@@ -151,7 +152,7 @@ def estimate_part(
 ) -> Part:
     """Estimate every mean and every paired difference on the chosen items, in one resampling."""
     items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
-    units = group_numbers(comparison.items)
+    units = scores.units
     groups = None if units is None else renumbered(units[chosen])
     columns = _columns(comparison, scores, chosen)
     found = estimate(

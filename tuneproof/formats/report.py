@@ -303,7 +303,8 @@ class Counts:
     variants: Mapping[str, AnswerCounts]
     """By variant."""
     groups: int = 0
-    """Groups of items; 0 where every item stands for itself."""
+    """Units: items of one group, with the same question or about the same passage are one; 0 where
+    every item stands for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

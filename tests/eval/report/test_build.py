@@ -131,7 +131,9 @@ def test_labels_are_reported_with_pairs_baselines_and_mistakes(
     assert list(found.labels or ()) == topics["labels"]
     assert "numeric_match" not in found.definitions
     assert found.counts.variants["majority"].empty is None
-    assert found.summary["tuned"].baselines.startswith("tuned shows no difference from majority (50.0")
+    assert found.summary["tuned"].baselines.startswith(
+        "tuned shows no difference from majority (50.0"
+    )
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "tuned shows no difference from majority (50.0 %): difference +25.0 pp" in text
     assert "| Accuracy ↑ | 12 | 16.7 %" in text
