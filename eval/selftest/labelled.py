@@ -15,7 +15,7 @@ from tuneproof.eval.selftest.reports import covered
 from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
-from tuneproof.formats.report import Figure, Gain
+from tuneproof.formats.report import Figure, Gain, MetricFigure
 
 RESAMPLES = 500
 LARGE = 300
@@ -79,7 +79,7 @@ def _lines(setting: Setting, n: int, simulations: int, stream: list[int]) -> Ite
     )
     for (metric, kind), seen in figures.items():
         truth = float(np.mean([figure.value for figure in seen])) if kind == "score" else 0.0
-        warned = [isinstance(figure, Gain) and figure.warning is not None for figure in seen]
+        warned = [_is_warned(figure) for figure in seen]
         yield Line(
             promise="coverage",
             case=f"{TITLES[metric]}, {kind}, {setting.title}",
@@ -88,6 +88,13 @@ def _lines(setting: Setting, n: int, simulations: int, stream: list[int]) -> Ite
             simulations=simulations,
             warned=float(np.mean(warned)),
         )
+
+
+def _is_warned(figure: Figure) -> bool:
+    """Say whether the report warns of too few items, of a label or that differ."""
+    few = isinstance(figure, Gain) and figure.warning is not None
+    rare = isinstance(figure, Gain | MetricFigure) and figure.caution is not None
+    return few or rare
 
 
 def labelled(n: int, setting: Setting, generator: np.random.Generator) -> Comparison:

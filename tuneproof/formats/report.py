@@ -46,6 +46,8 @@ class MetricFigure(Figure):
     """Items not scored for another reason, such as a reference that is no number."""
     empty: int = 0
     """Scored answers without any text."""
+    caution: str | None = field(default=None, metadata={"omit": True})
+    """Why its interval may be too narrow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,8 @@ class Gain(Figure):
     """Why no verdict was possible, where too few units differ."""
     sentence: str
     """The verdict in words."""
+    caution: str | None = field(default=None, metadata={"omit": True})
+    """Why its interval may be too narrow."""
 
 
 @dataclass(frozen=True, kw_only=True)

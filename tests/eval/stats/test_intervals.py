@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneproof.eval.stats import intervals
@@ -16,6 +16,7 @@ from tuneproof.eval.stats.intervals import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 80), st.integers(1, 80), st.sampled_from([0.8, 0.95, 0.99]))
 def test_wilson_equals_scipy(hits: int, more: int, confidence: float) -> None:
     from scipy.stats import binomtest
