@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.registry import METRICS, metrics_of
 from tuneproof.eval.metrics.words import spaced
+from tuneproof.eval.units import group_numbers
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import AnswerCounts, Counts
 from tuneproof.numbers import decimal_mark
@@ -28,6 +29,8 @@ class Scores:
     """Metric of this kind of task -> why no answer has what it needs."""
     length_unit: str
     """``tokens``, or ``words`` where the file does not record tokens."""
+    units: NDArray[np.int64] | None
+    """(items,) the unit that each is part of (see `eval.units`); None where each is its own."""
 
 
 def score(comparison: Comparison) -> Scores:
@@ -62,6 +65,7 @@ def score(comparison: Comparison) -> Scores:
             if name not in available
         },
         length_unit=unit,
+        units=group_numbers(comparison.items),
     )
 
 
@@ -107,24 +111,6 @@ def length_unit(comparison: Comparison) -> str:
     """Return ``tokens`` when some answer records its tokens, otherwise ``words``."""
     answers = (answer for item in comparison.items for answer in item.answers.values())
     return "tokens" if any(answer.tokens is not None for answer in answers) else "words"
-
-
-def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
-    """Number the items' groups from 0, or return None when every item stands for itself.
-
-    Equal names in different tasks are different groups.
-    """
-    numbers: dict[tuple[str, str], int] = {}
-    keys = [(item.task, item.group) for item in items]
-    if len(set(keys)) == len(keys):
-        return None
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-
-
-def renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Number the groups of some items from 0 without gaps; None when no two are in one group."""
-    known, places = np.unique(numbers, return_inverse=True)
-    return None if len(known) == len(numbers) else places.astype(np.int64)
 
 
 def count_answers(comparison: Comparison) -> Counts:

@@ -195,8 +195,24 @@ def certainty(report: Report) -> str:
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
         f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
-        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it holds "
-        "for prompts like these, asked and decoded like this."
+        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it "
+        f"holds for prompts like these, asked and decoded like this.{_cautions(report)}"
+    )
+
+
+def _cautions(report: Report) -> str:
+    """Say of which metrics the intervals may be too narrow, and why."""
+    reasons: dict[str, list[str]] = {}
+    for variant, figures in report.metrics.items():
+        gains = report.gains.get(variant, {})
+        pairs = [(name, figure.caution) for name, figure in figures.items()]
+        for name, reason in pairs + [(name, gain.caution) for name, gain in gains.items()]:
+            titles = reasons.setdefault(reason, []) if reason else []
+            if METRICS[name].title not in titles:
+                titles.append(METRICS[name].title)
+    return "".join(
+        f" The interval of {wording.listed(titles)} may be too narrow: {reason}."
+        for reason, titles in reasons.items()
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuneproof.eval.score import count_answers, count_scored, group_numbers, score
+from tuneproof.eval.score import count_answers, count_scored, score
+from tuneproof.eval.units import group_numbers
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.report import AnswerCounts
 

@@ -210,7 +210,20 @@ def test_items_of_one_group_count_once(texts: Document, found: Found) -> None:
         item["group"] = f"page {number % 12}"
     (finding,) = found(texts)
     assert (finding.code, finding.severity) == ("too-few-items", "warning")
-    assert finding.evidence.startswith("100 items in 12 independent groups: ")
+    assert finding.evidence.startswith("100 items in 12 independent units: ")
+
+
+def test_base_is_better_by_units_not_by_items(texts: Document, found: Found) -> None:
+    for number, item in enumerate(texts["items"]):
+        unit = number % 5  # five units: even if all go one way, chance does so once in 32
+        item["group"] = f"page {unit}"
+        base, tuned = item["answers"]["base"], item["answers"]["tuned"]
+        base["text"], tuned["text"] = f"mud and {number} stones", "no idea"
+    assert "base-is-better" not in severities(found(texts))
+    for number, item in enumerate(texts["items"]):
+        item["group"] = f"page {number % 25}"
+    (worse,) = (one for one in found(texts) if one.code == "base-is-better")
+    assert "25 of 25 (100 %) of the units in which they differ" in worse.evidence
 
 
 def relabel(row: Document, label: str) -> None:

@@ -165,6 +165,16 @@ def test_baselines_not_beaten_are_told(
     assert "as well" not in text and "as good" not in text
 
 
+def test_intervals_that_may_be_too_narrow_are_named(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    text = report([write(topics)], tmp_path / "out", CONFIG).certainty
+    assert text.endswith(
+        "The interval of Macro F1 and Matthews correlation may be too narrow: labels with fewer "
+        "than 5 items: Gold | Metals (2), M&A (4)."
+    )
+
+
 def test_a_baseline_that_does_better_is_told(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
