@@ -83,19 +83,21 @@ class Template:
     def shared(self, words: Sequence[str]) -> list[bool]:
         """Return which of the words are part of the frame."""
         is_shared = [False] * len(words)
-        if self.grams:
-            grams = self.grams
-            for start in [n for n, gram in enumerate(_grams(words)) if gram in grams]:
-                is_shared[start : start + GRAM] = [True] * GRAM
+        for start in self._starts(words):
+            is_shared[start : start + GRAM] = [True] * GRAM
         return is_shared
 
     def distinct(self, text: str) -> str:
         """Return a normalised text without the frame; figures are not part of it."""
-        if not self.grams:
+        if not self.grams or not self._starts(words := text.split()):
             return text
-        words = text.split()
         pairs = zip(words, self.shared(words), strict=True)
         return " ".join(word for word, is_shared in pairs if not is_shared)
+
+    def _starts(self, words: Sequence[str]) -> list[int]:
+        """Return where pieces of the frame begin."""
+        grams = self.grams
+        return [n for n, gram in enumerate(_grams(words)) if gram in grams] if grams else []
 
 
 @dataclass(frozen=True)
