@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any
 
 from tuneproof.eval.checks.advice import COMPARISON
+from tuneproof.eval.stats.exact import sign_p
 from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison
 
@@ -119,9 +120,7 @@ def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
     lost, won = sum(m < b for m, b in known), sum(m > b for m, b in known)
     if lost <= won:
         return
-    from scipy.stats import binomtest
-
-    if binomtest(lost, lost + won, 0.5, alternative="greater").pvalue < P_WORSE:
+    if sign_p(lost, won) < P_WORSE:
         yield finding(
             COMPARISON,
             "base-is-better",

@@ -89,22 +89,22 @@ CUT_WORDS = 8
 
 def garbled(text: str) -> str:
     """Return characters that were decoded wrongly: UTF-8 read as Windows-1252 or never joined."""
-    return _piece(_GARBLED, text)
+    return "" if text.isascii() else _piece(_GARBLED, text)
 
 
 def thinking(text: str) -> str:
     """Return a mark around what a model thinks before it answers."""
-    return _piece(_THINKING, text)
+    return _piece(_THINKING, text) if "<" in text or "[" in text else ""
 
 
 def special_token(text: str) -> str:
     """Return a special token that stands in the text as text."""
-    return _piece(_SPECIAL, text)
+    return _piece(_SPECIAL, text) if "<" in text or "[" in text else ""
 
 
 def markup(text: str) -> str:
     """Return an HTML tag or entity."""
-    return _piece(_MARKUP, text)
+    return _piece(_MARKUP, text) if "<" in text or "&" in text else ""
 
 
 def is_on_markup(text: str) -> bool:

@@ -191,7 +191,7 @@ FAULTS: Mapping[str, Fault] = {
         plant=lambda c, chosen, rng: _moved(c, chosen, what="reference"),
     ),
     "labels shifted by one": Fault(
-        codes=("references-displaced", "below-chance", "below-majority"),
+        codes=("references-displaced", "below-chance"),
         plant=_shift_labels,
         fits=lambda kind: kind.labels is not None,
     ),

@@ -152,8 +152,8 @@ def _is_dense(text: str) -> bool:
 
 def _label(kind: Kind, one: Made, name: str, rng: Random) -> Answer:
     labels = kind.labels or ()
-    chance = {"base": 0.35 if len(labels) > 2 else 0.62, "tuned": 0.85}[name]
-    label = one.right if rng.random() < chance else rng.choice(labels)
+    chance = {"base": 0.3 if len(labels) > 2 else 0.4, "tuned": 0.8}[name]
+    label = one.right if rng.random() < max(chance, kind.right) else rng.choice(labels)
     weights = [rng.random() * 0.5 + (2.0 if each == label else 0.0) for each in labels]
     shares = {each: w / sum(weights) for each, w in zip(labels, weights, strict=True)}
     return Answer(
@@ -370,7 +370,8 @@ def _labelled(rng: Random, number: int, *, labels: tuple[str, ...], rare: float 
 
 def _of_labels(labels: tuple[str, ...], rare: float = 0.0, *, probabilities: bool = True) -> Kind:
     make = partial(_labelled, labels=labels, rare=rare)
-    return Kind(make=make, labels=labels, has_probabilities=probabilities)
+    right = 0.9 if rare else 0.3
+    return Kind(make=make, labels=labels, has_probabilities=probabilities, right=right)
 
 
 def _in(language: str, count: int = 1, **other: object) -> Kind:

@@ -67,7 +67,7 @@ def labelled() -> Document:
             {
                 "id": f"q{number}",
                 "task": "topics",
-                "prompt": "Which way?",
+                "prompt": f"Which way at crossing {number}?",
                 "reference": right,
                 "answers": {name: answer(label, label=label) for name, label in given.items()},
             }
@@ -166,7 +166,11 @@ def test_faults_of_the_base_are_notes(texts: Document, found: Found) -> None:
     def spoil(row: Document, number: int) -> None:
         row.update(text=f"### Input: {LOOP}", finish_reason="length")
 
-    expected = dict.fromkeys(("template-words", "answers-loop", "not-stopping"), "note")
+    codes = (
+        "template-words", "answers-loop", "not-stopping", "one-answer-for-all",
+        "tokens-unlike-texts",
+    )  # fmt: skip
+    expected = dict.fromkeys(codes, "note")
     findings = found(each(texts, spoil, "base"))
     assert severities(findings) == expected
     assert {(each.usually, each.mend) for each in findings} == {OF_BASE}
