@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from tuneproof.eval.selftest.healthy import KINDS, Kind, answered
+from tuneproof.eval.selftest.healthy import answered
+from tuneproof.eval.selftest.kinds import KINDS, Kind
 from tuneproof.eval.selftest.phrases import LANGUAGES
 from tuneproof.formats.comparison import Answer, Comparison, Item
 
