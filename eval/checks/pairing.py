@@ -192,14 +192,16 @@ def _is_surer(won: int, lost: int) -> bool:
 def _finding(comparison: Comparison, one: Displaced, total: int) -> Finding:
     code = "references-displaced" if one.column == REFERENCES else "answers-displaced"
     ids = [item.id for item in comparison.items]
-    pairs = [f"{ids[here]} has that of {ids[there]}" for there, here in one.places.items()]
-    count = total if one.offset is not None else len(one.places)
-    shifted = "" if one.offset is None else f"; all fit better {abs(one.offset)} item(s) further on"
+    moved = sorted((there, here) for here, there in one.places.items())
+    pairs = "".join(f"; {ids[place]} has that of {ids[owner]}" for place, owner in moved[:3])
+    count, shifted = len(one.places), ""
+    if one.offset is not None:
+        way = "before" if one.offset > 0 else "further on"
+        count, shifted = total, f"; each item has that of the one {abs(one.offset)} {way}"
     return finding(
         COMPARISON,
         code,
-        f"{one.column}: {share(count, total)} seem to belong to other items{shifted}"
-        + "".join(f"; {pair}" for pair in pairs[:3]),
+        f"{one.column}: {share(count, total)} seem to belong to other items{shifted}{pairs}",
         severity=severity_of(code, count, total),
         of_base=one.column == comparison.base,
         run=one.column,
