@@ -130,8 +130,11 @@ def _fits(sources: Sequence[Sequence[Terms]], texts: Sequence[Terms]) -> Matrix:
 
 def terms(text: str) -> list[str]:
     """Return words, numbers as they are written, and pairs of Chinese or Japanese characters."""
+    pieces: list[str] = _TERM.findall(text.casefold())
+    if text.isascii():
+        return pieces
     found: list[str] = []
-    for piece in _TERM.findall(text.casefold()):
+    for piece in pieces:
         if "\u3040" <= piece[0] <= "\u9fff":
             found += [piece[n : n + 2] for n in range(max(1, len(piece) - 1))]
         else:

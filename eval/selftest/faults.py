@@ -191,7 +191,7 @@ FAULTS: Mapping[str, Fault] = {
         codes=("references-displaced",),
         plant=lambda c, chosen, rng: _moved(c, chosen, what="reference"),
     ),
-    "labels shifted by one": Fault(
+    "labels at other items": Fault(
         codes=("references-displaced", "below-chance"),
         plant=_shift_labels,
         fits=lambda kind: kind.labels is not None,
@@ -228,9 +228,7 @@ FAULTS: Mapping[str, Fault] = {
     "another turn after the answer": Fault(
         codes=("next-turn-in-answers",), plant=_tuned_text(_NEXT_TURN)
     ),
-    "base and tuned exchanged": Fault(
-        codes=("answers-swapped", "base-is-better", "variants-swapped"), plant=_exchange
-    ),
+    "base and tuned exchanged": Fault(codes=("answers-swapped", "base-is-better"), plant=_exchange),
     "texts of base and tuned exchanged": Fault(
         codes=("tokens-unlike-texts", "answers-swapped", "base-is-better"),
         plant=lambda c, chosen, rng: _exchange(c, chosen, rng, texts_only=True),

@@ -207,7 +207,7 @@ def _title(rng: Random, number: int) -> Made:
     return Made(
         ask="Give the text a headline.",
         about=f"{fact['who']} came. {told.right}",
-        right=f"{fact['who']} and the Market of {told.right.split()[-3]}",
+        right=f"{fact['who']} and the Market of {fact['where']}",
     )
 
 
