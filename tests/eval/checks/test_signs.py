@@ -68,6 +68,7 @@ def test_faults_are_seen(sign: Callable[[str], str], text: str) -> None:
         (signs.markup, "List<A> and Map<B, C>, a<b, R&D, AT&T"),
         (signs.next_turn, "The user: a person. Response time."),
         (signs.refusal, "Robots serve as an aid. I cannot swim."),
+        (signs.refusal, "I can't help but laugh, I can't help it, I can't help thinking of it."),
         (signs.blank, "0"),
         (signs.blank, "none of them"),
         (signs.going_on, "What are you thinking of"),
