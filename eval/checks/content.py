@@ -195,6 +195,8 @@ def _one_for_all(answers: Sequence[Text], name: str, *, of_base: bool) -> Iterat
     right = Counter(_line(row.item.output) for row in rows if row.item.output)
     usual = max(right[text], *right.values(), 1) if right else 1
     is_sentence = len(text.split()) >= SAME_WORDS or len(text) >= 6 * SAME_WORDS
+    if not (right or is_sentence):  # "Yes" may be right, for all that is known
+        return
     least = max(SEVERAL, (FEW_SAME if is_sentence else COMMON) * len(rows))
     if count < least or count < MORE_OFTEN * usual:
         return

@@ -49,7 +49,7 @@ def _trained_base(comparison: Comparison) -> Iterator[Finding]:
         for name in comparison.tuned
         if not comparison.by_name[name].adapter and not comparison.by_name[name].is_merged
     ]
-    if base.adapter and bare:
+    if base.name in ("base", "regular") and base.adapter and bare:
         yield finding(
             COMPARISON,
             "variants-swapped",
@@ -61,6 +61,8 @@ def _trained_base(comparison: Comparison) -> Iterator[Finding]:
 def _other_base(comparison: Comparison, variant: Variant) -> Iterator[Finding]:
     """Say so where an adapter was trained on another model than the one it is measured against."""
     base = comparison.by_name[comparison.base]
+    if variant.is_head:  # it has no untrained form, and may stand beside any
+        return
     if variant.adapter and variant.model and base.model and variant.model != base.model:
         yield finding(
             COMPARISON,

@@ -404,6 +404,15 @@ def test_spans_of_a_passage_are_no_leak(facts: Document, found: Found) -> None:
     assert "reference-in-prompt" not in severities(found(facts))
 
 
+def test_texts_that_are_to_be_copied_are_no_leak(facts: Document, found: Found) -> None:
+    for item in facts["items"]:
+        item["prompt"] = f"Correct this, where it is wrong: {item['reference']}"
+    assert "reference-in-prompt" not in severities(found(facts))
+    for item in facts["items"]:
+        item["prompt"], item["input"] = "Correct this, where it is wrong.", item["reference"]
+    assert "reference-in-prompt" not in severities(found(facts))
+
+
 def test_labels_in_the_prompt(labelled: Document, found: Found) -> None:
     for item in labelled["items"]:
         item["input"] = f"Is it up, down or flat? Text: a way. {item['reference']}"
@@ -429,6 +438,9 @@ def test_short_answers_that_the_references_repeat_too_are_none(
     for number, item in enumerate(facts["items"]):
         item["reference"] = ("Yes", "No")[number % 2]
     said = each(facts, lambda row, n: row.update(text="Yes" if n % 3 else "No", tokens=2))
+    assert "one-answer-for-all" not in severities(found(said))
+    for item in said["items"]:
+        item["reference"] = None
     assert "one-answer-for-all" not in severities(found(said))
 
 
