@@ -150,8 +150,21 @@ def plan_command(
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="All sizes from 8 to 300 items, many reports.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def selftest_command(simulations: int | None, full: bool, seed: int) -> None:
+@click.option(
+    "--doctor",
+    type=click.IntRange(min=1),
+    metavar="DRAWS",
+    help="Instead: plant every fault in so many healthy comparisons, and count how often the "
+    "doctor names it.",
+)
+def selftest_command(simulations: int | None, full: bool, seed: int, doctor: int | None) -> None:
     """Check the statistics on made-up answers whose truth is known; exit 1 where one fails."""
+    if doctor is not None:
+        from tuneproof.eval.selftest.doctor import doctor_report
+
+        text, is_right = doctor_report(doctor, seed)
+        click.echo(text)
+        raise click.exceptions.Exit(0 if is_right else 1)
     from tuneproof.eval.selftest.line import line_table, overview
     from tuneproof.eval.selftest.run import ALL_SIZES, SIZES, selftest
 

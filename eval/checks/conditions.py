@@ -9,6 +9,7 @@ from math import sqrt
 from typing import Any
 
 from tuneproof.eval.checks.advice import COMPARISON
+from tuneproof.eval.stats.exact import sign_p
 from tuneproof.eval.units import group_numbers
 from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison
@@ -126,9 +127,7 @@ def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
     lost, won = sum(gain < 0 for gain in gains.values()), sum(gain > 0 for gain in gains.values())
     if lost <= won:
         return
-    from scipy.stats import binomtest
-
-    if binomtest(lost, lost + won, 0.5, alternative="greater").pvalue < P_WORSE:
+    if sign_p(lost, won) < P_WORSE:
         yield finding(
             COMPARISON,
             "base-is-better",

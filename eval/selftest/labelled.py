@@ -14,8 +14,9 @@ from tuneproof.eval.selftest.line import Line
 from tuneproof.eval.selftest.reports import covered
 from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.intervals import Floats
-from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
+from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import Figure, Gain, MetricFigure
+from tuneproof.formats.variant import Variant
 
 RESAMPLES = 500
 LARGE = 300
