@@ -28,7 +28,7 @@ PARTS = ("decoding", "labels", "training", "memory", "report", "startup", "prepd
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("benchmarks/results"))
 def main(names: tuple[str, ...], rounds: int, small: bool, data: Path, out: Path) -> None:
-    """Measure this project, beside others or its goals; write NAME.json each and benchmarks.md."""
+    """Measure this project against others and its goals; write NAME.json each and benchmarks.md."""
     settings = Settings(rounds=rounds, is_small=small, data=data)
     for name in names or PARTS:
         measure: Callable[[Settings], Sequence[Result]]

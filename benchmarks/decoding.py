@@ -1,4 +1,4 @@
-"""Base and adapter answer 32 prompts, exactly so many tokens each."""
+"""Decoding: base and adapter answer 32 prompts with a fixed number of tokens."""
 
 from __future__ import annotations
 

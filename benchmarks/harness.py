@@ -1,4 +1,4 @@
-"""Measure fairly: rivals take turns, each in a process of its own; results with their goals."""
+"""Time rivals in turns, each in its own process; results with their goals."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """One figure beside the goal that it must meet."""
+    """One figure and the goal that it must meet."""
 
     work: str
     """What was done."""
@@ -107,12 +107,12 @@ Result = Row | Goal
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """What one side does; both functions can be found by another process."""
+    """The two functions of one side; both can be pickled for another process."""
 
     prepare: Callable[[], Any]
     """What comes before, untimed."""
     run: Callable[[Any], Any]
-    """What is timed: it takes what was prepared, and its result is kept."""
+    """The timed function: it takes what `prepare` returned, and its result is kept."""
 
 
 class Workers:
@@ -127,7 +127,7 @@ class Workers:
         self._pools: dict[str, ProcessPoolExecutor] = {}
 
     def __enter__(self) -> Workers:
-        """Give the workers."""
+        """Return the workers."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,7 +180,7 @@ def _turn(side: Side) -> tuple[float, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """What a process of its own took."""
+    """Time and memory of a separate process."""
 
     seconds: float
     """From start to end, Python's own start included."""

@@ -1,4 +1,4 @@
-"""The probability of every label after every document."""
+"""Label scoring: the probability of every label after every document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tuneproof.prompts import template as templates
 
 BATCH = 16
 FEW = 8
-"""Documents, where every label of each is a forward pass of the other side's."""
+"""Documents; the other side takes a forward pass for every label of a document."""
 TWEETS = 2_000
 """That the goal speaks of; lm-evaluation-harness would take half an hour a round for all."""
 MOST_TIMES = 3

@@ -1,4 +1,4 @@
-"""The most memory that training and answering take, ours and others', each in a process."""
+"""Peak memory of training and answering, ours and others', measured in separate processes."""
 
 from __future__ import annotations
 

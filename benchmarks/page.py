@@ -1,4 +1,4 @@
-"""The files of results: JSON for each part, with machine and versions, and a page of them all."""
+"""Write the results: JSON for each part, with machine and versions, and one page of tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report on many made-up items, by a base that is mostly wrong and two that are often right."""
+"""`score report` on many made-up items: a base that is mostly wrong, two variants often right."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def write_comparison(path: Path, count: int, *, groups: bool = True, seed: int =
 
 
 def _item(draw: random.Random, words: list[str], number: int, *, groups: bool) -> dict[str, Any]:
-    asked = " ".join(draw.choices(words, k=draw.randint(*WORDS)))
+    subject = " ".join(draw.choices(words, k=draw.randint(*WORDS)))
     is_number = draw.random() < NUMBERS
     value = draw.randint(1, 10**6) / 100
     right = [f"{value}"] if is_number else draw.choices(words, k=draw.randint(*WORDS))
     item: dict[str, Any] = {
         "id": f"q{number}",
         "task": "numbers" if is_number else "words",
-        "prompt": f"What of {asked}?",
+        "prompt": f"What of {subject}?",
         "input": " ".join(draw.choices(words, k=100)),
         "reference": " ".join(right),
         "answers": {name: _answer(draw, words, right, share) for name, share in VARIANTS.items()},
@@ -103,8 +103,8 @@ def _item(draw: random.Random, words: list[str], number: int, *, groups: bool) -
 def _answer(
     draw: random.Random, words: list[str], right: list[str], share: float
 ) -> dict[str, Any]:
-    said = [word if draw.random() < share else draw.choice(words) for word in right]
+    answer = [word if draw.random() < share else draw.choice(words) for word in right]
     if draw.random() > share:
-        said = (said * 8)[:60]  # a loop, until the limit
-    reason = "length" if len(said) == 60 else "eos"
-    return {"text": " ".join(said), "tokens": len(said), "finish_reason": reason}
+        answer = (answer * 8)[:60]  # a loop, until the limit
+    reason = "length" if len(answer) == 60 else "eos"
+    return {"text": " ".join(answer), "tokens": len(answer), "finish_reason": reason}

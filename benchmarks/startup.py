@@ -1,4 +1,4 @@
-"""How long a user waits for nothing: `--help` of every command, and a report on a few items."""
+"""Start-up time: `--help` of every command, and a report on a few items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured: a GPT-2 of 124M with random weights, or `tiny`, and the rows of a training."""
+"""The models and rows of the benchmarks: a GPT-2 of 124M with random weights, or `tiny`."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _spread(records: Sequence[Example], count: int) -> list[Example]:
 
 
 def cut(record: Example, tokenizer: Any, limit: int = MAX_LENGTH) -> Example:
-    """Return a record without what is too much of its context."""
+    """Return a record whose context is cut to the limit."""
 
     def size(characters: int) -> int:
         return length_of(replace(record, input=record.input[:characters]), tokenizer)

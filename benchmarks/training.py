@@ -73,18 +73,18 @@ class Work:
 
 
 def measure(settings: Settings) -> list[Row | Goal]:
-    """Return ours against TRL with its defaults, and with the best flags found for it."""
+    """Return ours against TRL with its defaults, and with the best of its flags."""
     rows, short = (8, 32) if settings.is_small else (ROWS, TWEETS)
-    asked = partial(instructions, settings.data)
-    kind = "+".join(sorted({record.task for record in asked(rows)}))
+    rows_of = partial(instructions, settings.data)
+    kind = "+".join(sorted({record.task for record in rows_of(rows)}))
     with gpt2(settings) as model:
         named = partial(Work, model=model, shown=TINY if settings.is_small else "GPT-2 124M")
         works = [
             named(
-                records=asked(rows),
+                records=rows_of(rows),
                 rows=kind,
                 goals={"defaults": 8, "best": 3},
-                longer=asked(LONGER * rows),
+                longer=rows_of(LONGER * rows),
             ),
             named(
                 records=tweets(short),
@@ -95,7 +95,7 @@ def measure(settings: Settings) -> list[Row | Goal]:
         ]
         if not settings.is_small:  # else it is what the others trained
             goals: dict[str, float | None] = {"best": None}
-            records = asked(TINY_ROWS)
+            records = rows_of(TINY_ROWS)
             works.append(Work(model="tiny", shown=TINY, records=records, rows=kind, goals=goals))
         return [result for work in works for result in _rivals(work, settings)]
 

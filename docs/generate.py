@@ -66,12 +66,12 @@ def cli() -> str:
 
 def _command(title: str, command: click.Command) -> Iterator[str]:
     """Yield the lines of a command's section."""
-    arguments = [each for each in command.params if isinstance(each, click.Argument)]
+    arguments = [one for one in command.params if isinstance(one, click.Argument)]
     usage = " ".join(_usage(argument) for argument in arguments)
     yield f"### {title}\n"
     yield f"```\n{title} [OPTIONS] {usage}".rstrip() + "\n```\n"
     yield f"{_text(command.help)}\n"
-    options = [each for each in command.params if isinstance(each, click.Option)]
+    options = [one for one in command.params if isinstance(one, click.Option)]
     if options:
         yield "| option | meaning |\n|---|---|"
         for option in options:

@@ -15,6 +15,12 @@ class ReportConfig:
     """Bootstrap resamples of the items, behind every interval; and random swaps behind p-values."""
     confidence: float = 0.95
     """Confidence of the intervals, and of the verdicts drawn from them."""
+    primary: str | None = None
+    """The metric that decides, tested first: name it before the answers are there.  [default: by
+    task]"""
+    margin: float | None = None
+    """Difference in the primary metric that is too small to matter, such as 0.02: two variants that
+    differ by less are called the same."""
 
     @property
     def draws(self) -> int:
@@ -32,3 +38,5 @@ class ReportConfig:
                 f"confidence must be at least 0.5 and below 1, got {self.confidence}; "
                 "type 0.95 for 95 %"
             )
+        if self.margin is not None and self.margin <= 0:
+            raise ValueError(f"margin must be above 0, got {self.margin}")

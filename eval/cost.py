@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.formats.comparison import Comparison, Training, Variant
+from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.report import Cost, CostRow, MetricFigure
+from tuneproof.formats.variant import Training, Variant
 
 QUALITY = {True: ("accuracy", "macro_f1"), False: ("rougeL", "loop_rate")}
 """With labels or without: the metrics that are set against compute."""

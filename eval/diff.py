@@ -12,11 +12,13 @@ from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.score import score
 from tuneproof.eval.stats.bootstrap import Key
-from tuneproof.eval.stats.estimates import Part, estimate_all
-from tuneproof.eval.stats.verdicts import Difference, judge
+from tuneproof.eval.stats.estimates import Part, estimate_all, judge_parts
+from tuneproof.eval.stats.primary import primary_of
+from tuneproof.eval.stats.verdicts import Difference
 from tuneproof.files import fingerprint, read_json
-from tuneproof.formats.comparison import Comparison, Item, Variant, read_comparisons
+from tuneproof.formats.comparison import Comparison, Item, read_comparisons
 from tuneproof.formats.report import Gain, is_report, read_report
+from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BEFORE, AFTER = "A", "B"
@@ -34,7 +36,7 @@ class MetricDiff:
 
 @dataclass(frozen=True, kw_only=True)
 class Diff:
-    """All differences; one Holm family over all of them."""
+    """All differences, judged as one family."""
 
     items: int
     length_unit: str
@@ -62,18 +64,14 @@ def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
             "has the same name in both"
         )
     parts: dict[str, Part] = {}
-    unit = ""
+    primary, unit = None, ""
     for name in shared:
         merged = _merged(name, pairs, before)
         scores = score(merged)
         unit = unit if unit == "tokens" else scores.length_unit
         parts[name] = estimate_all(merged, scores, config)
-    tested = {
-        Difference("", name, key.name): test
-        for name, part in parts.items()
-        for key, test in part.gains.items()
-    }
-    judged = judge(tested, 1 - config.confidence, unit)
+        primary = primary or primary_of(merged, scores, config)
+    judged = judge_parts({name: (parts[name], name) for name in shared}, config, unit, primary)
     gains: dict[str, dict[str, MetricDiff]] = {name: {} for name in shared}
     for metric in METRICS:
         for name in shared:
@@ -88,7 +86,7 @@ def diff_table(found: Diff) -> str:
     """Return the differences as a plain table, one block per variant."""
     blocks = []
     for variant, metrics in found.gains.items():
-        rows = [["metric", "n", "A", "B", "B - A (interval)", "p (Holm)", "verdict"]]
+        rows = [["metric", "n", "A", "B", "B - A (interval)", "p", "verdict"]]
         for metric, row in metrics.items():
             unit = unit_of(metric, found.length_unit)
             rows.append(
@@ -98,8 +96,8 @@ def diff_table(found: Diff) -> str:
                     wording.amount(row.a, unit),
                     wording.amount(row.b, unit),
                     wording.bounded_change(row.gain, unit),
-                    wording.p_value(row.gain.p_holm),
-                    "too few items differ" if row.gain.warning else row.gain.verdict,
+                    wording.p_value(row.gain.p_corrected),
+                    "too few items differ" if row.gain.has_too_few_differing else row.gain.verdict,
                 ]
             )
         items = wording.counted(found.items, "item")

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.registry import METRICS, metrics_of
+from tuneproof.eval.metrics.words import spaced
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import AnswerCounts, Counts
+from tuneproof.numbers import decimal_mark
 
 _MISSING = {
     "label": "no answer has a scored label",
@@ -49,9 +51,11 @@ def score(comparison: Comparison) -> Scores:
     of_answers = {name: metric for name, metric in metrics.items() if not metric.is_of_a_set}
     shape = (len(comparison.items), len(names))
     values = {name: np.full(shape, np.nan) for name in of_answers}
+    marks = decimal_marks(comparison)
     for row, item in enumerate(comparison.items):
         for column, name in enumerate(names):
             columns = _columns(item, item.answers[name], unit, comparison.labels)
+            columns["decimal_mark"] = marks[item.task]
             for metric, value in score_answer(of_answers, columns).items():
                 values[metric][row, column] = value
     scored = {name: table for name, table in values.items() if not np.isnan(table).all()}
@@ -74,23 +78,47 @@ def score(comparison: Comparison) -> Scores:
 
 def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """Return the value of every metric that can be computed from the columns of one answer."""
-    values: dict[str, float] = {}
-    for name, metric in metrics.items():
-        inputs = [columns[column] for column in metric.needs]
-        value = None if None in inputs else metric.function(*inputs)
-        if value is not None:
-            values[name] = value
-    return values
+    values = {name: _value(metric, columns) for name, metric in metrics.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _value(metric: Metric, columns: Mapping[str, Any]) -> float | None:
+    """Return a metric's value for one answer, the best over the references; None where it has none.
+
+    The best of several references is SQuAD's rule (Rajpurkar et al., 2016).
+    """
+    inputs = {column: columns[column] for column in (*metric.needs, *metric.takes)}
+    if any(inputs[column] is None for column in metric.needs):
+        return None
+    if "reference" not in inputs:
+        return metric.function(**inputs)
+    each = (metric.function(**{**inputs, "reference": r}) for r in columns["references"])
+    best = min if metric.direction == "lower" else max
+    return best((value for value in each if value is not None), default=None)
+
+
+def decimal_marks(comparison: Comparison) -> dict[str, str]:
+    """Return by task the decimal mark that the references show, or an empty text."""
+    texts: dict[str, list[str]] = {item.task: [] for item in comparison.items}
+    for item in comparison.items:
+        texts[item.task] += references_of(item)
+    return {task: decimal_mark(references) for task, references in texts.items()}
+
+
+def references_of(item: Item) -> tuple[str, ...]:
+    """Return all right answers of an item; none where none is known."""
+    return tuple(dict.fromkeys(filter(None, (item.output, *item.references))))
 
 
 def _columns(
     item: Item, answer: Answer, unit: str, labels: tuple[str, ...] | None
 ) -> dict[str, Any]:
     """Return what metrics may read of one answer; None = it has none."""
-    words = None if answer.text is None else len(answer.text.split())
+    words = None if answer.text is None else len(spaced(answer.text))
     return {
         "prediction": answer.text,
         "reference": item.reference,
+        "references": references_of(item) if labels is None else (item.reference,),
         "executed": item.executed or None,
         "prompt": item.instruction,
         "finish_reason": answer.finish_reason,
@@ -117,6 +145,12 @@ def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
     if len(set(keys)) == len(keys):
         return None
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Number the groups of some items from 0 without gaps; None when no two are in one group."""
+    known, places = np.unique(numbers, return_inverse=True)
+    return None if len(known) == len(numbers) else places.astype(np.int64)
 
 
 def count_answers(comparison: Comparison) -> Counts:
@@ -178,6 +212,6 @@ def count_scored(
 
 def _reason(metric: Metric, items: Sequence[Item]) -> str:
     has_reference = any(item.reference is not None for item in items)
-    if metric.numeric and has_reference:
-        return "no item has a number as its reference"
+    if metric.unread and has_reference:
+        return metric.unread
     return next(_MISSING[column] for column in metric.needs if column in _MISSING)

@@ -11,7 +11,8 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import Head, Run, described
+from tuneproof.formats.run import Head, Run
+from tuneproof.formats.variant import described
 from tuneproof.inference.baselines import pick_label
 from tuneproof.models import load as models
 from tuneproof.models.adapters import check_base, check_files, with_adapter
@@ -62,10 +63,10 @@ class LoadedHead:
         """Return the probabilities of one batch, (texts, labels in the model's order)."""
         import torch
 
-        from tuneproof.kernels.answering import lean
+        from tuneproof.kernels.answering import fast_answering
 
         batch = self.tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt")
-        with torch.inference_mode(), lean(self.model, attends=False):
+        with torch.inference_mode(), fast_answering(self.model, attends=False):
             logits = self.model(**batch.to(self.model.device)).logits
         chances = logits.float().softmax(-1).double()
         values: list[list[float]] = (chances / chances.sum(-1, keepdim=True)).tolist()

@@ -18,16 +18,10 @@ from tqdm import tqdm
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
-from tuneproof.formats.comparison import (
-    SCHEMA,
-    Answer,
-    Comparison,
-    Item,
-    Variant,
-    write_comparison,
-)
+from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.example import Example, read_prompts
+from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panels import Panel, load_panels
 from tuneproof.inference.task import find_task

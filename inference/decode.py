@@ -1,10 +1,9 @@
-"""A lean decoding loop: the same tokens as transformers' `generate`, with less copying.
+"""A decoding loop that gives the tokens of transformers' `generate`, with less copying.
 
-`generate` appends every new key and value to tensors that it copies whole at every step, and goes
-on with all rows until the last one ends. Here the cache is allocated once and written in place, and
-rows that have ended leave the batch. Where attention can leave padding out (lean/attending.py),
-prompts are read without it, one variant after the other, and what stands in the cache before a row
-begins is not looked at.
+`generate` copies the whole cache at every step, and computes all rows until the last one ends. Here
+the cache is allocated once and written in place, and rows that have ended leave the batch. Where
+attention can leave padding out (tuneproof/kernels/decoding_attention.py), prompts are read without
+it, one variant after the other, and the cache before the beginning of a row is never read.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from tuneproof.inference.config import Decoding
-from tuneproof.kernels import decoding_attention as attending
-from tuneproof.kernels.answering import lean
+from tuneproof.kernels import decoding_attention
+from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.lora_rows import runs
 from tuneproof.kernels.memory import trim
 from tuneproof.models.virtual_tokens import VirtualTokens
@@ -54,20 +53,21 @@ class Stopwatch:
         self._last = now
 
 
-class RoomyLayer(DynamicLayer):  # type: ignore[misc]
-    """The keys and values of one layer, in tensors that have room for all that will come.
+class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
+    """The keys and values of one layer, in tensors with room for all tokens of the answers.
 
-    Every row ends at the same place, so that a row that is shorter begins later.
+    Every row ends at the same index, so that a shorter row begins later.
     """
 
     def __init__(self, rows: int, room: int) -> None:
-        """Note how many rows there are, and how many tokens there will be at most."""
+        """Set the number of rows, and the most tokens of a row."""
         super().__init__()
         self.is_initialized = False
         self._shape = rows, room
         self._held = 0
         self.filled: list[tuple[int, int]] | None = None
-        """While one row of prompts is read: the row that each belongs to, and its length."""
+        """While a row of prompts is read: for each prompt, the row that it belongs to and its
+        length."""
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
@@ -75,7 +75,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         """Write new keys and values, both (rows, heads, tokens, width), behind those held.
 
         Returns:
-            All that is held; or, while prompts are read, what was given.
+            All keys and values; or, while prompts are read, only the new ones.
         """
         if not self.is_initialized:
             self.keys, self.values = self._empty(key_states), self._empty(value_states)
@@ -87,7 +87,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
                 begin, stop = self._held - length, start + length
                 self.keys[row, :, begin : self._held] = key_states[0, :, start:stop]
                 self.values[row, :, begin : self._held] = value_states[0, :, start:stop]
-                near = max(0, begin - attending.GAP)  # not seen, yet multiplied by 0
+                near = max(0, begin - decoding_attention.GAP)  # not seen, yet multiplied by 0
                 self.values[row, :, near:begin] = 0
                 start = stop
             return key_states, value_states
@@ -97,16 +97,16 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         return self.keys[:, :, : self._held], self.values[:, :, : self._held]
 
     def select(self, rows: Sequence[int], starts: Sequence[int]) -> None:
-        """Let go of all rows but these, which begin at these places.
+        """Drop all rows but these, which begin at these indices.
 
-        What stands before is not copied: where rows differ much, it is most of the room, and memory
-        that was never written takes none.
+        The cache before a row begins is not copied: where lengths differ much it is most of it, and
+        memory that was never written takes none.
         """
         keys, values = self.keys, self.values
         self._shape = len(rows), self._shape[1]
         self.keys, self.values = self._empty(keys), self._empty(values)
         for new, (old, start) in enumerate(zip(rows, starts, strict=True)):
-            begin = max(0, start - attending.GAP)
+            begin = max(0, start - decoding_attention.GAP)
             self.keys[new, :, begin : self._held] = keys[old, :, begin : self._held]
             self.values[new, :, begin : self._held] = values[old, :, begin : self._held]
 
@@ -115,7 +115,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         return states.new_empty(rows, states.shape[1], room, states.shape[-1])
 
     def fill(self, held: int, rows: list[tuple[int, int]] | None) -> None:
-        """Say that so many tokens are held, and whose prompts are read next, if any."""
+        """Set how many tokens are held, and whose prompts are read next, if any."""
         self._held, self.filled = held, rows
 
     def get_seq_length(self) -> int:
@@ -150,23 +150,23 @@ def decode(
     Args:
         model: A causal language model in eval mode for which `can_decode` is true.
         prompts: Token ids of every row.
-        names: The variant that answers each.
-        route: What the model is told about rows of so many variants.
+        names: The variant that answers each row.
+        route: Returns the model's arguments for rows of these variants.
         stops: Tokens that end an answer.
         decoding: How tokens are chosen.
-        stopwatch: Is told of the time each variant takes.
+        stopwatch: Counts the time that each variant takes.
     """
     watch = stopwatch or Stopwatch()
     watch.start()
-    rank = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    rank = {name: index for index, name in enumerate(dict.fromkeys(names))}
     order = sorted(range(len(prompts)), key=lambda row: (rank[names[row]], len(prompts[row])))
-    found: list[list[int]] = [[] for _ in prompts]
-    rows = list(order)  # where in the result each row of the batch belongs
+    answers: list[list[int]] = [[] for _ in prompts]
+    rows = list(order)  # the index in `answers` of each row of the batch
     longest = max(map(len, prompts))
     room = longest + decoding.max_new_tokens
     attends = not isinstance(model, VirtualTokens)
-    with lean(model, attends=attends, rows=len(rows)) as is_lean:
-        reader = _Reader(model, route, len(rows), room, watch, is_lean=is_lean)
+    with fast_answering(model, attends=attends, rows=len(rows)) as is_unpadded:
+        reader = _Reader(model, route, len(rows), room, watch, is_unpadded=is_unpadded)
         starts = [longest - len(prompts[row]) for row in rows]
         logits = reader.read([prompts[row] for row in rows], [names[row] for row in rows])
         for held in range(longest + 1, room + 1):
@@ -174,56 +174,63 @@ def decode(
             tokens = new.tolist()
             watch.charge([names[row] for row in rows])
             going = []
-            for place, token in enumerate(tokens):
-                answer = found[rows[place]]
+            for index, token in enumerate(tokens):
+                answer = answers[rows[index]]
                 if answer and answer[-1] in stops:
                     continue
                 answer.append(token)
                 if token not in stops:
-                    going.append(place)
+                    going.append(index)
             if not going or held == room:
                 break
             if len(going) <= SHRINK * len(rows):
-                rows, starts = ([each[place] for place in going] for each in (rows, starts))
+                rows, starts = ([values[index] for index in going] for values in (rows, starts))
                 new = new[reader.keep(going, starts)]
             logits = reader.go_on(new, [names[row] for row in rows], starts, held)
         del reader, logits  # before memory that is kept is given back
-    return found
+    return answers
 
 
 class _Reader:
     """A model with its cache: reads the prompts of a batch, then one token of every row a time."""
 
     def __init__(
-        self, model: Any, route: Router, rows: int, room: int, watch: Stopwatch, *, is_lean: bool
+        self,
+        model: Any,
+        route: Router,
+        rows: int,
+        room: int,
+        watch: Stopwatch,
+        *,
+        is_unpadded: bool,
     ) -> None:
-        self._model, self._route, self._watch, self._is_lean = model, route, watch, is_lean
+        self._model, self._route, self._watch, self._is_unpadded = model, route, watch, is_unpadded
         count = model.config.get_text_config().num_hidden_layers
-        self._cache = Cache(layers=[RoomyLayer(rows, room) for _ in range(count)])
+        self._cache = Cache(layers=[PreallocatedLayer(rows, room) for _ in range(count)])
 
     def read(self, prompts: list[Sequence[int]], names: list[str]) -> torch.Tensor:
-        """Read the prompts, those of a variant side by side; return the logits after each."""
+        """Read the prompts, those of a variant as neighbours; return the logits after each."""
         longest = max(map(len, prompts))
-        if not self._is_lean:
+        if not self._is_unpadded:
             ids, _ = left_padded(prompts, 0, self._model.device)
             starts = [longest - len(prompt) for prompt in prompts]
             return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
-        found = []
+        logits = []
         for name, rows in (part for run in runs(tuple(names)) for part in _parts(run, prompts)):
             some = prompts[rows]
             lengths = [len(prompt) for prompt in some]
             for layer in self._cache.layers:
                 layer.fill(longest, list(enumerate(lengths, rows.start)))
             ids = torch.tensor([token for prompt in some for token in prompt])[None]
-            places = torch.cat([torch.arange(length) for length in lengths])[None]
+            positions = torch.cat([torch.arange(length) for length in lengths])[None]
             ends = torch.tensor(lengths).cumsum(0) - 1
-            told = {"attention_mask": torch.ones_like(ids), "position_ids": places}
-            found.append(self._logits(ids, [name], ends, lengths=lengths, **told)[0])
+            arguments = {"attention_mask": torch.ones_like(ids), "position_ids": positions}
+            logits.append(self._logits(ids, [name], ends, lengths=lengths, **arguments)[0])
             self._watch.charge([name])
         for layer in self._cache.layers:
             layer.fill(longest, None)
-        trim()  # what prompts needed is not needed again, and the cache has yet to fill
-        return torch.cat(found)
+        trim()  # free what reading prompts needed before the cache fills
+        return torch.cat(logits)
 
     def go_on(
         self, new: torch.Tensor, names: list[str], starts: list[int], held: int
@@ -236,24 +243,24 @@ class _Reader:
             starts: Where in the cache each row begins.
             held: How many tokens the cache holds with the new ones.
         """
-        told = self._masked(starts, held)
-        told["position_ids"] = told["position_ids"][:, -1:]
-        if self._is_lean:
-            told["seen"] = attending.spans(starts, held)
-            told["attention_mask"] = torch.ones_like(new)[:, None]
-        return self._logits(new[:, None], names, **told)[:, -1]
+        arguments = self._masked(starts, held)
+        arguments["position_ids"] = arguments["position_ids"][:, -1:]
+        if self._is_unpadded:
+            arguments["seen"] = decoding_attention.spans(starts, held)
+            arguments["attention_mask"] = torch.ones_like(new)[:, None]
+        return self._logits(new[:, None], names, **arguments)[:, -1]
 
-    def keep(self, places: list[int], starts: list[int]) -> torch.Tensor:
-        """Let go of all other rows; return the places as a tensor.
+    def keep(self, indices: list[int], starts: list[int]) -> torch.Tensor:
+        """Drop all other rows; return the kept indices as a tensor.
 
         Args:
-            places: The rows that stay.
+            indices: The rows that stay.
             starts: Where in the cache each of them begins.
         """
-        kept = torch.tensor(places, device=self._model.device)
-        if self._is_lean:
+        kept = torch.tensor(indices, device=self._model.device)
+        if self._is_unpadded:
             for layer in self._cache.layers:
-                layer.select(places, starts)
+                layer.select(indices, starts)
         else:
             self._cache.batch_select_indices(kept)
         return kept
@@ -265,7 +272,7 @@ class _Reader:
         return {"attention_mask": (positions >= 0).long(), "position_ids": positions.clamp(min=0)}
 
     def _logits(
-        self, ids: torch.Tensor, names: list[str], kept: int | torch.Tensor = 1, **told: Any
+        self, ids: torch.Tensor, names: list[str], kept: int | torch.Tensor = 1, **arguments: Any
     ) -> torch.Tensor:
         """Return the logits of the last, or of the given positions."""
         out: torch.Tensor = self._model(
@@ -273,7 +280,7 @@ class _Reader:
             past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=kept,
-            **told,
+            **arguments,
             **self._route(names),
         ).logits
         return out

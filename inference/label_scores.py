@@ -20,7 +20,7 @@ from tuneproof.formats.template import Template
 from tuneproof.inference.baselines import pick_label
 from tuneproof.inference.decode import left_padded
 from tuneproof.inference.variants import Variants
-from tuneproof.kernels.answering import lean
+from tuneproof.kernels.answering import fast_answering
 from tuneproof.prompts.fit import completion_ids
 
 Calibration = Literal["none", "prior"]
@@ -196,7 +196,7 @@ def label_log_probabilities(
     """
     extra = dict(forward or {})
     ids, mask = left_padded(prompts, pad_token_id, model.device)
-    with lean(model, attends=False):
+    with fast_answering(model, attends=False):
         read = model(
             input_ids=ids,
             attention_mask=mask,

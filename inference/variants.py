@@ -14,7 +14,8 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import FourBit, Run, described
+from tuneproof.formats.run import FourBit, Run
+from tuneproof.formats.variant import described
 from tuneproof.inference.forms import BASE, Form, base_forms
 from tuneproof.inference.shots import Shots
 from tuneproof.models import load as models
@@ -154,6 +155,9 @@ def load_variants(
             virtual_tokens=virtual_tokens,
         )
 
+    stored = models.stored_four_bit(base)
+    if stored and has_four_bit_base:
+        raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
     sharing = [run for run in runs if shares_base(run)]
     loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer)]
     loaded += [
@@ -217,9 +221,13 @@ def _together(
     Each says what it costs to load alone.
     """
     model, cost = _timed(load)
+    stored = models.stored_four_bit(base)
     asked = dict(forms)
     rows: list[Row] = [
-        {"name": name, "kind": "base", "model": base, "adapter": None} | form.recorded() | cost
+        {"name": name, "kind": "base", "model": base, "adapter": None}
+        | ({"quantization": asdict(stored)} if stored else {})
+        | form.recorded()
+        | cost
         for name, form in forms.items()
     ]
     adapters = {}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -84,11 +85,13 @@ def _sources(config: BuildConfig) -> dict[str, Path | None]:
         registry.find(name)
         if name in sources:
             raise InputError(f"source {name!r} is given twice; a folder can hold several files")
+        if path and name.startswith(registry.HUB):
+            raise InputError(f"{text}: what begins with hub: has no path; type jsonl={path}")
         sources[name] = Path(path).expanduser() if path else None
     for local in filter(None, sources.values()):
         local_files(local)  # a mistyped path is an error before hours of reading
     if config.has_own_fields and not any(registry.find(name).is_own for name in sources):
-        raise InputError("the options for fields are for the sources csv and jsonl only")
+        raise InputError("the options for fields are for the sources csv, jsonl and hub only")
     return sources
 
 
@@ -103,8 +106,7 @@ def _read(
     """Read every source into the spool; return the entries with their splits assigned."""
     entries: list[Entry] = []
     for name, path in sources.items():
-        source = registry.find(name, config)
-        reader = _Reader(name, source, path, config, spool)
+        reader = _Reader(name, path, config, spool)
         read = list(reader.entries(dropped[name], noted[name], logs[name]))
         if reader.shared_ids:  # so rows are told apart by more, whatever the file's order
             for tally in (dropped[name], noted[name]):
@@ -114,7 +116,7 @@ def _read(
         if not read:
             where = f"source {name!r}" + (f": {path}" if path else "")
             raise InputError(f"{where} holds no usable row: {drops_as_text(dropped[name])}")
-        if source.labels == ():
+        if reader.source.labels == ():
             check_distinct(name, {entry.label for entry in read})
         offered = {entry.split for entry in read}
         share = config.test_fraction
@@ -137,24 +139,30 @@ class _Reader:
     def __init__(
         self,
         name: str,
-        source: registry.Source,
         path: Path | None,
         config: BuildConfig,
         spool: Spool,
     ) -> None:
-        self._name, self._source, self._path = name, source, path
+        self._name, self._path = name, path
         self._config, self._spool = config, spool
+        self.source = registry.find(name, config)
+        """What is known of the source; after reading, whether its rows have labels too."""
         self.shared_ids: set[tuple[Split | None, str]] = set()
         """The ids that more than one row of a split has, with other contents."""
 
     def entries(self, dropped: Counter[str], noted: Counter[str], log: ReadLog) -> Iterator[Entry]:
         """Yield the entries of the rows that are kept; count the others by reason."""
-        name, source = self._name, self._source
+        name = self._name
         known, sharing = frozenset(self.shared_ids), 0
         contents: dict[tuple[Split | None, str], int] = {}
-        record_of = registry.mapper(name, source, self._config, log)
-        rows = registry.rows(name, source, self._path, log)
-        rows = matching(rows, self._config.where, dropped)
+        rows = registry.rows(name, self.source, self._path, log)
+        first = next(rows, None)
+        if first is None:
+            return
+        config = registry.fitted(self.source, first, self._config, log)
+        source = self.source = registry.find(name, config)
+        record_of = registry.mapper(name, source, config, log)
+        rows = matching(chain([first], rows), self._config.where, dropped)
         for row in tqdm(rows, desc=f"reading {name}", unit=" rows", file=sys.stderr, disable=None):
             record = record_of(row)
             if isinstance(record, str):

@@ -13,8 +13,8 @@ class BuildConfig:
     """What to build, and how to split it."""
 
     source: tuple[str, ...] = ("dolly", "finqa")
-    """A source, or NAME=PATH to read it from a local file or folder; may be repeated. See `prepdata
-    sources`."""
+    """A source, NAME=PATH to read it from a local file or folder, or any data set of the Hub by
+    hub:OWNER/NAME[:CONFIG][@SPLIT]; may be repeated. See `prepdata sources`."""
     out: Path = Path("data")
     """The folder to write."""
     limit: int | None = None
@@ -43,23 +43,24 @@ class BuildConfig:
     seed: int = 42
     """Decides the order of the records and what --limit draws; never the split."""
     instruction_field: str = "instruction"
-    """Sources csv and jsonl: the field that asks."""
+    """Sources csv, jsonl and hub: the field that asks."""
     input_field: str = "input"
-    """Sources csv and jsonl: the field with the context it is asked about."""
+    """Sources csv, jsonl and hub: the field with the context it is asked about."""
     output_field: str = "output"
-    """Sources csv and jsonl: the field with the right answer."""
+    """Sources csv, jsonl and hub: the field with the right answer."""
     text_field: str | None = None
-    """Sources csv and jsonl, for classification: the field with the text."""
+    """Sources csv, jsonl and hub, for classification: the field with the text."""
     label_field: str | None = None
-    """Sources csv and jsonl, for classification: the field with the label."""
+    """Sources csv, jsonl and hub, for classification: the field with the label."""
     instruction: str | None = None
     """What is asked about every text of a classification; by default "What is the LABEL-FIELD of
     this text?"."""
     group_field: str = "group"
-    """Sources csv and jsonl: rows with the same value here stay in one split. Without such a field
-    the rows with the same input of 200 characters or more stay together."""
+    """Sources csv, jsonl and hub: rows with the same value here stay in one split. Without such a
+    field the rows with the same input of 200 characters or more stay together."""
     id_field: str = "id"
-    """Sources csv and jsonl: the field with the row's id; without it the content makes the id."""
+    """Sources csv, jsonl and hub: the field with the row's id; without it the content makes the
+    id."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -103,7 +104,7 @@ class BuildConfig:
 
     @property
     def has_own_fields(self) -> bool:
-        """Whether any of the settings for the sources csv and jsonl was changed."""
+        """Whether any of the settings for the sources csv, jsonl and hub was changed."""
         names = ("instruction", "text_field", "label_field", *OWN_FIELDS)
         return any(getattr(self, name) != getattr(type(self), name) for name in names)
 

@@ -13,6 +13,7 @@ from tuneproof.prepdata.sources import (
     complaints,
     dolly,
     finqa,
+    hub,
     imdb,
     opening,
     sample,
@@ -110,14 +111,27 @@ SOURCES: dict[str, Source] = {
 }
 
 
+HUB = "hub:"
+"""What the name of any data set of the Hub begins with."""
+
+
 def find(name: str, config: BuildConfig | None = None) -> Source:
     """Return a source by name, fitted to the settings; InputError names the nearest match."""
+    if name.startswith(HUB):
+        hub_id = str(hub.HubName.parse(name.removeprefix(HUB)))
+        source = replace(_OWN, licence="see its card", hub_id=hub_id)
+        return replace(source, labels=() if config and config.label_field else None)
     if name not in SOURCES:
         raise unknown("source", name, SOURCES)
     source = SOURCES[name]
     if not source.is_own or config is None:
         return source
     return replace(source, labels=() if config.label_field else None)
+
+
+def fitted(source: Source, first: Row, config: BuildConfig, log: ReadLog) -> BuildConfig:
+    """Return the settings for a source, after a look at its first row."""
+    return tabular.with_label_fields(first, config, log) if source.is_own else config
 
 
 def mapper(
@@ -137,6 +151,7 @@ def rows(name: str, source: Source, path: Path | None, log: ReadLog) -> Iterator
             log.rows["embedded"] += 1
             yield row
     elif source.hub_id is not None:
-        yield from opening.read_hub(source.hub_id, name, log)
+        read = hub.read_hub(hub.HubName.parse(source.hub_id), name, log)
+        yield from (row.with_class_names() for row in read) if source.is_own else read
     else:
         raise InputError(f"source {name!r} needs a file or folder: --source {name}=PATH")

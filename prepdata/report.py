@@ -35,9 +35,11 @@ def sources_table() -> str:
         rows.append(
             (name, source.size, source.licence, f"Hub: {source.hub_id}" if source.hub_id else where)
         )
+    rows.append(("hub:OWNER/NAME", "-", "see its card", "Hub: any data set"))
     head, *lines = table(rows, left=4).split("\n")
-    indent = " " * (max(map(len, registry.SOURCES)) + 2)
+    indent = " " * (max(len(name) for name, *_ in rows) + 2)
     summaries = [indent + source.summary for source in registry.SOURCES.values()]
+    summaries.append(indent + "hub:OWNER/NAME:CONFIG for one of its configurations, @SPLIT")
     return "\n".join(
         [head, *(line for pair in zip(lines, summaries, strict=True) for line in pair)]
     )
@@ -52,8 +54,8 @@ def build_summary(folder: Path, manifest: Manifest) -> str:
 
 def seen_by_test(manifest: Manifest) -> str:
     """Return what difference a test set of that size can show: 1 / sqrt(n), of a share."""
-    count = manifest.files[FILES["test"]].records
-    if not count:
+    facts = manifest.files.get(FILES["test"])
+    if facts is None or not (count := facts.records):
         return ""
     points = 100 / math.sqrt(count)
     return (

@@ -43,7 +43,7 @@ STAGES: dict[str, type[Any]] = {
 SECTIONS = (*STAGES, "runs")
 """What settings stand under: the stages, and `runs` with what single runs change of `tune`."""
 VALUES = ("match", "published")
-"""What stands beside them: by what the runs are matched, and the figures that others published."""
+"""Keys of the whole recipe: by what runs are matched, and the figures that others published."""
 MODELS = ("tiny", "smollm2", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
 """The base models whose names have no slash; all others are a folder or a Hub id."""
 
@@ -59,7 +59,7 @@ class Layer:
     runs: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     """By a run's short name: its settings over those of `tune`; None leaves the run out."""
     values: dict[str, Any] = field(default_factory=dict)
-    """What is said of the whole recipe, by the names in `VALUES`."""
+    """The values of the whole recipe's keys, by the names in `VALUES`."""
 
     @property
     def kept(self) -> dict[str, dict[str, Any]]:

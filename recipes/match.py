@@ -31,11 +31,11 @@ class Match:
 
     @property
     def followers(self) -> tuple[str, ...]:
-        """The runs that get what the first used."""
+        """The runs whose budget is what the first used."""
         return self.runs[1:]
 
     def used(self, run: Run) -> float:
-        """Return what a training used; what an older run did not record counts as nothing."""
+        """Return what a training used; 0 where an older run did not record it."""
         result = run.outcome
         used = {
             "flops": result.flops,

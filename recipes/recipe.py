@@ -33,14 +33,14 @@ class Recipe:
     summary: str
     """What it does, in a few words."""
     root: Path
-    """The folder under which data, runs and reports stand."""
+    """The folder of data, runs and reports."""
     build: BuildConfig
     """Stage one."""
     runs: dict[str, TuneConfig]
     """Stage two: the trainings by their short names; the one of a recipe without `runs` has the
     empty name."""
     match: Match | None
-    """Which of them get what the first used as their budget."""
+    """Which of them have the compute of the first as their budget."""
     merged: tuple[str, ...]
     """The folders' names of those that are merged as well."""
     prompts: tuple[str, ...]
@@ -50,11 +50,12 @@ class Recipe:
     score: ReportConfig
     """Stage four."""
     published: tuple[Published, ...]
-    """Figures of others that stand beside ours; `variant` is a run's short name, or ``base``."""
+    """Figures that others published, to show with ours; `variant` is a run's short name, or
+    ``base``."""
 
     @property
-    def beside(self) -> tuple[Published, ...]:
-        """The published figures, with their variants by the names that the report has for them."""
+    def published_by_variant(self) -> tuple[Published, ...]:
+        """The published figures, each with its variant's name in the report."""
         return tuple(
             replace(
                 figure,
@@ -166,13 +167,13 @@ def _recipe(file: RecipeFile, command: Layer, root: Path, copies: Iterable[str] 
 
 
 def _runs(
-    settings: Layer, places: Mapping[str, Path], name: str, where: str
+    settings: Layer, paths: Mapping[str, Path], name: str, where: str
 ) -> dict[str, TuneConfig]:
     """Return the settings of every run; the one of a recipe without `runs` has the empty name."""
     runs = {
         short: build(
             TuneConfig,
-            {**places, "name": run_name(name, short), **settings.stages["tune"], **own},
+            {**paths, "name": run_name(name, short), **settings.stages["tune"], **own},
             f"{where}: runs.{short}" if short else f"{where}: tune",
         )
         for short, own in (settings.kept or {"": {}}).items()

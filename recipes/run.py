@@ -1,4 +1,4 @@
-"""Running a recipe: four stages in a row, each left out when what it would write is there."""
+"""Run a recipe: the four stages in a row, without those whose output is up to date."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def _train(config: TuneConfig, head: str, made_by: str) -> None:
 def _merge(config: TuneConfig) -> None:
     """Write a finished run's merged model where it is not there.
 
-    A run that is trained again begins with an empty folder, so that what is there is of this one.
+    A run that is trained again begins with an empty folder, so that a merged model in it is
+    current.
     """
     folder = config.folder / "merged"
     if (folder / "config.json").is_file():
@@ -111,9 +112,9 @@ def _score(recipe: Recipe) -> Report:
     from tuneproof.eval.report.build import report, up_to_date_report
 
     files = [config.out for config in recipe.comparisons.values()]
-    earlier = up_to_date_report(files, recipe.reports, recipe.score, recipe.beside)
+    earlier = up_to_date_report(files, recipe.reports, recipe.score, recipe.published_by_variant)
     if earlier is not None:
         log.info(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
         return earlier
     log.info("4/4 score")
-    return report(files, recipe.reports, recipe.score, recipe.beside)
+    return report(files, recipe.reports, recipe.score, recipe.published_by_variant)

@@ -15,7 +15,8 @@ from tuneproof.recipes.recipe import Recipe, default_out, run_name
 from tuneproof.tuning.config import TuneConfig
 
 ONLY_WHERE_SET = {
-    "data", "name", "runs", "template", "limit", "max_steps", "target_modules",
+    "data", "name", "runs", "template", "template_variable", "train_on", "limit", "max_steps",
+    "target_modules",
     "gradient_checkpointing", "dtype", "no_fast_path", "overwrite",
 }  # fmt: skip
 """Settings of `tune` that are shown where they differ from the defaults; all others always."""

@@ -63,7 +63,7 @@ def card(training: dict[str, Any], config: dict[str, Any], parameters: int) -> s
         config: What config.json holds.
         parameters: How many the model has.
     """
-    found, stages = training["held_out_bits_per_byte"], training["stages"]
+    scores, stages = training["held_out_bits_per_byte"], training["stages"]
     tokens = sum(stage["tokens_seen"] for stage in stages)
     return CARD.format(
         parameters=parameters / 1e6,
@@ -75,7 +75,7 @@ def card(training: dict[str, Any], config: dict[str, Any], parameters: int) -> s
         tokens=tokens,
         passes=tokens / training["tokens_in_corpus"],
         stages="\n".join(map(stage_text, stages)),
-        scores="\n".join(f"| {text} | {found[name]:.2f} |" for name, text in DOMAINS.items()),
+        scores="\n".join(f"| {text} | {scores[name]:.2f} |" for name, text in DOMAINS.items()),
     )
 
 
@@ -88,6 +88,6 @@ def stage_text(stage: dict[str, Any]) -> str:
 
 
 def write_card(folder: Path, parameters: int) -> None:
-    """Write README.md beside the weights."""
+    """Write README.md into the folder of the weights."""
     training, config = read_json(folder / "training.json"), read_json(folder / "config.json")
     write_text(folder / "README.md", card(training, config, parameters))

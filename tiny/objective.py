@@ -1,4 +1,4 @@
-"""What the embedded base model is trained on: the next token, and not to repeat itself."""
+"""Loss of the embedded base model: next-token cross-entropy and token unlikelihood."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 
 class Objective(nn.Module):  # type: ignore[misc]
-    """Next-token cross-entropy in nats per token, and a price for repeating what was said."""
+    """Next-token cross-entropy in nats per token, and the unlikelihood of repeated tokens."""
 
     def __init__(self, model: Any, unlikelihood: float = 0.0) -> None:
-        """Wrap a GPT-2 language model; `unlikelihood` is the weight of that price."""
+        """Wrap a GPT-2 language model; `unlikelihood` is the weight of the second loss."""
         super().__init__()
         self.model = model
         self.unlikelihood = unlikelihood
@@ -29,8 +29,8 @@ class Objective(nn.Module):  # type: ignore[misc]
 def repetition(logs: Tensor, ids: Tensor) -> Tensor:
     """Return the token-level unlikelihood of Welleck et al. (2020), in nats per token.
 
-    At every place it is -log(1 - p), summed over the distinct tokens that stand before it and are
-    not the next one: without it so small a model ends in a loop nearly always.
+    At every position it is -log(1 - p), summed over the distinct earlier tokens that are not the
+    next one: without it so small a model nearly always ends in a loop.
 
     Args:
         logs: Log-probabilities of the next token, shape (rows, length, vocabulary).
@@ -39,8 +39,8 @@ def repetition(logs: Tensor, ids: Tensor) -> Tensor:
     before, length = ids[:, :-1], logs.shape[1]
     is_known = (before[:, :, None] == before[:, None, :]).tril(-1).any(2)
     is_next = before[:, None, :] == ids[:, 1:, None]
-    stands = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-    wrong = stands & ~is_next & ~is_known[:, None, :]  # (rows, place, token before it)
+    is_earlier = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+    wrong = is_earlier & ~is_next & ~is_known[:, None, :]  # (rows, position, earlier token)
     chances = logs.gather(2, before[:, None, :].expand(-1, length, -1)).exp()
     prices = -torch.log1p(-chances.clamp(max=1 - 1e-5))
     return (prices * wrong).sum(2).mean()

@@ -147,7 +147,7 @@ def bits_per_byte(model: Any, tokenizer: Any, texts: list[str]) -> float:
 
 
 def held_out(model: Any, tokenizer: Any, path: Path, limit: int) -> dict[str, float]:
-    """Return bits per byte by task on the first `limit` records of each."""
+    """Return bits per byte by task on the first `limit` records of a task."""
     texts: dict[str, list[str]] = {}
     for record in read_examples(path):
         texts.setdefault(record.task, []).append(text_of(record))
@@ -173,14 +173,14 @@ def train(
     compiled: bool,
     unlikelihood: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
-    """Train in place for so long, and yield how it goes about every minute, and at the end.
+    """Train in place for so long, and yield the progress about every minute and at the end.
 
     Args:
         model: The model.
         feed: Returns endless batches of sequences of a length.
         max_seconds: Of training; compiling and what the caller does between the yields is free.
         compiled: Whether to use torch.compile.
-        unlikelihood: The weight of the price for repeating, see `repetition`.
+        unlikelihood: The weight of the unlikelihood loss, see `repetition`.
     """
     objective: Any = Objective(model, unlikelihood)
     if compiled:

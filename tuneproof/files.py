@@ -100,11 +100,45 @@ def read_json(path: Path) -> Any:
         InputError: The file is missing or is not JSON; the message names file and line.
     """
     try:
-        return json.loads(existing_file(path).read_text(encoding="utf-8-sig"))
+        return parse_json(existing_file(path).read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Halves of surrogate pairs, which JSON can hold and UTF-8 cannot, are replaced by U+FFFD.
+
+    Raises:
+        json.JSONDecodeError: It is no JSON.
+        InputError: It is nested too deeply, or has a number of too many digits.
+    """
+    try:
+        value = json.loads(text)
+        raw = text.decode() if isinstance(text, bytes) else text
+        return _whole(value) if "\\ud" in raw or "\\uD" in raw else value
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        is_deep = isinstance(error, RecursionError)
+        fault = "nested too deeply" if is_deep else "it has a number of too many digits"
+        raise InputError(f"not readable JSON: {fault}") from error
+
+
+def _whole(value: Any) -> Any:
+    """Return a JSON value with halves of surrogate pairs replaced."""
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(part) for key, part in value.items()}
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def holds_lines(path: Path) -> bool:
@@ -141,7 +175,7 @@ def parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str
             yield line
 
     try:
-        for row in jsonlines.Reader(counted()).iter(type=dict, skip_empty=True):
+        for row in jsonlines.Reader(counted(), loads=parse_json).iter(type=dict, skip_empty=True):
             yield number, row
     except jsonlines.InvalidLineError as error:
         raise InputError(f"{name}:{number}: {_fault(error)}") from error
@@ -150,6 +184,8 @@ def parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str
 def _fault(error: jsonlines.InvalidLineError) -> str:
     if isinstance(error.__cause__, json.JSONDecodeError):
         return f"not valid JSON: {error.__cause__.msg} (column {error.__cause__.colno})"
+    if isinstance(error.__cause__, InputError):
+        return str(error.__cause__)
     return f"a JSON object is needed, found {str(error.line).strip()[:60]}"
 
 

@@ -1,4 +1,4 @@
-"""Asking the Hub without waiting for it: its libraries use their caches where it is silent."""
+"""Use the Hub where it answers, and the local caches of its libraries where it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noticing labels that are turned round: a relabelling that would do decisively better."""
+"""Detect swapped labels: a relabelling that would score decisively better."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ class Mapping:
 
     def warning(self) -> str:
         """Return what to say where the mapping is turned round."""
-        read = ", ".join(f"{given!r} as {right!r}" for given, right in self.renamed.items())
+        read = ", ".join(f"{predicted!r} as {right!r}" for predicted, right in self.renamed.items())
         return (
             f"the labels seem to be turned round: accuracy is {self.accuracy:.1%}, but would be "
             f"{self.best_accuracy:.1%} with {read}; check the order of the labels"
         )
 
 
-def check_mapping(right: Sequence[str], given: Sequence[str], labels: Sequence[str]) -> Mapping:
+def check_mapping(right: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Mapping:
     """Compare predictions with the right labels, as they are and best renamed.
 
     Args:
         right: The right label of each example.
-        given: The predicted label of each example.
+        predicted: The predicted label of each example.
         labels: The label set; at least two.
 
     Raises:
         ValueError: No examples, unequal numbers of them, or a label outside the set.
     """
-    if not right or len(right) != len(given):
-        raise ValueError(f"{len(right)} right and {len(given)} given labels; at least one each")
-    counts = _confusion(right, given, labels)
+    if not right or len(right) != len(predicted):
+        raise ValueError(f"{len(right)} right and {len(predicted)} given labels; at least one each")
+    counts = _confusion(right, predicted, labels)
     total = len(right)
     correct = int(np.trace(counts))
     targets, sources = linear_sum_assignment(counts, maximize=True)
@@ -73,13 +73,13 @@ def check_mapping(right: Sequence[str], given: Sequence[str], labels: Sequence[s
     )
 
 
-def _confusion(right: Sequence[str], given: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+def _confusion(right: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     """Return how often each label (row) was taken for each (column), (labels, labels)."""
-    place = {label: index for index, label in enumerate(labels)}
-    strangers = sorted({*right, *given} - place.keys())
+    index_of = {label: index for index, label in enumerate(labels)}
+    strangers = sorted({*right, *predicted} - index_of.keys())
     if strangers:
         raise ValueError(f"label {strangers[0]!r} is none of {', '.join(map(repr, labels))}")
     counts = np.zeros((len(labels), len(labels)), dtype=int)
-    for one, other in zip(right, given, strict=True):
-        counts[place[one], place[other]] += 1
+    for one, other in zip(right, predicted, strict=True):
+        counts[index_of[one], index_of[other]] += 1
     return counts

@@ -1,4 +1,4 @@
-"""Logging: what a command says of its progress, and silence for what libraries say in vain.
+"""Logging: a command's lines about its progress; libraries' own notices are silenced.
 
 Modules log to ``logging.getLogger(__name__)``. A command shows these lines on stderr (see
 `tuneproof.errors.Group`). In Python they go where the caller's logging or `lines_to` sends them.

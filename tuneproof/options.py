@@ -17,6 +17,7 @@ import click
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import existing_file
+from tuneproof.text import one_line
 
 Config = TypeVar("Config")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,7 +49,10 @@ def options_from(config: type[Any]) -> Callable[[Command], Command]:
             settings = _option_type(hints[field.name])
             names = _names(field)
             if settings.pop("flag", False):
-                names[0] += f"/--no-{names[0].removeprefix('--')}"
+                bare = names[0].removeprefix("--")
+                names[0] += (
+                    f"/--{bare.removeprefix('no-')}" if bare[:3] == "no-" else f"/--no-{bare}"
+                )
             command = click.option(*names, field.name, default=None, help=text, **settings)(command)
         return command
 
@@ -167,13 +171,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds one mapping; InputError names file and line otherwise."""
     import yaml
 
+    existing_file(path)
     try:
-        value = yaml.safe_load(existing_file(path).read_text(encoding="utf-8-sig"))
+        value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InputError(f"{path}{line}: not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML text: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not readable YAML: nested too deeply") from error
+    except (AttributeError, KeyError, OverflowError, ValueError) as error:
+        # what PyYAML raises of a date, a number or a truth value that is none
+        raise InputError(
+            f"{path}: not readable YAML: a value looks like a date, a number or a truth value and "
+            f"is none ({error}); put it in quotes"
+        ) from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: a mapping (key: value) is needed, found {value!r}")
     return {str(key): item for key, item in value.items()}
@@ -215,12 +228,13 @@ def checked(where: str, value: Any, hint: Any) -> Any:
             raise InputError(f"{where}: {unknown('value', str(value), known)}")
         return value
     if plain is float and isinstance(value, int | str) and not isinstance(value, bool):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return float(value)  # YAML reads 5e-4 as text
     if plain is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {value!r}")
+        found = one_line(repr(value), 80)
+        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {found}")
     return value
 
 

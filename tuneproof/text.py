@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 BAR_WIDTH = 40
 
@@ -42,6 +42,13 @@ def one_line(text: str, width: int = 90) -> str:
     """Return the text's beginning on one line."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 4].rstrip() + " ..."
+
+
+def listing(names: Iterable[object], most: int = 20) -> str:
+    """Return names for a message, cut where they are long or many; ``nothing`` where are none."""
+    listed = [one_line(str(name), 40) for name in names]
+    others = [f"and {len(listed) - most} others"] if len(listed) > most else []
+    return ", ".join(listed[:most] + others) or "nothing"
 
 
 def indented(text: str) -> str:

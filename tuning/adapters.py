@@ -1,6 +1,6 @@
 """Put a method's adapter on a loaded base with PEFT, and save what was trained.
 
-What the methods are is a table in tuning/methods.py; here is what the names in it mean.
+tuning/methods.py lists the methods; here is the code for each kind of adapter in that table.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.models import load as models
+from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS, OBJECTIVES, Peft
 
@@ -82,7 +83,7 @@ def adapt(config: TuneConfig, model: Any, head: Sequence[str] = ()) -> Adapted:
             f"({type(model).__name__}): {reason}"
         ) from error
     if config.gradient_checkpointing:
-        wrapped.enable_input_require_grads()  # else nothing below the first adapter asks for any
+        wrapped.enable_input_require_grads()  # else nothing below the first adapter gets a gradient
     if METHODS[config.method].options.get("init_lora_weights") != "pissa":
         return Adapted(model=wrapped)
     first = {
@@ -108,7 +109,7 @@ def peft_config(config: TuneConfig, model: Any, head: Sequence[str]) -> Any:
 
 
 def _layers(config: TuneConfig, model: Any, head: Sequence[str]) -> dict[str, Any]:
-    """Return which layers get an adapter, and what is trained whole beside them."""
+    """Return which layers get an adapter, and which modules are trained as a whole."""
     from transformers.pytorch_utils import Conv1D
 
     return {
@@ -203,19 +204,10 @@ def callbacks(method: str) -> list[Any]:
 
 
 def train_in_float32(model: Any) -> None:
-    """Put what is trained in float32: TRL chooses bfloat16, in which small steps are lost."""
+    """Put trained weights in float32: TRL chooses bfloat16, in which small steps are lost."""
     for value in model.parameters():
         if value.requires_grad:
             value.data = value.data.float()
-
-
-def has_prompt_learning(model: Any) -> bool:
-    """Return whether PEFT puts trained virtual tokens before every text of a model."""
-    from peft import PeftModel
-
-    return isinstance(model, PeftModel) and any(
-        config.is_prompt_learning for config in model.peft_config.values()
-    )
 
 
 def check_targets(model: Any, targets: Sequence[str], head: Sequence[str] = ()) -> None:
@@ -250,7 +242,7 @@ def adapted_layers(model: Any) -> list[str]:
     """Return the kinds of layers that carry an adapter, by the end of their names."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    if has_prompt_learning(model):
+    if virtual_tokens_of(model):
         return ["virtual tokens"]
     return sorted(
         {

@@ -60,7 +60,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         Args:
             metrics: The file.
             share: Returns how much of a budget is spent, where one ends the training.
-            spent: Returns what else every line is to say of what is spent.
+            spent: Returns further keys of every line, such as the FLOPs so far.
         """
         self._spent = spent
         self._share = share
@@ -127,7 +127,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if "loss" in logs:
             self._losses.append(logs["loss"])
             self._loss = f"loss {sum(self._losses) / len(self._losses):.3f}"
-            self._tell(state)
+            self._show(state)
         if "eval_loss" in logs:
             self._validation = f"validation {logs['eval_loss']:.3f}"
             if "eval_accuracy" in logs:
@@ -138,22 +138,22 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         """Close the bar."""
         self._bar.close()
 
-    def _tell(self, state: Any) -> None:
+    def _show(self, state: Any) -> None:
         """Show loss, speed and time left: on the bar, or as a line now and then."""
         steps, tokens = state.global_step - self._from[0], state.num_input_tokens_seen
         elapsed = time.perf_counter() - self._began
         rate = f"{(tokens - self._from[1]) / elapsed:,.0f} tokens/s"
         self._bar.set_postfix_str(f"{self._loss} {self._validation} {rate}")
         if self._share is not None:
-            self._tell_share(self._share(), state, rate, elapsed)
+            self._show_budget(self._share(), state, rate, elapsed)
         elif self._bar.disable and state.global_step >= self._next_line:
             self._next_line += max(1, state.max_steps // LINES)
             left = duration(round(elapsed / steps * (state.max_steps - state.global_step)))
             step = f"step {state.global_step:,}/{state.max_steps:,}"
             log.info(f"{step}: {self._loss}, {rate}, {left} left")
 
-    def _tell_share(self, share: float, state: Any, rate: str, elapsed: float) -> None:
-        """Say every tenth of a budget how much of it is spent."""
+    def _show_budget(self, share: float, state: Any, rate: str, elapsed: float) -> None:
+        """Log how much of a budget is spent, at every tenth of it."""
         if self._bar.disable and share * LINES >= self._next_tenth:
             self._next_tenth = int(share * LINES) + 1
             spent = share - self._from_share
@@ -234,25 +234,25 @@ class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
 
 
 class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
-    """Tells AdaLoRA after every step of the optimizer how far the training is."""
+    """Runs AdaLoRA's rank allocation after every step of the optimizer."""
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Fill in the steps, which are known only now."""
         # a layer may lose all its rank; PEFT takes that for weights that were not gathered
         warnings.filterwarnings("ignore", message=".*LoRA tensor.* have invalid shape")
         steps = state.max_steps
-        for config in given["model"].peft_config.values():
+        for config in kwargs["model"].peft_config.values():
             config.total_step = steps
             config.tinit, config.tfinal = int(ADALORA_FIRST * steps), int(ADALORA_LAST * steps)
             config.orth_reg_weight = 0.0  # PEFT would add it to the validation loss as well
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Add the gradient of the loss that keeps directions apart."""
         import torch
 
         values = [
             value if ".lora_A." in name else value.T
-            for name, value in given["model"].named_parameters()
+            for name, value in kwargs["model"].named_parameters()
             if value.requires_grad and (".lora_A." in name or ".lora_B." in name)
         ]
         with torch.enable_grad():
@@ -262,9 +262,9 @@ class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
             )
             (ORTHOGONALITY * apart / len(values)).backward()
 
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Let it weigh the gradients, which are still there, and take ranks away."""
-        given["model"].base_model.update_and_allocate(state.global_step + 1)
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Let AdaLoRA rate its ranks by the gradients, which are still there, and drop some."""
+        kwargs["model"].base_model.update_and_allocate(state.global_step + 1)
 
 
 class Pruning(TrainerCallback):  # type: ignore[misc]
@@ -274,14 +274,14 @@ class Pruning(TrainerCallback):  # type: ignore[misc]
         """Never prune where there is no judge."""
         self._judge = judge
         self.has_pruned = False
-        """Whether the training was given up."""
+        """Whether the training was pruned."""
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Pass the evaluation on, and stop where the judge says so."""
         if self._judge is None:
             return
         is_last = control.should_training_stop or state.global_step >= state.max_steps
-        is_hopeless = self._judge(math.ceil(state.epoch - 1e-6), given["metrics"])
+        is_hopeless = self._judge(math.ceil(state.epoch - 1e-6), kwargs["metrics"])
         if is_hopeless and not is_last:
             self.has_pruned = control.should_training_stop = True
 

@@ -83,10 +83,10 @@ def list_runs(runs: Path) -> None:
     from tuneproof.formats.run import all_runs
     from tuneproof.tuning.runs import table
 
-    found = list(all_runs(runs))
-    if not found:
+    listed = list(all_runs(runs))
+    if not listed:
         raise InputError(f"no run in {runs}; make one with `tune run`")
-    click.echo(table(found))
+    click.echo(table(listed))
 
 
 @main.command()
@@ -115,10 +115,10 @@ def doctor(
     folder = None if run is None else runs / run
     findings = examine(data=data, model=model, run=folder, comparison=comparison)
     if as_json:
-        click.echo(json.dumps([each.as_row() for each in findings], indent=2))
+        click.echo(json.dumps([finding.as_row() for finding in findings], indent=2))
     else:
         click.echo("\n".join(finding_lines(findings)) or "nothing found")
-    if any(each.severity == "error" for each in findings):
+    if any(finding.severity == "error" for finding in findings):
         raise click.exceptions.Exit(1)
 
 

@@ -48,9 +48,9 @@ class TuneConfig:
     """Whether every example counts the same, or every token, as in plain TRL: then the long answers
     decide, and a small model hardly learns to stop."""
     unlikelihood: float | None = None
-    """Weight of a price for being ready to repeat what the answer has said, without which small
-    models loop; in training only, and not where answers are labels. By default it follows from the
-    model's width: 3 for tiny, 1 for gpt2, 0.19 for 8B models; 0 is plain TRL."""
+    """Weight of the unlikelihood loss, a penalty on repeating tokens of the answer, without which
+    small models loop; in training only, and not where answers are labels. By default it follows
+    from the model's width: 3 for tiny, 1 for gpt2, 0.19 for 8B models; 0 is plain TRL."""
     num_train_epochs: float = 3.0
     """Passes over the training records."""
     max_steps: int | None = None

@@ -27,6 +27,7 @@ from tuneproof.tuning.checks.comparison import check_beside_data, check_beside_r
 from tuneproof.tuning.checks.encoding import check_encoding
 from tuneproof.tuning.checks.loaded import check_loaded
 from tuneproof.tuning.checks.run import check_run
+from tuneproof.tuning.checks.template import check_base, check_template
 from tuneproof.tuning.config import TuneConfig
 
 BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
@@ -80,10 +81,13 @@ def _examine(
         records = _trained_on(run, folder)
         if records is not None and tokenizer is not None:
             yield from check_encoding(run, records.train, tokenizer)
+        if tokenizer is not None:
+            yield from check_template(run, tokenizer)
         if run.state == "finished" and not BASES & {each.code for each in findings}:
             yield from check_loaded(run, compared)
     if compared is not None:
         yield from check_comparison(compared)
+        yield from check_base(compared)
         if run is not None:
             yield from check_beside_run(compared, run)
         beside = folder or (_trained_on(run, None) if run is not None else None)
@@ -122,7 +126,8 @@ def _fits(
     """Check lengths and end marks as the run's settings have it, otherwise as the defaults."""
     own = [mark for mark in tokenizer.all_special_tokens if mark not in END_MARKS]
     yield from check_end_marks(folder, own)
-    template, max_length = templates.load(), TuneConfig.max_length
+    chat = models.chat_template(model) if model else None
+    template, max_length = templates.load(templates.AUTO, chat), TuneConfig.max_length
     if run is not None:
         if run.template is None:  # texts are read as they are, from their beginning
             return

@@ -68,6 +68,11 @@ class Job:
 def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
     """Raise InputError when model, tokenizer and settings do not go together."""
     models.check_vocabulary(model, tokenizer)
+    if not METHODS[config.method].is_adapter and models.stored_four_bit(config.model):
+        raise InputError(
+            f"the weights of {config.model!r} are in 4 bits and cannot be trained; "
+            "use --method lora"
+        )
     adapters.check_targets(model, config.target_modules, head)
     limit = models.context_length(model)
     if limit is not None and config.max_length > limit:

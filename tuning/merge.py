@@ -1,4 +1,4 @@
-"""Merging an adapter into its base, and proving that nothing changed."""
+"""Merge an adapter into its base, and check that logits and answers stay the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROBES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What a merge came to."""
+    """How a merged model compares with base and adapter."""
 
     difference: float
     """Largest absolute difference between the logits of the merged file, loaded again, and of
@@ -40,24 +40,24 @@ class Merged:
     same_answers: int
     """Held-out prompts that both answer by the same tokens, greedily; of a head, probes labelled
     the same."""
-    asked: int
-    """How many were asked."""
+    prompts: int
+    """Number of those prompts or probes."""
     quantization_difference: float | None = None
     """The same difference to the 4-bit base + adapter that was trained, where there is one: what
-    the quantisation came to, not the merge."""
+    the quantisation changed, not the merge."""
 
     def lines(self) -> list[str]:
-        """Return what there is to say of it."""
-        told = [
+        """Return the comparison in words."""
+        lines = [
             f"largest logit difference from base + adapter: {self.difference:.1e}",
-            f"greedy answers that are the same: {self.same_answers} of {self.asked}",
+            f"greedy answers that are the same: {self.same_answers} of {self.prompts}",
         ]
         if self.quantization_difference is not None:
-            told.append(
+            lines.append(
                 "largest logit difference from the 4-bit model that was trained: "
                 f"{self.quantization_difference:.1e} (the quantisation's, not the merge's)"
             )
-        return told
+        return lines
 
 
 def merge_run(run: Run, out: Path) -> Merged:
@@ -75,14 +75,14 @@ def merge_run(run: Run, out: Path) -> Merged:
     """
     out = out.absolute()
     _check(run, out)
-    with new_folder(out) as merged:
-        found = _write(run, merged)
-        if not found.difference <= TOLERANCE:
+    with new_folder(out) as folder:
+        result = _write(run, folder)
+        if not result.difference <= TOLERANCE:
             raise InputError(
-                f"the merged model's logits differ from base + adapter by {found.difference:.2g} "
+                f"the merged model's logits differ from base + adapter by {result.difference:.2g} "
                 f"(more than {TOLERANCE:.0e}); nothing was written"
             )
-    return found
+    return result
 
 
 def _check(run: Run, out: Path) -> None:
@@ -100,10 +100,16 @@ def _check(run: Run, out: Path) -> None:
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} is not empty; choose another --out")
     check_base(run)
+    if models.stored_four_bit(run.base.model):
+        raise InputError(
+            f"the base {run.base.model!r} is stored in 4 bits, into which an adapter cannot be "
+            "merged without loss; train on the base in full precision (`--load-in-4bit` holds it "
+            "in 4 bits while it is trained), or serve base and adapter apart"
+        )
 
 
-def _write(run: Run, merged: Path) -> Merged:
-    """Write the merged model, and compare it with what it was made of."""
+def _write(run: Run, folder: Path) -> Merged:
+    """Write the merged model, and compare it with base and adapter."""
     quiet_libraries()  # before PEFT loads bitsandbytes
     base = run.base.model
     tokenizer, model = _load(run, base)
@@ -113,32 +119,32 @@ def _write(run: Run, merged: Path) -> Merged:
     whole = adapted.merge_and_unload()
     if run.template is not None:
         ask_as_trained(whole, tokenizer, run.template)
-    whole.save_pretrained(str(merged))
-    tokenizer.save_pretrained(str(merged))
-    del model, adapted, whole  # the merged one is loaded beside the file only
-    again = _load(run, str(merged))[1].eval()
+    whole.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    del model, adapted, whole  # room for the merged one
+    again = _load(run, str(folder))[1].eval()
     after = _logits(again, tokenizer), _answers(again, prompts, tokenizer)
     del again
     trained = None
     if run.quantization is not None:
         quantized = with_adapter(_load(run, base, run.quantization)[1], run.adapter).eval()
-        trained = _largest(_logits(quantized, tokenizer), after[0])
+        trained = _largest_difference(_logits(quantized, tokenizer), after[0])
     return Merged(
-        difference=_largest(before[0], after[0]),
+        difference=_largest_difference(before[0], after[0]),
         same_answers=sum(one == other for one, other in zip(before[1], after[1], strict=True)),
-        asked=len(prompts),
+        prompts=len(prompts),
         quantization_difference=trained,
     )
 
 
-def _load(run: Run, place: str, held: FourBit | None = None) -> tuple[Any, Any]:
+def _load(run: Run, source: str, held: FourBit | None = None) -> tuple[Any, Any]:
     """Return tokenizer and model of the run's kind in float32, from its base or a merged folder."""
     how: dict[str, Any] = {"dtype": "float32", "device": "cpu", "four_bit": held}
     if run.head is None:
-        return models.load_tokenizer(place), models.load_model(place, **how)
-    tokenizer = models.load_tokenizer(place, purpose="classify")
+        return models.load_tokenizer(source), models.load_model(source, **how)
+    tokenizer = models.load_tokenizer(source, purpose="classify")
     pad = tokenizer.pad_token_id
-    return tokenizer, models.load_classifier(place, run.head.labels, pad_token_id=pad, **how)[0]
+    return tokenizer, models.load_classifier(source, run.head.labels, pad_token_id=pad, **how)[0]
 
 
 def _held_out(run: Run, tokenizer: Any) -> list[list[int]]:
@@ -185,7 +191,7 @@ def _greedy(tokenizer: Any) -> Any:
     )
 
 
-def _largest(some: Sequence[Any], others: Sequence[Any]) -> float:
+def _largest_difference(some: Sequence[Any], others: Sequence[Any]) -> float:
     """Return the largest absolute difference between logits of the same texts."""
     return max(float((one - other).abs().max()) for one, other in zip(some, others, strict=True))
 

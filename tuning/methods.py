@@ -51,9 +51,9 @@ class Method:
     reaches_layers: bool = True
     """Whether gradients go back through the layers, or end at the head."""
     is_four_bit: bool = False
-    """Whether the base is held in 4 bits without being asked to."""
+    """Whether the base is held in 4 bits by default."""
     has_virtual_tokens: bool = False
-    """Whether what is trained stands before every text."""
+    """Whether virtual tokens before every text are trained."""
     can_checkpoint: bool = True
     """Whether activations may be computed twice to save memory."""
     plans_by_steps: bool = False
@@ -61,7 +61,7 @@ class Method:
 
     @property
     def is_adapter(self) -> bool:
-        """Whether the base stays as it is, and what is trained is saved beside it."""
+        """Whether the base stays as it is, and an adapter is saved."""
         return self.peft is not None
 
 

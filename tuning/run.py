@@ -85,10 +85,10 @@ def _begun(
         config=runs.recorded(config),
         template=job.template,
         head=job.head,
-        quantization=config.four_bit,
+        quantization=models.stored_four_bit(config.model) or config.four_bit,
         unlikelihood=job.unlikelihood,
         base=Base(
-            model=models.lasting_name(config.model),
+            model=models.stable_name(config.model),
             weights_sha256=models.weights_hash(config.model),
         ),
         data=Data(

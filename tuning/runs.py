@@ -1,4 +1,4 @@
-"""The run folder beside the settings: is it the run that is asked for, and how far did it come?"""
+"""Compare a run folder with the settings of a run: is it that run, and is it finished?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.run import FILE, PLACE_ONLY, Run, read_run
+from tuneproof.formats.run import FILE, LOCATION_ONLY, Run, read_run
 from tuneproof.formats.template import Template
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
@@ -25,19 +25,19 @@ COLUMNS = (
     "time",
 )  # fmt: skip
 ROOMS = (".", "formats", "models", "kernels", "prompts", "tuning")
-"""The folders whose code decides what a training comes to."""
+"""The folders whose code decides the result of a training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
-    """How what is in a run's folder stands to the run that is asked for."""
+    """What a run's folder holds, compared with the settings of a run."""
 
     state: Literal["new", "unfinished", "finished", "other"]
-    """Nothing there; the same run, to be gone on with; the same run, done; or another one."""
+    """An empty folder; the same run, to be continued; the same run, finished; or another run."""
     run: Run | None = None
     """The run that is there."""
     differing: tuple[str, ...] = ()
-    """In what another run differs."""
+    """Settings and inputs in which another run differs."""
     made_otherwise: tuple[str, ...] = ()
     """Code and versions that a finished run was trained with and that are others today."""
 
@@ -52,7 +52,7 @@ def recorded(config: TuneConfig) -> dict[str, Any]:
 
 
 def status_of(config: TuneConfig) -> RunStatus:
-    """Return how the run's folder stands to the settings, and to data, template and base as now.
+    """Compare the run's folder with the settings, and with data, template and base as they are now.
 
     Raises:
         InputError: The folder holds something else than a run, or there is no data.
@@ -84,7 +84,7 @@ def _stamp_of_today(config: TuneConfig, earlier: Stamp) -> Stamp:
     with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
         inputs["the base's weights"] = models.weights_hash(config.model)
     return Stamp(
-        settings={name: settings[name] for name in settings if name not in PLACE_ONLY},
+        settings={name: settings[name] for name in settings if name not in LOCATION_ONLY},
         inputs=inputs,
         code=code_fingerprint(*ROOMS),
         versions=versions_of(PACKAGES),
@@ -98,7 +98,7 @@ def template_of(config: TuneConfig) -> Template:
 
 
 def check(config: TuneConfig) -> RunStatus:
-    """Return how the folder stands to the settings when a training may begin or go on there.
+    """Return the folder's status where a training may begin or continue there.
 
     Raises:
         InputError: The folder belongs to another run or to something else, or the run is done.

@@ -83,7 +83,8 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
     losses = _logged(trainer.state, "loss")
     try:
-        findings = check_trained(trainer.model, example, before, losses, run.learning_rate)
+        steps = trainer.state.global_step
+        findings = check_trained(trainer.model, example, before, losses, run.learning_rate, steps)
         run = replace(run, warnings=[as_warning(finding) for finding in findings])
         return _complete(job, run)
     except InputError:

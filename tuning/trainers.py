@@ -25,8 +25,8 @@ from trl import SFTTrainer
 from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
+from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
-from tuneproof.tuning.adapters import has_prompt_learning
 
 Weighting = Literal["example", "token"]
 
@@ -150,7 +150,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         self.is_short = (  # several processes must go through the wrapper that joins gradients
             self.accelerator.num_processes == 1
             and not self.aux_loss_enabled
-            and not has_prompt_learning(self.model)
+            and not virtual_tokens_of(self.model)
             and has_plain_head(_core(self.model))
         )
 

@@ -5,6 +5,127 @@ from __future__ import annotations
 from tuneproof.finding import Advice
 
 COMPARISON: dict[str, Advice] = {
+    "items-repeated": Advice(
+        severity="warning",
+        usually="the same question was taken in under two ids; it counts twice, and chance looks "
+        "like a result.",
+        mend="leave one of the two out of the prompts, or give both the same `group`; "
+        "`prepdata build` keeps repeats out",
+    ),
+    "reference-in-prompt": Advice(
+        severity="error",
+        usually="the training form, with its answer, was used for asking; the score shows copying.",
+        mend="remove the answer from `prompt` and `input`, and `infer compare PROMPTS --run RUN`",
+    ),
+    "probabilities-constant": Advice(
+        severity="error",
+        usually="nothing was computed from the text: a default was written where scoring failed, "
+        "or the text was cut off.",
+        mend="`infer compare PROMPTS --run RUN`, which scores every label after every text",
+    ),
+    "references-displaced": Advice(
+        severity="error",
+        usually="a row was lost, or one of two columns was sorted or shuffled, before questions "
+        "and right answers were put together.",
+        mend="join questions and references by id, then `infer compare PROMPTS --run RUN`",
+    ),
+    "answers-displaced": Advice(
+        severity="error",
+        usually="a batch came back in another order (sorted by length, several processes), or the "
+        "answers of two files were put together by position.",
+        mend="`infer compare PROMPTS --run RUN`, which keeps every answer at its item",
+    ),
+    "variants-swapped": Advice(
+        severity="error",
+        usually="base and tuned were exchanged when the file was written.",
+        mend="exchange the names, or `infer compare PROMPTS --run RUN`",
+    ),
+    "answers-swapped": Advice(
+        severity="warning",
+        usually="the answers of base and tuned were exchanged in some items, as when two files are "
+        "merged.",
+        mend="`infer compare PROMPTS --run {run}`, which keeps every answer at its model",
+    ),
+    "base-differs": Advice(
+        severity="error",
+        usually="the difference is that of two models, and not the training's.",
+        mend="`infer compare PROMPTS --run {run}`, which loads the base that the run was trained "
+        "on",
+    ),
+    "tokens-unlike-texts": Advice(
+        severity="warning",
+        usually="texts were changed, cut or put at another item after the tokens had been "
+        "counted, or nothing but spaces was generated.",
+        mend="`infer compare PROMPTS --run {run}`, and keep the texts as they come",
+    ),
+    "few-shot-beats-tuning": Advice(
+        severity="warning",
+        usually="a few examples in the prompt do what the training was to do, and cost no "
+        "training.",
+        mend="`tune run` on more data or for more epochs, or keep the prompt with examples",
+    ),
+    "garbled-characters": Advice(
+        severity="warning",
+        usually="UTF-8 was read as Windows-1252 or Latin-1, or tokens were joined without decoding "
+        "their bytes.",
+        mend="read the file with `encoding='utf-8'`, decode with the tokenizer's `decode`, then "
+        "`prepdata build` and `infer compare` anew",
+    ),
+    "special-token-in-text": Advice(
+        severity="warning",
+        usually="a special token came through as text: it was decoded with "
+        "`skip_special_tokens=False`, glued on by a script, or is none of this model's.",
+        mend="remove it from the data (`tune doctor --data DATA`), then `infer compare PROMPTS "
+        "--run RUN`",
+    ),
+    "thinking-in-answers": Advice(
+        severity="error",
+        usually="what the model thought before it answered is scored as its answer.",
+        mend="cut the answers after `</think>`, or ask without thinking, for all variants alike",
+    ),
+    "markup-in-answers": Advice(
+        severity="warning",
+        usually="pages were taken as training data without removing their tags.",
+        mend="remove tags and entities from the outputs, `prepdata build`, then `tune run` anew",
+    ),
+    "next-turn-in-answers": Advice(
+        severity="warning",
+        usually="the model did not stop and goes on with a question of its own: the end mark was "
+        "not trained, or another one is waited for.",
+        mend="`tune doctor --run {run}`, which shows whether EOS was trained",
+    ),
+    "refusals": Advice(
+        severity="warning",
+        usually="an assistant's habit of declining, from the base or from machine-made training "
+        "data.",
+        mend="look for refusals in the outputs of DATA, leave them out, then `tune run` anew",
+    ),
+    "other-language": Advice(
+        severity="warning",
+        usually="the model answers in the language that it knows best, or outputs of another "
+        "language are in the training data.",
+        mend="`prepdata inspect DATA`, then `tune run` on outputs of the language wanted",
+    ),
+    "answers-break-off": Advice(
+        severity="warning",
+        usually="answers were cut at a length although it says that they ended, or the training "
+        "outputs were.",
+        mend="`tune doctor --run {run}`, and `infer compare PROMPTS --run {run}` with a larger "
+        "--max-new-tokens",
+    ),
+    "answers-end-open": Advice(
+        severity="warning",
+        usually="answers were cut at a length although it says that they ended; or the training "
+        "outputs have no full stops.",
+        mend="`tune doctor --run {run}`, and `infer compare PROMPTS --run {run}` with a larger "
+        "--max-new-tokens",
+    ),
+    "one-answer-for-all": Advice(
+        severity="warning",
+        usually="the training collapsed to one output, the question was cut off or lost, or one "
+        "answer was written into many rows.",
+        mend="`tune doctor --run {run}`, then `tune run` with a lower --learning-rate",
+    ),
     "decoding-differs": Advice(
         severity="error",
         usually="the answers were drawn under different settings, so that the difference is theirs "
@@ -63,7 +184,7 @@ COMPARISON: dict[str, Advice] = {
     "empty-answers": Advice(
         severity="warning",
         usually="the first token is EOS: empty outputs in the training data, or a prompt that ends "
-        "otherwise than in training.",
+        "otherwise than in training; or a script lost the answers (`nan`, `None`).",
         mend="`prepdata inspect DATA` for empty outputs, then `tune doctor --run {run}`",
     ),
     "tuned-equals-base": Advice(
@@ -75,7 +196,7 @@ COMPARISON: dict[str, Advice] = {
     "base-is-better": Advice(
         severity="warning",
         usually="the training did harm: learning rate too high, too many epochs, or data of "
-        "another kind than the questions.",
+        "another kind than the questions; or the answers of the two were exchanged.",
         mend="`tune doctor --run {run}`, then `tune run` with a lower --learning-rate or fewer "
         "--num-train-epochs",
     ),

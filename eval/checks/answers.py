@@ -53,7 +53,6 @@ def check_answers(comparison: Comparison) -> Iterator[Finding]:
         yield from _openings(name, answered, is_tuned=is_tuned)
         yield from _loops(name, answered, is_tuned=is_tuned)
         yield from _endings(comparison, name, answered, is_tuned=is_tuned)
-        yield from _empty(name, answered, is_tuned=is_tuned)
     for name in comparison.tuned:
         yield from _unchanged(comparison, name)
 
@@ -157,19 +156,6 @@ def _limit(comparison: Comparison, cut: Answered) -> int | None:
     if isinstance(recorded, int):
         return recorded
     return max((answer.tokens for _, answer, _ in cut if answer.tokens), default=None)
-
-
-def _empty(name: str, answered: Answered, *, is_tuned: bool) -> Iterator[Finding]:
-    empty = [item for item, _, text in answered if not text.strip()]
-    if is_common(len(empty), len(answered)):
-        yield finding(
-            COMPARISON,
-            "empty-answers",
-            f"{name}: {share(len(empty), len(answered))} answers are empty; first {empty[0].id}",
-            severity="warning",
-            of_base=not is_tuned,
-            run=name,
-        )
 
 
 def _unchanged(comparison: Comparison, name: str) -> Iterator[Finding]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tuneproof.eval.checks.answers import check_answers
 from tuneproof.eval.checks.conditions import check_conditions
+from tuneproof.eval.checks.content import check_content
+from tuneproof.eval.checks.items import check_items
 from tuneproof.eval.checks.labels import check_labels
+from tuneproof.eval.checks.pairing import check_pairing
+from tuneproof.eval.checks.variants import check_variants
 from tuneproof.finding import Finding, finding_lines, worst_first
 from tuneproof.formats.comparison import Comparison, read_comparison
+
+Check = Callable[[Comparison], Iterable[Finding]]
+CHECKS: tuple[Check, ...] = (
+    check_items, check_pairing, check_conditions, check_variants, check_answers, check_content,
+    check_labels,
+)  # fmt: skip
+"""To add a check, add its function here; its findings are sorted by how bad they are."""
 
 
 def check_comparison(comparison: Comparison) -> list[Finding]:
     """Return what is wrong with a comparison, errors first; it needs no model."""
-    return worst_first(
-        [*check_conditions(comparison), *check_answers(comparison), *check_labels(comparison)]
-    )
+    return worst_first(part for check in CHECKS for part in check(comparison))
 
 
 def lines_of(file: Path) -> list[str]:

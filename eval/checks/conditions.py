@@ -108,7 +108,7 @@ def _size(comparison: Comparison) -> Iterator[Finding]:
 
 def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
     """Compare tuned and base item by item: labels by being right, texts by their token F1."""
-    score, what = _scorer(comparison)
+    score, what = scorer(comparison)
     pairs = [
         (score(item.answers[name], item.reference), score(item.answers[comparison.base],
          item.reference))
@@ -131,7 +131,7 @@ def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
         )
 
 
-def _scorer(
+def scorer(
     comparison: Comparison,
 ) -> tuple[Callable[[Answer, str | None], float | None], str]:
     """Return what scores an answer against its reference, and its name."""

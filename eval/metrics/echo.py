@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 from tuneproof.eval.metrics.metric import Metric
-from tuneproof.eval.metrics.words import ngrams, words
-
-_LIN = "Lin, 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
+from tuneproof.eval.metrics.words import is_unspaced, ngrams, words
 
 OPENING_WORDS = 8
 """Words at the start of a line of the prompt which, at the start of an answer, are an echo."""
@@ -15,6 +13,8 @@ WHOLE_LINE_WORDS = 4
 """A prompt line of at least this many words is an echo when it is repeated whole."""
 SPAN_WORDS = 24
 """Consecutive words of the prompt which, anywhere in an answer, are an echo."""
+CHARACTERS_PER_WORD = 2
+"""In scripts without spaces, where `words` are characters."""
 
 _TEMPLATE_WORDS = re.compile(
     r"^[ \t]*(?:(?:\#{1,6}[ \t]*|\*\*)?(?:instruction|input|output|response)[ \t]*:"
@@ -29,17 +29,20 @@ def echo_rate(prediction: str, prompt: str) -> float:
     It does when a line of it begins with a word of the template (``Input:``, ``Output:``,
     ``### Response:``, ``## Question`` ...); when it opens with the first eight words of a line of
     the prompt, or with a whole line of four or more; or when it holds 24 consecutive words of the
-    prompt anywhere. Case and punctuation are ignored. Copying from `input` is not counted: a good
+    prompt anywhere. In scripts without spaces two characters stand for a word. Case
+    and punctuation are ignored. Copying from `input` is not counted: a good
     answer may quote its source. Range {0, 1}, lower is better. An empty answer scores 0.
     Source: this project; the limits are set so that hardly any human answer is an echo.
     """
     if _TEMPLATE_WORDS.search(prediction):
         return 1.0
     answer = words(prediction)
-    if any(_opens_like(answer, words(line)) for line in prompt.splitlines()):
+    lines = ((words(line), _length_of_word(line)) for line in prompt.splitlines())
+    if any(_opens_like(answer, line, length) for line, length in lines):
         return 1.0
-    spans = set(ngrams(words(prompt), SPAN_WORDS))
-    return float(bool(spans) and not spans.isdisjoint(ngrams(answer, SPAN_WORDS)))
+    span = SPAN_WORDS * _length_of_word(prompt)
+    spans = set(ngrams(words(prompt), span))
+    return float(bool(spans) and not spans.isdisjoint(ngrams(answer, span)))
 
 
 ECHO_RATE = Metric(
@@ -56,6 +59,11 @@ ECHO_RATE = Metric(
 )
 
 
-def _opens_like(answer: tuple[str, ...], line: tuple[str, ...]) -> bool:
-    length = min(len(line), OPENING_WORDS)
-    return length >= WHOLE_LINE_WORDS and answer[:length] == line[:length]
+def _opens_like(answer: tuple[str, ...], line: tuple[str, ...], word: int) -> bool:
+    length = min(len(line), OPENING_WORDS * word)
+    return length >= WHOLE_LINE_WORDS * word and answer[:length] == line[:length]
+
+
+def _length_of_word(text: str) -> int:
+    """Return how many of `words` make up one word of a text."""
+    return CHARACTERS_PER_WORD if is_unspaced(text) else 1

@@ -23,9 +23,10 @@ class Metric:
     """The name shown to a reader."""
     function: Callable[..., float | None]
     """Scores one answer; None where it cannot. What it reads are the columns that its parameters
-    are named after: `prediction`, `reference`, `prompt`, `finish_reason`, `length`, `executed`,
-    `label`, `label_probabilities`, `labels`. A metric of sets reads `hits`, `predicted`, `actual`,
-    `gaps` and `count` instead, see `metrics.label_sets`."""
+    are named after: `prediction`, `reference` (each of several in turn; the best value counts),
+    `prompt`, `finish_reason`, `length`, `executed`, `decimal_mark`, `label`,
+    `label_probabilities`, `labels`. A metric of sets reads `hits`, `predicted`, `actual`, `gaps`
+    and `count` instead, see `metrics.label_sets`."""
     direction: Direction
     """Which way is better."""
     unit: Unit
@@ -38,16 +39,23 @@ class Metric:
     """What it gets wrong."""
     empty: str = "0"
     """What an empty answer scores."""
-    numeric: bool = False
-    """Whether only references that are numbers are scored."""
+    unread: str = ""
+    """Why there is no value at all where it can read none of the references; empty for a metric
+    that can read any."""
     task: Task = "text"
     """Whether it judges free texts, labels of a fixed set, texts whose right answer a program
     gives, or all of them."""
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
-        """The columns it reads of an item and its answer, in the order of its parameters."""
-        return tuple(inspect.signature(self.function).parameters)
+        """The columns it must have of an item and its answer, in the order of its parameters."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return tuple(p.name for p in parameters if p.default is p.empty)
+
+    @cached_property
+    def takes(self) -> tuple[str, ...]:
+        """The columns it reads where they are known: its parameters that have a default."""
+        return tuple(p for p in inspect.signature(self.function).parameters if p not in self.needs)
 
     @property
     def is_of_a_set(self) -> bool:

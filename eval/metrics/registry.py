@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tuneproof.eval.metrics import (
+    chrf,
     echo,
     ending,
     label_sets,
@@ -28,6 +29,7 @@ METRICS: dict[str, Metric] = {
     "rougeL": rouge.ROUGE_L,
     "rouge1": rouge.ROUGE1,
     "rouge2": rouge.ROUGE2,
+    "chrf": chrf.CHRF,
     "token_f1": squad.TOKEN_F1,
     "exact_match": squad.EXACT_MATCH,
     "numeric_match": numeric.NUMERIC_MATCH,

@@ -1,27 +1,29 @@
 """ROUGE: overlap of words, word pairs and the longest common subsequence with the reference.
 
-The tokens are those of Google's `rouge_score` (lower case, runs of a-z and 0-9, no stemmer) and so
-are the values, to the last bit; a test holds them together. Its `RougeScorer` is not called,
-because importing it loads nltk and scipy.stats (seconds) and its common subsequence is a table in
-pure Python; here whole rows of that table are the bits of one integer.
+The tokens are `words.words`. Where all letters and digits are a-z and 0-9 they are those of Google's
+`rouge_score` (no stemmer), and so are the values, to the last bit; a test holds them together. It
+reads no other letters, so that it is not called for them; and importing it loads nltk and
+scipy.stats (seconds), and its common subsequence is a table in pure Python, while here whole rows of
+that table are the bits of one integer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 
 from tuneproof.eval.metrics.metric import Metric
-from tuneproof.eval.metrics.words import ngrams
+from tuneproof.eval.metrics.words import ngrams, words
 
 _LIN = "Lin, 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
+_UNREAD = "no reference has a letter or digit, and ROUGE reads nothing else"
 
 
-def rouge1(prediction: str, reference: str) -> float:
+def rouge1(prediction: str, reference: str) -> float | None:
     """Return the F1 of the words shared with the reference (ROUGE-1).
 
-    Range [0, 1], higher is better. Normalisation: lower case, only a-z and 0-9, no stemming.
-    An empty answer, or a reference without a letter or digit, scores 0. Source: Lin, 2004.
+    Range [0, 1], higher is better. Normalisation: lower case, letters and digits only, no
+    stemming. An empty answer scores 0; None for a reference without a letter or digit.
+    Source: Lin, 2004.
     """
     return _overlap_f1(prediction, reference, 1)
 
@@ -33,16 +35,17 @@ ROUGE1 = Metric(
     unit="score",
     definition="F1 of the words that answer and reference share, in any order "
     "(same tokens as ROUGE-L).",
+    unread=_UNREAD,
     source=_LIN,
     weakness="Ignores order, and rewards frequent words such as 'the'.",
 )
 
 
-def rouge2(prediction: str, reference: str) -> float:
+def rouge2(prediction: str, reference: str) -> float | None:
     """Return the F1 of the pairs of neighbouring words shared with the reference (ROUGE-2).
 
-    Range [0, 1], higher is better. Normalisation as in `rouge1`. An answer or a reference of fewer
-    than two words scores 0. Source: Lin, 2004.
+    Range [0, 1], higher is better. Normalisation as in `rouge1`. An answer or a reference of one
+    word scores 0; None for a reference without a letter or digit. Source: Lin, 2004.
     """
     return _overlap_f1(prediction, reference, 2)
 
@@ -54,19 +57,22 @@ ROUGE2 = Metric(
     unit="score",
     definition="F1 of the pairs of neighbouring words that answer and reference share "
     "(same tokens as ROUGE-L).",
+    unread=_UNREAD,
     source=_LIN,
     weakness="Always 0 for an answer or a reference of one word.",
 )
 
 
-def rouge_l(prediction: str, reference: str) -> float:
+def rouge_l(prediction: str, reference: str) -> float | None:
     """Return the F1 of the longest common subsequence of words (ROUGE-L).
 
-    Range [0, 1], higher is better. Normalisation as in `rouge1`. An empty answer scores 0.
-    Source: Lin, 2004.
+    Range [0, 1], higher is better. Normalisation as in `rouge1`. An empty answer scores 0; None
+    for a reference without a letter or digit. Source: Lin, 2004.
     """
-    answer, target = _tokenize(prediction), _tokenize(reference)
-    if not answer or not target:
+    answer, target = words(prediction), words(reference)
+    if not target:
+        return None
+    if not answer:
         return 0.0
     common = longest_common_subsequence(target, answer)
     return _f1(common / len(answer), common / len(target))
@@ -78,7 +84,9 @@ ROUGE_L = Metric(
     direction="higher",
     unit="score",
     definition="F1 of the longest sequence of words that answer and reference share in order "
-    "(lower case, letters and digits only, no stemmer).",
+    "(lower case, letters and digits only, no stemmer; each character is a word in scripts "
+    "without spaces).",
+    unread=_UNREAD,
     source=_LIN,
     weakness="Counts words, not meaning: a right answer in other words scores low, and a "
     "wrong one that copies the reference's phrasing scores high.",
@@ -102,9 +110,10 @@ def longest_common_subsequence(first: tuple[str, ...], second: tuple[str, ...]) 
     return len(first) - row.bit_count()
 
 
-def _overlap_f1(prediction: str, reference: str, n: int) -> float:
-    answer = Counter(ngrams(_tokenize(prediction), n))
-    target = Counter(ngrams(_tokenize(reference), n))
+def _overlap_f1(prediction: str, reference: str, n: int) -> float | None:
+    if not words(reference):
+        return None
+    answer, target = Counter(ngrams(words(prediction), n)), Counter(ngrams(words(reference), n))
     shared = sum(min(count, answer[gram]) for gram, count in target.items())
     return _f1(shared / max(answer.total(), 1), shared / max(target.total(), 1))
 
@@ -114,9 +123,3 @@ def _f1(precision: float, recall: float) -> float:
         return 2 * precision * recall / (precision + recall)
     return 0.0
 
-
-@lru_cache(maxsize=64)
-def _tokenize(text: str) -> tuple[str, ...]:
-    from rouge_score.tokenize import tokenize
-
-    return tuple(tokenize(text, None))

@@ -31,8 +31,9 @@ LOSSES = {
     "text": ("Loss on the answers, while training", "validation loss (nats, mean over examples)"),
     "head": ("Loss on the labels, while training", "validation loss (nats per text)"),
 }
-"""By the kind of a run: losses of different kinds cannot be set against each other."""
+"""By the kind of a run: losses of different kinds cannot be compared."""
 Plots = dict[str, tuple[str, Callable[[], Figure | None]]]
+"""Name -> description for those who cannot see it, and what draws it, if there is anything."""
 
 
 def compute_plots(report: Report) -> Plots:
@@ -186,9 +187,9 @@ def _ratio(one: float, other: float) -> float:
 
 
 def _lines(axes: Axes, report: Report, metric: str) -> None:
-    """Draw the base, and the best baseline, as what costs no training of a model."""
+    """Draw the base and the best baseline as lines: they cost no training of a model."""
     kinds = {variant.name: variant.is_baseline for variant in report.variants}
-    cells = {name: found[metric] for name, found in report.metrics.items() if metric in found}
+    cells = {name: known[metric] for name, known in report.metrics.items() if metric in known}
     sign = -1 if METRICS[metric].direction == "lower" else 1
     baselines = [name for name in cells if kinds[name]]
     best = sorted(baselines, key=lambda name: sign * cells[name].value)[-1:]
@@ -202,7 +203,7 @@ def _lines(axes: Axes, report: Report, metric: str) -> None:
 
 
 def _metric_axis(axes: Axes, cells: Sequence[MetricFigure]) -> None:
-    """Make room for the intervals, which the axes do not look at where figures are moved."""
+    """Make room for the intervals: matplotlib ignores them where figures are moved."""
     ends = [end for cell in cells for end in (cell.low, cell.high) if end is not None]
     drawn = [*axes.get_ylim(), *ends, *(cell.value for cell in cells)]
     spare = 0.04 * (max(drawn) - min(drawn))

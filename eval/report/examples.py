@@ -1,4 +1,4 @@
-"""The answers a reader should look at: every item as it is shown, the telling ones first."""
+"""Every item as the report shows it, and which items a reader should look at first."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tuneproof.formats.comparison import Answer, Comparison
 
 CLIP_CHARACTERS = 6_000
 SHOWN_METRICS = ("rougeL", "numeric_match", "executed_match", "exact_match")
-"""Metrics whose value is shown beside each answer."""
+"""Metrics whose value is shown with each answer."""
 SHOWN_LABELS = 3
-"""Most probable labels shown beside each answer."""
+"""Most probable labels shown with each answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class ShownLabel:
     confidence: float
     """Its probability."""
     top: tuple[tuple[str, float | None], ...]
-    """The most probable labels with their probabilities, the given one first."""
+    """The most probable labels with their probabilities, the scored one first."""
 
 
 @dataclass(frozen=True, kw_only=True)

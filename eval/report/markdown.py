@@ -25,9 +25,9 @@ def render_markdown(
         examples = {name: _mistakes(report, items, name) for name in report.tuned}
     else:
         examples = {name: _extremes(items, index) for index, name in enumerate(report.tuned)}
-    made = environment(autoescape=False)
-    made.filters |= {"md": escape, "fenced": fenced}
-    text = made.get_template("report.md.j2").render(
+    env = environment(autoescape=False)
+    env.filters |= {"md": escape, "fenced": fenced}
+    text = env.get_template("report.md.j2").render(
         report=report,
         images={name: description for name, (description, _) in images.items()},
         examples=examples,
@@ -53,7 +53,7 @@ def _extremes(items: Sequence[ShownItem], variant: int) -> _Examples:
 
 
 def _mistakes(report: Report, items: Sequence[ShownItem], variant: str) -> _Examples:
-    """Return the wrong labels that a tuned variant was surest of."""
+    """Return the wrong labels that a tuned variant was most confident of."""
     mistakes = confident_mistakes(items, report.names.index(variant), EXAMPLES)
     remarks = [
         (item, f"{escape(label.label)} with {wording.amount(label.confidence, 'share')}")

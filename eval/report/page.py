@@ -43,14 +43,14 @@ _FAMILIES: dict[str, set[str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredRow:
-    """How many items a metric scored, and what it could not have seen."""
+    """How many items a metric scored, and the smallest gain that it could detect."""
 
     first: MetricFigure
     """Of the first variant that has it."""
     empty: tuple[int | None, ...]
     """Empty answers by variant."""
     mde: str
-    """The smallest gain it could see, by tuned variant."""
+    """The smallest gain it could detect, by tuned variant."""
 
 
 def render_page(
@@ -126,12 +126,12 @@ def families(report: Report) -> list[tuple[str, list[str]]]:
 
 
 def has_programs(report: Report) -> bool:
-    """Say whether the samples of numbers have the executed answer of a program beside them."""
+    """Return whether any sample of a number has the executed answer of a program."""
     return any(s.executed is not None for form in report.numbers for s in form.samples)
 
 
 def scored_rows(report: Report) -> list[tuple[str, ScoredRow]]:
-    """Return what every metric scored."""
+    """Return a row for every metric that has values."""
     rows = []
     for metric in METRICS:
         figures = [known.get(metric) for known in report.metrics.values()]
@@ -140,13 +140,13 @@ def scored_rows(report: Report) -> list[tuple[str, ScoredRow]]:
             continue
         unit = unit_of(metric, report.length_unit)
         gains = [known[metric] for known in report.gains.values() if metric in known]
-        seen = [
+        detectable = [
             wording.change(gain.mde, unit).removeprefix("+")
             for gain in gains
             if gain.mde is not None
         ]
         empty = tuple(None if figure is None else figure.empty for figure in figures)
-        rows.append((metric, ScoredRow(first=first, empty=empty, mde=", ".join(seen))))
+        rows.append((metric, ScoredRow(first=first, empty=empty, mde=", ".join(detectable))))
     return rows
 
 
@@ -162,14 +162,14 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
     """Return the Jinja environment of the report templates, with the wording as filters."""
     import jinja2
 
-    made = jinja2.Environment(
+    env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=autoescape,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {
+    env.filters |= {
         "amount": wording.amount,
         "bounded": wording.bounded,
         "bounded_change": wording.bounded_change,
@@ -180,7 +180,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "large": wording.large,
         "p_value": wording.p_value,
     }
-    made.globals |= {
+    env.globals |= {
         "arrows": {"higher": "↑", "lower": "↓", "none": ""},
         "families": families,
         "has_programs": has_programs,
@@ -193,7 +193,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "scored_rows": scored_rows,
         "unit_of": unit_of,
     }
-    return made
+    return env
 
 
 def _policy(style: str, script: str) -> str:

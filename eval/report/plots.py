@@ -1,9 +1,8 @@
-"""The plots of a report, as PNG bytes: one figure per question, safe for colour-blind readers."""
+"""The plots of a report, as PNG bytes, in colours that colour-blind readers tell apart."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import partial
 
 import matplotlib as mpl
@@ -11,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.report.cost_plots import compute_plots
+from tuneproof.eval.report.cost_plots import Plots, compute_plots
 from tuneproof.eval.report.examples import item_gains
 from tuneproof.eval.score import Scores
 from tuneproof.formats.comparison import Comparison
@@ -31,8 +30,6 @@ from tuneproof.plot_style import (
     short,
 )
 
-Plots = dict[str, tuple[str, Callable[[], Figure | None]]]
-"""Name -> description for those who cannot see it, and what draws it, if there is anything."""
 MOST_COUNTS = 10
 """Most labels of a confusion matrix whose counts are written into the cells."""
 MOST_NAMES = 40
@@ -126,13 +123,13 @@ def metrics_plot(report: Report) -> Figure:
     for index, variant in enumerate(variants):
         known = report.metrics[variant]
         cells = [(row, known[name]) for row, name in enumerate(names) if name in known]
-        places = [row + (index - (len(variants) - 1) / 2) * thickness for row, _ in cells]
+        heights = [row + (index - (len(variants) - 1) / 2) * thickness for row, _ in cells]
         values = [cell.value for _, cell in cells]
         colour = colour_of(index)
-        axes.barh(places, values, thickness * 0.9, color=colour, label=short(variant))
-        for place, (_, cell) in zip(places, cells, strict=True):
+        axes.barh(heights, values, thickness * 0.9, color=colour, label=short(variant))
+        for y, (_, cell) in zip(heights, cells, strict=True):
             if cell.low is not None and cell.high is not None:
-                axes.plot([cell.low, cell.high], [place, place], color=INK, linewidth=1.1)
+                axes.plot([cell.low, cell.high], [y, y], color=INK, linewidth=1.1)
     axes.set_yticks(range(len(names)), [_axis_label(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     lowest = min(cell.value for cells in report.metrics.values() for cell in cells.values())
@@ -264,18 +261,18 @@ def label_f1_plot(report: Report) -> Figure | None:
     for index, name in enumerate(shown):
         offset = (index - (len(shown) - 1) / 2) * thickness
         cells = [classes[name][label].f1 for label in labels]
-        places = np.arange(len(labels)) + offset
+        heights = np.arange(len(labels)) + offset
         colour = colour_of(report.names.index(name))
         axes.barh(
-            places,
+            heights,
             [cell.value or 0 for cell in cells],
             thickness * 0.9,
             color=colour,
             label=short(name),
         )
-        for place, cell in zip(places, cells, strict=True):
+        for y, cell in zip(heights, cells, strict=True):
             if cell.low is not None and cell.high is not None:
-                axes.plot([cell.low, cell.high], [place] * 2, color=INK, linewidth=0.8)
+                axes.plot([cell.low, cell.high], [y] * 2, color=INK, linewidth=0.8)
     named = [f"{short(label)} ({support[label]:,})" for label in labels]
     axes.set_yticks(range(len(labels)), named, fontsize=8)
     axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -313,5 +310,5 @@ def reliability_plot(report: Report) -> Figure | None:
 
 
 def _is_blind(report: Report, variant: str) -> bool:
-    """Say whether a variant is a baseline that never looks at the text: nothing to see by label."""
+    """Return whether a variant is a baseline that never reads the text, as the majority class."""
     return variant in BLIND and any(v.is_baseline for v in report.variants if v.name == variant)

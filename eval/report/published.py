@@ -1,4 +1,4 @@
-"""Figures that others have published, to stand beside ours; they are shown, and never tested."""
+"""Figures that others have published, shown with ours and never tested."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.formats.comparison import Variant
 from tuneproof.formats.report import MetricFigure, OurFigure, Published, PublishedBesideOurs
+from tuneproof.formats.variant import Variant
 from tuneproof.options import from_mapping, read_yaml
 
 REMARK = (

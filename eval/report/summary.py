@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import ceil
 
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.eval.stats.verdicts import verdict
-from tuneproof.formats.comparison import Variant
 from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
+from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}
 """What baselines are called in a sentence, where that is not their name."""
-LOSES = " It does not beat every baseline."
+LOSES = " It is not shown to beat every baseline."
 """What a headline goes on with, so that nobody reads "better than base" as "worth having"."""
 NAMED = 4
 """Most metrics of one verdict that the paragraph names with their sizes."""
-PRIMARY = ("rougeL", "accuracy", "free_accuracy", "stop_rate")
-"""The metric that speaks for what the sample could see: the first of these that there is."""
 
 
 def summarise(report: Report, variant: str) -> Summary:
@@ -49,48 +45,49 @@ def summarise(report: Report, variant: str) -> Summary:
         _cost(details),
         f"{summary.baselines}." if summary.baselines else "",
         _unseen(judged, report.counts),
-        _advice(judged, summary.beats_all, report.counts.items),
+        _advice(report, variant, judged, baselines),
     ]
     return replace(summary, paragraph=" ".join(filter(None, parts)))
 
 
 def against_baselines(report: Report, variant: str, baselines: Sequence[str]) -> str | None:
-    """Say which baselines a variant beats in accuracy, and how far it is from the others.
+    """Say which baselines a variant beats in the primary metric, and of which it is not known.
 
-    To beat one, the interval of the difference must exclude zero and the p-value, corrected for
-    the number of pairs, agree.
+    As good as one is said only where the two are the same within a margin named beforehand: that no
+    difference is shown says nothing of its size.
     """
-    beaten, others = [], []
+    parts: dict[str, list[str]] = {phrase: [] for phrase in _PHRASES}
     for pair in _pairs(report, variant, baselines):
-        accuracy = wording.amount(report.metrics[pair.b]["accuracy"].value, "share")
-        name = f"{BASELINE_TITLES.get(pair.b, pair.b)} ({accuracy})"
-        if _is_won(report, pair):
-            beaten.append(name)
+        unit = METRICS[pair.metric].unit
+        value = wording.amount(report.metrics[pair.b][pair.metric].value, unit)
+        name = f"{BASELINE_TITLES.get(pair.b, pair.b)} ({value})"
+        size = wording.change(pair.difference, unit)
+        by = f"{name}: difference {size} ({wording.interval(pair.low, pair.high, unit)})"
+        if pair.verdict == "better":
+            parts["beats"].append(name)
+        elif pair.verdict == "worse":
+            parts["is worse than"].append(by)
+        elif pair.equivalence and pair.equivalence.same:
+            parts["is as good as"].append(by)
         else:
-            size = wording.change(pair.accuracy_difference, "share")
-            interval = wording.interval(pair.low, pair.high, "share")
-            others.append(f"{name}: difference {size} ({interval})")
-    beats = f"beats {wording.listed(beaten)}" if beaten else ""
-    loses = f"does not beat {wording.listed(others)}" if others else ""
-    parts = "; it ".join(filter(None, (beats, loses)))
-    return f"{variant} {parts}" if parts else None
+            parts["shows no difference from"].append(by)
+    said = [f"{phrase} {wording.listed(names)}" for phrase, names in parts.items() if names]
+    return f"{variant} {'; it '.join(said)}" if said else None
+
+
+_PHRASES = ("beats", "is worse than", "is as good as", "shows no difference from")
 
 
 def beats_all(report: Report, variant: str, baselines: Sequence[str]) -> bool | None:
-    """Say whether a variant beats every baseline in accuracy; None where none can be compared."""
+    """Say whether a variant beats every baseline; None where none can be compared."""
     pairs = _pairs(report, variant, baselines)
-    return all(_is_won(report, pair) for pair in pairs) if pairs else None
+    return all(pair.verdict == "better" for pair in pairs) if pairs else None
 
 
 def _pairs(report: Report, variant: str, baselines: Sequence[str]) -> list[Pair]:
     """Return the comparisons of a variant with each baseline that can be compared."""
     pairs = (pair.seen_from(variant, name) for name in baselines for pair in report.pairs)
     return [pair for pair in pairs if pair is not None]
-
-
-def _is_won(report: Report, pair: Pair) -> bool:
-    alpha = 1 - report.settings.confidence
-    return verdict(pair.low, pair.high, pair.p_holm, alpha, "higher") == "better"
 
 
 def _sizes(judged: Mapping[str, Gain], called: str) -> str:
@@ -107,7 +104,7 @@ def _sizes(judged: Mapping[str, Gain], called: str) -> str:
 
 
 def _certainty(judged: Mapping[str, Gain], confidence: float) -> str:
-    called = [g.p_holm for g in judged.values() if g.verdict in ("better", "worse")]
+    called = [g.p_corrected for g in judged.values() if g.verdict in ("better", "worse")]
     few = sum(gain.warning is not None for gain in judged.values())
     sentences = []
     if called:
@@ -136,49 +133,52 @@ def _cost(variant: Variant) -> str:
     return f"Training {wording.listed(parts)}." if parts else ""
 
 
+def _primary(judged: Mapping[str, Gain]) -> tuple[str, Gain] | None:
+    """Return the primary metric and the gain in it."""
+    return next(((name, gain) for name, gain in judged.items() if gain.is_primary), None)
+
+
 def _unseen(judged: Mapping[str, Gain], counts: Counts) -> str:
-    """Say which difference the sample was too small for."""
-    name = next((n for n in PRIMARY if n in judged and judged[n].mde is not None), None)
-    if name is None:
+    """Say which difference in the primary metric the sample was too small for."""
+    primary = _primary(judged)
+    if primary is None or primary[1].mde is None:
         return ""
-    gain, spec = judged[name], METRICS[name]
+    name, gain = primary
+    spec, effect = METRICS[name], gain.mde or 0.0
     sample = wording.counted(gain.n, "item")
-    sample += f" in {wording.counted(counts.groups, 'group')}" if counts.groups else ""
-    if (effect := gain.mde or 0.0) > 1:
+    sample += f" in {wording.counted(gain.units, 'unit')}" if counts.groups else ""
+    if effect > 1:
         return f"With {sample} no difference in {spec.title} could be counted on to be seen."
     size = wording.change(effect, spec.unit).removeprefix("+")
-    return (
-        f"With {sample}, more than 1 in 5 such samples would miss a difference in "
-        f"{spec.title} below {size}."
-    )
+    return f"With {sample} it could have seen a difference in {spec.title} of {size} (80 % power)."
 
 
-def _advice(judged: Mapping[str, Gain], beats_baselines: bool | None, items: int) -> str:
+def _advice(
+    report: Report, variant: str, judged: Mapping[str, Gain], baselines: Sequence[str]
+) -> str:
     """Say what to do now."""
     verdicts = {gain.verdict for gain in judged.values()}
-    if beats_baselines is False:
-        return "Next: more data or training; until then a baseline that costs nothing does as well."
+    others = {pair.b: pair for pair in _pairs(report, variant, baselines)}
+    losing = [name for name, pair in others.items() if pair.verdict == "worse"]
+    if losing:
+        named = wording.listed([BASELINE_TITLES.get(name, name) for name in losing])
+        verb = "does" if len(losing) == 1 else "do"
+        return (
+            f"Next: more data or training; until then {named}, which costs next to nothing, "
+            f"{verb} better."
+        )
     if "worse" in verdicts:
         return "Next: read the worst regressions in report.html before it is used."
+    if any(pair.verdict != "better" for pair in others.values()):
+        return "Next: ask more prompts, until it is shown to beat what costs next to nothing."
     if "better" in verdicts:
         return "Next: read some answers, and ask prompts from elsewhere."
-    name = next((n for n in PRIMARY if n in judged and judged[n].mde), None)
-    if name is None or not judged[name].value:
+    if all(not gain.differing for gain in judged.values()):
         return "Next: check that the adapter was used, and train longer."
-    value = judged[name].value
-    needed = ceil(items * ((judged[name].mde or 0.0) / abs(value)) ** 2)
-    if needed > 100 * items:
-        return "Next: train longer or on other data; more prompts would hardly show a difference."
     return (
-        f"Next: ask about {_rounded_up(needed):,} prompts, enough to see a difference in "
-        f"{METRICS[name].title} of {wording.change(value, METRICS[name].unit)}, or train longer."
+        "Next: decide which difference would matter, and let `score plan` say how many prompts "
+        "show it; or train longer."
     )
-
-
-def _rounded_up(number: int) -> int:
-    """Round up to two digits."""
-    unit = int(10 ** max(len(str(number)) - 2, 0))
-    return -(-number // unit) * unit
 
 
 def certainty(report: Report) -> str:
@@ -187,18 +187,22 @@ def certainty(report: Report) -> str:
     percent = f"{100 * settings.confidence:g} %"
     units = wording.counted(counts.items, "item")
     if counts.groups:
-        units += f" in {wording.counted(counts.groups, 'group')}, drawn by whole groups"
+        units += f" in {wording.counted(counts.groups, 'unit')}, which are drawn whole"
     same = "ROUGE and token F1 measure nearly the same thing"
     if report.labels is not None:
         same = "Accuracy, F1 and correlation are made from the same labels"
+    alpha = 100 * (1 - settings.confidence)
+    primary = report.primary and METRICS[report.primary.metric].title
+    of_its_own = f"; of the other differences they hold together, that of {primary} is its own"
+    first = f" {primary} is tested first, the others by the largest of all differences (max-T)."
     return (
         f"In brackets: {percent} intervals from {settings.resamples:,} paired resamples of "
-        f"{units}. Better and worse are said only where the interval leaves out zero and the "
-        "p-value of a paired permutation test, corrected for all verdicts of this report (Holm), "
-        f"is below {1 - settings.confidence:.2g}: where nothing changed, at most "
-        f"{100 * (1 - settings.confidence):.3g} in 100 reports say either even once. {same}: "
-        "read them as one piece of evidence. All of it holds for prompts like these, asked and "
-        "decoded like this."
+        f"{units}{of_its_own if primary else ''}. Better and worse are said where the interval "
+        "leaves out zero, which it does only where a paired permutation test, corrected for all "
+        f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
+        f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
+        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it holds "
+        "for prompts like these, asked and decoded like this."
     )
 
 

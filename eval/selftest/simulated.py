@@ -10,7 +10,8 @@ from math import sqrt
 import numpy as np
 
 from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Integers, Range
-from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.variant import Variant
 
 GRID = 200_001
 """Points of the table from which a quantile function is read and its mean is taken."""

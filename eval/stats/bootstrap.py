@@ -8,11 +8,13 @@ resamples become an interval stands in `stats.intervals`, p-values in `stats.per
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneproof.eval.stats.intervals import (
     UNBOUNDED,
@@ -56,6 +58,8 @@ class Estimate:
     """Mean size of the differing units' contributions, as if each were one unit of `units`."""
     step: float = 0.0
     """Least change that one unit can bring, where all that differ do so by the same amount."""
+    interval_at: Callable[[float], Range] | None = field(default=None, repr=False, compare=False)
+    """Confidence -> the interval at it, from the same resamples; None where there is none."""
 
 
 def estimate(
@@ -103,9 +107,12 @@ def _mean(
     total, units = counts.sum(), len(sums)
     value = float(sums.sum() / total)
     moved = np.abs(sums[sums != 0])
-    low, high = None, None
+    low, high, interval_at = None, None, None
     if units > 1:
-        low, high = interval_of_mean(sums, counts, drawn, confidence, bounds, is_single=is_single)
+        interval_at = partial(
+            interval_of_mean, sums, counts, drawn, bounds=bounds, is_single=is_single
+        )
+        low, high = interval_at(confidence)
     spread = np.square(sums - value * counts).sum() * units / max(units - 1, 1)
     return Estimate(
         value=value,
@@ -117,6 +124,7 @@ def _mean(
         error=float(sqrt(spread) / total),
         typical=float(moved.mean() * units / total) if len(moved) else 0.0,
         step=float(moved.max() / total) if len(moved) and np.ptp(moved) < 1e-9 else 0.0,
+        interval_at=interval_at,
     )
 
 
@@ -134,6 +142,13 @@ def by_group(values: Floats, groups: Integers | None) -> Floats:
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     return np.asarray(np.add.reduceat(values[order], starts, axis=0))
+
+
+def spread(values: Floats, chosen: NDArray[np.bool_]) -> Floats:
+    """Return (items, ...) values of the chosen items in the place of all, 0 for the others."""
+    whole = np.zeros((len(chosen), *values.shape[1:]))
+    whole[chosen] = values
+    return whole
 
 
 def resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> Floats:
@@ -204,7 +219,8 @@ def estimate_of_totals(
             estimates.append(Estimate(value=value, low=None, high=None, n=len(table)))
             continue
         error = float(known.std() * sqrt(units / (units - 1)))
-        low, high = interval_of_figure(value, known, error, units, confidence, bounds)
+        interval_at = partial(interval_of_figure, value, known, error, units, bounds=bounds)
+        low, high = interval_at(confidence)
         estimates.append(
             Estimate(
                 value=value,
@@ -215,6 +231,7 @@ def estimate_of_totals(
                 differing=differs,
                 error=error,
                 typical=1.0,
+                interval_at=interval_at,
             )
         )
     return estimates

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores, count_scored, group_numbers
-from tuneproof.eval.stats.bootstrap import Estimate, Key, estimate, totals
+from tuneproof.eval.score import Scores, count_scored, group_numbers, renumbered
+from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
+from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Range
-from tuneproof.eval.stats.label_figures import LabelReport, label_report, set_figures
-from tuneproof.eval.stats.permutation import sign_flip_p
+from tuneproof.eval.stats.label_figures import (
+    LabelReport,
+    Outcomes,
+    estimate_sets,
+    label_report,
+    set_tests,
+)
+from tuneproof.eval.stats.permutation import MeanTests, SetTests, joint_swaps, sign_flip_p
+from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import Gain, MetricFigure, TaskPart
+from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +35,8 @@ class Part:
     chosen: NDArray[np.bool_]
     """(items,) which they are."""
     estimates: dict[Key, Estimate]
-    p_values: dict[Key, float]
-    """Of the gains, not corrected."""
-
-    @property
-    def gains(self) -> dict[Key, PairedTest]:
-        """The gains, ready to be judged."""
-        return {
-            key: PairedTest(estimate=estimate, p=self.p_values[key])
-            for key, estimate in self.estimates.items()
-            if key.kind == "gain"
-        }
+    tests: tuple[tuple[tuple[Key, ...], MeanTests | SetTests], ...]
+    """Gains that are tested together, and what their test is made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +47,10 @@ class Analysis(LabelReport):
     gains: Mapping[str, Mapping[str, Gain]]
     tasks: Mapping[str, TaskPart]
     """The same of every task, where there are several."""
+    pairs: tuple[Pair, ...]
+    """Every two variants, by the primary metric."""
+    primary: Primary | None
+    """The primary metric, and the variants ranked by it."""
 
 
 def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Analysis:
@@ -57,18 +60,85 @@ def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Ana
     for name in names if len(names) > 1 else ():
         masks[name] = np.array([item.task == name for item in comparison.items])
     parts = {name: estimate_part(comparison, scores, config, mask) for name, mask in masks.items()}
-    tested = {
-        Difference(task, key.variant, key.name): test
-        for task, part in parts.items()
-        for key, test in part.gains.items()
-    }
-    judged = judge(tested, 1 - config.confidence, scores.length_unit)
+    primary = primary_of(comparison, scores, config)
+    judged = judge_parts(
+        {task: (part, None) for task, part in parts.items()}, config, scores.length_unit, primary
+    )
     figures = {
         task: _figures(comparison, scores, part, judged, task) for task, part in parts.items()
     }
     whole = figures.pop("")
-    labels = label_report(comparison, parts[""].estimates, config)
-    return Analysis(metrics=whole.metrics, gains=whole.gains, tasks=figures, **vars(labels))
+    pairs = compare_pairs(comparison, scores, config, primary, whole.gains)
+    labels = label_report(comparison, parts[""].estimates)
+    return Analysis(
+        metrics=whole.metrics,
+        gains=whole.gains,
+        tasks=figures,
+        pairs=pairs,
+        primary=primary_report(comparison, parts[""].estimates, whole, pairs, config, primary),
+        **vars(labels),
+    )
+
+
+def judge_parts(
+    parts: Mapping[str, tuple[Part, str | None]],
+    config: ReportConfig,
+    length_unit: str,
+    primary: str | None,
+) -> dict[Difference, Gain]:
+    """Judge the gains of several parts of the same items as one family.
+
+    Args:
+        parts: By task; or, of several comparisons, by the name that takes the variant's place.
+        config: Settings of the statistics.
+        length_unit: Unit of lengths.
+        primary: The metric that goes first.
+    """
+    tests = [
+        (name, stands_for, part, keys, test)
+        for name, (part, stands_for) in parts.items()
+        for keys, test in part.tests
+    ]
+    if not tests:
+        return {}
+    alpha = 1 - config.confidence
+    swaps = joint_swaps([row[-1] for row in tests], draws=config.draws, seed=config.seed)
+    together, column = swaps.p_values(), 0
+    tested: dict[Difference, PairedTest] = {}
+    for name, stands_for, part, keys, test in tests:
+        p_values = together[column : column + len(keys)]
+        column += len(keys)
+        if isinstance(test, MeanTests):
+            p_values = sign_flip_p(test.sums, draws=config.draws, seed=config.seed)
+        for key, p in zip(keys, p_values, strict=True):
+            task, variant = (name, key.variant) if stands_for is None else ("", stands_for)
+            difference = Difference(task, variant, key.name)
+            tested[difference] = PairedTest(estimate=part.estimates[key], p=p)
+    judged = judge(tested, swaps, alpha, length_unit, primary)
+    return judged if config.margin is None else with_equivalence(judged, config.margin, alpha)
+
+
+def with_equivalence(
+    judged: Mapping[Difference, Gain], margin: float, alpha: float
+) -> dict[Difference, Gain]:
+    """Judge the gains in the primary metric against the margin too."""
+    return {
+        key: replace(
+            gain,
+            equivalence=equivalence_of(
+                gain.one_sided_low,
+                gain.one_sided_high,
+                gain.error,
+                gain.n,
+                margin=margin,
+                direction=METRICS[key.metric].direction,
+                alpha=alpha,
+            )
+            if gain.is_primary
+            else None,
+        )
+        for key, gain in judged.items()
+    }
 
 
 def estimate_all(comparison: Comparison, scores: Scores, config: ReportConfig) -> Part:
@@ -81,7 +151,8 @@ def estimate_part(
 ) -> Part:
     """Estimate every mean and every paired difference on the chosen items, in one resampling."""
     items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
-    groups = group_numbers(items)
+    units = group_numbers(comparison.items)
+    groups = None if units is None else renumbered(units[chosen])
     columns = _columns(comparison, scores, chosen)
     found = estimate(
         np.column_stack(list(columns.values())),
@@ -92,17 +163,17 @@ def estimate_part(
         ranges=[_range(key) for key in columns],
     )
     estimates = dict(zip(columns, found, strict=True))
-    p_values: dict[Key, float] = {}
+    tests: list[tuple[tuple[Key, ...], MeanTests | SetTests]] = []
     gains = {key: values for key, values in columns.items() if key.kind == "gain"}
     if gains:
-        sums, _ = totals(np.column_stack(list(gains.values())), groups)
-        p = sign_flip_p(sums, draws=config.draws, seed=config.seed)
-        p_values = dict(zip(gains, p, strict=True))
+        differences = np.nan_to_num(np.column_stack(list(gains.values())))
+        sums = by_group(spread(differences, chosen), units)
+        tests.append((tuple(gains), MeanTests(sums=sums)))
     if comparison.labels is not None:
-        of_sets, p_of_sets = set_figures(comparison, items, config)
-        estimates |= of_sets
-        p_values |= p_of_sets
-    return Part(chosen=chosen, estimates=estimates, p_values=p_values)
+        outcomes = Outcomes(comparison, items, groups)
+        estimates |= estimate_sets(outcomes, config)
+        tests += set_tests(outcomes, chosen, units)
+    return Part(chosen=chosen, estimates=estimates, tests=tuple(tests))
 
 
 def _figures(

@@ -1,31 +1,28 @@
-"""What only a task with a label set has: F1 and its kin, label by label, pair by pair."""
+"""What only a task with a label set has: F1 and its kin, overall and label by label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.label_sets import BINS, label_f1, label_precision, label_recall
 from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import group_numbers
 from tuneproof.eval.stats.bootstrap import (
     Estimate,
     Key,
     by_group,
-    estimate,
     estimate_of_totals,
-    totals,
+    spread,
 )
-from tuneproof.eval.stats.intervals import DIFFERENCE, Floats, Integers, Range
-from tuneproof.eval.stats.permutation import mcnemar, sign_flip_p, swap_p
-from tuneproof.eval.stats.verdicts import holm
+from tuneproof.eval.stats.intervals import Floats, Integers, Range
+from tuneproof.eval.stats.permutation import SetTests
 from tuneproof.formats.comparison import Answer, Comparison, Item
-from tuneproof.formats.report import LabelFigure, LabelFigures, Pair, ReliabilityBin
+from tuneproof.formats.report import LabelFigure, LabelFigures, ReliabilityBin
 
 OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
 BY_LABEL = {"precision": label_precision, "recall": label_recall, "f1": label_f1}
@@ -38,19 +35,20 @@ class LabelReport:
     classes: dict[str, dict[str, LabelFigures]] = field(default_factory=dict)
     confusion: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     reliability: dict[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
-    pairs: tuple[Pair, ...] = ()
 
 
 class Outcomes:
     """The right and the given labels of some items as numbers, for the variants that gave any."""
 
-    def __init__(self, comparison: Comparison, items: Sequence[Item]) -> None:
+    def __init__(
+        self, comparison: Comparison, items: Sequence[Item], groups: Integers | None = None
+    ) -> None:
         """Look up every label's number."""
         assert comparison.labels is not None
         self.labels = comparison.labels
         self.base = comparison.base
         self.items = items
-        self.groups = group_numbers(items)
+        self.groups = groups
         first = items[0].answers
         self.names = [name for name in comparison.names if first[name].label is not None]
         self.tuned = [name for name in self.names if name in comparison.tuned]
@@ -127,18 +125,14 @@ def bin_of(confidence: Floats) -> Integers:
     return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
-def set_figures(
-    comparison: Comparison, items: Sequence[Item], config: ReportConfig
-) -> tuple[dict[Key, Estimate], dict[Key, float]]:
-    """Estimate the figures of the whole set, and test those that are gains.
+def estimate_sets(outcomes: Outcomes, config: ReportConfig) -> dict[Key, Estimate]:
+    """Estimate the figures of the whole set.
 
     Returns:
-        The metrics of sets, their gains, and precision, recall and F1 of every label; and the
-        p-values of the gains.
+        The metrics of sets, their gains, and precision, recall and F1 of every label.
     """
-    outcomes = Outcomes(comparison, items)
     if not outcomes.names:
-        return {}, {}
+        return {}
     table = outcomes.table()
     keys = list(outcomes.figures(outcomes.split(np.asarray(table.sum(axis=0))[None])))
 
@@ -147,7 +141,7 @@ def set_figures(
         return np.column_stack(list(outcomes.figures(parts).values()))
 
     estimates = estimate_of_totals(
-        table.reshape(len(items), -1),
+        table.reshape(len(table), -1),
         statistic,
         resamples=config.resamples,
         confidence=config.confidence,
@@ -156,7 +150,7 @@ def set_figures(
         ranges=[_range(key) for key in keys],
         groups=outcomes.groups,
     )
-    return dict(zip(keys, estimates, strict=True)), _p_values(outcomes, table, config)
+    return dict(zip(keys, estimates, strict=True))
 
 
 def _figure(spec: Metric, parts: dict[str, Floats]) -> Floats:
@@ -176,35 +170,39 @@ def _range(key: Key) -> Range:
     return (lowest - 1, 1 - lowest) if key.kind == "gain" else (lowest, 1.0)
 
 
-def _p_values(outcomes: Outcomes, table: Floats, config: ReportConfig) -> dict[Key, float]:
-    """Return the permutation test's p-value of every gain in a figure of sets."""
+def set_tests(
+    outcomes: Outcomes, chosen: NDArray[np.bool_], units: Integers | None
+) -> list[tuple[tuple[Key, ...], SetTests]]:
+    """Return the permutation tests of every gain in a figure of sets.
+
+    Args:
+        outcomes: The labels of the chosen items.
+        chosen: (items,) which they are, of all items.
+        units: (items,) unit of each of all items; None where each is its own.
+    """
     if outcomes.base not in outcomes.names:
-        return {}
-    p_values: dict[Key, float] = {}
-    base = by_group(table[:, outcomes.names.index(outcomes.base)], outcomes.groups)
+        return []
+    table = outcomes.table()
+
+    def of(name: str) -> Floats:
+        return by_group(spread(table[:, outcomes.names.index(name)], chosen), units)
+
+    tests = []
     for name in outcomes.tuned:
         both = {name, outcomes.base} <= set(outcomes.calibrated)
-        chosen = {m: s for m, s in OF_SETS.items() if both or "gaps" not in s.needs}
+        specs = {m: s for m, s in OF_SETS.items() if both or "gaps" not in s.needs}
 
-        def figures(sums: Floats, specs: Sequence[Metric] = tuple(chosen.values())) -> Floats:
+        def figures(sums: Floats, specs: Sequence[Metric] = tuple(specs.values())) -> Floats:
             parts = outcomes.split(sums)
             return np.column_stack([_figure(spec, parts) for spec in specs])
 
-        p = swap_p(
-            by_group(table[:, outcomes.names.index(name)], outcomes.groups),
-            base,
-            figures,
-            draws=config.draws,
-            seed=config.seed,
-        )
-        p_values |= {Key("gain", name, m): value for m, value in zip(chosen, p, strict=True)}
-    return p_values
+        test = SetTests(first=of(name), second=of(outcomes.base), figures=figures)
+        tests.append((tuple(Key("gain", name, metric) for metric in specs), test))
+    return tests
 
 
-def label_report(
-    comparison: Comparison, estimates: dict[Key, Estimate], config: ReportConfig
-) -> LabelReport:
-    """Return what a report says label by label and pair by pair."""
+def label_report(comparison: Comparison, estimates: dict[Key, Estimate]) -> LabelReport:
+    """Return what a report says label by label."""
     if comparison.labels is None:
         return LabelReport()
     outcomes = Outcomes(comparison, comparison.items)
@@ -230,7 +228,6 @@ def label_report(
             for name in outcomes.names
         },
         reliability={name: _reliability(outcomes, name) for name in outcomes.calibrated},
-        pairs=compare_pairs(outcomes, config),
     )
 
 
@@ -249,42 +246,3 @@ def _reliability(outcomes: Outcomes, name: str) -> tuple[ReliabilityBin, ...]:
         )
         for number in np.unique(bins).tolist()
     )
-
-
-def compare_pairs(outcomes: Outcomes, config: ReportConfig) -> tuple[Pair, ...]:
-    """Compare the accuracy of any two variants on the same items."""
-    pairs = list(combinations(range(len(outcomes.names)), 2))
-    if not pairs:
-        return ()
-    is_right = (outcomes.given == outcomes.right[:, None]).astype(float)
-    differences = np.column_stack([is_right[:, a] - is_right[:, b] for a, b in pairs])
-    estimates = estimate(
-        differences,
-        resamples=config.resamples,
-        confidence=config.confidence,
-        seed=config.seed,
-        groups=outcomes.groups,
-        ranges=[DIFFERENCE] * len(pairs),
-    )
-    sums, _ = totals(differences, outcomes.groups)
-    p_values = sign_flip_p(sums, draws=config.draws, seed=config.seed)
-    rows = []
-    for (a, b), column, seen, p, p_holm in zip(
-        pairs, differences.T, estimates, p_values, holm(p_values), strict=True
-    ):
-        a_only, b_only = int((column > 0).sum()), int((column < 0).sum())
-        rows.append(
-            Pair(
-                a=outcomes.names[a],
-                b=outcomes.names[b],
-                accuracy_difference=seen.value,
-                low=seen.low,
-                high=seen.high,
-                mcnemar_p=mcnemar(a_only, b_only),
-                p=p,
-                p_holm=p_holm,
-                a_only=a_only,
-                b_only=b_only,
-            )
-        )
-    return tuple(rows)

@@ -56,10 +56,10 @@ def check_data(folder: DataFolder) -> Iterator[Finding]:
 def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Yield what one should know of a build before training on it, from its counts alone."""
     for split in ("validation", "test"):
-        if not manifest.files[FILES[split]].records:
+        if (facts := manifest.files.get(FILES[split])) is not None and not facts.records:
             yield _empty(split)
     for task, labels in manifest.labels.items():
-        yield from check_counts(task, labels, manifest.label_counts[task])
+        yield from check_counts(task, labels, manifest.label_counts.get(task, {}))
 
 
 def check_prompts(

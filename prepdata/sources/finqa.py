@@ -21,7 +21,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example, content_id
-from tuneproof.numbers import gives
+from tuneproof.numbers import states_value
 from tuneproof.prepdata.sources import programs
 from tuneproof.prepdata.sources.rows import Row
 
@@ -65,7 +65,7 @@ def notes(row: Row) -> Iterator[str]:
     given, written = _given(row), STRAY_BREAK.sub("", row.text("answer")).strip()
     if given and given != executed:
         yield "program that comes to something else than exe_ans"
-    if written and not gives(written, executed, written):
+    if written and not states_value(written, executed, written):
         yield "program that comes to something else than the written answer"
 
 
@@ -82,7 +82,10 @@ def _given(row: Row) -> str:
     for name in ("exe_ans", "exe_ans_computed"):
         value = row.values.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return _value_text(round(float(value), programs.DECIMALS))
+            try:
+                return _value_text(round(float(value), programs.DECIMALS))
+            except OverflowError:  # a whole number beyond every float
+                return str(value)
         if row.text(name):
             return row.text(name)
     return ""

@@ -1,16 +1,16 @@
-"""Opening a source: the files that a path stands for, or a data set of the Hub."""
+"""Opening a source: the files that a path stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.data_folder import Split
-from tuneproof.hub import hub_or_cache
-from tuneproof.prepdata.sources.files import SUFFIXES, DataFile, read_file, suffix_of
+from tuneproof.prepdata.sources.data_file import DataFile, suffix_of
+from tuneproof.prepdata.sources.files import SUFFIXES, read_file
 from tuneproof.prepdata.sources.rows import EVALUATION, ReadLog, Row, split_of, words_of
 
 COMPANIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
@@ -67,37 +67,6 @@ def read_local(path: Path, log: ReadLog) -> Iterator[Row]:
         log.remark(f"not read: {text}")
     for file in listing.files:
         yield from read_file(file, log)
-
-
-def read_hub(hub_id: str, name: str, log: ReadLog) -> Iterator[Row]:
-    """Yield the rows of a Hub dataset, split by split; from the cache where the Hub is silent.
-
-    Args:
-        hub_id: ``OWNER/NAME``, or ``OWNER/NAME:CONFIG`` where it has several configurations.
-        name: The source's name, for messages.
-        log: Gets the number of rows.
-
-    Raises:
-        InputError: The Hub cannot be reached or does not hold it; the message says what to type.
-    """
-    import datasets
-
-    with hub_or_cache() as answers:
-        try:
-            splits = datasets.load_dataset(*hub_id.split(":", 1))
-        except Exception as error:  # the client raises many kinds, none of them the user's fault
-            reason = str(error).strip().split("\n")[0] or type(error).__name__
-            reason = (
-                reason if answers else "the Hub does not answer, and the cache does not hold it"
-            )
-            raise InputError(
-                f"cannot load {hub_id!r}: {reason}. Give a local copy instead: --source {name}=PATH"
-            ) from error
-    for split, rows in splits.items():
-        names = _class_names(getattr(rows, "features", None) or {})
-        for number, values in enumerate(rows, 1):
-            log.rows[f"{hub_id} {split!r}"] += 1
-            yield Row(values, f"{hub_id}/{split} row {number}", split_of(split), names)
 
 
 def _saved(folder: Path, root: Path, split: Split | None) -> list[DataFile]:
@@ -173,17 +142,6 @@ def _reason(path: Path) -> str:
 
 def _below(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
-
-
-def _class_names(features: Mapping[str, object]) -> dict[str, list[str]]:
-    """Return the names of the classes of each column of `datasets.Features` that has such."""
-    import datasets
-
-    return {
-        column: feature.names
-        for column, feature in features.items()
-        if isinstance(feature, datasets.ClassLabel)
-    }
 
 
 def _card_class_names(folder: Path) -> dict[str, list[str]]:

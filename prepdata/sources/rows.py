@@ -12,6 +12,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import Split
 from tuneproof.formats.example import scalar_text
+from tuneproof.text import listing
 
 BLANK_LINES = re.compile(r"\A(?:[ \t]*\r?\n)+")
 INDENTED = re.compile(r" {2}|\t")
@@ -82,14 +83,15 @@ class Row:
         """Raise InputError when the row lacks one of the upstream fields."""
         for name in names:
             if name not in self.values:
-                listed = ", ".join(map(str, self.values))
-                raise InputError(f"{self.where}: missing field {name!r}; it has {listed}")
+                raise InputError(
+                    f"{self.where}: missing field {name!r}; it has {listing(self.values)}"
+                )
 
 
 def as_text(value: Any, where: str, name: str) -> str:
     """Return one value as text, as `Row.text` describes; InputError for a list or an object."""
     if isinstance(value, str):
-        whole = BLANK_LINES.sub("", _whole(value)).rstrip()
+        whole = BLANK_LINES.sub("", value).rstrip()
         return whole if INDENTED.match(whole) else whole.lstrip()
     text = scalar_text(value)
     if text is None:
@@ -137,12 +139,3 @@ def matching(rows: Iterator[Row], where: Sequence[str], left_out: Counter[str]) 
             yield row
         else:
             left_out["not what --where asks for"] += 1
-
-
-def _whole(text: str) -> str:
-    """Return the text with halves of surrogate pairs replaced: JSON can hold them, UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

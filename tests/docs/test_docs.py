@@ -31,7 +31,7 @@ def test_every_file_has_its_table() -> None:
     text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
     described = set(re.findall(r"<!-- fields: tuneproof\.formats\.([\w.]+) -->", text))
     assert described >= {
-        "example.Example", "data_folder.Manifest", "run.Run", "run.LogLine", "sweep.Sweep",
+        "example.Example", "data_folder.Manifest", "run.Run", "training_log.LogLine", "sweep.Sweep",
         "comparison.Comparison", "comparison.Item", "report.Report",
     }  # fmt: skip
 

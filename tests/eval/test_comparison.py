@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tuneproof.formats.comparison import Comparison, Variant
+from tuneproof.formats.comparison import Comparison
+from tuneproof.formats.variant import Variant
 
 BASELINES = ("chance", "majority", "tf-idf")
 

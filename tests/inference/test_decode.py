@@ -1,4 +1,5 @@
-"""The lean loop gives the tokens of transformers' `generate`, for every variant and every row."""
+"""The decoding loop gives the tokens of transformers' `generate`, for every variant and every
+row."""
 
 from __future__ import annotations
 
@@ -11,9 +12,8 @@ from tests.inference.conftest import QUESTIONS, prompts_of
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import _parts, can_decode, decode
 from tuneproof.inference.generate import by_generate, stop_ids
-from tuneproof.kernels import answering as ways
-from tuneproof.kernels import decoding_attention as attending
-from tuneproof.kernels.answering import lean
+from tuneproof.kernels import answering, decoding_attention
+from tuneproof.kernels.answering import fast_answering
 
 pytestmark = pytest.mark.slow
 GREEDY = Decoding(max_new_tokens=24)
@@ -30,24 +30,26 @@ def decoded(variants: Any, stops: set[int], decoding: Decoding) -> list[list[int
 
 
 def cut(row: list[int], stops: set[int]) -> list[int]:
-    end = next((place + 1 for place, token in enumerate(row) if token in stops), len(row))
+    end = next((index + 1 for index, token in enumerate(row) if token in stops), len(row))
     return row[:end]
 
 
 @pytest.mark.parametrize(
-    ("is_lean", "many"), [(True, 32), (True, 1), (False, 32)], ids=["lean", "packed", "plain"]
+    ("is_unpadded", "many"),
+    [(True, 32), (True, 1), (False, 32)],
+    ids=["copied", "unpadded", "plain"],
 )
 def test_tokens_are_those_of_generate(
-    variants: Any, monkeypatch: pytest.MonkeyPatch, *, is_lean: bool, many: int
+    variants: Any, monkeypatch: pytest.MonkeyPatch, *, is_unpadded: bool, many: int
 ) -> None:
     stops = stop_ids(variants)
     expected = [cut(row, stops) for row in by_generate(variants, *batch(variants), GREEDY)]
-    monkeypatch.setattr(attending, "GAP", 4)
-    monkeypatch.setattr(ways, "MANY", many)
-    if not is_lean:
-        monkeypatch.setattr(attending, "MODELS", ())
-    with lean(variants.model) as is_possible:
-        assert is_possible is is_lean
+    monkeypatch.setattr(decoding_attention, "GAP", 4)
+    monkeypatch.setattr(answering, "MANY", many)
+    if not is_unpadded:
+        monkeypatch.setattr(decoding_attention, "MODELS", ())
+    with fast_answering(variants.model) as is_possible:
+        assert is_possible is is_unpadded
     found = decoded(variants, stops, GREEDY)
     assert found == expected
     lengths = {len(row) for row in found}
@@ -101,17 +103,17 @@ def test_the_model_is_left_as_it_was(variants: Any) -> None:
 
 
 def test_rows_that_begin_near_each_other_are_taken_together() -> None:
-    found = attending.spans([50, 48, 40, 3, 0, 0], 60)
+    found = decoding_attention.spans([50, 48, 40, 3, 0, 0], 60)
     assert [(each.rows.start, each.rows.stop, each.start) for each in found] == [
         (0, 3, 40),
         (3, 6, 0),
     ]
     assert found[0].hidden[:, 0, 0].sum(1).tolist() == [10, 8, 0]
-    assert attending.spans([7, 7], 9)[0].hidden is None
+    assert decoding_attention.spans([7, 7], 9)[0].hidden is None
 
 
 def test_rows_are_not_taken_together_for_being_near_the_first_one() -> None:
-    found = attending.spans([20, 10, 30], 40)  # where one variant ends and another begins
+    found = decoding_attention.spans([20, 10, 30], 40)  # where one variant ends and another begins
     assert [(each.rows.stop, each.start) for each in found] == [(2, 10), (3, 30)]
 
 

@@ -348,7 +348,7 @@ def test_wrong_source_is_one_error(tmp_path: Path, source: tuple[str, ...], faul
 
 
 def test_field_options_without_a_source_that_takes_them_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="for the sources csv and jsonl only"):
+    with pytest.raises(InputError, match="for the sources csv, jsonl and hub only"):
         build(BuildConfig(source=("sample",), id_field="number", out=tmp_path))
 
 

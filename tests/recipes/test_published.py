@@ -21,7 +21,7 @@ def test_figures_go_by_short_names_and_reach_the_report_by_the_runs(tmp_path: Pa
     path.write_text(f"runs: {{a: {{}}, b: {{name: mine}}}}\npublished: [{FIGURE % 'b'}]")
     recipe = load(str(path))
     assert [figure.variant for figure in recipe.published] == ["b"]
-    assert [figure.variant for figure in recipe.beside] == ["mine"]
+    assert [figure.variant for figure in recipe.published_by_variant] == ["mine"]
     (tmp_path / "again").mkdir()
     (tmp_path / "again/p.yaml").write_text(as_yaml(recipe))
     assert load(str(tmp_path / "again/p.yaml")) == recipe

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tuneproof.errors import InputError
 from tuneproof.eval.metrics.labels import free_accuracy
-from tuneproof.formats.comparison import check_labels
+from tuneproof.formats.label_checks import check_labels
 from tuneproof.labels import normalize_label, spellings
 from tuneproof.prepdata.checks.labels import check_distinct
 

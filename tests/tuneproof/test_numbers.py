@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tuneproof.numbers import agrees_with_value, find_number, gives, is_value, parse_number
+from tuneproof.numbers import agrees_with_value, find_number, is_value, parse_number, states_value
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_number_keeps_what_was_written() -> None:
 def test_answer_gives_an_executed_value(
     answer: str, value: str, written: str, expected: bool
 ) -> None:
-    assert gives(answer, value, written) is expected
+    assert states_value(answer, value, written) is expected
 
 
 def test_zero_is_near_itself_only() -> None:

@@ -27,7 +27,7 @@ def test_merged_model_is_base_plus_adapter(runs: Path, kind: str, tmp_path: Path
     run = read_run(runs / f"{kind}-mud")
     found = merge_run(run, tmp_path / "deep" / "merged")
     assert found.difference < 1e-4
-    assert found.same_answers == found.asked == 3
+    assert found.same_answers == found.prompts == 3
     assert found.quantization_difference is None
     assert names_in(tmp_path / "deep") == {"merged"}
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "deep" / "merged")
@@ -110,7 +110,7 @@ def test_every_method_that_changes_weights_can_be_merged(
     run = tuned_by(settings, method=method, model=str(base_models[kind]))
     found = merge_run(run, tmp_path / "merged")
     assert found.difference < 1e-4
-    assert found.same_answers == found.asked
+    assert found.same_answers == found.prompts
     if method == "qlora":
         assert found.quantization_difference is not None
         assert found.quantization_difference > 1e-3  # reported, not refused
@@ -129,7 +129,7 @@ def test_merged_file_of_a_qlora_run_is_whole(settings: Callable[..., Any], tmp_p
 def test_head_over_4_bits_is_merged(classified: Callable[..., Run], tmp_path: Path) -> None:
     found = merge_run(classified("distilbert", method="qlora"), tmp_path / "merged")
     assert found.difference < 1e-4
-    assert found.same_answers == found.asked == 3
+    assert found.same_answers == found.prompts == 3
     assert found.quantization_difference is not None
 
 

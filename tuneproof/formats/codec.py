@@ -63,7 +63,7 @@ def decode(kind: type[T], value: Any, where: str, **supplied: Any) -> T:
 
     Raises:
         InputError: A key is missing or has a value of another type; the message says which, by the
-            keys that lead to it, and what was found.
+            keys that lead to it, and the value.
     """
     row: dict[str, Any] = typed(dict, value, where)
     declared, hints = _declared(kind)  # type: ignore[arg-type] # classes are hashable
@@ -135,9 +135,30 @@ def typed(kind: Any, value: Any, where: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a short form of what was found, for a message."""
+    """Return a short form of a value, for a message."""
     text = "null" if value is None else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def unknown_keys(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a document, at any depth, that are not in `known`."""
+    more = {}
+    for key, value in values.items():
+        if key not in known:
+            more[key] = value
+        elif isinstance(value, dict) and (inner := unknown_keys(value, known[key] or {})):
+            more[key] = inner
+    return more
+
+
+def with_unknown_keys(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with further keys, at any depth; where both have a key, `known` wins."""
+    added = {
+        key: with_unknown_keys(known[key], value) if isinstance(known.get(key), dict) else value
+        for key, value in more.items()
+        if key not in known or (isinstance(known[key], dict) and isinstance(value, dict))
+    }
+    return {**known, **added}
 
 
 def key_of(field: Field[Any]) -> str:

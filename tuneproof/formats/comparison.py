@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,14 +11,13 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.files import holds_lines, read_json, read_jsonl, write_json
 from tuneproof.formats.codec import decode, encode, member, shown, typed
 from tuneproof.formats.example import Example, example_from
-from tuneproof.labels import spellings
+from tuneproof.formats.label_checks import check_label, check_labels, check_probabilities
+from tuneproof.formats.variant import Variant
 
 SCHEMA = "tuneproof/comparison@1"
 FINISH_REASONS = ("eos", "length")
 PLAIN_KEYS = {"base": "regular", "fine_tuned": "fine_tuned"}
 """Variant -> key of its answer in the plain list."""
-TOLERANCE = 1e-3
-"""How far probabilities may be from what they should be, so that a file may round them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ class Answer:
     """Probability of every label, in the order of the label set."""
 
     def as_row(self) -> dict[str, Any]:
-        """Return its JSON object; what is not known is left out."""
+        """Return its JSON object, without unknown values."""
         row: dict[str, Any] = encode(self, omit_none=True)
         return row
 
@@ -72,7 +70,9 @@ class Item(Example):
 
     def as_row(self) -> dict[str, Any]:
         """Return its JSON object."""
-        executed = {"executed": self.executed} if self.executed else {}
+        known: dict[str, Any] = {"executed": self.executed} if self.executed else {}
+        if self.references:
+            known["references"] = list(self.references)
         return {
             "id": self.id,
             "task": self.task,
@@ -81,141 +81,9 @@ class Item(Example):
             "input": self.input,
             "truncated": self.truncated,
             "reference": self.reference,
-            **executed,
+            **known,
             "answers": {name: answer.as_row() for name, answer in self.answers.items()},
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """How many parameters a model has."""
-
-    trainable: float | None
-    """Those that were trained."""
-    total: float | None
-    """All of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """What a training took, its evaluations apart; None where it is not recorded."""
-
-    flops: float | None = None
-    """Floating-point operations."""
-    tokens: float | None = None
-    """Tokens seen, without padding."""
-    seconds: float | None = None
-    """Wall time of the steps."""
-    epochs: float | None = None
-    """Passes over the examples."""
-    peak_gpu_memory_bytes: float | None = None
-    """Most GPU memory."""
-    curve: tuple[Mapping[str, float], ...] = ()
-    """Its evaluations: step, epoch, flops, tokens, seconds, validation_loss and
-    validation_accuracy, as far as they are known."""
-
-
-POINT = ("step", "epoch", "flops", "tokens", "seconds", "validation_loss", "validation_accuracy")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One model that was asked.
-
-    Other programs write such files too: a detail of another type than it should have counts as
-    unknown, and whatever else there is is kept.
-    """
-
-    name: str
-    """What its answers are found by; unique."""
-    details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
-    """All else that the file says of it: `model`, `adapter`, `method`, `kind` (``base``: not tuned,
-    however it was asked; ``baseline`` or ``head``), `template`, `template_variables`, `shots` (`k`,
-    `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
-    `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
-    `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
-    `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
-
-    @property
-    def model(self) -> str | None:
-        """The base model."""
-        return self._text("model")
-
-    @property
-    def adapter(self) -> str | None:
-        """The folder of its adapter."""
-        return self._text("adapter")
-
-    @property
-    def template(self) -> str | None:
-        """The prompt template, where it has one of its own."""
-        return self._text("template")
-
-    @property
-    def decoding(self) -> Mapping[str, Any]:
-        """The settings of decoding, where it has its own."""
-        return self._object("decoding") or {}
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is a classical baseline and no language model."""
-        return self._text("kind") == "baseline"
-
-    @property
-    def is_base(self) -> bool:
-        """Whether it is the base, not tuned, in one of the ways in which it was asked."""
-        return self.name == "base" or self._text("kind") == "base"
-
-    @property
-    def is_head(self) -> bool:
-        """Whether it is a classification head."""
-        return self._text("kind") == "head"
-
-    @property
-    def is_merged(self) -> bool:
-        """Whether it is an adapter merged into its base."""
-        return self.details.get("merged") is True
-
-    @property
-    def parameters(self) -> Parameters:
-        """How many parameters it has."""
-        row = self._object("parameters") or {}
-        return Parameters(trainable=_number(row, "trainable"), total=_number(row, "total"))
-
-    @property
-    def training_seconds(self) -> float | None:
-        """Wall time of its training, evaluations included."""
-        return _number(self.details, "training_seconds")
-
-    @property
-    def peak_memory_bytes(self) -> float | None:
-        """Most memory that its training held."""
-        return _number(self.details, "peak_memory_bytes")
-
-    @property
-    def training(self) -> Training | None:
-        """What its training took; None where the file says nothing of one."""
-        row = self._object("training")
-        if row is None:
-            return None
-        listed = row.get("curve")
-        curve = [_point(point) for point in listed] if isinstance(listed, list) else []
-        return Training(
-            flops=_number(row, "flops"),
-            tokens=_number(row, "tokens"),
-            seconds=_number(row, "seconds"),
-            epochs=_number(row, "epochs"),
-            peak_gpu_memory_bytes=_number(row, "peak_gpu_memory_bytes"),
-            curve=tuple(point for point in curve if point is not None),
-        )
-
-    def _text(self, key: str) -> str | None:
-        value = self.details.get(key)
-        return value if isinstance(value, str) else None
-
-    def _object(self, key: str) -> Mapping[str, Any] | None:
-        value = self.details.get(key)
-        return value if isinstance(value, Mapping) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,8 +243,8 @@ def _from_plain_list(rows: list[Any], path: Path) -> dict[str, Any]:
         where = f"{path}: item {index}"
         typed(dict, row, where)
         known = {key: row[key] for key in ("prompt", "input", "reference") if key in row}
-        given = {key: "" if text is None else text for key, text in row.items()}
-        answers = {n: {"text": member(given, key, str, where)} for n, key in PLAIN_KEYS.items()}
+        texts = {key: "" if text is None else text for key, text in row.items()}
+        answers = {n: {"text": member(texts, key, str, where)} for n, key in PLAIN_KEYS.items()}
         task = row.get("task") or path.stem
         items.append({"id": f"{path.stem}-{index}", "task": task, **known, "answers": answers})
     return {"variants": [{"name": name} for name in PLAIN_KEYS], "items": items}
@@ -511,74 +379,6 @@ def _check_scored_alike(comparison: Comparison) -> None:
                         f"{(first if here else item).id!r} but not in item "
                         f"{(item if here else first).id!r}; score all items or none"
                     )
-
-
-def check_labels(where: str, labels: Sequence[Any]) -> tuple[str, ...]:
-    """Return the label set, or raise InputError when generated answers could not tell it apart."""
-    for label in labels:
-        if not isinstance(label, str) or not label.strip():
-            raise InputError(f"{where}: label {label!r} is not a text; labels are texts")
-    for one, other, *_ in spellings(labels):
-        raise InputError(
-            f"{where}: labels {one!r} and {other!r} are the same but for case, spaces and "
-            "outer punctuation; give each a name of its own"
-        )
-    if len(labels) < 2:
-        raise InputError(f"{where}: {len(labels)} label; a label set has at least two")
-    return tuple(labels)
-
-
-def check_label(where: str, label: str | None, labels: Sequence[str]) -> str:
-    """Return a label of the set, or raise InputError naming the nearest one."""
-    if label is None:
-        raise InputError(f"{where} is missing; the file has 'labels', so it must be one of them")
-    if label not in labels:
-        raise InputError(f"{where}: {unknown('label', label, labels)}")
-    return label
-
-
-def check_probabilities(
-    where: str, row: Mapping[str, Any], label: str | None, labels: Sequence[str]
-) -> dict[str, float]:
-    """Return the probabilities in the order of the label set.
-
-    Raises:
-        InputError: They are not for exactly the label set, not probabilities, do not sum to 1, or
-            the highest is not that of `label`.
-    """
-    for name in row:
-        if name not in labels:
-            raise InputError(f"{where}: {unknown('label', name, labels)}")
-    for name in labels:
-        value = row.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-            stated = "missing" if name not in row else repr(value)
-            raise InputError(f"{where}: {name!r} is {stated}; expected a probability from 0 to 1")
-    total = sum(row.values())
-    if abs(total - 1) > TOLERANCE:
-        raise InputError(f"{where}: the probabilities sum to {total:.4g}; expected 1")
-    if label is None or row[label] < max(row.values()) - TOLERANCE:
-        stated = "none" if label is None else repr(label)
-        raise InputError(
-            f"{where}: 'label' is {stated}; expected the most probable one, "
-            f"{max(row, key=row.__getitem__)!r}"
-        )
-    return {name: float(row[name]) for name in labels}
-
-
-def _point(row: Any) -> dict[str, float] | None:
-    """Return an evaluation of a training, as far as it is numbers."""
-    if not isinstance(row, Mapping):
-        return None
-    return {name: value for name in POINT if (value := _number(row, name)) is not None}
-
-
-def _number(row: Mapping[str, Any], key: str) -> float | None:
-    """Return a value that is a finite number and not negative, else None."""
-    value = row.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
 
 
 def _clean(value: Any) -> Any:

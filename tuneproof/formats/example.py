@@ -7,39 +7,33 @@ beside it, an item of model_comparison.json. Here is its one reader and its one 
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, holds_lines, read_json, read_jsonl
+from tuneproof.formats.codec import shown
+from tuneproof.formats.conversation import Message as Message
+from tuneproof.formats.conversation import Role as Role
+from tuneproof.formats.conversation import turns_of
+from tuneproof.formats.fields import Fields, RowReader, fields_of
 from tuneproof.numbers import is_value
+from tuneproof.text import listing
 
-Role = Literal["system", "user", "assistant"]
-ROLES: tuple[Role, ...] = get_args(Role)
+_LOGGER = logging.getLogger(__name__)
+
 WORDS = re.compile(r"\w+")
-QUESTIONS = ("prompt", "instruction", "question", "query")
-ANSWERS = ("reference", "output", "completion", "response", "answer", "target")
-"""What people call the question and its right answer; the first that an object has counts."""
-ANSWER_LISTS = ("references", "answers")
-"""What they call several right answers."""
+PROMPT_NAMES = frozenset({"prompt", "reference"})
+"""What a file of prompts calls question and answer, which goes without saying."""
 TEST_PROMPTS = Path(__file__).parents[1] / "prompts/test.json"
 """The prompts that come with the project; `prepdata build` keeps them out of train."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Role
-    """Who speaks: ``system``, ``user`` or ``assistant``."""
-    content: str
-    """What is said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,36 +97,43 @@ class Example:
 
 
 def read_examples(path: Path) -> Iterator[Example]:
-    """Yield the examples of a JSONL file that `prepdata build` or somebody else wrote.
+    """Yield the examples of a file that `prepdata build` or somebody else wrote.
 
-    Only `instruction` and `output` are needed; the other fields have honest defaults.
+    Any of the forms of `tuneproof.formats.fields` is read, one object a line or as a JSON array.
+    What is read under another name, and what is not used, is logged once.
 
     Raises:
-        InputError: A line is not JSON, lacks a field, or holds something else than text.
+        InputError: A row is no object, lacks a field, or holds something else than text.
     """
-    for number, row in read_jsonl(path):
-        yield example_from(row, f"{path}:{number}", default_id=f"{path.stem}-{number}")
+    remark = _once(path)
+    for number, where, row in _rows(path):
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: an object is needed, found {shown(row)}")
+        yield example_from(row, where, default_id=f"{path.stem}-{number}", remark=remark)
 
 
 def read_prompts(path: Path) -> list[Example]:
     """Read a file of prompts, whose answers need not be known.
 
     Args:
-        path: ``.json``: a list of strings or of objects with `prompt` (or `instruction`) and
-            perhaps `id`, `task`, `input`, `reference` (or `output`), `references`, `group`,
-            `executed`. ``.jsonl``: one such object a line.
+        path: A list of strings or of objects in any of the forms of `tuneproof.formats.fields`,
+            such as `prompt` with perhaps `id`, `task`, `input`, `reference`, `references`, `group`,
+            `executed`; as a JSON array, or one object a line. A conversation is asked for what
+            comes after its last question; where it ends with an answer, that is the reference.
 
     Raises:
         InputError: Missing, empty or of another shape; the message names the item.
     """
     existing_file(path)
+    remark = _once(path)
     examples = []
-    for number, (where, row) in enumerate(_rows(path), 1):
+    for number, (_, where, row) in enumerate(_rows(path), 1):
         if isinstance(row, str):
             row = {"prompt": row}
         if not isinstance(row, dict):
-            raise InputError(f"{where}: a string or an object is needed, found {row!r}")
-        example = example_from(row, where, default_id=f"prompt-{number}", is_prompt=True)
+            raise InputError(f"{where}: a string or an object is needed, found {shown(row)}")
+        identity = f"prompt-{number}"
+        example = example_from(row, where, default_id=identity, is_prompt=True, remark=remark)
         if not example.instruction.strip():
             raise InputError(f"{where}: the prompt is empty")
         examples.append(example)
@@ -147,62 +148,95 @@ def read_prompts(path: Path) -> list[Example]:
 
 
 def example_from(
-    row: Mapping[str, Any], where: str, *, default_id: str, is_prompt: bool = False
+    row: Mapping[str, Any],
+    where: str,
+    *,
+    default_id: str,
+    is_prompt: bool = False,
+    remark: Callable[[str], None] | None = None,
 ) -> Example:
     """Return the example that a JSON object holds; the one validator.
 
-    The question and the answer may have other names (`QUESTIONS`, `ANSWERS`, `ANSWER_LISTS`), and
-    numbers and truth values are taken as text.
+    Numbers and truth values are taken as text.
 
     Args:
-        row: The object.
+        row: The object, in any of the forms of `tuneproof.formats.fields`.
         where: What errors begin with: file and line, or file and item.
         default_id: Its id where the object names none.
         is_prompt: Whether it is only to be asked, so that it needs no answer.
+        remark: Called with what is read under another name, and what is not used.
 
     Raises:
         InputError: A field is missing, or holds something else than it should.
     """
-    asked, answer = ("prompt", "reference") if is_prompt else ("instruction", "output")
-    names = {"instruction": asked, "output": answer}
-    for name, known in (("instruction", QUESTIONS), ("output", (*ANSWERS, *ANSWER_LISTS))):
-        if not row.keys() & {*known} and not (is_prompt and name == "output"):
-            listed = ", ".join(row) or "nothing"
-            raise InputError(f"{where}: missing field {names[name]!r}; it has {listed}")
-    answer_value = _first(row, ANSWERS)
-    is_list = isinstance(answer_value, list)
-    references = _references(answer_value if is_list else _listed_answers(row), where)
-    if references and (is_list or answer_value is None):
-        answer_value = references[0]
-    values = {
-        "instruction": _first(row, QUESTIONS),
-        "output": answer_value,
-        **{name: row.get(name) for name in ("id", "task", "input", "group", "executed")},
-    }
-    texts = {}
-    for name, value in values.items():
-        is_needed = name == "instruction" or (name == "output" and not is_prompt)
-        text = None if value is None and is_needed else scalar_text(value)
-        if text is None:
-            field = names.get(name, name)
-            raise InputError(f"{where}: field {field!r} must be text, found {value!r}")
-        texts[name] = text
-    if texts["executed"] and not is_value(texts["executed"]):
-        raise InputError(
-            f"{where}: 'executed' must be a number, yes or no, found {texts['executed']!r}"
-        )
-    identity = texts["id"] or default_id
+    fields = fields_of(tuple(row))
+    if remark is not None:
+        for text in fields.assumed(PROMPT_NAMES):
+            remark(text)
+        if fields.unused:
+            remark(f"not used: {', '.join(fields.unused)}")
+    _require(row, fields, where, is_prompt=is_prompt)
+    content = RowReader(
+        values=row, fields=fields, where=where, as_text=_needed_text,
+        remark=remark or (lambda text: None), is_prompt=is_prompt,
+    ).content()  # fmt: skip
+    if isinstance(content, str):
+        raise InputError(f"{where}: {content}")
+    identity, task, group, executed = (
+        _needed_text(row[fields.names[part]], where, part) if part in fields.names else ""
+        for part in ("id", "task", "group", "executed")
+    )
+    if executed and not is_value(executed):
+        raise InputError(f"{where}: 'executed' must be a number, yes or no, found {executed!r}")
+    identity = identity or default_id
     return Example(
         id=identity,
-        task=texts["task"] or ("prompts" if is_prompt else "jsonl"),
-        instruction=texts["instruction"],
-        input=texts["input"],
-        output=texts["output"],
-        group=texts["group"] or identity,
-        executed=texts["executed"],
-        references=references if len(references) > 1 else (),
-        messages=_messages(row.get("messages"), where),
+        task=task or ("prompts" if is_prompt else "jsonl"),
+        instruction=content.instruction,
+        input=content.input,
+        output=content.answers[0] if content.answers else "",
+        group=group or identity,
+        executed=executed,
+        references=content.answers if len(content.answers) > 1 else (),
+        messages=content.messages,
     )
+
+
+def _require(row: Mapping[str, Any], fields: Fields, where: str, *, is_prompt: bool) -> None:
+    """Raise InputError where a row has no question, or no answer though it needs one."""
+    names = fields.names
+    if "conversation" in names:
+        return
+    missing = "instruction" if "instruction" not in names else None
+    if missing is None and not is_prompt and not names.keys() & {"output", "references"}:
+        missing = None if turns_of(row[names["instruction"]]) else "output"
+    if missing is not None:
+        shown = {"instruction": "prompt"}.get(missing, missing) if is_prompt else missing
+        raise InputError(f"{where}: missing field {shown!r}; it has {listing(row)}")
+    has_list = is_prompt or "references" in names
+    for part in ("instruction",) if has_list else ("instruction", "output"):
+        if part in names and row[names[part]] is None:
+            raise InputError(f"{where}: field {names[part]!r} must be text, found None")
+
+
+def _needed_text(value: Any, where: str, name: str) -> str:
+    """Return a value as text; InputError where it is a list or an object."""
+    text = scalar_text(value)
+    if text is None:
+        raise InputError(f"{where}: field {name!r} must be text, found {str(value)[:60]}")
+    return text
+
+
+def _once(path: Path) -> Callable[[str], None]:
+    """Return what logs a remark on a file, each once."""
+    known: set[str] = set()
+
+    def remark(text: str) -> None:
+        if text not in known:
+            known.add(text)
+            _LOGGER.info("%s: %s", path, text)
+
+    return remark
 
 
 def scalar_text(value: Any) -> str | None:
@@ -258,11 +292,11 @@ def _mark_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(f"[{marks}]"), re.compile(rf"\w[\w{marks}]*")
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the items of a JSON array, or the objects of a file of lines, each with its place."""
+def _rows(path: Path) -> Iterator[tuple[int, str, Any]]:
+    """Yield the items of an array, or the objects of lines, each with its number and place."""
     if holds_lines(path):
         for number, row in read_jsonl(path):
-            yield f"{path}:{number}", row
+            yield number, f"{path}:{number}", row
         return
     value = read_json(path)
     if not isinstance(value, list):
@@ -271,46 +305,4 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
             'for example ["What is LoRA?", {"prompt": "...", "input": "...", "reference": "..."}]'
         )
     for number, row in enumerate(value, 1):
-        yield f"{path} item {number}", row
-
-
-def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
-    """Return the value of the first name that the row has."""
-    return next((row[name] for name in names if name in row), None)
-
-
-def _listed_answers(row: Mapping[str, Any]) -> Any:
-    """Return the field with several right answers; `answers` may as well be those of models."""
-    answers = row.get("answers")
-    is_squad = isinstance(answers, Mapping) and isinstance(answers.get("text"), list)
-    return row.get("references", answers if is_squad or isinstance(answers, list) else None)
-
-
-def _references(value: Any, where: str) -> tuple[str, ...]:
-    """Return several right answers: a list of texts, or as SQuAD has them; each once."""
-    if isinstance(value, Mapping) and isinstance(value.get("text"), list):
-        value = value["text"]
-    if value is None:
-        return ()
-    parts = value if isinstance(value, list) else [None]
-    texts = [scalar_text(part.get("text") if isinstance(part, Mapping) else part) for part in parts]
-    if None in texts or not isinstance(value, list):
-        raise InputError(f"{where}: field 'references' must be a list of texts, found {value!r}")
-    return tuple(dict.fromkeys(filter(None, texts)))
-
-
-def _messages(value: Any, where: str) -> tuple[Message, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise InputError(f"{where}: field 'messages' must be a list, found {value!r}")
-    messages = []
-    for number, turn in enumerate(value, 1):
-        is_turn = isinstance(turn, dict) and isinstance(turn.get("content"), str)
-        if not is_turn or turn.get("role") not in ROLES:
-            raise InputError(
-                f"{where}: message {number} must have a role ({', '.join(ROLES)}) and a content, "
-                f"found {turn!r}"
-            )
-        messages.append(Message(role=turn["role"], content=turn["content"]))
-    return tuple(messages)
+        yield number, f"{path} item {number}", row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,13 +11,15 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
 from tuneproof.formats.codec import decode, encode
-from tuneproof.formats.comparison import Variant
+from tuneproof.formats.variant import Variant
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/report@1"
 FILE = "report.json"
 Verdict = Literal["better", "worse", "no measurable difference", "different"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+TURNED: Mapping[Verdict, Verdict] = {"better": "worse", "worse": "better"}
+"""What a verdict becomes when the two variants change places."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +49,52 @@ class MetricFigure(Figure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Equivalence:
+    """What two one-sided tests say of a difference and a margin."""
+
+    margin: float
+    """The difference that is too small to matter."""
+    not_worse: bool
+    """Whether the variant is not worse by the margin or more."""
+    not_better: bool
+    """Whether it is not better by the margin or more."""
+    items: int | None
+    """Items with which equal variants would be found the same four times out of five; None where
+    the spread is not known."""
+
+    @property
+    def same(self) -> bool:
+        """Whether it is neither worse nor better by the margin or more."""
+        return self.not_worse and self.not_better
+
+    def turned(self) -> Equivalence:
+        """Return it with the two variants in each other's place."""
+        return replace(self, not_worse=self.not_better, not_better=self.not_worse)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gain(Figure):
     """A metric of a tuned variant minus that of the base, tested and judged."""
 
     p: float
     """p-value of the paired permutation test."""
-    p_holm: float
-    """The same, corrected for all verdicts of the report."""
+    p_corrected: float
+    """The same, corrected for all verdicts of the report (step-down max-T, the primary metric
+    first); at least alpha where the interval holds zero."""
     n: int
     """Items scored for both."""
+    units: int = 0
+    """Units (groups, or items) scored for both; 0 where an older version did not say."""
+    error: float | None = None
+    """Standard error of the difference."""
+    one_sided_low: float | None = None
+    """What the difference is above, by a one-sided test at alpha of its own."""
+    one_sided_high: float | None = None
+    """What it is below, likewise."""
+    is_primary: bool = False
+    """Whether it is the primary metric, on all items."""
+    equivalence: Equivalence | None = field(default=None, metadata={"omit": True})
+    """Whether the two are the same within the margin, where one was named."""
     differing: int
     """Units (groups, or items) in which the two differ."""
     fewest_differing: int
@@ -63,16 +102,21 @@ class Gain(Figure):
     mde: float | None
     """Minimum detectable effect at 80 % power; None where nothing differs."""
     verdict: Verdict
-    """What may be said of it."""
+    """The verdict."""
     warning: str | None
-    """Why no verdict was possible, where too few units differ."""
+    """Why no verdict was possible, in words; None where enough units differ."""
     sentence: str
     """The verdict in words."""
+
+    @property
+    def has_too_few_differing(self) -> bool:
+        """Whether too few units differ for any verdict."""
+        return self.differing < self.fewest_differing
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFigure:
-    """Precision, recall or F1 of one label; all None where the label gives no such figure."""
+    """Precision, recall or F1 of one label; all None where the label has no such figure."""
 
     value: float | None
     """The figure, as a part of 1."""
@@ -107,7 +151,7 @@ class ReliabilityBin:
     n: int
     """Answers in the bin; at least one."""
     confidence: float
-    """Mean probability of the given label."""
+    """Mean probability of the scored label."""
     accuracy: float
     """Share that is right."""
 
@@ -120,22 +164,29 @@ class Pair:
     """One variant."""
     b: str
     """The other."""
-    accuracy_difference: float
+    metric: str = "accuracy"
+    """Of what: the primary metric, or accuracy where that is a figure of whole sets."""
+    difference: float
     """Of `a` minus `b`."""
     low: float | None
     """Lower end of its interval."""
     high: float | None
     """Upper end of it."""
     mcnemar_p: float
-    """p-value of McNemar's exact test."""
+    """p-value of McNemar's exact test of the items that either has the better of."""
     p: float
-    """McNemar's, unless items come in groups: then whole groups change places."""
-    p_holm: float
-    """Corrected for the number of pairs."""
+    """p-value of the paired permutation test: McNemar's for right and wrong, unless items come in
+    groups, which change places whole."""
+    p_corrected: float
+    """Corrected for all pairs; of a variant and the base it is that of the gain."""
+    verdict: Verdict
+    """What may be said of `a`, measured against `b`."""
     a_only: int
-    """Items that only `a` has right."""
+    """Items that `a` has the better of; of accuracy, that only `a` has right."""
     b_only: int
-    """Items that only `b` has right."""
+    """Items that `b` has the better of."""
+    equivalence: Equivalence | None = field(default=None, metadata={"omit": True})
+    """Whether the two are the same within the margin, where one was named."""
 
     def seen_from(self, variant: str, other: str) -> Pair | None:
         """Return the comparison of `variant` with `other`; None where it is of others."""
@@ -143,18 +194,53 @@ class Pair:
             return self
         if (self.a, self.b) != (other, variant):
             return None
-        return Pair(
+        return replace(
+            self,
             a=variant,
             b=other,
-            accuracy_difference=-self.accuracy_difference,
+            difference=-self.difference,
             low=None if self.high is None else -self.high,
             high=None if self.low is None else -self.low,
-            mcnemar_p=self.mcnemar_p,
-            p=self.p,
-            p_holm=self.p_holm,
+            verdict=TURNED.get(self.verdict, self.verdict),
+            equivalence=self.equivalence and self.equivalence.turned(),
             a_only=self.b_only,
             b_only=self.a_only,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One variant on the ladder of the primary metric."""
+
+    variant: str
+    """Its name."""
+    value: float
+    """The primary metric."""
+    low: float | None
+    """Lower end of its interval; the intervals of all rungs hold together."""
+    high: float | None
+    """Upper end of it."""
+    verdict: Verdict | None
+    """What may be said of it, measured against the base; None for the base itself."""
+    difference: Figure | None
+    """The variant minus the base, with the interval that belongs to the verdict."""
+    equivalence: Equivalence | None = None
+    """Whether it is the same as the base, or not worse, within the margin; None without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Primary:
+    """The primary metric: the one tested first, by which the variants are ranked."""
+
+    metric: str
+    """Its name."""
+    is_declared: bool
+    """Whether it was named beforehand; otherwise it goes by the task."""
+    seen_from: float | None
+    """Difference from the base that 80 % of such samples would call: the largest of the tuned
+    variants'; None where nothing differs."""
+    ladder: tuple[Rung, ...]
+    """All variants that have a value, the best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +275,10 @@ class Settings:
     """Bootstrap resamples of the items."""
     confidence: float
     """Of the intervals, such as 0.95."""
+    primary: str | None = field(default=None, metadata={"omit": True})
+    """The primary metric, where one was named."""
+    margin: float | None = field(default=None, metadata={"omit": True})
+    """The difference on it that is too small to matter, where one was named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,11 +324,11 @@ class Summary:
     better: tuple[str, ...]
     """One sentence for every metric of this verdict."""
     worse: tuple[str, ...]
-    """So with the metrics that got worse."""
+    """The same for the metrics that got worse."""
     unchanged: tuple[str, ...] = field(metadata={"key": "no measurable difference"})
-    """So with those for which nothing can be said."""
+    """The same for those without a measurable difference."""
     different: tuple[str, ...]
-    """So with those that changed and have no better direction."""
+    """The same for those that changed and have no better direction."""
     paragraph: str = ""
     """All of it in short sentences."""
 
@@ -298,10 +388,10 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A figure that others have published, to stand beside ours."""
+    """A figure that others have published, to show with ours."""
 
     variant: str
-    """The variant of ours that it is to stand beside."""
+    """The variant of ours that it is shown with."""
     metric: str
     """One of our metrics."""
     value: float
@@ -309,12 +399,12 @@ class Published:
     model: str
     """The base model that it is of."""
     source: str
-    """Where it stands, and what else must be known of it."""
+    """Where it was published, and what else must be known of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OurFigure:
-    """Our figure beside a published one."""
+    """Our figure for a published one."""
 
     model: str | None
     """The base model of our variant."""
@@ -347,7 +437,7 @@ class NumberSample:
     answer: str
     """The text around the number."""
     read: str | None
-    """The number found, as it was understood."""
+    """The answer's number as it was understood; None where it holds none."""
     reference: str
     """The right answer."""
     wanted: str
@@ -439,9 +529,9 @@ class Report:
     tasks: Mapping[str, TaskPart] = field(default_factory=dict)
     """The figures by task, where there are several tasks."""
     compute: Cost | None = None
-    """What every training took, beside what came of it."""
+    """What every training took, with its quality."""
     published: tuple[PublishedBesideOurs, ...] = ()
-    """Published figures beside ours."""
+    """Published figures with ours."""
     numbers: tuple[NumberForm, ...] = ()
     """How the numbers in answers were read, where references are numbers."""
     not_available: Mapping[str, str]
@@ -456,6 +546,8 @@ class Report:
     """By metric."""
     certainty: str = ""
     """What the intervals rest on, in words."""
+    primary: Primary | None = None
+    """The primary metric, and what was found of it; None where nothing has a value of it."""
 
     @property
     def stamp(self) -> Stamp:
@@ -519,7 +611,41 @@ def upgrade(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
         InputError: It was made by a version whose figures are others.
     """
     gains = document.get("gains")
-    for cells in gains.values() if isinstance(gains, dict) else ():
-        if any("p_holm" not in gain for gain in cells.values()):
+    if not isinstance(gains, dict):
+        return dict(document)
+    for cells in gains.values():
+        if any(not {"p_holm", "p_corrected"} & gain.keys() for gain in cells.values()):
             raise InputError(f"{path}: made by an older version; run `score report` again")
-    return dict(document)
+    upgraded = {**document, "gains": _with_corrected(gains)}
+    if isinstance(tasks := document.get("tasks"), dict):
+        upgraded["tasks"] = {
+            name: {**part, "gains": _with_corrected(part.get("gains") or {})}
+            for name, part in tasks.items()
+        }
+    if isinstance(pairs := document.get("pairs"), list):
+        alpha = 1 - document["settings"]["confidence"]
+        upgraded["pairs"] = [_upgraded_pair(pair, alpha) for pair in pairs]
+    return upgraded
+
+
+def _with_corrected(gains: Mapping[str, Any]) -> dict[str, Any]:
+    """Return gains whose corrected p-value has the name of today; older ones are Holm's."""
+    return {
+        variant: {
+            metric: {"p_corrected": gain.get("p_holm"), **gain} for metric, gain in cells.items()
+        }
+        for variant, cells in gains.items()
+    }
+
+
+def _upgraded_pair(pair: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+    """Return a pair with the names of today and its verdict."""
+    if "p_corrected" in pair:
+        return dict(pair)
+    low, high, p = pair["low"], pair["high"], pair["p_holm"]
+    is_called = low is not None and not low <= 0 <= high and p < alpha
+    called: Verdict = "no measurable difference"
+    if is_called:
+        called = "better" if low > 0 else "worse"
+    renamed = {"difference": pair["accuracy_difference"], "p_corrected": p, "verdict": called}
+    return {**pair, **renamed}

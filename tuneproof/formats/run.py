@@ -1,4 +1,4 @@
-"""run.json: what a training run is, what it was trained on, and what came of it.
+"""run.json: a training run, its settings, its data and its result.
 
 A field whose default is None is left out of the file while it is None. Keys that no field holds are
 kept, and written again.
@@ -6,7 +6,6 @@ kept, and written again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.codec import decode, encode
+from tuneproof.formats.codec import decode, encode, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/run@1"
-PLACE_ONLY = ("name", "runs", "overwrite", "template", "template_variable")
-"""Settings that say where a run stands, not what it is; of a template, its text does."""
+LOCATION_ONLY = ("name", "runs", "overwrite", "template", "template_variable")
+"""Settings that say where a run is written, not how it is trained; a template's text does."""
 FILE = "run.json"
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 
@@ -122,7 +121,7 @@ class Parameters:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a training came to, and what it cost; older runs do not say what is None."""
+    """What a training reached, and what it cost; None where an older run did not record it."""
 
     steps: int
     """Optimizer steps."""
@@ -187,43 +186,13 @@ class Accuracy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogLine:
-    """A line of metrics.jsonl: the loss of a step, or an evaluation; null is left out."""
-
-    step: int
-    """Steps taken."""
-    epoch: float | None = None
-    """Epochs taken."""
-    loss: float | None = None
-    """Training loss, in nats per token."""
-    eval_loss: float | None = None
-    """Validation loss, in nats per token."""
-    eval_accuracy: float | None = None
-    """Share of right labels, where answers are labels."""
-    learning_rate: float | None = None
-    """Of the step."""
-    grad_norm: float | None = None
-    """Norm of the gradient, before it is clipped."""
-    eval_runtime: float | None = None
-    """Seconds that the evaluation took."""
-    seconds: float | None = None
-    """Wall time so far, evaluations included."""
-    num_tokens: int | None = None
-    """Tokens seen so far."""
-    train_seconds: float | None = None
-    """Wall time of the steps so far."""
-    flops: int | None = None
-    """Floating-point operations of the steps so far."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder, by what its run.json says."""
+    """A run folder, read from its run.json."""
 
     folder: Path = field(metadata={"in_file": False})
     """``runs/NAME``; not in the file."""
     state: State
-    """How far the training came; ``pruned``: a sweep gave it up."""
+    """How far the training came; ``pruned``: a sweep ended it early."""
     config: Mapping[str, Any]
     """The settings of `tune run`, as JSON holds them."""
     template: Template | None
@@ -261,11 +230,11 @@ class Run:
     ended_by: Literal["steps", "budget"] | None = None
     """Whether the planned steps or a budget (max_seconds, max_tokens, max_flops) ended it."""
     warnings: Sequence[str] | None = None
-    """What the checks after the training said; None before them."""
+    """What the checks after the training found; None before them."""
     accuracy: Accuracy | None = None
     """Of a head; None where answers are generated."""
     unknown: Mapping[str, Any] = field(default_factory=dict, metadata={"in_file": False})
-    """What the file says that no field holds."""
+    """Keys of the file that no field holds, at any depth."""
 
     @property
     def name(self) -> str:
@@ -281,7 +250,7 @@ class Run:
         }
         if self.template is not None:
             inputs["the template's text"] = self.template.hash
-        settings = {name: self.config[name] for name in self.config if name not in PLACE_ONLY}
+        settings = {name: self.config[name] for name in self.config if name not in LOCATION_ONLY}
         return Stamp(settings=settings, inputs=inputs, code=self.code or "", versions=self.versions)
 
     @property
@@ -366,7 +335,7 @@ def read_run(folder: Path) -> Run:
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
     values = _upgraded(values)
     run = decode(Run, values, str(file), folder=folder)
-    return replace(run, unknown=_beyond(values, _encoded(run)))
+    return replace(run, unknown=unknown_keys(values, _encoded(run)))
 
 
 def finished_run(runs: Path, name: str) -> Run:
@@ -389,59 +358,7 @@ def all_runs(runs: Path) -> Iterator[Run]:
 
 def write_run(run: Run) -> None:
     """Write run.json, whole or not at all."""
-    write_json(run.folder / FILE, _joined(_encoded(run), run.unknown))
-
-
-def described(run: Run, name: str | None = None) -> dict[str, Any]:
-    """Return a finished run as a comparison file records it, by default under its own name."""
-    return {
-        "name": name or run.name,
-        "model": run.base.model,
-        "adapter": None if run.is_whole else str(run.adapter),
-        "method": run.method,
-        "quantization": encode(run.quantization),
-        "parameters": encode(run.parameters),
-        "training_seconds": run.outcome.wall_seconds,
-        "peak_memory_bytes": run.outcome.peak_memory_bytes,
-        "training": training_of(run),
-    }
-
-
-def training_of(run: Run) -> dict[str, Any]:
-    """Return what a finished training took, with a point for each of its evaluations.
-
-    What an older run did not record is left out.
-    """
-    result = run.outcome
-    taken = {
-        "flops": result.flops,
-        "tokens": result.tokens_seen,
-        "seconds": result.train_seconds,
-        "epochs": result.epochs,
-        "peak_gpu_memory_bytes": result.peak_gpu_memory_bytes,
-    }
-    known = {name: value for name, value in taken.items() if value is not None}
-    return {**known, "curve": _curve(run.metrics)}
-
-
-def _curve(metrics: Path) -> list[dict[str, Any]]:
-    """Return the evaluations as points of the curve, without what is not known of one."""
-    if not metrics.is_file():
-        return []
-    rows = map(json.loads, metrics.read_text(encoding="utf-8").splitlines())
-    points = []
-    for line in (decode(LogLine, row, str(metrics)) for row in rows if "eval_loss" in row):
-        point = {
-            "step": line.step,
-            "epoch": line.epoch,
-            "flops": line.flops,
-            "tokens": line.num_tokens,
-            "seconds": line.train_seconds,
-            "validation_loss": line.eval_loss,
-            "validation_accuracy": line.eval_accuracy,
-        }
-        points.append({name: value for name, value in point.items() if value is not None})
-    return points
+    write_json(run.folder / FILE, with_unknown_keys(_encoded(run), run.unknown))
 
 
 def _is_run(values: Any) -> bool:
@@ -463,24 +380,3 @@ def _upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _encoded(run: Run) -> dict[str, Any]:
     return {"schema": SCHEMA, **encode(run, omit_none=True)}
-
-
-def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is in `values`, at any depth, and not in `known`."""
-    more = {}
-    for key, value in values.items():
-        if key not in known:
-            more[key] = value
-        elif isinstance(value, dict) and (inner := _beyond(value, known[key] or {})):
-            more[key] = inner
-    return more
-
-
-def _joined(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both, at any depth; what is in both as `known` has it."""
-    added = {
-        key: _joined(known[key], value) if isinstance(known.get(key), dict) else value
-        for key, value in more.items()
-        if key not in known or (isinstance(known[key], dict) and isinstance(value, dict))
-    }
-    return {**known, **added}

@@ -1,4 +1,4 @@
-"""sweep.json: the plan of a search for settings, its trials, and what they show."""
+"""sweep.json: the plan of a search for settings, its trials, and the importance of settings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ State = Literal["finished", "pruned", "failed", "unfinished"]
 
 @dataclass(frozen=True, kw_only=True)
 class Importance:
-    """How much of the differences between trials each setting explains."""
+    """How much of the differences between trials the settings explain."""
 
     trials: int
     """Finished trials that it is taken from."""
     shares: dict[str, float]
-    """Of the differences that single settings explain, by setting, the largest first; their sum is
-    1 (fANOVA, Hutter et al. 2014)."""
+    """By setting, its share of the differences that single settings explain, the largest first;
+    their sum is 1 (fANOVA, Hutter et al. 2014)."""
     chance: dict[str, float]
-    """The largest share in 20 sweeps whose results are dealt out at random."""
+    """The largest share in 20 sweeps whose results are shuffled."""
 
     @property
     def beyond_chance(self) -> list[str]:
@@ -28,7 +28,7 @@ class Importance:
         return [name for name, share in self.shares.items() if share > self.chance[name]]
 
     def sentence(self) -> str:
-        """Return what it says."""
+        """Return the importance in words."""
         listed = ", ".join(f"{name} {self.shares[name]:.0%}" for name in self.beyond_chance)
         decided = f"{listed} of what decided" if listed else "no setting stands out from chance"
         return f"{decided} ({self.trials} finished trials)"
@@ -36,14 +36,14 @@ class Importance:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRun:
-    """One trial, and what its run came to."""
+    """One trial, with the result of its run."""
 
     run: str
     """The run's name."""
     number: int
     """From 1."""
     state: State
-    """``pruned``: it was given up; ``unfinished``: the same command goes on with it."""
+    """``pruned``: it was ended early; ``unfinished``: the same command goes on with it."""
     value: float | None
     """The metric on the validation records; of a pruned trial, after its last epoch."""
     epochs: Mapping[str, float]
@@ -51,7 +51,7 @@ class TrialRun:
     reason: str | None
     """Why it failed."""
     minutes: float | None
-    """Of training and evaluation; None where it did not come so far."""
+    """Of training and evaluation; None where it did not get so far."""
     settings: Mapping[str, Any]
     """What was chosen, by setting."""
 
@@ -71,7 +71,7 @@ class Sweep:
     pruner: Literal["median", "none"]
     """How a trial is judged that is not trained to the end."""
     prune_after: int
-    """Trials that are trained to the end before any is given up."""
+    """Trials that are trained to the end before any is pruned."""
     seed: int
     """For the choice of settings."""
     direction: str
@@ -85,6 +85,6 @@ class Sweep:
     best: str | None
     """The run with the best metric; None before one was trained to the end."""
     importance: Importance | str
-    """What decided the metric, or why that cannot be said."""
+    """How much the settings matter, or why that cannot be said."""
     runs: tuple[TrialRun, ...]
     """The trials, by number."""

@@ -1,4 +1,4 @@
-"""The switch that turns the kernels for answering on."""
+"""Turn on the kernels for answering: one context around the forward passes."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from tuneproof.kernels.onednn import use_onednn
 from tuneproof.kernels.swap import Undo
 
 MANY = 64
-"""Rows from which on products are worth a copy of the weights; it takes their memory once more."""
+"""From so many rows on, faster products are worth the memory of a second copy of the weights."""
 
 
 @contextmanager
-def lean(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
-    """Compute with less work on a CPU while the block runs; yield whether padding is left out.
+def fast_answering(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
+    """Compute faster on a CPU while the block runs; yield whether padding is left out.
 
     Args:
         model: PEFT's wrapper or not.
-        attends: Whether the block may tell attention where padding is, instead of a mask; not where
-            something stands before the text, as virtual tokens do.
-        rows: How many the model goes on with, token after token.
+        attends: Whether attention may leave padding out instead of masking it; not where virtual
+            tokens come before the text.
+        rows: How many rows are decoded together.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    leaves_out = attends and decoding_attention.fits(core)
+    is_unpadded = attends and decoding_attention.fits(core)
     undo: list[Undo] = []
     try:
         if core.device.type == "cpu":
             undo += keep_freed_memory()
-            undo += use_onednn(core, takes_memory=rows >= MANY)
+            undo += use_onednn(core, copies_weights=rows >= MANY)
             undo += route_rows(model)
             undo += use_fused_gelu(core)
-            undo += decoding_attention.attend_without_padding(core) if leaves_out else []
-        yield leaves_out
+            undo += decoding_attention.attend_without_padding(core) if is_unpadded else []
+        yield is_unpadded
     finally:
         for take_back in reversed(undo):
             take_back()

@@ -1,8 +1,8 @@
 """Attention in blocks of queries, with dropout as the sign of a probability.
 
-torch's own kernel for CPUs knows no dropout and falls back to whole matrices of scores and of masks
-where there is any. Here a causal query looks at no key after it, not even to mask it, and one
-matrix holds both the probabilities and what is dropped.
+torch's own kernel for CPUs has no dropout and falls back to whole matrices of scores and masks
+where there is any. Here the scores of keys after a causal query are never computed, and one matrix
+holds the probabilities, with those that are dropped as negative numbers.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ def attention(
         hidden: Minus infinity for keys that no query sees, else 0; shape (matrices, keys).
         is_causal: Whether a query sees no key after its own.
     """
-    given = (queries, keys, values, hidden, scale, p, is_causal)
-    out: torch.Tensor = _Attention.apply(*given)
+    out: torch.Tensor = _Attention.apply(queries, keys, values, hidden, scale, p, is_causal)
     return out
 
 

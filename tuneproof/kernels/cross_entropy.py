@@ -1,7 +1,7 @@
-"""The frozen output head and its cross-entropy in one go, a few tokens at a time.
+"""Fused output head and cross-entropy for a frozen head, a block of tokens at a time.
 
-The gradient of a token's loss is known as soon as the loss is, up to a factor; so it is sent back
-through the head at once, and no matrix of (tokens, vocabulary) outlives its use.
+The gradient of a token's loss is known together with the loss, up to a factor. It goes back through
+the head at once, so that a matrix of (tokens, vocabulary) exists for one block only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tuneproof.kernels.swap import Undo, swap
 from tuneproof.kernels.unlikelihood import MOST
 
 TOKENS = 128
-"""At a time: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may hold."""
+"""Tokens of a block: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may
+hold."""
 
 
 def losses(
@@ -33,8 +34,8 @@ def losses(
         hidden: Last hidden states, shape (tokens, width).
         weight: Of the head, frozen, in the dtype of `hidden`, shape (width, vocabulary).
         targets: Of each token, shape (tokens,).
-        used: Which tokens would be repetitions where, as tuneproof/kernels/unlikelihood.py has it.
-        unlikelihood: Weight of their price, which is added.
+        used: Which tokens would be repetitions, see `unlikelihood.used_before`.
+        unlikelihood: Weight of the unlikelihood loss, which is added.
     """
     out: torch.Tensor = _Losses.apply(hidden, weight, targets, used, unlikelihood)
     return out

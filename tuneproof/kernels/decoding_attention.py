@@ -1,8 +1,8 @@
-"""Attention that leaves padding out: of prompts in one row, and of single tokens after a cache.
+"""Attention without padding for answering: prompts in one row, then one new token per row.
 
-A prompt row holds the prompts one behind the other; each attends to itself. A single token attends
-to a cache in which every row ends at the same index; neighbours that begin near each other are
-taken together.
+A row of prompts holds them one after the other; each prompt attends to itself only. A new token
+attends to a cache in which every row ends at the same index; rows that begin at nearly the same
+index are computed in one product.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ MODELS = ("gpt2", "llama", "qwen2")
 NAME = "tuneproof_answering"
 """Under which transformers finds this kernel; there is no mask function of that name: no mask."""
 GAP = 16
-"""Rows are taken together where no beginning is further from another, in tokens: the cache clears
-so much before each row."""
+"""Rows are computed together where they begin within so many tokens; the cache clears so many
+before each row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Rows side by side, and what of the cache they see."""
+    """Neighbouring rows, and the part of the cache that they see."""
 
     rows: slice
     start: int
-    """No row sees what is in the cache before."""
+    """No row sees the cache before this index."""
     hidden: torch.Tensor | None
-    """What of the next tokens a row does not see, of shape (rows, 1, 1, tokens); None: nothing."""
+    """True for tokens from there on that a row does not see, shape (rows, 1, 1, tokens); None: it
+    sees all."""
 
 
 def fits(model: Any) -> bool:
-    """Return whether a model attends as is done here."""
+    """Return whether this kernel computes a model's attention."""
     return model.device.type == "cpu" and is_causal_only(model.config)
 
 
@@ -47,6 +48,11 @@ def is_causal_only(config: Any) -> bool:
     """Return whether torch attends for a decoder, causally and without a window."""
     windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
     return config._attn_implementation == "sdpa" and config.model_type in MODELS and not windows
+
+
+def queries_per_key(module: Any) -> int:
+    """Return how many heads of queries share one head of keys and values."""
+    return int(getattr(module, "num_key_value_groups", 1))
 
 
 def attend_without_padding(model: Any) -> list[Undo]:
@@ -62,10 +68,10 @@ def attend_without_padding(model: Any) -> list[Undo]:
 
 
 def spans(starts: Sequence[int], held: int) -> list[Span]:
-    """Return what rows see of a cache that holds so many tokens.
+    """Return which part of a cache the rows see.
 
     Args:
-        starts: Where each row begins; the nearer those of neighbours are, the better.
+        starts: Index at which each row begins; best sorted, so that neighbours begin alike.
         held: Tokens in the cache.
     """
     groups: list[list[int]] = []
@@ -108,12 +114,12 @@ def _attend(
         attention_mask: None.
         scaling: The scores' factor.
         lengths: Of the prompts in the row; None for new tokens.
-        seen: What each row sees of the cache, for new tokens.
+        seen: The part of the cache that each row sees, for new tokens.
     """
     if lengths is None:
         return _of_last(query, key, value, seen, scaling).transpose(1, 2), None
     out = torch.empty_like(query)
-    is_grouped, start = getattr(module, "num_key_value_groups", 1) > 1, 0
+    is_grouped, start = queries_per_key(module) > 1, 0
     for length in lengths:
         part = (slice(None), slice(None), slice(start, start + length))
         out[part] = scaled_dot_product_attention(
@@ -142,8 +148,8 @@ def _of_last(
         value.flatten(0, 1).split(sizes),
     )
     outputs = []
-    for span, asked, keys, values in zip(seen, *parts, strict=True):
-        scores = torch.bmm(keys[:, span.start :], asked.transpose(1, 2)).transpose(1, 2)
+    for span, queries, keys, values in zip(seen, *parts, strict=True):
+        scores = torch.bmm(keys[:, span.start :], queries.transpose(1, 2)).transpose(1, 2)
         if span.hidden is not None:
             near = scores[..., : span.hidden.shape[-1]].unflatten(0, (-1, shared))
             near.masked_fill_(span.hidden, -torch.inf)

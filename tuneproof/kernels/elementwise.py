@@ -1,9 +1,9 @@
-"""Dropout and GELU, which on a CPU cost more than the matrix products that they surround.
+"""Faster dropout and GELU on a CPU, where they can cost more than the matrix products around them.
 
 Dropout keeps its mean and variance but draws its random bits faster: `torch.bernoulli` takes about
-4 ns a number on a CPU; here four 16-bit numbers come from each draw of numpy's SFC64, seeded from
-torch's generator, so that a training that goes on, or a checkpointed layer that runs again, draws
-the same. GELU's tanh form is one kernel instead of one operation after the other.
+4 ns a number on a CPU; here each draw of numpy's SFC64 gives four 16-bit numbers. It is seeded from
+torch's generator, so that a resumed training, or a checkpointed layer that runs again, draws the
+same. GELU's tanh form is one fused kernel.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def use_fused_gelu(model: nn.Module) -> list[Undo]:
 
 
 def dropout(values: torch.Tensor, p: float) -> torch.Tensor:
-    """Return the values with a share `p` of them set to nothing and the others scaled up."""
+    """Return the values with a share `p` of them set to zero and the others scaled up."""
     out: torch.Tensor = _Dropout.apply(values, p)
     return out
 
@@ -81,12 +81,12 @@ def _dropout_forward(module: nn.Dropout) -> Callable[[torch.Tensor], torch.Tenso
 
 
 def chance(p: float) -> float:
-    """Return the chance that stands for `p` here."""
+    """Return `p` rounded to the chances that can be drawn."""
     return round(p * STEPS) / STEPS
 
 
 def dropped(shape: Sequence[int], p: float) -> torch.Tensor:
-    """Return int16 numbers that are negative with a chance of `chance(p)`, each for itself."""
+    """Return int16 numbers that are negative with a chance of `chance(p)`, independently."""
     count = math.prod(shape)
     seed = int(torch.randint(2**62, ()))
     drawn = np.random.SFC64(seed).random_raw((count + 3) // 4)

@@ -1,4 +1,4 @@
-"""Frozen linear layers and LoRA on them: every weight is cast once, products accumulate in place.
+"""Frozen linear layers and LoRA on them: weights are cast once, products accumulate in place.
 
 Under autocast a frozen weight is cast to bfloat16 in every forward pass; here the copy is kept
 while the training lasts. PEFT's LoRA casts its input to float32 (autocast casts it back), scales
@@ -66,7 +66,7 @@ class Copy:
     """A frozen weight as a matrix (in, out) in the dtype that is multiplied in."""
 
     def __init__(self, layer: nn.Module) -> None:
-        """Take a layer; nothing is copied before it is asked for."""
+        """Take a layer; nothing is copied before the first call."""
         self._layer = layer
         self._cast: torch.Tensor | None = None
         self._of: tuple[int, int] | None = None
@@ -128,8 +128,8 @@ def _lora_forward(module: Any) -> Callable[..., torch.Tensor]:
         if not chance:
             return through(values, copy, base.bias, down.weight, up.weight, scaling)
         dropped = module.lora_dropout[name](values.to(multiplied_in(values)))
-        beside = up(down(dropped)) * scaling
-        return through(values, copy, base.bias) + beside
+        update = up(down(dropped)) * scaling
+        return through(values, copy, base.bias) + update
 
     return forward
 
@@ -154,7 +154,7 @@ def through(
     """
     dtype = multiplied_in(values)
     rows = values.to(dtype).reshape(-1, values.shape[-1])
-    given = [None if part is None else part.to(dtype) for part in (bias, down, up)]
+    parts = [None if part is None else part.to(dtype) for part in (bias, down, up)]
     with torch.autocast(values.device.type, enabled=False):
-        out: torch.Tensor = _Product.apply(rows, copy(dtype), *given, scaling)
+        out: torch.Tensor = _Product.apply(rows, copy(dtype), *parts, scaling)
     return out.view(*values.shape[:-1], -1)

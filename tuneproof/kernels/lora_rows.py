@@ -1,7 +1,7 @@
-"""LoRA where the rows of a batch go through different adapters, those of an adapter side by side.
+"""LoRA for batches that mix adapters, where the rows of one adapter are neighbours.
 
-PEFT gathers the rows of every adapter and scatters what comes out; where they stand side by side,
-they can be used in place, and the second product adds to what the base gives in one go.
+PEFT gathers the rows of every adapter and scatters the results. Rows that are neighbours are a
+slice: the second product of LoRA adds into the base's output directly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuneproof.kernels.swap import Undo, swap
 
 
 def route_rows(model: nn.Module) -> list[Undo]:
-    """Compute every plain LoRA layer of a model by rows side by side; return what undoes each.
+    """Compute every plain LoRA layer of a model by slices of rows; return what undoes each.
 
     Where all its LoRA layers are plain, the names of the rows' adapters reach them by one list that
     they share. PEFT puts a hook on every layer for that, at every step anew; here hooks on the
@@ -82,7 +82,7 @@ def _forward(layer: Any, routed: list[Sequence[str]]) -> Callable[..., torch.Ten
 
 @lru_cache(maxsize=64)
 def runs(names: Sequence[str]) -> tuple[tuple[str, slice], ...]:
-    """Return which rows one after the other have the same name."""
+    """Return the slices of neighbouring rows that have the same name."""
     ranges, start = [], 0
     for name, same in groupby(names):
         stop = start + len(list(same))

@@ -1,8 +1,8 @@
-"""Settings of the process's memory, each entered explicitly and documented with its reach.
+"""Process-wide memory settings: glibc keeps freed memory, large pages, oneDNN's cache of kernels.
 
-A training step frees and asks for the same hundreds of megabytes. glibc maps large blocks anew each
-time and gives them back, and the system clears them in between: every page costs a fault at its
-first touch. All of this is of the whole process, not of a model, and does nothing without glibc.
+Every training step allocates and frees the same hundreds of megabytes. By default glibc returns
+large blocks to the system, which clears them before they are used again: every page costs a page
+fault. These settings hold for the whole process, not for one model; without glibc they do nothing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ ONEDNN_SHAPES = 64
 
 
 def keep_freed_memory() -> list[Undo]:
-    """Let glibc keep what is freed for the next step; return what gives it back.
+    """Let glibc keep what is freed for the next step; return what turns that off.
 
-    The way back sets glibc's documented defaults, since malloc does not tell what was set: somebody
-    who set `MALLOC_TRIM_THRESHOLD_` and the like loses that. From then on glibc no longer adjusts
-    the thresholds by itself, as it does until they are set for the first time.
+    Turning it off sets glibc's documented defaults, since malloc does not report earlier values:
+    settings such as `MALLOC_TRIM_THRESHOLD_` are lost. From then on glibc no longer adjusts the
+    thresholds by itself, as it does until they are set for the first time.
     """
     library = _glibc()
     if library is None or not all(library.mallopt(name, value) for name, value in KEEPING.items()):
@@ -53,9 +53,9 @@ def trim() -> None:
 def use_large_pages(size: int) -> None:
     """Ask that the next `size` bytes of malloc lie in pages of 2 MiB.
 
-    It holds while `keep_freed_memory` does: a block is marked and freed again, and what is asked
-    for next takes its place. Weights that every step reads whole are read faster so, since there
-    are fewer pages to look up.
+    It works within `keep_freed_memory`: a block is marked and freed again, and the next allocation
+    reuses it. Weights that every step reads as a whole are read faster, since fewer pages must be
+    looked up.
     """
     library = _glibc()
     if library is None:
@@ -70,11 +70,11 @@ def use_large_pages(size: int) -> None:
 
 
 def limit_onednn_cache() -> None:
-    """Keep fewer kernels of oneDNN: every packed batch has a length of its own.
+    """Let oneDNN cache fewer kernels: every packed batch has another length.
 
-    What is kept for one is of no use to the next, and takes memory. The variable is read once, at
-    oneDNN's first product in the process, so call this before a model computes; a value that is set
-    already stays.
+    A kernel for one length is of no use to the next batch, and takes memory. The variable is read
+    once, at oneDNN's first product in the process, so call this before a model computes; a value
+    that is set already stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(ONEDNN_SHAPES))
 

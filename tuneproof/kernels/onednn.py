@@ -19,14 +19,14 @@ from tuneproof.kernels.memory import use_large_pages
 from tuneproof.kernels.swap import Undo, swap
 
 
-def use_onednn(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
+def use_onednn(model: nn.Module, *, copies_weights: bool = False) -> list[Undo]:
     """Replace every linear layer in float32, where there is oneDNN; return what takes each back.
 
     In GPT-2, the tanh GELU behind such a layer goes with it.
 
     Args:
-        model: Any.
-        takes_memory: Whether every weight is copied, once, into the order that products read it in:
+        model: Any model.
+        copies_weights: Whether every weight is copied, once, into the order that products read:
             faster, for as much memory again as the weights take.
     """
     is_known = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
@@ -42,12 +42,12 @@ def use_onednn(model: nn.Module, *, takes_memory: bool = False) -> list[Undo]:
         for layer in model.modules()
         if type(layer) in (nn.Linear, Conv1D) and layer.weight.dtype == torch.float32
     ]
-    if takes_memory:
+    if copies_weights:
         use_large_pages(sum(layer.weight.nbytes for layer in layers))
     undo = []
     for layer in layers:
         gelu = gelus.get(layer)
-        undo.append(swap(layer, _forward(layer, gelu, copies=takes_memory)))
+        undo.append(swap(layer, _forward(layer, gelu, copies=copies_weights)))
         if gelu is not None:
             undo.append(swap(gelu, nn.Identity().forward))
     return undo

@@ -1,10 +1,11 @@
-"""A batch as one row: no padding goes through the model, and a prefix of all texts goes once.
+"""Pack a batch into one row: no padding, and a prefix that all texts share is computed once.
 
-To every layer but attention a token is a token, wherever it stands; attention takes the texts apart
-again, each behind the shared prefix, and joins what comes out. Taking apart and joining are each
-other's derivative, so that both are copies without arithmetic. The texts of a task begin alike,
-with its instruction: of a tweet to be labelled that is half of the tokens. The losses are the same;
-with dropout, what is dropped of the prefix is the same in all texts of a batch.
+All layers but attention treat tokens one by one, so that the row's layout does not matter to them.
+Attention splits the row into its texts, puts the shared prefix before each, and joins the outputs
+again. Splitting and joining are each other's derivative: both only copy. The texts of a task begin
+with the same instruction; of a tweet to be labelled that is half of the tokens. The losses are
+those of a padded batch; with dropout, the same values of the prefix are dropped for all texts of a
+batch.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ import torch
 from tuneproof.kernels.block_attention import attention
 
 SHARE, LEAST = 1 / 8, 256
-"""What a cut between long and short texts, for attention, has to save: of the positions, and in
-positions; each part costs some time too."""
+"""A cut between long and short texts, for attention, must save this share of the positions, and so
+many positions: every part costs time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Packing:
-    """Where the tokens of a batch stand in its one row: the common ones, then each text's rest."""
+    """The layout of a batch in one row: the shared prefix, then the rest of each text."""
 
     shared: int
-    """Tokens that all texts begin with, and that stand there once."""
+    """Tokens of the prefix that all texts share; the row holds them once."""
     rests: tuple[int, ...]
-    """Tokens of each text after them."""
+    """Tokens of each text after the prefix."""
     starts: tuple[int, ...]
-    """Where the rest of each text begins."""
+    """The index in the row at which the rest of each text begins."""
     parts: tuple[tuple[int, ...], ...]
     """Texts that attention takes together, the longest first."""
 
@@ -47,13 +48,13 @@ class Packing:
         return self.shared**2 + sum(n * rest * (self.shared + rest) for n, rest in longest)
 
     def row(self, values: torch.Tensor) -> torch.Tensor:
-        """Return what stands at (text, token) as one row, shape (1, positions)."""
+        """Return values of shape (texts, tokens) as one row, shape (1, positions)."""
         stop = self.shared
         rests = [values[text, stop : stop + rest] for text, rest in enumerate(self.rests)]
         return torch.cat([values[0, :stop], *rests])[None]
 
     def positions_of(self, texts: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """Return where in the row so many tokens of so many texts stand."""
+        """Return the indices in the row of tokens, given by text and position in the text."""
         starts = torch.tensor(self.starts)[texts]
         return torch.where(tokens < self.shared, tokens, starts + tokens - self.shared)
 
@@ -113,58 +114,58 @@ def attend_packed(
         queries: Of one row, shape (heads, positions, width).
         keys: Likewise.
         values: Likewise.
-        packing: Where in the row the texts stand.
+        packing: The layout of the row.
         scale: The scores' factor.
         p: The chance that a probability is dropped.
     """
     prefix, *parts = zip(
-        *(_apart(states, packing) for states in (queries, keys, values)), strict=True
+        *(_split(states, packing) for states in (queries, keys, values)), strict=True
     )
     query, key, value = prefix
     outputs = [attention(query, key, value, scale, p) if packing.shared else query]
     for part_queries, part_keys, part_values in parts:
-        seen = (_after(key, part_keys), _after(value, part_values))
+        seen = (_behind_prefix(key, part_keys), _behind_prefix(value, part_values))
         outputs.append(attention(part_queries, *seen, scale, p))
     out: torch.Tensor = _Join.apply(packing, *outputs)
     return out
 
 
-def _apart(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
+def _split(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
     """Return the shared prefix and, for each part, the rests of its texts."""
-    parts: tuple[torch.Tensor, ...] = _Apart.apply(packing, values)
+    parts: tuple[torch.Tensor, ...] = _Split.apply(packing, values)
     return parts
 
 
-def _after(shared: torch.Tensor, rests: torch.Tensor) -> torch.Tensor:
+def _behind_prefix(shared: torch.Tensor, rests: torch.Tensor) -> torch.Tensor:
     """Put the shared prefix before each text, shape (texts * heads, tokens, width)."""
     if not shared.shape[1]:
         return rests
     return torch.cat([shared.repeat(len(rests) // len(shared), 1, 1), rests], 1)
 
 
-class _Apart(torch.autograd.Function):  # type: ignore[misc]
+class _Split(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, packing: Packing, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
         ctx.packing = packing
-        return _taken_apart(values, packing)
+        return split_row(values, packing)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:
-        return None, _joined(gradients, ctx.packing)
+        return None, joined_row(gradients, ctx.packing)
 
 
 class _Join(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, packing: Packing, *parts: torch.Tensor) -> torch.Tensor:
         ctx.packing = packing
-        return _joined(parts, packing)
+        return joined_row(parts, packing)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        return None, *_taken_apart(gradient, ctx.packing)
+        return None, *split_row(gradient, ctx.packing)
 
 
-def _taken_apart(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
+def split_row(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, ...]:
     """Return the parts of a row (heads, positions, width), each (texts * heads, tokens, width)."""
     heads, _, width = values.shape
     parts = [values[:, : packing.shared].contiguous()]
@@ -177,7 +178,7 @@ def _taken_apart(values: torch.Tensor, packing: Packing) -> tuple[torch.Tensor, 
     return tuple(parts)
 
 
-def _joined(parts: tuple[torch.Tensor, ...], packing: Packing) -> torch.Tensor:
+def joined_row(parts: tuple[torch.Tensor, ...], packing: Packing) -> torch.Tensor:
     """Return the row of such parts, in memory as (positions, heads, width), as layers have it."""
     shared, *rests = parts
     heads, _, width = shared.shape

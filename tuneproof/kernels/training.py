@@ -1,4 +1,4 @@
-"""The kernels for training by name, and the switch that turns them on."""
+"""Turn on the kernels for training, each by its name: one context around the training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAST_PATHS = {
     "linear": "frozen weights cast once, LoRA in three products",
     "packing": "no padding, and a prefix that all texts of a batch share once",
 }
-"""Every kernel by its name, and what it does otherwise; they are turned on in another order."""
+"""Every kernel by its name, and what it does; they are turned on in another order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,11 @@ class FastPaths:
     """What is turned on, for the trainer that computes the loss."""
 
     used: Mapping[str, int] = field(default_factory=dict)
-    """How many places of the training each kernel has changed, by its name."""
+    """How many modules each kernel has replaced, by the kernel's name."""
     head_loss: Callable[..., Any] | None = None
     """Takes hidden states (tokens, width), targets (tokens,), which tokens would be repetitions
-    (tokens, tokens) or None, and the weight of their price; returns every token's loss (tokens,)
-    in nats. It is the model's head, so that hooks on it see what goes through."""
+    (tokens, tokens) or None, and the weight of the unlikelihood loss; returns every token's loss
+    (tokens,) in nats. It is the model's head, so that hooks on it see what goes through."""
     packing: bool = False
     """Whether the model's decoder takes a batch as one row, see packing.py."""
 
@@ -73,7 +73,7 @@ def _turned_on(model: Any, without: set[str], undo: list[Undo]) -> FastPaths:
         "dropout": use_fast_dropout,
         "gelu": use_fused_gelu,
         "head": use_head_loss,
-        "linear": cast_frozen_weights_once,  # what the head's kernel has is left alone
+        "linear": cast_frozen_weights_once,  # it leaves the head to the kernel above
     }
     used: dict[str, int] = {}
     for name, turn_on in switches.items():

@@ -1,8 +1,8 @@
 """Register block_attention.py with transformers, and let a model in training attend by it.
 
-Decoders get no padding mask at all: what stands after a text is seen by none of its tokens, where
-batches are padded on the right; and they take batches packed into one row. Encoders get which keys
-are padding.
+Decoders need no padding mask: batches are padded on the right, and a causal token sees nothing to
+its right. They also take batches packed into one row. Encoders get a mask of the keys that are
+padding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from tuneproof.kernels.block_attention import BOTH_WAYS, CAUSAL, attention
-from tuneproof.kernels.decoding_attention import is_causal_only
+from tuneproof.kernels.decoding_attention import is_causal_only, queries_per_key
 from tuneproof.kernels.linear import multiplied_in
 from tuneproof.kernels.packing import Packing, attend_packed
 from tuneproof.kernels.swap import Undo
@@ -77,7 +77,7 @@ def _attend(
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend as transformers asks: (batch, heads, tokens, width) in, (batch, tokens, ...) out."""
-    if (groups := getattr(module, "num_key_value_groups", 1)) > 1:
+    if (groups := queries_per_key(module)) > 1:
         key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     batch, heads, count, width = query.shape
     dtype = multiplied_in(query)

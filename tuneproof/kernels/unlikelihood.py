@@ -1,7 +1,7 @@
-"""Unlikelihood loss: a price on probability for tokens that the answer has already used.
+"""Unlikelihood loss: penalise probability on tokens that the answer has already used.
 
-Cross-entropy only ever praises the right token. A small model trained with it alone falls into
-repeating itself and does not come to an end.
+Cross-entropy rewards the right token only. A small model trained with it alone repeats itself and
+does not end its answers.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import torch
 
 MOST = 1 - 1e-5
-"""A chance counts as no more than this, so that its price is bounded."""
+"""Probabilities are clipped to this, so that the loss is bounded."""
 
 
 def used_before(targets: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
-    """Return which tokens would be repetitions where, shape (tokens, tokens).
+    """Return which tokens would be repetitions at which position, shape (tokens, tokens).
 
-    A row is a position in an answer; a column is true where its token stands earlier in the same
-    answer, for the first time, and is not the right one at that position. The prompt does not
-    count: to quote it is free.
+    A row is a position in an answer; a column is true where its token occurs earlier in the same
+    answer, for the first time, and is not the right one at that position. Tokens of the prompt do
+    not count.
 
     Args:
         targets: The right tokens of all answers, shape (tokens,).
-        examples: The number of the example that each belongs to, shape (tokens,).
+        examples: The number of the example that each token belongs to, shape (tokens,).
     """
     before = (examples[:, None] == examples).tril(-1)
     is_same = targets[:, None] == targets

@@ -1,4 +1,4 @@
-"""Saved adapters: whether they belong to a base, how they are loaded, and what they can do."""
+"""Load saved adapters: check that they fit their base, and what can be done with them."""
 
 from __future__ import annotations
 

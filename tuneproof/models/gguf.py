@@ -1,4 +1,4 @@
-"""GGUF files as base models: each is converted once into a folder of safetensors.
+"""GGUF files as base models: a file is converted once into a folder of safetensors.
 
 transformers can load such a file itself, but it takes many times as long as safetensors do, and the
 model counts as quantised: it cannot be saved, trained, given a classification head, or held in 4
@@ -81,7 +81,7 @@ def convert(file: Path, folder: Path) -> None:
     """
     check_reader(file)
     quiet_libraries()
-    with tempfile.TemporaryDirectory() as alone:  # what lies beside the file would be read as well
+    with tempfile.TemporaryDirectory() as alone:  # other files of its folder would be read as well
         (Path(alone) / "model.gguf").symlink_to(file.resolve())
         try:
             with quiet_loading():
@@ -113,7 +113,7 @@ def _load(folder: str, name: str) -> tuple[Any, Any]:
         quantization_config=GgufConfig(dequantize=True),
         output_loading_info=True,
     )
-    if report["missing_keys"]:  # transformers would go on with random numbers in their place
+    if report["missing_keys"]:  # transformers would go on with random weights instead
         listed = ", ".join(sorted(report["missing_keys"])[:3])
         raise ValueError(f"{listed} missing; a file in several parts must be joined first")
     return tokenizer, model

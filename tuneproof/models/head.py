@@ -14,7 +14,7 @@ that was saved without it is whole. Anything else that is missing there is a fau
 
 
 def new_modules(model: Any, new: set[str], *, where: str) -> list[str]:
-    """Return the names of the modules that are the head: all of it, and nothing below it.
+    """Return the names of the modules that make up the head, and of no others.
 
     Args:
         model: A classification model as loaded.
@@ -63,8 +63,8 @@ def in_float32(model: Any, head: Sequence[str]) -> None:
         module.register_forward_pre_hook(_read_float32)
 
 
-def _read_float32(module: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(value.float() for value in given)
+def _read_float32(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.float() for value in inputs)
 
 
 def head_tensors(model: Any, head: Sequence[str]) -> dict[str, Any]:
@@ -74,14 +74,14 @@ def head_tensors(model: Any, head: Sequence[str]) -> dict[str, Any]:
         model: A classification model, with or without an adapter called ``default``.
         head: The names of the head's modules.
     """
-    found = {}
+    tensors = {}
     for name, value in model.named_parameters():
         if ".original_module." in name:  # PEFT's copy of the head as it was
             continue
         plain = name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
         if any(plain.startswith(f"{module}.") for module in head):
-            found[plain] = value
-    return found
+            tensors[plain] = value
+    return tensors
 
 
 def tensor_hash(tensor: Any) -> str:

@@ -1,4 +1,4 @@
-"""Finding and loading base models: embedded, fetched, a local folder, a GGUF file, or the Hub.
+"""Find and load base models: embedded, fetched, a local folder, a GGUF file, or the Hub.
 
 Weights are read from safetensors and GGUF only and no code from a model's repository is run.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,12 @@ from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.run import FourBit
 from tuneproof.log import quiet_libraries, quiet_loading
 from tuneproof.models import fetch, gguf
-from tuneproof.models.four_bit import check_whole, head_patterns, loading, settle
+from tuneproof.models.four_bit import (
+    check_whole,
+    head_patterns,
+    loading_arguments,
+    prepare_four_bit,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -54,8 +60,8 @@ def location(model: str) -> str:
     return model
 
 
-def lasting_name(model: str) -> str:
-    """Return the model's name as it is valid from any folder: what a run records."""
+def stable_name(model: str) -> str:
+    """Return the model's name as a run records it: valid from any working folder."""
     if model == "tiny" or model in fetch.MODELS:
         return model
     if gguf.is_gguf(model):
@@ -77,14 +83,16 @@ def load_tokenizer(model: str, *, purpose: Purpose = "generate") -> Any:
     """
     from transformers import AutoTokenizer
 
-    place, option = None, "--model"
+    source, option = None, "--model"
     if purpose == "count":
         option, folder = "--tokenizer", Path(model).expanduser()
-        place = str(folder) if any(folder.glob("tokenizer*")) else None
-        if place is None and folder.is_dir():
+        source = str(folder) if any(folder.glob("tokenizer*")) else None
+        if source is None and folder.is_dir():
             raise InputError(f"{folder} holds no tokenizer; give {option} a folder that does")
-    with _one_clear_error(model, "tokenizer", place, option):
-        tokenizer = AutoTokenizer.from_pretrained(place or location(model), trust_remote_code=False)
+    with _one_clear_error(model, "tokenizer", source, option):
+        tokenizer = AutoTokenizer.from_pretrained(
+            source or location(model), trust_remote_code=False
+        )
     if purpose == "count":
         return tokenizer
     if tokenizer.eos_token_id is None and purpose == "generate":
@@ -132,6 +140,29 @@ def chat_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def stored_four_bit(model: str) -> FourBit | None:
+    """Return how a model's files hold its weights in 4 bits; None where they are whole.
+
+    Raises:
+        InputError: They are quantised in another way than bitsandbytes' 4 bits, or config.json is
+            no object.
+    """
+    folder = Path(location(model))
+    if not folder.is_dir():
+        return None
+    config = read_json(folder / "config.json")
+    stored = config.get("quantization_config") if isinstance(config, dict) else None
+    if not isinstance(stored, dict):
+        return None
+    if not stored.get("load_in_4bit"):
+        raise InputError(
+            f"the weights of {model!r} are quantised ({stored.get('quant_method')}); give a base "
+            "in full precision, or one in bitsandbytes' 4 bits"
+        )
+    names = {field.name for field in fields(FourBit)}
+    return FourBit(**{name: value for name, value in stored.items() if name in names})
+
+
 def load_model(
     model: str,
     *,
@@ -145,23 +176,26 @@ def load_model(
         model: ``tiny``, ``smollm2``, a folder, a GGUF file, or a Hub id.
         dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
-        four_bit: How linear layers are held in 4 bits; None leaves them whole.
+        four_bit: How linear layers are held in 4 bits; None leaves them as the files hold them.
+            A model whose files are in 4 bits stays as it is.
     """
     from transformers import AutoModelForCausalLM
 
     device = device or best_device()
+    stored = stored_four_bit(model)
+    how = {"device_map": {"": device}} if stored else loading_arguments(four_bit, device)
     with _one_clear_error(model, "model"):
-        loaded, found = AutoModelForCausalLM.from_pretrained(
+        loaded, report = AutoModelForCausalLM.from_pretrained(
             location(model),
             dtype=torch_dtype(dtype, device),
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **loading(four_bit, device),
+            **how,
         )
-    settle(loaded)
-    if found["missing_keys"]:  # transformers would go on with random numbers in their place
-        listed = ", ".join(sorted(found["missing_keys"])[:3])
+    prepare_four_bit(loaded)
+    if report["missing_keys"]:  # transformers would go on with random weights instead
+        listed = ", ".join(sorted(report["missing_keys"])[:3])
         raise InputError(
             f"the weights of {model!r} are not those of a causal language model: {listed} missing"
             f"{ENCODER_HINT}"
@@ -171,11 +205,11 @@ def load_model(
             f"{model!r} is no causal language model: it sees the tokens it is to predict"
             f"{ENCODER_HINT}"
         )
-    return loaded if four_bit else loaded.to(device)
+    return loaded if stored or four_bit else loaded.to(device)
 
 
 def _sees_ahead(model: Any) -> bool:
-    """Return whether what a model says of a token depends on the next one."""
+    """Return whether a model's logits at a token depend on the next token."""
     import torch
 
     if getattr(model.config, "is_decoder", None) is not False:  # only encoders can be both
@@ -202,7 +236,7 @@ def load_classifier(
     Args:
         model: As in `load_model`, of any architecture that transformers classifies by.
         labels: The label set; logits are in its order.
-        pad_token_id: What texts are filled up with; decoders look for the last token before it.
+        pad_token_id: The padding; decoders classify by the last token before it.
         dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
         four_bit: How the linear layers below the head are held in 4 bits; None leaves them whole.
@@ -214,7 +248,7 @@ def load_classifier(
     device = device or best_device()
     with _one_clear_error(model, "model"), quiet_loading():
         whole = head_patterns(location(model), labels) if four_bit else None
-        loaded, found = AutoModelForSequenceClassification.from_pretrained(
+        loaded, report = AutoModelForSequenceClassification.from_pretrained(
             location(model),
             id2label=dict(enumerate(labels)),
             label2id={label: index for index, label in enumerate(labels)},
@@ -224,15 +258,15 @@ def load_classifier(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **loading(four_bit, device, whole),
+            **loading_arguments(four_bit, device, whole),
         )
     for config in (loaded.config, loaded.config.get_text_config()):
         config.pad_token_id = pad_token_id
         config.use_cache = False
-    new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
+    new = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     head = new_modules(loaded, new, where=model)
     check_whole(loaded, head, where=model)
-    settle(loaded)
+    prepare_four_bit(loaded)
     in_float32(loaded, head)
     return loaded if four_bit else loaded.to(device), head
 
@@ -290,17 +324,17 @@ def weights_hash(model: str) -> str:
     return digest.hexdigest()
 
 
-def _weight_files(place: str) -> list[Path]:
-    """Return the files that transformers reads the weights from, and no others beside them."""
+def _weight_files(source: str) -> list[Path]:
+    """Return the files that transformers reads the weights from, and no others of the folder."""
     from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-    folder = Path(place)
+    folder = Path(source)
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
 
         folder = Path(
             snapshot_download(
-                place,
+                source,
                 allow_patterns=["*.safetensors", SAFE_WEIGHTS_INDEX_NAME],
                 local_files_only=True,
             )
@@ -308,14 +342,14 @@ def _weight_files(place: str) -> list[Path]:
     if (folder / SAFE_WEIGHTS_NAME).is_file():
         return [folder / SAFE_WEIGHTS_NAME]
     if not (folder / SAFE_WEIGHTS_INDEX_NAME).is_file():
-        raise InputError(f"{place} holds no {SAFE_WEIGHTS_NAME}")
+        raise InputError(f"{source} holds no {SAFE_WEIGHTS_NAME}")
     shards = read_json(folder / SAFE_WEIGHTS_INDEX_NAME)["weight_map"].values()
     return [folder / name for name in sorted(set(shards))]
 
 
 @contextmanager
 def _one_clear_error(
-    model: str, what: str, place: str | None = None, option: str = "--model"
+    model: str, what: str, source: str | None = None, option: str = "--model"
 ) -> Iterator[None]:
     """Turn the loaders' many errors into one line that says what to type instead."""
     quiet_libraries()
@@ -323,15 +357,15 @@ def _one_clear_error(
 
     from tuneproof.hub import hub_or_cache
 
-    place = place or location(model)
+    source = source or location(model)
     try:
-        with nullcontext() if Path(place).is_dir() else hub_or_cache():
+        with nullcontext() if Path(source).is_dir() else hub_or_cache():
             yield
     except InputError:
         raise
     except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-        hint = "" if Path(place).is_dir() else f". {option} tiny needs no network"
+        hint = "" if Path(source).is_dir() else f". {option} tiny needs no network"
         if "AutoModelForCausalLM" in reason:
             hint = ENCODER_HINT
         raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

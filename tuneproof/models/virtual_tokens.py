@@ -1,7 +1,7 @@
 """Models that read trained virtual tokens before every text: prompt tuning and prefix tuning.
 
-PEFT's own way of generating with them drops the positions of a left-padded batch. Here the virtual
-tokens stand in the cache before the first token is read, so that they are asked as any model is.
+PEFT's own generation with them drops the positions of a left-padded batch. Here the virtual tokens
+are in the cache before the first token is read, so that such models are called like any other.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class VirtualTokens:
         self._count = virtual_tokens_of(adapted)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the model below has, its config and device for instance."""
+        """Return an attribute of the model below, such as its config or device."""
         return getattr(self._core, name)
 
     def get_base_model(self) -> Any:
@@ -51,19 +51,19 @@ class VirtualTokens:
         attention_mask: Any = None,
         position_ids: Any = None,
         past_key_values: Any = None,
-        **given: Any,
+        **others: Any,
     ) -> Any:
-        """Return what the model says, as if the virtual tokens stood before every row.
+        """Return the model's output with the virtual tokens before every row.
 
         Args:
             input_ids: Tokens, padded on the left, shape (rows, tokens).
             attention_mask: 0 on padding, shape (rows, tokens read so far and now); or what is
                 added to the attention scores, shape (rows, 1, tokens, tokens read). None where
                 nothing is padded and nothing has been read.
-            position_ids: Places without the virtual tokens, shape (rows, tokens); needed where
+            position_ids: Positions without the virtual tokens, shape (rows, tokens); needed where
                 something is padded or has been read.
             past_key_values: A cache; where nothing has been read yet, the virtual tokens go first.
-            given: Further arguments of the model.
+            others: Further arguments of the model.
         """
         import torch
         from transformers import DynamicCache
@@ -84,7 +84,7 @@ class VirtualTokens:
             attention_mask=torch.cat([seen, attention_mask], -1),
             position_ids=position_ids + self._count,
             past_key_values=cache,
-            **given,
+            **others,
         )
 
     def _read(self, rows: int) -> Any:

@@ -100,6 +100,35 @@ RUN: dict[str, Advice] = {
         usually="the model was asked in another form than it was trained on.",
         mend="`infer compare PROMPTS --run {run}`, which takes the template from the run",
     ),
+    "template-not-the-models": Advice(
+        severity="warning",
+        usually="an instruct model is trained and asked in a form that it has never seen: the "
+        "training spends its steps on the form, and a base asked in it looks worse than it is.",
+        mend="`tune run --model {model} --template auto --overwrite`, and compare again",
+    ),
+    "export-template-differs": Advice(
+        severity="error",
+        usually="servers and chat pipelines ask in the template that lies beside the weights, "
+        "and the adapter was not trained in it.",
+        mend="`tune run --overwrite`, which saves the template of the training",
+    ),
+    "double-bos": Advice(
+        severity="error",
+        usually="the template writes a BOS, and then another one: a prompt that no model was "
+        "trained on.",
+        mend="take one out of the template, and `tune run --overwrite`",
+    ),
+    "template-limits": Advice(
+        severity="note",
+        usually="the template does less than a conversation may hold.",
+        mend="where it matters, another --template",
+    ),
+    "base-unfair": Advice(
+        severity="error",
+        usually="the base was asked in a form that it was not made for, so that any tuning looks "
+        "like progress.",
+        mend="`infer compare` again: it asks the base in its own chat template",
+    ),
     "comparison-of-other-base": Advice(
         severity="error",
         usually="the comparison was made with another base model than the run was trained on.",

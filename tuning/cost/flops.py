@@ -1,14 +1,13 @@
-"""Count the floating-point operations of a training: those of the work that is really done.
+"""Count the floating-point operations of a training, of the work that is really done.
 
 The rule. A multiply-add is two operations. A linear layer costs 2 x in x out per position forward;
 as much again backward where a gradient is passed on to its input, and once more where its own
-weight is trained: a frozen weight needs no gradient of its own, and what lies before the first
-trained layer is not reached at all. Attention costs 4 x heads x width per pair of positions of a
-row forward, masked pairs included, and twice that backward. Activation checkpointing repeats the
-forward pass of the layers. The output head costs what goes through it: with the compact loss only
-the positions that are trained on. Padding and virtual tokens are positions like any other; in a
-batch that is packed (tuneproof/kernels/packing.py) there is no padding, and a common beginning is
-there once.
+weight is trained: a frozen weight needs no gradient, and layers before the first trained one are
+not reached at all. Attention costs 4 x heads x width per pair of positions of a row forward, masked
+pairs included, and twice that backward. Activation checkpointing repeats the forward pass of the
+layers. The output head costs what goes through it: with the compact loss only the positions that
+are trained on. Padding and virtual tokens are positions like any other; in a batch that is packed
+(tuneproof/kernels/packing.py) there is no padding, and a common beginning is there once.
 
 Left out: what costs no matrix product (norms, activations, softmax, lookups, the optimizer, the
 dequantisation of 4-bit weights), DoRA's norms, AdaLoRA's penalty, and evaluations.
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PROBED_TOKENS = 4
-"""Positions of the forward pass that shows what a model does."""
+"""Positions of the forward pass by which a model is probed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class Rates:
 
 
 def rates_of(model: Any, *, is_checkpointing: bool = False) -> Rates:
-    """Return what a step costs, from the shapes of a model and what in it is trained.
+    """Return the costs of a step, from a model's shapes and its trained weights.
 
     A forward pass over a few tokens shows which layers work, and where gradients go.
 
@@ -119,8 +118,8 @@ def _probed(model: Any) -> list[tuple[Any, int, bool]]:
 
     working: list[tuple[Any, int, bool]] = []
 
-    def note(module: Any, given: tuple[Any, ...]) -> None:
-        values = given[0]
+    def note(module: Any, inputs: tuple[Any, ...]) -> None:
+        values = inputs[0]
         positions = values.numel() // values.shape[-1]
         working.append((module, positions, bool(values.requires_grad)))
 

@@ -61,7 +61,7 @@ def estimated_memory(model: Any, config: TuneConfig, counts: Counts) -> float:
 
 
 def forget_peaks() -> None:
-    """Begin to look for the most memory anew, where the system can; several runs may share one."""
+    """Reset the peaks of memory, where the system can; several runs may share one process."""
     import torch
 
     with suppress(OSError):

@@ -35,8 +35,8 @@ class Spent:
     tokens: int = 0
     """Of the texts that were read, padding not counted."""
     positions: int = 0
-    """What the layers computed for them: padding and virtual tokens too, but what the texts of a
-    packed batch begin with only once."""
+    """Positions that the layers computed, padding and virtual tokens included; a prefix that the
+    texts of a packed batch share counts once."""
     examples: int = 0
     """Trained on, every pass counted."""
     flops: int = 0
@@ -53,7 +53,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
         Args:
             trainer: Holds the model with its adapter.
-            last: The checkpoint that is gone on from, or None.
+            last: The checkpoint to continue from, or None.
         """
         self.spent = _before(last)
         self._model = trainer.model
@@ -64,9 +64,9 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         )
         self._packing: Packing | None = None
         inner.base_model.register_forward_pre_hook(self._note_packing, with_kwargs=True)
-        inner.get_input_embeddings().register_forward_hook(self._read)
+        inner.get_input_embeddings().register_forward_hook(self._count_inputs)
         if inner.get_output_embeddings() is not None:
-            inner.get_output_embeddings().register_forward_hook(self._put_out)
+            inner.get_output_embeddings().register_forward_hook(self._count_outputs)
         self._began: tuple[float, float] | None = None
 
     @property
@@ -77,7 +77,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
     @property
     def logged(self) -> dict[str, float]:
-        """What a line of metrics.jsonl says of it."""
+        """The keys that it adds to a line of metrics.jsonl."""
         return {"train_seconds": round(self.seconds, 2), "flops": self.spent.flops}
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -107,12 +107,12 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         if folder.is_dir():
             write_json(folder / FILE, asdict(self.spent))
 
-    def _note_packing(self, module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def _note_packing(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._packing = named.get("packing")
 
-    def _read(self, module: Any, given: tuple[Any, ...], result: Any) -> None:
-        """Count a batch that the model reads: every one looks its tokens up once."""
-        if not self._model.training or self._began is None or given[0].dim() != 2:
+    def _count_inputs(self, module: Any, inputs: tuple[Any, ...], result: Any) -> None:
+        """Count a batch that the model reads: its embeddings are looked up once."""
+        if not self._model.training or self._began is None or inputs[0].dim() != 2:
             return
         if self._packing is not None:
             positions, pairs = self._packing.positions, self._packing.pairs
@@ -120,15 +120,15 @@ class Meter(TrainerCallback):  # type: ignore[misc]
             self.spent.positions += positions
             self.spent.flops += self._rates.packed(positions, pairs)
         else:
-            rows, tokens = given[0].shape
+            rows, tokens = inputs[0].shape
             self.spent.examples += rows
             self.spent.positions += rows * (tokens + self._rates.virtual)
             self.spent.flops += self._rates.batch(rows, tokens)
 
-    def _put_out(self, module: Any, given: tuple[Any, ...], result: Any) -> None:
+    def _count_outputs(self, module: Any, inputs: tuple[Any, ...], result: Any) -> None:
         """Count the positions that go through the output head."""
         if self._model.training and self._began is not None:
-            outputs = given[0].numel() // given[0].shape[-1]
+            outputs = inputs[0].numel() // inputs[0].shape[-1]
             self.spent.head_flops += outputs * self._rates.per_output
             self.spent.flops += outputs * self._rates.per_output
 
@@ -155,7 +155,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
     """
 
     def __init__(self, config: Mapping[str, Any], meter: Meter) -> None:
-        """Take the limits from the settings, and what is spent from the meter."""
+        """Take the limits from the settings, and the spending from the meter."""
         self._config = config
         self._meter = meter
         self.is_spent = False
@@ -170,12 +170,12 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         used = (one / limit for one, limit in zip(spent, limits, strict=True) if limit is not None)
         return float(min(1.0, max(used)))
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Have the learning rate follow the share that is spent."""
         self._last_share = self.share
-        if self.share >= 1:  # gone on with, and spent already
+        if self.share >= 1:  # continued, and spent already
             self.is_spent = control.should_training_stop = True
-        scheduler = given["lr_scheduler"]
+        scheduler = kwargs["lr_scheduler"]
         scheduler.lr_lambdas = [self._factor] * len(scheduler.lr_lambdas)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -187,7 +187,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
             control.should_log = True
 
     def _factor(self, step: int) -> float:
-        """Return what the peak learning rate is multiplied with in the next step."""
+        """Return the factor on the peak learning rate for the next step."""
         warmup = self._config["warmup_steps"]
         early = min(1.0, step / warmup) if warmup >= 1 else 1.0
         return early * factor(

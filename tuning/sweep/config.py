@@ -1,4 +1,4 @@
-"""The settings of `tune sweep`: what its YAML file says, with every name and value checked."""
+"""Settings of `tune sweep`: read a YAML file, and check every name and value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIRECTIONS = {"loss": "minimize", "accuracy": "maximize"}
 
 @dataclass(frozen=True, kw_only=True)
 class SweepPlan:
-    """How a sweep goes about it."""
+    """How many settings a sweep tries, and how it chooses and judges them."""
 
     name: str
     """Its folder is runs/NAME-sweep, and its trials are the runs NAME-trial-001 and so on."""
@@ -36,7 +36,7 @@ class SweepPlan:
     """For the choice of settings; the trainings have their own."""
 
     def __post_init__(self) -> None:
-        """Reject what cannot be."""
+        """Reject values out of range."""
         TuneConfig(name=self.name)
         for field in ("trials", "prune_after"):
             if getattr(self, field) < 1:
@@ -50,7 +50,7 @@ class SweepConfig:
     """Everything that decides a sweep."""
 
     plan: SweepPlan
-    """How it goes about it."""
+    """How settings are chosen and judged."""
     tune: TuneConfig
     """What all trials have in common."""
     space: Space
@@ -67,7 +67,7 @@ class SweepConfig:
         return f"tune sweep {self.plan.name}"
 
     def run_name(self, number: int) -> str:
-        """Return what the run of a trial is called."""
+        """Return the name of a trial's run."""
         return f"{self.plan.name}-trial-{number:03}"
 
     def trial(self, number: int, labels: Mapping[str, Any]) -> TuneConfig:
@@ -123,7 +123,7 @@ def read_sweep(path: Path, typed: Mapping[str, Any]) -> SweepConfig:
 def _check(config: SweepConfig, path: Path) -> None:
     """Raise InputError where a value of the space does not fit the other settings.
 
-    Every value is tried beside the first ones of all other settings.
+    Every value is tried with the first values of all other settings.
     """
     first = {name: values.samples[0] for name, values in config.space.items()}
     for name, values in config.space.items():

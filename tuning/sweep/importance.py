@@ -1,4 +1,4 @@
-"""Which settings decided the metric of a sweep, and how much of that chance would give as well."""
+"""Importance of the searched settings by fANOVA, compared with what shuffled results give."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tuneproof.files import atomic_write
 from tuneproof.formats.sweep import Importance
 
 FEWEST = 5
-"""Finished trials from which importance can be told at all."""
+"""Fewest finished trials from which importance is estimated."""
 SHUFFLES = 20
-"""How often the results are dealt out at random to see what chance gives."""
+"""How often the results are shuffled, to see what chance gives."""
 TREES = 32
-"""Of the random forest that fANOVA takes apart."""
+"""Trees of the random forest that fANOVA analyses."""
 
 
 def measure(study: Any) -> Importance | str:
@@ -28,24 +28,24 @@ def measure(study: Any) -> Importance | str:
     if len(set(values.values())) == 1:
         return f"all {len(trials)} finished trials have the same result"
 
-    def shares(dealt: dict[int, float]) -> dict[str, float]:
-        found = optuna.importance.get_param_importances(
+    def shares(results: dict[int, float]) -> dict[str, float]:
+        importances = optuna.importance.get_param_importances(
             study,
             evaluator=optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0),
-            target=lambda trial: dealt[trial.number],
+            target=lambda trial: results[trial.number],
         )
-        return {name: float(share) for name, share in found.items()}
+        return {name: float(share) for name, share in importances.items()}
 
     generator = np.random.default_rng(0)
     by_chance = [
         shares(dict(zip(values, generator.permutation(list(values.values())), strict=True)))
         for _ in range(SHUFFLES)
     ]
-    found = shares(values)
+    measured = shares(values)
     return Importance(
         trials=len(trials),
-        shares=found,
-        chance={name: max(each[name] for each in by_chance) for name in found},
+        shares=measured,
+        chance={name: max(shuffled[name] for shuffled in by_chance) for name in measured},
     )
 
 
@@ -66,12 +66,12 @@ def draw(importance: Importance, metric: str, out: Path) -> None:
     names = list(importance.shares)[::-1]
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(1.9 + 0.36 * len(names))
-        for place, name in enumerate(names):
+        for row, name in enumerate(names):
             share, chance = importance.shares[name], importance.chance[name]
             colour = BETTER if share > chance else NEUTRAL
-            axes.barh(place, share, height=0.6, color=colour)
-            label = "what chance gives in 1 of 20 sweeps" if place == 0 else None
-            axes.plot([chance] * 2, [place - 0.4, place + 0.4], color=INK, lw=2, label=label)
+            axes.barh(row, share, height=0.6, color=colour)
+            label = "what chance gives in 1 of 20 sweeps" if row == 0 else None
+            axes.plot([chance] * 2, [row - 0.4, row + 0.4], color=INK, lw=2, label=label)
         axes.set_yticks(range(len(names)), names)
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))

@@ -1,4 +1,4 @@
-"""What came out of a sweep: its table, sweep.json, and the best settings for `tune run`."""
+"""The result of a sweep: its table, sweep.json, and the best settings for `tune run`."""
 
 from __future__ import annotations
 
@@ -18,32 +18,8 @@ from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import DIRECTIONS, SweepConfig
 from tuneproof.tuning.sweep.importance import draw
-from tuneproof.tuning.sweep.space import Label, settings_of
+from tuneproof.tuning.sweep.space import Label, label_of, settings_of
 from tuneproof.tuning.sweep.study import Study, Trial
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A trial, with what its run says."""
-
-    trial: Trial
-    """As the study knows it."""
-    run: str
-    """The run's name."""
-    minutes: float | None
-    """Of training and evaluation; None where it did not come so far."""
-
-    def line(self, metric: str) -> str:
-        """Return what became of the trial."""
-        spent = "" if self.minutes is None else f", {self.minutes:.1f} min"
-        ends: dict[State, str] = {
-            "finished": f"validation {metric} {shown(self.trial.value)}{spent}",
-            "pruned": f"given up after epoch {max(self.trial.epochs, default=0)} with validation "
-            f"{metric} {shown(self.trial.value)}{spent}",
-            "failed": f"failed: {self.trial.reason}",
-            "unfinished": "unfinished",
-        }
-        return ends[self.trial.state]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +28,19 @@ class Outcome:
 
     config: SweepConfig
     """Its settings."""
-    rows: list[Row]
+    trials: list[TrialRun]
     """The trials, by number."""
-    best: Row | None
+    best: TrialRun | None
     """The best of those that were trained to the end."""
     importance: Importance | str
-    """What decided the metric, or why that cannot be said."""
+    """How much each setting matters, or why that cannot be said."""
 
     def lines(self) -> list[str]:
         """Return the table, the best trial and what to do next."""
         metric = self.config.plan.metric
-        lines = [_table(self.rows, self.best, metric)]
+        lines = [_table(self.trials, self.best, metric)]
         lines += [
-            f"{row.run} {row.line(metric)}" for row in self.rows if row.trial.state == "failed"
+            f"{trial.run} {line(trial, metric)}" for trial in self.trials if trial.state == "failed"
         ]
         if isinstance(self.importance, str):
             lines.append(f"importance: {self.importance}")
@@ -75,21 +51,21 @@ class Outcome:
             ]
         if self.best is None:
             return [*lines, "no trial was trained to its end"]
-        lines.append(f"best: {self.best.run}, {self.best.line(metric)}")
+        lines.append(f"best: {self.best.run}, {line(self.best, metric)}")
         lines.append(f"again: tune run --config {self.config.folder / 'best.yaml'}")
         return [*lines, f"next: {_next(self.config.tune, self.best.run)}"]
 
 
 def outcome_of(
-    config: SweepConfig, memory: Study, importance: Importance | str = "the sweep is not done"
+    config: SweepConfig, study: Study, importance: Importance | str = "the sweep is not done"
 ) -> Outcome:
-    """Return what came out of a sweep so far."""
-    rows = [_row(config, trial) for trial in memory.trials()]
-    best = memory.best()
+    """Return the result of a sweep so far."""
+    trials = [_trial_run(config, trial) for trial in study.trials()]
+    best = study.best()
     return Outcome(
         config=config,
-        rows=rows,
-        best=next((row for row in rows if row.trial == best), None),
+        trials=trials,
+        best=next((trial for trial in trials if best and trial.number == best.number), None),
         importance=importance,
     )
 
@@ -109,7 +85,7 @@ def write(outcome: Outcome) -> None:
         versions=versions_of((*runs.PACKAGES, "optuna")),
         best=outcome.best.run if outcome.best else None,
         importance=outcome.importance,
-        runs=tuple(_trial_run(config, row) for row in outcome.rows),
+        runs=tuple(outcome.trials),
     )
     write_json(config.folder / "sweep.json", encode(content))
 
@@ -130,50 +106,60 @@ def shown(label: Label) -> str:
     return f"{label:.4g}" if isinstance(label, float) else str(label)
 
 
-def _row(config: SweepConfig, trial: Trial) -> Row:
+def line(trial: TrialRun, metric: str) -> str:
+    """Return the result of a trial in words."""
+    spent = "" if trial.minutes is None else f", {trial.minutes:.1f} min"
+    value, last_epoch = shown(trial.value), max(map(int, trial.epochs), default=0)
+    ends: dict[State, str] = {
+        "finished": f"validation {metric} {value}{spent}",
+        "pruned": f"given up after epoch {last_epoch} with validation {metric} {value}{spent}",
+        "failed": f"failed: {trial.reason}",
+        "unfinished": "unfinished",
+    }
+    return ends[trial.state]
+
+
+def _trial_run(config: SweepConfig, trial: Trial) -> TrialRun:
+    """Return a trial of the study with the values of its run."""
     name = config.run_name(trial.number)
     folder = config.tune.runs / name
     result = read_run(folder).result if (folder / "run.json").is_file() else None
-    return Row(trial=trial, run=name, minutes=result.wall_seconds / 60 if result else None)
-
-
-def _table(rows: list[Row], best: Row | None, metric: str) -> str:
-    names = list(rows[0].trial.labels) if rows else []
-    cells = [["trial", *names, f"validation {metric}", "minutes", "state"]]
-    for row in rows:
-        labels = (shown(row.trial.labels[name]) for name in names)
-        value = "" if row.trial.value is None else f"{row.trial.value:.4f}"
-        minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
-        state = f"{row.trial.state}, best" if row is best else row.trial.state
-        cells.append([row.run, *labels, value, minutes, state])
-    return table(cells, left=len(cells[0]))
-
-
-def _best_yaml(outcome: Outcome, best: Row) -> str:
-    """Return the best trial's settings, as far as they are not the defaults or were searched."""
-    import yaml
-
-    config = outcome.config
-    tuned = config.trial(best.trial.number, best.trial.labels)
-    settings = changed(tuned, TuneConfig(), config.space) | {"name": f"{config.plan.name}-best"}
-    ended = sum(row.trial.state != "unfinished" for row in outcome.rows)
-    head = f"# {best.run}, the best of {ended} trials: {best.line(config.plan.metric)}\n"
-    return head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _trial_run(config: SweepConfig, row: Row) -> TrialRun:
-    trial = row.trial
     settings = settings_of(config.space, trial.labels)
     return TrialRun(
-        run=row.run,
+        run=name,
         number=trial.number,
         state=trial.state,
         value=trial.value,
         epochs={str(epoch): value for epoch, value in trial.epochs.items()},
         reason=trial.reason,
-        minutes=row.minutes,
+        minutes=result.wall_seconds / 60 if result else None,
         settings={k: str(v) if isinstance(v, Path) else v for k, v in settings.items()},
     )
+
+
+def _table(trials: list[TrialRun], best: TrialRun | None, metric: str) -> str:
+    names = list(trials[0].settings) if trials else []
+    cells = [["trial", *names, f"validation {metric}", "minutes", "state"]]
+    for trial in trials:
+        labels = (shown(label_of(trial.settings[name])) for name in names)
+        value = "" if trial.value is None else f"{trial.value:.4f}"
+        minutes = "" if trial.minutes is None else f"{trial.minutes:.1f}"
+        state = f"{trial.state}, best" if trial is best else trial.state
+        cells.append([trial.run, *labels, value, minutes, state])
+    return table(cells, left=len(cells[0]))
+
+
+def _best_yaml(outcome: Outcome, best: TrialRun) -> str:
+    """Return the best trial's settings, as far as they are not the defaults or were searched."""
+    import yaml
+
+    config = outcome.config
+    labels = {name: label_of(value) for name, value in best.settings.items()}
+    tuned = config.trial(best.number, labels)
+    settings = changed(tuned, TuneConfig(), config.space) | {"name": f"{config.plan.name}-best"}
+    ended = sum(trial.state != "unfinished" for trial in outcome.trials)
+    head = f"# {best.run}, the best of {ended} trials: {line(best, config.plan.metric)}\n"
+    return head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _next(tune: TuneConfig, run: str) -> str:

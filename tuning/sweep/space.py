@@ -163,14 +163,14 @@ def read_space(value: Any, where: str) -> dict[str, Range | Choices]:
     if not isinstance(value, dict) or not value:
         raise InputError(f"{where}: settings to search are needed, as in lora_r: [8, 16, 32]")
     space: dict[str, Range | Choices] = {}
-    for key, given in value.items():
+    for key, values in value.items():
         name = field_name(TuneConfig, str(key), where)
         if name in FIXED:
             raise InputError(f"{where}: {name} cannot be searched: {FIXED[name]}")
         if name in space:
             raise InputError(f"{where}: {name} is there twice")
-        read = _choices if isinstance(given, list) else _range
-        space[name] = read(name, given, f"{where}: {name}")
+        read = _choices if isinstance(values, list) else _range
+        space[name] = read(name, values, f"{where}: {name}")
     return space
 
 
@@ -201,20 +201,20 @@ def label_of(value: Any) -> Label:
     return str(value) if isinstance(value, Path) else value
 
 
-def _choices(name: str, given: Any, where: str) -> Choices:
+def _choices(name: str, values: Any, where: str) -> Choices:
     kind = typing.get_type_hints(TuneConfig)[name]
-    values = tuple(checked(where, value, kind) for value in given)
-    if len({label_of(value) for value in values}) < len(values):
+    choices = tuple(checked(where, value, kind) for value in values)
+    if len({label_of(value) for value in choices}) < len(choices):
         raise InputError(f"{where}: the same value is there twice")
-    if len(values) < 2:
+    if len(choices) < 2:
         raise InputError(f"{where}: at least two values are needed; one goes under tune")
-    return Choices(samples=values)
+    return Choices(samples=choices)
 
 
-def _range(name: str, given: Any, where: str) -> Range:
+def _range(name: str, ends: Any, where: str) -> Range:
     kind = without_none(typing.get_type_hints(TuneConfig)[name])
     if kind not in (int, float):
-        raise InputError(f"{where}: a list of values is needed, found {given!r}")
-    if not isinstance(given, dict):
-        raise InputError(f"{where}: {{low, high}} or a list of values is needed, found {given!r}")
-    return from_mapping(WholeRange if kind is int else Range, given, where)
+        raise InputError(f"{where}: a list of values is needed, found {ends!r}")
+    if not isinstance(ends, dict):
+        raise InputError(f"{where}: {{low, high}} or a list of values is needed, found {ends!r}")
+    return from_mapping(WholeRange if kind is int else Range, ends, where)

@@ -1,7 +1,7 @@
-"""The sweep's memory: Optuna's study in a file; it chooses settings and knows what came of them.
+"""Optuna's study of a sweep in a file: it chooses settings and keeps the results of the trials.
 
-The file is SQLite: a change of it is there or it is not, whenever the process is killed. Optuna's
-journal file leaves a lock behind then, and cannot be read again after half a line.
+The file is SQLite: every change is whole, whenever the process is killed. Optuna's journal file
+would leave a lock behind, and could not be read again after half a line.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from tuneproof.tuning.sweep.space import Label, Space, untried
 
 NAME = "study.db"
 NUMBER, REASON, DEFINITION = "number", "reason", "definition"
-"""What is kept beside Optuna's own: a trial's number and why it failed; what the sweep is."""
+"""Attributes added to Optuna's: a trial's number and why it failed; the sweep's definition."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One try, as the study knows it."""
+    """A trial as the study holds it."""
 
     number: int
     """From 1; its run is called after it."""
     state: State
-    """`unfinished` where it is to be gone on with."""
+    """`unfinished` where the training is to be continued."""
     labels: dict[str, Label]
     """What was chosen, by setting."""
     value: float | None
@@ -53,12 +53,12 @@ class Study:
 
     @property
     def definition(self) -> dict[str, Any] | None:
-        """What the sweep was when it began; None where it has not begun."""
+        """The sweep's definition when it began; None where it has not begun."""
         definition: dict[str, Any] | None = self._study.user_attrs.get(DEFINITION)
         return definition
 
     def begin(self, definition: Mapping[str, Any]) -> None:
-        """Keep what the sweep is."""
+        """Keep the sweep's definition."""
         self._study.set_user_attr(DEFINITION, definition)
 
     def trials(self) -> list[Trial]:
@@ -99,42 +99,49 @@ class Study:
         seed = self._plan.seed + number - 1
         while True:
             self._study.sampler = optuna.samplers.TPESampler(seed=seed)
-            asked = self._study.ask()
-            labels = {name: values.suggest(asked, name) for name, values in self._space.items()}
+            optuna_trial = self._study.ask()
+            labels = {
+                name: values.suggest(optuna_trial, name) for name, values in self._space.items()
+            }
             if labels not in tried:
                 break
             self._study.enqueue_trial(untried(self._space, tried, random.Random(seed)))
-            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)  # without a number
-        if NUMBER not in asked.user_attrs:
-            asked.set_user_attr(NUMBER, number)
+            self._study.tell(optuna_trial, state=optuna.trial.TrialState.FAIL)  # without a number
+        if NUMBER not in optuna_trial.user_attrs:
+            optuna_trial.set_user_attr(NUMBER, number)
         for epoch, value in (row for kept in earlier for row in kept.intermediate_values.items()):
-            self.report(asked, epoch, value)
-        return asked, self.trials()[-1]
+            self.report(optuna_trial, epoch, value)
+        return optuna_trial, self.trials()[-1]
 
-    def report(self, asked: Any, epoch: int, value: float) -> bool:
+    def report(self, optuna_trial: Any, epoch: int, value: float) -> bool:
         """Keep the metric after an epoch; return whether to give the trial up."""
-        if epoch not in self._study.get_trials(deepcopy=False)[asked.number].intermediate_values:
-            asked.report(value, epoch)
-        return bool(asked.should_prune())
+        if (
+            epoch
+            not in self._study.get_trials(deepcopy=False)[optuna_trial.number].intermediate_values
+        ):
+            optuna_trial.report(value, epoch)
+        return bool(optuna_trial.should_prune())
 
     def tell(
         self,
-        asked: Any,
+        optuna_trial: Any,
         state: Literal["finished", "pruned", "failed"],
         value: float | None = None,
         *,
         reason: str | None = None,
     ) -> None:
-        """Keep what became of a trial."""
+        """Keep the result of a trial."""
         import optuna
 
         states = optuna.trial.TrialState
         if reason is not None:
-            asked.set_user_attr(REASON, reason)
+            optuna_trial.set_user_attr(REASON, reason)
         if state == "finished":
-            self._study.tell(asked, value)
+            self._study.tell(optuna_trial, value)
         else:
-            self._study.tell(asked, state=states.PRUNED if state == "pruned" else states.FAIL)
+            self._study.tell(
+                optuna_trial, state=states.PRUNED if state == "pruned" else states.FAIL
+            )
 
 
 @contextmanager

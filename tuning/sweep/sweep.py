@@ -1,4 +1,4 @@
-"""Running a sweep: trial after trial, each an ordinary run, from where an earlier call stopped."""
+"""Run a sweep: one trial after the other, each an ordinary run; an earlier call is continued."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from filelock import FileLock, Timeout
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import PLACE_ONLY, all_runs
+from tuneproof.formats.run import LOCATION_ONLY, all_runs
 from tuneproof.log import notices_only
 from tuneproof.stamp import Stamp
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.job import Judge
-from tuneproof.tuning.sweep import study
 from tuneproof.tuning.sweep.config import SweepConfig
-from tuneproof.tuning.sweep.outcome import Outcome, metric_of, outcome_of, shown, write
+from tuneproof.tuning.sweep.outcome import Outcome, line, metric_of, outcome_of, shown, write
 from tuneproof.tuning.sweep.space import size_of
+from tuneproof.tuning.sweep.study import NAME, Study, check_installed, opened
 
 LOCK = ".lock"
 """The file that keeps other processes out of a sweep's folder."""
@@ -46,24 +46,24 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
         InputError: Data or settings cannot be used, or the folder belongs to another sweep.
         KeyboardInterrupt: Ctrl-C came; the same call goes on from there.
     """
-    study.check_installed()
+    check_installed()
     definition = _definition(config)
     config.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(config.folder / LOCK, timeout=0)  # a killed process keeps nobody out
+    lock = FileLock(config.folder / LOCK, timeout=0)  # the lock of a killed process is free
     try:
         lock.acquire()
     except Timeout as error:
         raise InputError(f"{config.folder}: another process is at work on this sweep") from error
     try:
         _make_room(config, definition, is_anew=is_anew)
-        with study.opened(config.folder, config.plan, config.space) as memory:
-            memory.begin(definition)
+        with opened(config.folder, config.plan, config.space) as study:
+            study.begin(definition)
             try:
-                _all_trials(config, memory)
+                _all_trials(config, study)
             except KeyboardInterrupt:
-                log.info(f"{_ended(memory)} trials are done; the same command goes on from there")
+                log.info(f"{_ended(study)} trials are done; the same command goes on from there")
                 raise
-            outcome = outcome_of(config, memory, memory.importance())
+            outcome = outcome_of(config, study, study.importance())
             write(outcome)
             return outcome
     finally:
@@ -96,7 +96,7 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
     recorded = runs.recorded(tune)
     definition = {
         "metric": config.plan.metric,
-        "tune": {name: recorded[name] for name in recorded if name not in PLACE_ONLY},
+        "tune": {name: recorded[name] for name in recorded if name not in LOCATION_ONLY},
         "search": {name: values.as_row() for name, values in config.space.items()},
         "data": data.fingerprint,
         "template": {name: runs.template_of(replace(tune, template=name)).text for name in names},
@@ -106,20 +106,20 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
 
 
 def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: bool) -> None:
-    """See to it that the sweep's folder holds nothing, or a sweep that can be gone on with.
+    """Make sure that the sweep's folder is empty or holds a sweep that can be continued.
 
     Raises:
         InputError: It holds another sweep, or something else.
     """
     inside = {path.name for path in config.folder.iterdir()} - {LOCK}
-    if inside and study.NAME not in inside:
+    if inside and NAME not in inside:
         raise InputError(f"{config.folder} is not empty and holds no sweep; choose another --name")
     if is_anew:
         return _remove(config)
     if not inside:
         return None
-    with study.opened(config.folder, config.plan, config.space) as memory:
-        known, trials = memory.definition, memory.trials()
+    with opened(config.folder, config.plan, config.space) as study:
+        known, trials = study.definition, study.trials()
     defaults = {f"tune: {name}": value for name, value in runs.recorded(TuneConfig()).items()}
     today = _stamp_of(definition)
     differing = [] if known is None else _stamp_of(known).differing(today, defaults=defaults)
@@ -135,7 +135,7 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
 
 
 def _stamp_of(definition: Mapping[str, Any]) -> Stamp:
-    """Return what a sweep's trials are made from, in the words of the YAML file."""
+    """Return the stamp of a sweep's trials, with settings named as in the YAML file."""
     parts = {part: definition[part] for part in ("tune", "search")}
     return Stamp(
         settings={
@@ -159,7 +159,7 @@ def _remove(config: SweepConfig) -> None:
             file.unlink()
 
 
-def _all_trials(config: SweepConfig, memory: study.Study) -> None:
+def _all_trials(config: SweepConfig, study: Study) -> None:
     """Try settings until there are enough, or there is nothing left to try."""
     total, size = config.plan.trials, size_of(config.space)
     if size is not None and size <= total:
@@ -168,83 +168,85 @@ def _all_trials(config: SweepConfig, memory: study.Study) -> None:
     if "model" in config.space and config.plan.metric == "loss":
         log.warning("losses can be compared between models with the same tokenizer only")
     is_brief = False  # the first training that this call sees is logged in full
-    while (done := _ended(memory)) < total:
-        _one_trial(config, memory, f"trial {done + 1} of {total}", is_brief=is_brief)
-        write(outcome_of(config, memory))
+    while (done := _ended(study)) < total:
+        _one_trial(config, study, f"trial {done + 1} of {total}", is_brief=is_brief)
+        write(outcome_of(config, study))
         is_brief = True
 
 
-def _one_trial(config: SweepConfig, memory: study.Study, head: str, *, is_brief: bool) -> None:
-    """Begin a trial or go on with the one that was interrupted, and keep what became of it.
+def _one_trial(config: SweepConfig, study: Study, head: str, *, is_brief: bool) -> None:
+    """Begin a trial or go on with the one that was interrupted, and keep its result.
 
     Args:
         config: The sweep's settings.
-        memory: What is known of the trials.
+        study: The trials so far.
         head: Says which trial it is.
         is_brief: Whether to log no more of its training than notices.
     """
-    asked, trial = memory.next()
+    optuna_trial, trial = study.next()
     chosen = ", ".join(f"{name} {shown(label)}" for name, label in trial.labels.items())
     log.info(f"{head}: {chosen}")
     try:
         tuned = config.trial(trial.number, trial.labels)
     except ValueError as error:  # values that contradict each other
-        memory.tell(asked, "failed", reason=str(error))
+        study.tell(optuna_trial, "failed", reason=str(error))
     else:
         with notices_only() if is_brief else nullcontext():
-            _run_trial(config, memory, asked, tuned)
-        shutil.rmtree(tuned.folder / "checkpoints", ignore_errors=True)  # nobody goes on from them
+            _run_trial(config, study, optuna_trial, tuned)
+        shutil.rmtree(
+            tuned.folder / "checkpoints", ignore_errors=True
+        )  # no trial continues from them
     gc.collect()  # a trainer holds its model in a circle of references
-    said = outcome_of(config, memory).rows[-1].line(config.plan.metric)
-    best = memory.best()
+    result = line(outcome_of(config, study).trials[-1], config.plan.metric)
+    best = study.best()
     more = "" if best is None else f"; best so far: {shown(best.value)} (trial {best.number})"
-    log.info(f"{head}: {said}{more}")
-    _check_failures(memory)
+    log.info(f"{head}: {result}{more}")
+    _check_failures(study)
 
 
-def _run_trial(config: SweepConfig, memory: study.Study, asked: Any, tuned: TuneConfig) -> None:
+def _run_trial(config: SweepConfig, study: Study, optuna_trial: Any, tuned: TuneConfig) -> None:
     """Train a trial, unless that was done when an earlier call was killed."""
-    found = runs.status_of(tuned)
-    if found.state == "other":
+    status = runs.status_of(tuned)
+    if status.state == "other":
         raise InputError(
-            f"{tuned.folder} belongs to another run (it differs in {', '.join(found.differing)}); "
+            f"{tuned.folder} belongs to another run (it differs in {', '.join(status.differing)}); "
             "choose another --name, or remove it"
         )
     try:
-        run = found.run
+        run = status.run
         if run is None or run.state not in ("finished", "pruned"):
             from tuneproof.tuning.run import finetune
 
-            judge = _judge(config, memory, asked)
+            judge = _judge(config, study, optuna_trial)
             run = finetune(tuned, made_by=config.made_by, judge=judge)
     except (InputError, MemoryError, RuntimeError) as error:
         is_known = isinstance(error, InputError | MemoryError)
         if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
             raise
-        if not (tuned.folder / "run.json").exists() and not memory.has_succeeded:
+        if not (tuned.folder / "run.json").exists() and not study.has_succeeded:
             raise  # it did not even begin, so that others would not either
         reason = " ".join(str(error).split()) or "out of memory"
-        return memory.tell(asked, "failed", reason=reason)
+        return study.tell(optuna_trial, "failed", reason=reason)
     metric = config.plan.metric
     value = metric_of(metric, run.result)
     if run.state == "pruned":
-        return memory.tell(asked, "pruned")
+        return study.tell(optuna_trial, "pruned")
     if value is None or not math.isfinite(value):
-        return memory.tell(asked, "failed", reason=f"its validation {metric} is {value}")
-    return memory.tell(asked, "finished", value)
+        return study.tell(optuna_trial, "failed", reason=f"its validation {metric} is {value}")
+    return study.tell(optuna_trial, "finished", value)
 
 
-def _judge(config: SweepConfig, memory: study.Study, asked: Any) -> Judge:
+def _judge(config: SweepConfig, study: Study, optuna_trial: Any) -> Judge:
     name = f"eval_{config.plan.metric}"
-    return lambda epoch, found: memory.report(asked, epoch, found[name])
+    return lambda epoch, metrics: study.report(optuna_trial, epoch, metrics[name])
 
 
-def _ended(memory: study.Study) -> int:
-    return sum(trial.state != "unfinished" for trial in memory.trials())
+def _ended(study: Study) -> int:
+    return sum(trial.state != "unfinished" for trial in study.trials())
 
 
-def _check_failures(memory: study.Study) -> None:
+def _check_failures(study: Study) -> None:
     """Raise InputError when trials fail and none does not."""
-    failed = [trial for trial in memory.trials() if trial.state == "failed"]
-    if len(failed) >= FAILURES and not memory.has_succeeded:
+    failed = [trial for trial in study.trials() if trial.state == "failed"]
+    if len(failed) >= FAILURES and not study.has_succeeded:
         raise InputError(f"all {len(failed)} trials failed; the last one: {failed[-1].reason}")

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tuneproof.eval.metrics.echo import echo_rate
 from tuneproof.eval.metrics.numeric import numeric_match
 from tuneproof.eval.metrics.repetition import distinct_2, loop_rate, repetition_rate
-from tuneproof.eval.metrics.rouge import _tokenize, rouge1, rouge2, rouge_l
+from tuneproof.eval.metrics.rouge import rouge1, rouge2, rouge_l
 from tuneproof.eval.metrics.squad import exact_match, token_f1
+from tuneproof.eval.metrics.words import words
 
 Pairs = list[tuple[str, str]]
 
@@ -43,7 +44,7 @@ def test_rouge_equals_another_library_given_its_tokens(pairs: Pairs) -> None:
     other = Rouge(exclusive=False)  # counts repeated words, as Lin's definition does
     compared = 0
     for answer, reference in pairs:
-        texts = [" ".join(_tokenize(text)) for text in (answer, reference)]
+        texts = [" ".join(words(text)) for text in (answer, reference)]
         if not all(texts):
             continue
         [expected] = other.get_scores(*texts)

@@ -42,7 +42,7 @@ def test_report_json_has_the_agreed_names(
     assert found.schema == "tuneproof/report@1"
     assert set(vars(found.metrics["tuned"]["rougeL"])) >= {"value", "low", "high", "n", "empty"}
     gain = found.gains["tuned"]["rougeL"]
-    assert set(vars(gain)) >= {"value", "low", "high", "p", "p_holm", "mde", "differing", "verdict"}
+    assert set(vars(gain)) >= {"value", "low", "high", "p", "p_corrected", "mde", "differing"}
     assert found.sources[0].file == str(path)
     assert found.decoding == document["decoding"]
     assert found.template == document["template"]
@@ -131,9 +131,9 @@ def test_labels_are_reported_with_pairs_baselines_and_mistakes(
     assert list(found.labels or ()) == topics["labels"]
     assert "numeric_match" not in found.definitions
     assert found.counts.variants["majority"].empty is None
-    assert found.summary["tuned"].baselines.startswith("tuned does not beat majority (50.0")
+    assert found.summary["tuned"].baselines.startswith("tuned shows no difference from majority (50.0")
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert "tuned does not beat majority (50.0 %): difference +25.0 pp" in text
+    assert "tuned shows no difference from majority (50.0 %): difference +25.0 pp" in text
     assert "| Accuracy ↑ | 12 | 16.7 %" in text
     assert "### Most confident mistakes of tuned" in text
     assert "**q11** (dolly): Macro with 81.0 %" in text

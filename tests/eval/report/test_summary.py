@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tuneproof.eval.report.summary import against_baselines, beats_all
 from tuneproof.eval.report.wording import headline
 from tuneproof.eval.score import score
 from tuneproof.formats.comparison import read_comparison
-from tuneproof.formats.report import MetricFigure, Pair, Report, Verdict
+from tuneproof.formats.report import Equivalence, MetricFigure, Pair, Report, Verdict
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=200)
@@ -39,9 +40,10 @@ def test_headline(verdicts: list[Verdict], expected: str) -> None:
 
 
 def pair(a: str, b: str, value: float, low: float, high: float, p: float) -> Pair:
+    called: Verdict = NONE if low <= 0 <= high else "better" if low > 0 else "worse"
     return Pair(
-        a=a, b=b, accuracy_difference=value, low=low, high=high, mcnemar_p=p, p=p, p_holm=p,
-        a_only=9, b_only=3,
+        a=a, b=b, difference=value, low=low, high=high, mcnemar_p=p, p=p, p_corrected=p,
+        verdict=called, a_only=9, b_only=3,
     )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def compared(topics: dict[str, Any], write: Write) -> Report:
 
 def test_baselines_beaten_and_not_beaten_are_named_with_their_accuracy(compared: Report) -> None:
     assert against_baselines(compared, "new", ["majority", "chance", "tf-idf"]) == (
-        "new beats majority (20.7 %) and chance (5.0 %); it does not beat "
+        "new beats majority (20.7 %) and chance (5.0 %); it is worse than "
         f"TF-IDF + logistic regression (84.6 %): difference {MINUS}3.1 pp "
         f"({MINUS}5.0 to {MINUS}1.2)"
     )
@@ -80,16 +82,28 @@ def test_beats_all_only_when_every_baseline_is_beaten(compared: Report) -> None:
     assert beats_all(compared, "new", ["unscored"]) is None
 
 
-def test_a_difference_that_may_be_chance_beats_nothing(compared: Report) -> None:
-    unsure = replace(compared, pairs=(pair("new", "chance", 0.02, 0.001, 0.04, 0.08),))
+def test_a_difference_that_may_be_chance_is_neither_won_nor_as_good(compared: Report) -> None:
+    one = pair("new", "chance", 0.02, -0.001, 0.04, 0.08)
+    unsure = replace(compared, pairs=(one,))
     text = against_baselines(unsure, "new", ["chance"])
-    assert text == "new does not beat chance (5.0 %): difference +2.0 pp (0.1 to 4.0)"
+    assert text == (
+        f"new shows no difference from chance (5.0 %): difference +2.0 pp ({MINUS}0.1 to 4.0)"
+    )
+    assert beats_all(unsure, "new", ["chance"]) is False
+
+
+def test_as_good_as_a_baseline_needs_equivalence(compared: Report) -> None:
+    one = pair("new", "chance", 0.002, -0.01, 0.014, 0.8)
+    for is_same, phrase in ((True, "new is as good as"), (False, "new shows no difference from")):
+        within = Equivalence(margin=0.02, not_worse=True, not_better=is_same, items=400)
+        known = replace(compared, pairs=(replace(one, equivalence=within),))
+        assert (against_baselines(known, "new", ["chance"]) or "").startswith(phrase)
 
 
 def test_pair_is_turned_to_the_variant_that_asks() -> None:
     turned = PAIRS[0].seen_from("new", "chance")
     assert turned is not None
-    assert (turned.accuracy_difference, turned.low, turned.high) == (0.76, 0.74, 0.78)
+    assert (turned.difference, turned.low, turned.high) == (0.76, 0.74, 0.78)
     assert (turned.a, turned.a_only, turned.b_only) == ("new", 3, 9)
     assert PAIRS[0].seen_from("new", "other") is None
 
@@ -106,7 +120,7 @@ def test_what_changed_how_sure_and_what_could_not_be_seen(
     assert "Better: ROUGE-L +0.8" in text
     assert "at most 5 in 100 such reports would say better or worse even once" in text
     assert "Too few items differ for a verdict on" in text
-    assert "With 12 items, more than 1 in 5 such samples would miss a difference" in text
+    assert "With 12 items it could have seen a difference in ROUGE-L of 0." in text
     assert text.endswith("Next: read some answers, and ask prompts from elsewhere.")
     assert "Training" not in text
 
@@ -145,9 +159,24 @@ def test_baselines_not_beaten_are_told(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     text = paragraph(topics, write, tmp_path)
-    assert "tuned does not beat majority (50.0 %)" in text
-    assert ". It does not beat every baseline. " in text
-    assert text.endswith("until then a baseline that costs nothing does as well.")
+    assert "tuned shows no difference from majority (50.0 %): difference +25.0 pp" in text
+    assert ". It is not shown to beat every baseline. " in text
+    assert text.endswith("until it is shown to beat what costs next to nothing.")
+    assert "as well" not in text and "as good" not in text
+
+
+def test_a_baseline_that_does_better_is_told(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    for item in topics["items"]:
+        answers = item["answers"]
+        answers["majority"], answers["tuned"] = (
+            {**answers["tuned"], "text": None}, {**answers["base"], "text": "none of them"},
+        )  # fmt: skip
+        answers["base"] = copy.deepcopy(answers["tuned"])
+    text = paragraph(topics, write, tmp_path)
+    assert "tuned is worse than majority (75.0 %): difference" in text
+    assert text.endswith("until then majority, which costs next to nothing, does better.")
 
 
 def test_equal_answers_are_suspicious(
@@ -162,7 +191,7 @@ def test_equal_answers_are_suspicious(
 
 
 @pytest.mark.parametrize("change", [" blue", " blue and many other words besides"])
-def test_a_small_difference_asks_for_more_prompts(
+def test_a_small_difference_asks_which_would_matter(
     change: str, document: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     for number, item in enumerate(document["items"]):
@@ -170,4 +199,4 @@ def test_a_small_difference_asks_for_more_prompts(
         item["answers"]["base"] = {"text": text, "tokens": 2, "finish_reason": "eos"}
         tuned = text + change if number < 3 else text
         item["answers"]["tuned"] = {"text": tuned, "tokens": 3, "finish_reason": "eos"}
-    assert "Next: ask about " in paragraph(document, write, tmp_path)
+    assert "`score plan` say how many prompts" in paragraph(document, write, tmp_path)

@@ -81,14 +81,20 @@ def test_accuracy_and_weighted_recall_are_the_same_figure(
 
 
 def test_pairs_are_paired(topics: dict[str, Any], write: Write) -> None:
-    pairs = {(pair.a, pair.b): pair for pair in analysed(write(topics)).pairs}
+    found = analysed(write(topics))
+    pairs = {(pair.a, pair.b): pair for pair in found.pairs}
     assert list(pairs) == [("base", "tuned"), ("base", "majority"), ("tuned", "majority")]
     pair = pairs["base", "tuned"]
     assert (pair.a_only, pair.b_only) == (1, 8)
-    assert pair.accuracy_difference == pytest.approx(-7 / 12)
+    assert pair.difference == pytest.approx(-7 / 12)
     assert pair.mcnemar_p == pair.p == pytest.approx(2 * (1 + 9) / 2**9)
-    assert pair.p_holm == pytest.approx(3 * pair.p)
-    assert pair.low < pair.accuracy_difference < pair.high
+    assert pair.low < pair.difference < pair.high
+    gain = found.gains["tuned"]["accuracy"]
+    assert (pair.p_corrected, pair.verdict) == (gain.p_corrected, "worse")
+    assert (pair.low, pair.high) == (-gain.high, -gain.low)
+    other = pairs["tuned", "majority"]  # 3 items better, none worse: too few for a verdict
+    assert (other.verdict, other.p_corrected) == ("no measurable difference", 1.0)
+    assert other.low == 0 or other.low < 0 < other.high
 
 
 def test_bins_are_closed_above() -> None:

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneproof.eval.stats.permutation import mcnemar, sign_flip_p, swap_p
+from tuneproof.eval.stats.permutation import (
+    MeanTests,
+    SetTests,
+    joint_swaps,
+    mcnemar,
+    sign_flip_p,
+)
 
 
 def p_of(*differences: float, draws: int = 10_000) -> float:
@@ -27,7 +33,9 @@ def test_mcnemar_equals_the_binomial_test(a_only: int, b_only: int) -> None:
 def test_nothing_that_differs_has_p_one() -> None:
     assert mcnemar(0, 0) == 1
     assert p_of(0, 0, 0) == 1
-    assert swap_p(np.ones((4, 2)), np.ones((4, 2)), lambda sums: sums, draws=100, seed=0) == [1, 1]
+    same = SetTests(first=np.ones((4, 2)), second=np.ones((4, 2)), figures=lambda sums: sums)
+    nothing = MeanTests(sums=np.zeros((4, 1)))
+    assert joint_swaps([same, nothing], draws=100, seed=0).p_values() == [1, 1, 1]
 
 
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
@@ -73,8 +81,23 @@ def test_same_seed_same_p_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("size", [6, 40])
 def test_swapping_a_mean_is_flipping_signs(size: int) -> None:
     first, second = np.random.default_rng(4).random((2, size, 1))
-    swapped = swap_p(first, second, lambda sums: sums / size, draws=20_000, seed=0)
-    assert swapped == pytest.approx(sign_flip_p(first - second, draws=20_000, seed=0), abs=0.015)
+    of_set = SetTests(first=first, second=second, figures=lambda sums: sums / size)
+    swaps = joint_swaps([MeanTests(sums=first - second), of_set], draws=20_000, seed=0)
+    assert swaps.is_exact == (size == 6)
+    assert swaps.drawn[:, 0] == pytest.approx(swaps.drawn[:, 1])
+    assert swaps.seen[0] == pytest.approx(swaps.seen[1])
+    alone = sign_flip_p(first - second, draws=20_000, seed=0)
+    assert swaps.p_values() == pytest.approx(alone * 2, abs=0.015)
+
+
+def test_standardised_difference_is_monotone_in_students_t() -> None:
+    from scipy.stats import ttest_1samp
+
+    noise = np.random.default_rng(7).normal(0.3, 1, 40)
+    swaps = joint_swaps([MeanTests(sums=noise[:, None])], draws=20_000, seed=0)
+    t = ttest_1samp(noise, 0).statistic
+    assert swaps.seen[0] == pytest.approx(noise.sum() / np.sqrt(np.square(noise).sum()), rel=0.02)
+    assert swaps.seen[0] == pytest.approx(t * np.sqrt(40 / (39 + t**2)), rel=0.02)
 
 
 def test_false_alarms_are_as_many_as_promised() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.prepdata.sources import opening
 from tuneproof.prepdata.sources.opening import Listing, fingerprints, local_files, read_local
 from tuneproof.prepdata.sources.rows import ReadLog
 
@@ -129,26 +128,3 @@ def test_listing_of_a_file_is_that_file(tmp_path: Path) -> None:
     listing = local_files(tmp_path / "my_test.csv")
     assert isinstance(listing, Listing)
     assert [(file.name, file.split) for file in listing.files] == [("my_test.csv", "test")]
-
-
-def test_hub_rows_carry_their_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneproof.hub._answers", lambda: True)
-    splits = {"train": [{"a": 1}], "test": [{"a": 2}], "unsupervised": [{"a": 3}]}
-    monkeypatch.setattr("datasets.load_dataset", lambda *_: splits)
-    read = list(opening.read_hub("who/what", "name", ReadLog()))
-    assert [row.split for row in read] == ["train", "test", None]
-    assert read[0].where == "who/what/train row 1"
-
-
-def test_hub_fault_is_one_line_that_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneproof.hub._answers", lambda: True)
-
-    def missing(hub_id: str) -> None:
-        raise FileNotFoundError("no such dataset\nsecond line")
-
-    monkeypatch.setattr("datasets.load_dataset", missing)
-    with pytest.raises(InputError) as caught:
-        list(opening.read_hub("who/what", "dolly", ReadLog()))
-    assert str(caught.value) == (
-        "cannot load 'who/what': no such dataset. Give a local copy instead: --source dolly=PATH"
-    )

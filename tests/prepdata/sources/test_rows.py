@@ -64,12 +64,6 @@ def test_class_numbers_become_names_and_what_is_out_of_range_is_none() -> None:
         assert row.with_class_names().values == {"text": "1", "label": name}
 
 
-def test_row_text_keeps_whole_pairs_and_replaces_half_ones() -> None:
-    row = Row({"a": "\ud83d\ude00", "b": "x\ud83d"}, "here", None)
-    assert row.text("a") == "\N{GRINNING FACE}"
-    assert row.text("b") == "x\N{REPLACEMENT CHARACTER}"
-
-
 def test_list_where_text_is_needed_is_an_input_error() -> None:
     with pytest.raises(InputError, match=r"file:3: 'a' must be text, found \['x'\]"):
         Row({"a": ["x"]}, "file:3", None).text("a")

@@ -20,9 +20,9 @@ from tuneproof.formats.run import (
     all_runs,
     finished_run,
     read_run,
-    training_of,
     write_run,
 )
+from tuneproof.formats.variant import training_of
 
 MakeRun = Callable[..., Run]
 

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.skipif(
     [nn.Linear(24, 40), nn.Linear(24, 40, bias=False), Conv1D(40, 24)],
     ids=["linear", "without a bias", "turned"],
 )
-@pytest.mark.parametrize("takes_memory", [False, True])
-def test_a_layer_gives_the_same(layer: nn.Module, *, takes_memory: bool) -> None:
+@pytest.mark.parametrize("copies_weights", [False, True])
+def test_a_layer_gives_the_same(layer: nn.Module, *, copies_weights: bool) -> None:
     values = torch.randn(3, 5, 24)
     with torch.no_grad():
         wanted = layer(values)
-    (undo,) = use_onednn(layer, takes_memory=takes_memory)
+    (undo,) = use_onednn(layer, copies_weights=copies_weights)
     with torch.inference_mode():
         for _ in range(2):  # copied, and found copied
             torch.testing.assert_close(layer(values), wanted, atol=1e-5, rtol=1e-5)
@@ -51,12 +51,12 @@ def test_other_numbers_go_the_plain_way() -> None:
         layer(torch.randn(3, 4).double())
 
 
-@pytest.mark.parametrize("takes_memory", [False, True])
-def test_a_product_goes_on_with_the_gelu_after_it(*, takes_memory: bool) -> None:
+@pytest.mark.parametrize("copies_weights", [False, True])
+def test_a_product_goes_on_with_the_gelu_after_it(*, copies_weights: bool) -> None:
     block = GPT2MLP(48, GPT2Config(n_embd=24)).eval()
     values = torch.randn(3, 5, 24)
     wanted = block(values)
-    undo = use_onednn(block, takes_memory=takes_memory)
+    undo = use_onednn(block, copies_weights=copies_weights)
     with torch.inference_mode():
         torch.testing.assert_close(block(values), wanted, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(block(values), wanted)  # a gradient may be asked for

@@ -4,7 +4,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from tuneproof.kernels.packing import _joined, _taken_apart, packing, parts
+from tuneproof.kernels.packing import joined_row, packing, parts, split_row
 from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.tuning.cli import main
 
@@ -61,7 +61,7 @@ def test_every_text_keeps_a_token(
 def test_texts_taken_apart_and_joined_are_the_same() -> None:
     found = packing(IDS, LENGTHS)
     values = torch.randn(2, found.positions, 3)
-    assert torch.equal(_joined(_taken_apart(values, found), found), values)
+    assert torch.equal(joined_row(split_row(values, found), found), values)
 
 
 def test_help_names_every_way() -> None:

@@ -50,7 +50,7 @@ def test_fetched_model_is_loaded_by_its_name(index: Path, cache: Path) -> None:
         models.load_model("smollm2")
     folder = fetch.fetch("smollm2")
     assert folder == cache / "smollm2" == Path(models.location("smollm2"))
-    assert models.lasting_name("smollm2") == "smollm2"
+    assert models.stable_name("smollm2") == "smollm2"
     assert models.load_model("smollm2", device="cpu").config.hidden_size == 32
     assert models.load_tokenizer("smollm2").chat_template
     assert {file.name for file in folder.iterdir()} == {

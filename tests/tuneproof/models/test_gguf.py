@@ -70,12 +70,12 @@ def test_file_is_converted_once_and_known_by_its_hash(
     folder = Path(models.location(str(gguf_file)))
     assert folder == cache / "gguf" / fingerprint(gguf_file)
     assert models.weights_hash(str(gguf_file)) == fingerprint(gguf_file)
-    assert models.lasting_name(str(gguf_file)) == str(gguf_file)
+    assert models.stable_name(str(gguf_file)) == str(gguf_file)
     monkeypatch.setattr(gguf, "convert", None)
     elsewhere = shutil.copy(gguf_file, tmp_path / "other.gguf")
     monkeypatch.chdir(tmp_path)
     assert models.location("other.gguf") == str(folder)
-    assert models.lasting_name("other.gguf") == str(elsewhere)
+    assert models.stable_name("other.gguf") == str(elsewhere)
 
 
 def test_nothing_beside_the_file_is_read(gguf_file: Path, tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ def test_embedded_folder_and_hub_id_are_found(
     assert models.location("org/name") == "org/name"
     monkeypatch.chdir(tmp_path)
     assert models.location("model") == str(folder)
-    assert models.lasting_name("model") == str(folder)
-    assert models.lasting_name("tiny") == "tiny"
-    assert models.lasting_name("org/name") == "org/name"
+    assert models.stable_name("model") == str(folder)
+    assert models.stable_name("tiny") == "tiny"
+    assert models.stable_name("org/name") == "org/name"
 
 
 @pytest.mark.parametrize("name", ["/nowhere", "./nowhere", "~/nowhere", "a/b/c"])

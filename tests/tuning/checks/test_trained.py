@@ -43,6 +43,16 @@ def test_good_training_has_no_warnings(settings: Settings) -> None:
     assert "WARNING" not in said
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("method", ["lora", "dora"])
+def test_good_training_of_few_steps_has_no_warnings(
+    settings: Settings, method: str, steps: int
+) -> None:
+    run, said = finetuned(settings(max_steps=steps, method=method))
+    assert run.warnings == []
+    assert "WARNING" not in said
+
+
 def test_training_without_gradients_moves_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,9 +97,11 @@ def test_loss_that_rises_is_told(settings: Settings) -> None:
     before = snapshot(model, [1, 2, 3])
     for value in model.parameters():
         value.data += 0.1
-    assert not list(check_trained(model, [1, 2, 3], before, [3.0, 2.0, 1.0], 1e-3))
-    [finding] = check_trained(model, [1, 2, 3], before, [1.0, 2.0, 3.0], 1e-3)
-    assert as_warning(finding).startswith("loss-flat: the loss did not fall: 1 at first, 3 at last")
+    rising = [float(number) for number in range(1, 7)]
+    assert not list(check_trained(model, [1, 2, 3], before, rising[::-1], 1e-3, 6))
+    assert not list(check_trained(model, [1, 2, 3], before, rising[:5], 1e-3, 5))
+    [finding] = check_trained(model, [1, 2, 3], before, rising, 1e-3, 6)
+    assert as_warning(finding).startswith("loss-flat: the loss did not fall: 1 at first, 6 at last")
 
 
 def test_weights_that_are_no_numbers_end_the_run(

@@ -40,7 +40,8 @@ def test_count_is_that_of_torch(
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import AutoModelForCausalLM
 
-    from tuneproof.tuning.adapters import adapt, has_prompt_learning
+    from tuneproof.models.virtual_tokens import virtual_tokens_of
+    from tuneproof.tuning.adapters import adapt
     from tuneproof.tuning.trainers import completion_losses
 
     folder = make_model(tmp_path / "model", kind, **WIDE[kind])
@@ -56,7 +57,7 @@ def test_count_is_that_of_torch(
     labels = torch.full_like(ids, -100)
     labels[:, -TRAINED:] = ids[:, -TRAINED:]
     given = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
-    is_short = not has_prompt_learning(model)
+    is_short = not virtual_tokens_of(model)
     with FlopCounterMode(display=False) as counter:
         losses, _ = completion_losses(model.train(), given, is_short=is_short)
         losses.sum().backward()

@@ -28,70 +28,70 @@ def result_of(trial: Trial) -> float:
     return float(trial.labels.get("learning_rate") or 1) * 100 + float(trial.labels["lora_r"] or 0)
 
 
-def tried(memory: Study, count: int, result: Callable[[Trial], float] = result_of) -> list[Trial]:
+def tried(study: Study, count: int, result: Callable[[Trial], float] = result_of) -> list[Trial]:
     for _ in range(count):
-        asked, trial = memory.next()
-        memory.tell(asked, "finished", result(trial))
-    return memory.trials()
+        optuna_trial, trial = study.next()
+        study.tell(optuna_trial, "finished", result(trial))
+    return study.trials()
 
 
 def test_a_study_that_is_opened_anew_chooses_what_it_would_have_chosen(tmp_path: Path) -> None:
-    with opened(tmp_path / "whole", plan(), SPACE) as memory:
-        whole = tried(memory, 12)  # the first ten are drawn at random, then results count
+    with opened(tmp_path / "whole", plan(), SPACE) as study:
+        whole = tried(study, 12)  # the first ten are drawn at random, then results count
     for _ in range(6):
-        with opened(tmp_path / "parts", plan(), SPACE) as memory:
-            parts = tried(memory, 2)
+        with opened(tmp_path / "parts", plan(), SPACE) as study:
+            parts = tried(study, 2)
     assert parts == whole
     assert len({trial.labels["learning_rate"] for trial in whole}) == 12
     assert [trial.number for trial in whole] == list(range(1, 13))
 
 
 def test_an_unfinished_trial_is_the_next_one_with_what_it_had_reported(tmp_path: Path) -> None:
-    with opened(tmp_path, plan(), SPACE) as memory:
-        tried(memory, 1)
-        asked, before = memory.next()
-        memory.report(asked, 1, 3.5)
-    with opened(tmp_path, plan(), SPACE) as memory:
-        asked, again = memory.next()
+    with opened(tmp_path, plan(), SPACE) as study:
+        tried(study, 1)
+        optuna_trial, before = study.next()
+        study.report(optuna_trial, 1, 3.5)
+    with opened(tmp_path, plan(), SPACE) as study:
+        optuna_trial, again = study.next()
         assert (again.number, again.labels, again.epochs) == (2, before.labels, {1: 3.5})
-        memory.report(asked, 1, 3.5)  # the evaluation is done again
-        memory.tell(asked, "finished", 3.0)
-        assert [trial.state for trial in memory.trials()] == ["finished", "finished"]
+        study.report(optuna_trial, 1, 3.5)  # the evaluation is done again
+        study.tell(optuna_trial, "finished", 3.0)
+        assert [trial.state for trial in study.trials()] == ["finished", "finished"]
 
 
 def test_a_trial_that_was_cut_off_while_it_was_chosen_is_completed(tmp_path: Path) -> None:
-    with opened(tmp_path, plan(), SPACE) as memory:
-        memory._study.ask().suggest_float("learning_rate", 1e-4, 1e-2, log=True)
-    with opened(tmp_path, plan(), SPACE) as memory:
-        _, trial = memory.next()
+    with opened(tmp_path, plan(), SPACE) as study:
+        study._study.ask().suggest_float("learning_rate", 1e-4, 1e-2, log=True)
+    with opened(tmp_path, plan(), SPACE) as study:
+        _, trial = study.next()
         assert (trial.number, set(trial.labels)) == (1, {"learning_rate", "lora_r"})
-        assert memory.trials() == [trial]
+        assert study.trials() == [trial]
 
 
 def test_no_settings_are_tried_twice(tmp_path: Path) -> None:
-    with opened(tmp_path, plan(), SMALL) as memory:
-        found = tried(memory, 6)
+    with opened(tmp_path, plan(), SMALL) as study:
+        found = tried(study, 6)
     assert [trial.number for trial in found] == [1, 2, 3, 4, 5, 6]
     assert len({tuple(trial.labels.values()) for trial in found}) == 6
 
 
 @pytest.mark.parametrize(("metric", "best"), [("loss", 2), ("accuracy", 3)])
 def test_the_best_is_a_finished_trial_by_the_metric(metric: str, best: int, tmp_path: Path) -> None:
-    with opened(tmp_path, plan(metric=metric), SPACE) as memory:
-        assert memory.best() is None
+    with opened(tmp_path, plan(metric=metric), SPACE) as study:
+        assert study.best() is None
         for value in (0.5, 0.3, 0.9, 0.3):
-            asked, _ = memory.next()
-            memory.tell(asked, "finished", value)
+            optuna_trial, _ = study.next()
+            study.tell(optuna_trial, "finished", value)
         for value in (0.1, 0.99):
-            asked, _ = memory.next()
-            memory.report(asked, 1, value)
-            memory.tell(asked, "pruned")
-        asked, _ = memory.next()
-        memory.tell(asked, "failed", reason="the loss is nan")
-        found = memory.best()
+            optuna_trial, _ = study.next()
+            study.report(optuna_trial, 1, value)
+            study.tell(optuna_trial, "pruned")
+        optuna_trial, _ = study.next()
+        study.tell(optuna_trial, "failed", reason="the loss is nan")
+        found = study.best()
         assert found is not None and found.number == best
-        assert memory.trials()[-1].reason == "the loss is nan"
-        assert memory.trials()[4].value == 0.1
+        assert study.trials()[-1].reason == "the loss is nan"
+        assert study.trials()[4].value == 0.1
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ def test_worse_than_the_median_after_the_same_epoch_is_given_up(
     changes: dict[str, Any], given_up: list[bool], tmp_path: Path
 ) -> None:
     found = []
-    with opened(tmp_path, plan(**{"prune_after": 2, **changes}), SPACE) as memory:
+    with opened(tmp_path, plan(**{"prune_after": 2, **changes}), SPACE) as study:
         for first in (1.0, 3.0, 2.5):
-            asked, _ = memory.next()
-            found.append(memory.report(asked, 1, first))
-            memory.tell(asked, "finished", first)
+            optuna_trial, _ = study.next()
+            found.append(study.report(optuna_trial, 1, first))
+            study.tell(optuna_trial, "finished", first)
     assert found == given_up
 
 
 def importance_of(folder: Path, space: Space, result: Callable[[Trial], float]) -> Any:
-    with opened(folder, plan(), space) as memory:
-        tried(memory, 14, result)
-        return memory.importance()
+    with opened(folder, plan(), space) as study:
+        tried(study, 14, result)
+        return study.importance()
 
 
 def test_what_decided_stands_out_from_chance_and_is_drawn(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_chance_is_said_to_be_chance() -> None:
 
 
 def test_too_few_trials_and_equal_results_have_no_importance(tmp_path: Path) -> None:
-    with opened(tmp_path / "few", plan(), SPACE) as memory:
-        tried(memory, FEWEST - 1)
-        assert memory.importance() == "4 finished trials are too few to tell; 5 are needed"
-    with opened(tmp_path / "equal", plan(), SPACE) as memory:
-        tried(memory, FEWEST, lambda _: 1.0)
-        assert memory.importance() == "all 5 finished trials have the same result"
+    with opened(tmp_path / "few", plan(), SPACE) as study:
+        tried(study, FEWEST - 1)
+        assert study.importance() == "4 finished trials are too few to tell; 5 are needed"
+    with opened(tmp_path / "equal", plan(), SPACE) as study:
+        tried(study, FEWEST, lambda _: 1.0)
+        assert study.importance() == "all 5 finished trials have the same result"

@@ -123,7 +123,7 @@ def test_killed_sweep_ends_like_one_that_was_not(write: Write, trained: list[str
     assert "going on from checkpoint-3" in said
     assert (cut.tune.runs / "cut-trial-001" / "run.json").stat().st_mtime_ns == before
     assert told(cut) == told(whole)
-    assert [row.trial.state for row in outcome.rows] == ["finished"] * 3
+    assert [trial.state for trial in outcome.trials] == ["finished"] * 3
     quietly(cut)
     assert len(trained) == 2  # there is nothing left to do
 
@@ -164,7 +164,7 @@ def test_a_trial_that_ended_when_the_process_was_killed_is_not_trained_again(
         quietly(config)
     outcome = quietly(config)
     assert trained == ["rivers-trial-001"]
-    assert outcome.best.trial.value == facts(config, 1)["result"]["best_validation_loss"]
+    assert outcome.best.value == facts(config, 1)["result"]["best_validation_loss"]
 
 
 def test_hopeless_trials_are_given_up_and_marked(write: Write, trained: list[str]) -> None:
@@ -253,7 +253,7 @@ def test_accuracy_is_that_of_the_kept_weights(
         assert by_step[found["best_step"]]["eval_accuracy"] == values[-1]
         if objective == "classify":
             assert facts(config, number)["accuracy"]["value"] == pytest.approx(values[-1])
-    assert outcome.best.trial.value == max(values)
+    assert outcome.best.value == max(values)
 
 
 def test_failed_trials_are_told_and_left_behind(write: Write, trained: list[str]) -> None:
@@ -289,7 +289,7 @@ def test_another_search_is_another_sweep(write: Write, tmp_path: Path) -> None:
     first = read_sweep(write(trials=1), {})
     quietly(first)
     more = quietly(read_sweep(write(trials=1, seed=7, prune_after=9), {}))
-    assert len(more.rows) == 1  # how it goes about it may change
+    assert len(more.trials) == 1  # how it goes about it may change
     wider = {**RANGES, "lora_r": [2, 4, 8]}
     with pytest.raises(InputError) as caught:
         quietly(read_sweep(write(wider, {"max_length": 64}, trials=1), {}))

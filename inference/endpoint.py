@@ -1,0 +1,201 @@
+"""Servers that speak OpenAI's chat API (vLLM, llama.cpp, Ollama, ...) as variants."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from tuneproof.errors import InputError
+from tuneproof.formats.example import Message
+from tuneproof.inference.config import Decoding
+
+KEY = "TUNEPROOF_API_KEY"
+"""The environment variable with the server's key; it is sent to the server and written nowhere."""
+TRIES = 5
+"""How often a request is tried again where the server is busy, broken or silent."""
+PAUSE_S = 0.5
+"""The pause after the first failure; it doubles."""
+PAUSING = (429, 500, 502, 503, 504)
+"""Answers after which another try may succeed."""
+REASONS = {"stop": "eos", "length": "length"}
+"""The API's finish reasons, by ours."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One model behind a server."""
+
+    name: str
+    """What the variant is called."""
+    url: str
+    """The API's address, such as ``http://localhost:8000/v1``."""
+    asked_model: str | None = None
+    """The model's name on the server; None takes the only one that it has."""
+    timeout: float = 120.0
+    """Seconds to wait for an answer."""
+    concurrency: int = 4
+    """Requests that are under way at once."""
+
+    @classmethod
+    def parsed(cls, text: str, **settings: Any) -> Endpoint:
+        """Return the endpoint that ``NAME=URL`` or ``NAME=MODEL@URL`` names.
+
+        Raises:
+            InputError: It is neither, or the address holds a password.
+        """
+        match = re.fullmatch(r"([^=/]+)=(?:(.+)@)?(https?://\S+)", text)
+        if match is None:
+            raise InputError(
+                f"--endpoint must be NAME=URL or NAME=MODEL@URL, such as "
+                f"server=http://localhost:8000/v1, got {text!r}"
+            )
+        name, model, url = match.groups()
+        if urlsplit(url).username is not None:
+            raise InputError(f"--endpoint {name}: give the key as {KEY}, not in the address")
+        return cls(name, url.rstrip("/"), model, **settings)
+
+    @cached_property
+    def model(self) -> str:
+        """The model's name on the server.
+
+        Raises:
+            InputError: The server does not answer, or has several models.
+        """
+        if self.asked_model is not None:
+            return self.asked_model
+        listed = [str(row.get("id")) for row in self._sent("GET", "models").get("data", [])]
+        if len(listed) != 1:
+            example = listed[0] if listed else "MODEL"
+            raise InputError(
+                f"{self.url} has {len(listed)} models ({', '.join(listed[:5])}); "
+                f"give one: --endpoint {self.name}={example}@{self.url}"
+            )
+        return listed[0]
+
+    def described(self) -> dict[str, Any]:
+        """Return the variant as the comparison file records it."""
+        return {
+            "name": self.name,
+            "kind": "endpoint",
+            "model": self.model,
+            "adapter": None,
+            "url": self.url,
+        }
+
+    def answer(
+        self, questions: Sequence[Sequence[Message]], decoding: Decoding, seed: int
+    ) -> list[Reply]:
+        """Ask the server, several questions at once.
+
+        Args:
+            questions: Conversations that end with a question.
+            decoding: How tokens are chosen.
+            seed: For sampling.
+
+        Raises:
+            InputError: The server refuses, or is silent after several tries.
+        """
+        settings: dict[str, Any] = {"temperature": 0.0}
+        if decoding.do_sample:
+            sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p}
+            settings = {**sampling, "seed": seed}
+        bodies = [
+            {
+                "model": self.model,
+                "messages": [{"role": m.role, "content": m.content} for m in messages],
+                "max_tokens": decoding.max_new_tokens,
+                **settings,
+            }
+            for messages in questions
+        ]
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            return list(pool.map(self._reply, bodies))
+
+    def _reply(self, body: dict[str, Any]) -> Reply:
+        began = time.perf_counter()
+        value = self._sent("POST", "chat/completions", body)
+        try:
+            choice = value["choices"][0]
+            text = choice["message"]["content"] or ""
+            usage = value.get("usage") or {}
+            return Reply(
+                text=str(text),
+                finish_reason=REASONS.get(choice.get("finish_reason")),
+                tokens=usage.get("completion_tokens"),
+                prompt_tokens=usage.get("prompt_tokens"),
+                seconds=time.perf_counter() - began,
+            )
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{self.url} answers otherwise than OpenAI's chat API: {str(value)[:200]}"
+            ) from error
+
+    def _sent(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the server's JSON; what may pass is tried again."""
+        import requests
+
+        key = os.environ.get(KEY)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        for number in range(TRIES):
+            is_last = number == TRIES - 1
+            try:
+                answer = requests.request(
+                    method, f"{self.url}/{path}", json=body, headers=headers, timeout=self.timeout
+                )
+            except requests.RequestException as error:
+                if is_last:
+                    raise InputError(
+                        f"{self.url} does not answer ({type(error).__name__}); is the server "
+                        "running? The same command goes on from here"
+                    ) from error
+                time.sleep(PAUSE_S * 2**number)
+                continue
+            if answer.status_code in PAUSING and not is_last:
+                time.sleep(_pause(answer.headers.get("Retry-After"), PAUSE_S * 2**number))
+                continue
+            return self._read(answer)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _read(self, answer: Any) -> dict[str, Any]:
+        if answer.status_code in (401, 403):
+            raise InputError(f"{self.url} refuses the key; set {KEY} in the environment")
+        try:
+            value = answer.json()
+        except ValueError:
+            value = None
+        if answer.status_code >= 400 or not isinstance(value, dict):
+            raise InputError(
+                f"{self.url} answers with status {answer.status_code}: {answer.text[:200]}"
+            )
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a server answered."""
+
+    text: str
+    """The answer as it came."""
+    finish_reason: str | None
+    """``eos``, ``length``, or None where the server says something else."""
+    tokens: int | None
+    """Tokens of the answer, as the server counts them."""
+    prompt_tokens: int | None
+    """Tokens of the prompt, likewise."""
+    seconds: float
+    """From question to answer."""
+
+
+def _pause(named: str | None, default: float) -> float:
+    """Return the seconds to wait: those that the server names, a minute at most."""
+    try:
+        return min(float(named or default), 60.0)
+    except ValueError:
+        return default
