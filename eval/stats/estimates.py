@@ -24,10 +24,11 @@ from tuneproof.eval.stats.label_figures import (
 )
 from tuneproof.eval.stats.permutation import MeanTests, SetTests, joint_swaps, sign_flip_p
 from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
+from tuneproof.eval.stats.seeds import seed_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
 from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
+from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, SeedFigures, TaskPart
 
 HARDLY_ANY = 5
 """Items below which a label, or what scores other than 0, says little of its kind."""
@@ -60,6 +61,8 @@ class Analysis(LabelReport):
     """Every two variants, by the primary metric."""
     primary: Primary | None
     """The primary metric, and the variants ranked by it."""
+    seeds: tuple[SeedFigures, ...]
+    """Settings of which several seeds were trained."""
 
 
 def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Analysis:
@@ -84,6 +87,7 @@ def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Ana
         gains=whole.gains,
         tasks=figures,
         pairs=pairs,
+        seeds=seed_report(comparison, scores, config, primary),
         primary=primary_report(comparison, parts[""].estimates, whole, pairs, config, primary),
         **vars(labels),
     )
