@@ -25,7 +25,7 @@ class Metric:
     """Scores one answer; None where it cannot. What it reads are the columns that its parameters
     are named after: `prediction`, `reference`, `prompt`, `finish_reason`, `length`, `executed`,
     `label`, `label_probabilities`, `labels`. A metric of sets reads `hits`, `predicted`, `actual`,
-    `gaps` and `count` instead, see `metrics.label_sets`."""
+    `gaps`, `doubts` and `count` instead, see `metrics.label_sets`."""
     direction: Direction
     """Which way is better."""
     unit: Unit

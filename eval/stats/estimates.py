@@ -31,6 +31,8 @@ from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
 
 HARDLY_ANY = 5
 """Items below which a label, or what scores other than 0, says little of its kind."""
+CALIBRATED = 63
+"""Items below which the interval of a calibration error is too narrow."""
 EVERY_LABEL = ("macro_f1", "matthews")
 """Figures in which a label counts much, however rare it is."""
 NAMED = 5
@@ -232,6 +234,9 @@ def _rare_labels(comparison: Comparison, chosen: NDArray[np.bool_]) -> str | Non
 
 def _caution(seen: Estimate, key: Key) -> str | None:
     """Say so where a few items alone carry a metric's mean and spread."""
+    if key.name == "calibration_error":
+        few = f"fewer than {CALIBRATED} items tell little of calibration"
+        return few if seen.n < CALIBRATED else None
     is_share = seen.step > 0  # whose interval holds for a single hit too
     if key.kind == "gain" or is_share or not 0 < seen.differing < HARDLY_ANY:
         return None
