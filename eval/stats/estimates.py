@@ -14,7 +14,14 @@ from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores, count_scored
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
 from tuneproof.eval.stats.equivalence import equivalence_of
-from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Range
+from tuneproof.eval.stats.intervals import (
+    DIFFERENCE,
+    SHARE,
+    UNBOUNDED,
+    Floats,
+    Range,
+    with_unseen,
+)
 from tuneproof.eval.stats.label_figures import (
     LabelReport,
     Outcomes,
@@ -173,7 +180,10 @@ def estimate_part(
         groups=groups,
         ranges=[_range(key) for key in columns],
     )
-    estimates = dict(zip(columns, found, strict=True))
+    estimates = {
+        key: _with_unseen(key, one, columns, comparison.base, config.confidence)
+        for key, one in zip(columns, found, strict=True)
+    }
     tests: list[tuple[tuple[Key, ...], MeanTests | SetTests]] = []
     gains = {key: values for key, values in columns.items() if key.kind == "gain"}
     if gains:
@@ -185,6 +195,26 @@ def estimate_part(
         estimates |= estimate_sets(outcomes, config)
         tests += set_tests(outcomes, chosen, units)
     return Part(chosen=chosen, estimates=estimates, tests=tuple(tests))
+
+
+def _with_unseen(
+    key: Key, seen: Estimate, columns: Mapping[Key, Floats], base: str, confidence: float
+) -> Estimate:
+    """Widen a gain's interval where one of the two had the least or greatest score throughout."""
+    if key.kind != "gain" or _range(key) != DIFFERENCE or seen.interval_at is None:
+        return seen
+    gain = columns[key]
+    scored = ~np.isnan(gain)
+    if np.isin(gain[scored], (-1, 0, 1)).all():
+        return seen  # shares, whose interval knows of it
+    mine, other = (columns[Key("metric", who, key.name)][scored] for who in (key.variant, base))
+    below = bool((mine == 1).all() or (other == 0).all())
+    above = bool((mine == 0).all() or (other == 1).all())
+    if not below and not above:
+        return seen
+    wider = with_unseen(seen.interval_at, seen.value, seen.units, below=below, above=above)
+    low, high = wider(confidence)
+    return replace(seen, low=low, high=high, interval_at=wider)
 
 
 def _figures(
