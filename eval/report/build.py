@@ -123,7 +123,7 @@ def build(
         base=comparison.base,
         variants=tuple(comparison.by_name.values()),
         labels=comparison.labels,
-        counts=count_answers(comparison),
+        counts=count_answers(comparison, scores.units),
         summary={},
         findings=tuple(check_comparison(comparison)),
         **vars(analysis),
