@@ -43,7 +43,7 @@ def test_good_training_has_no_warnings(settings: Settings) -> None:
     assert "WARNING" not in said
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("steps", [2, 3])
 @pytest.mark.parametrize("method", ["lora", "dora"])
 def test_good_training_of_few_steps_has_no_warnings(
     settings: Settings, method: str, steps: int
