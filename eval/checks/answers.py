@@ -9,6 +9,7 @@ from statistics import median
 
 from tuneproof.eval.checks.advice import COMPARISON
 from tuneproof.eval.metrics.repetition import loop_rate
+from tuneproof.eval.metrics.words import spaced
 from tuneproof.finding import Finding, Severity, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison, Item
 
@@ -118,7 +119,7 @@ def _endings(
     limit = _limit(comparison, cut)
     reached = f"answers reach the limit{f' of {limit:,} tokens' if limit else ''}"
     evidence = f"{name}: {share(len(cut), len(known))} {reached}"
-    needed = [len(item.reference.split()) * TOKENS_PER_WORD for item, *_ in cut if item.reference]
+    needed = [len(spaced(item.reference)) * TOKENS_PER_WORD for item, *_ in cut if item.reference]
     if limit and needed and median(needed) > limit:
         length = round(median(needed))
         yield finding(

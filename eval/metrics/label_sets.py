@@ -133,6 +133,7 @@ def matthews(hits: Floats, predicted: Floats, actual: Floats) -> Any:
 
 MATTHEWS = Metric(
     title="Matthews correlation",
+    least=-1,
     function=matthews,
     task="labels",
     direction="higher",

@@ -40,7 +40,7 @@ PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
 DRAWN = ("confusion_*.png", "compute_*.png")
 """Plots of which there are as many as there are variants or metrics."""
 FILES = (FILE, "report.md", "report.html")
-_PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
+_PACKAGES = ("tuneproof", "sacrebleu", "regex", "numpy", "scipy", "matplotlib")
 
 
 def report(

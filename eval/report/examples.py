@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores
+from tuneproof.eval.score import Scores, references_of
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import confidence_of
 from tuneproof.formats.comparison import Answer, Comparison
@@ -59,7 +59,7 @@ class ShownItem:
     reference: str | None
     truncated: bool
     gains: tuple[float | None, ...]
-    """Of the primary metric, in the order of `Comparison.tuned`."""
+    """Of the ranking metric, in the order of `Comparison.tuned`."""
     answers: tuple[ShownAnswer, ...]
     """In the order of `Comparison.names`."""
 
@@ -71,14 +71,14 @@ class ShownItem:
         return row
 
 
-def primary_metric(scores: Scores) -> str | None:
-    """Return the metric that ranks single items: ROUGE-L or accuracy, or None where neither is."""
-    return next((name for name in ("rougeL", "accuracy") if name in scores.values), None)
+def ranking_metric(scores: Scores) -> str | None:
+    """Return the metric that ranks single items: ROUGE-L, chrF or accuracy; None without any."""
+    return next((name for name in ("rougeL", "chrf", "accuracy") if name in scores.values), None)
 
 
 def item_gains(comparison: Comparison, scores: Scores) -> Floats:
-    """Return (items, tuned variants) gains of the primary metric over the base; NaN = none."""
-    names, metric = comparison.names, primary_metric(scores)
+    """Return (items, tuned variants) gains of the ranking metric over the base; NaN = none."""
+    names, metric = comparison.names, ranking_metric(scores)
     if metric is None:
         return np.full((len(comparison.items), len(comparison.tuned)), np.nan)
     table = scores.values[metric]
@@ -95,7 +95,7 @@ def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
             task=item.task,
             prompt=clip(item.instruction),
             input=clip(item.input),
-            reference=None if item.reference is None else clip(item.reference),
+            reference=clip("\nor: ".join(references_of(item, comparison.labels))) or None,
             truncated=item.truncated,
             gains=tuple(map(_rounded, gains[row])),
             answers=tuple(

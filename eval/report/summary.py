@@ -7,14 +7,11 @@ from dataclasses import replace
 
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
+from tuneproof.eval.report.ladder import TITLES, headline, ladder_table
 from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
-BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}
-"""What baselines are called in a sentence, where that is not their name."""
-LOSES = " It is not shown to beat every baseline."
-"""What a headline goes on with, so that nobody reads "better than base" as "worth having"."""
 NAMED = 4
 """Most metrics of one verdict that the paragraph names with their sizes."""
 
@@ -24,13 +21,11 @@ def summarise(report: Report, variant: str) -> Summary:
     gains = report.gains[variant]
     judged = {name: gain for name, gain in gains.items() if METRICS[name].direction != "none"}
     baselines = [other.name for other in report.variants if other.is_baseline]
-    beaten = beats_all(report, variant, baselines)
-    headline = wording.headline(variant, report.base, [gain.verdict for gain in judged.values()])
     sentences = [(gain.verdict, gain.sentence) for gain in gains.values()]
     summary = Summary(
-        headline=headline + (LOSES if beaten is False else ""),
+        headline=headline(report, variant),
         baselines=against_baselines(report, variant, baselines),
-        beats_all=beaten,
+        beats_all=beats_all(report, variant, baselines),
         better=tuple(text for called, text in sentences if called == "better"),
         worse=tuple(text for called, text in sentences if called == "worse"),
         unchanged=tuple(text for called, text in sentences if called == "no measurable difference"),
@@ -39,12 +34,11 @@ def summarise(report: Report, variant: str) -> Summary:
     (details,) = (other for other in report.variants if other.name == variant)
     parts = [
         summary.headline,
-        _sizes(judged, "better"),
-        _sizes(judged, "worse"),
-        _certainty(judged, report.settings.confidence),
-        _cost(details),
+        _sizes(judged, "worse") or f"Nothing is seen to be worse than {report.base}.",
         f"{summary.baselines}." if summary.baselines else "",
         _unseen(judged, report.counts),
+        _cost(details),
+        _certainty(judged, report.settings.confidence),
         _advice(report, variant, judged, baselines),
     ]
     return replace(summary, paragraph=" ".join(filter(None, parts)))
@@ -60,7 +54,7 @@ def against_baselines(report: Report, variant: str, baselines: Sequence[str]) ->
     for pair in _pairs(report, variant, baselines):
         unit = METRICS[pair.metric].unit
         value = wording.amount(report.metrics[pair.b][pair.metric].value, unit)
-        name = f"{BASELINE_TITLES.get(pair.b, pair.b)} ({value})"
+        name = f"{TITLES.get(pair.b, pair.b)} ({value})"
         size = wording.change(pair.difference, unit)
         by = f"{name}: difference {size} ({wording.interval(pair.low, pair.high, unit)})"
         if pair.verdict == "better":
@@ -161,7 +155,7 @@ def _advice(
     others = {pair.b: pair for pair in _pairs(report, variant, baselines)}
     losing = [name for name, pair in others.items() if pair.verdict == "worse"]
     if losing:
-        named = wording.listed([BASELINE_TITLES.get(name, name) for name in losing])
+        named = wording.listed([TITLES.get(name, name) for name in losing])
         verb = "does" if len(losing) == 1 else "do"
         return (
             f"Next: more data or training; until then {named}, which costs next to nothing, "
@@ -201,8 +195,24 @@ def certainty(report: Report) -> str:
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
         f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
-        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it holds "
-        "for prompts like these, asked and decoded like this."
+        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it "
+        f"holds for prompts like these, asked and decoded like this.{_cautions(report)}"
+    )
+
+
+def _cautions(report: Report) -> str:
+    """Say of which metrics the intervals may be too narrow, and why."""
+    reasons: dict[str, list[str]] = {}
+    for variant, figures in report.metrics.items():
+        gains = report.gains.get(variant, {})
+        pairs = [(name, figure.caution) for name, figure in figures.items()]
+        for name, reason in pairs + [(name, gain.caution) for name, gain in gains.items()]:
+            titles = reasons.setdefault(reason, []) if reason else []
+            if METRICS[name].title not in titles:
+                titles.append(METRICS[name].title)
+    return "".join(
+        f" The interval of {wording.listed(titles)} may be too narrow: {reason}."
+        for reason, titles in reasons.items()
     )
 
 
@@ -232,7 +242,7 @@ def text_table(report: Report) -> str:
                 ]
             )
         summary = report.summary[variant]
-        blocks.append(f"{table(rows, left=(0, 5))}\n{summary.paragraph or summary.headline}")
+        blocks.append(f"{summary.paragraph or summary.headline}\n\n{table(rows, left=(0, 5))}")
     if not blocks:
         rows = [["metric", "n", *report.names]]
         for name, cell in report.metrics[report.base].items():
@@ -241,5 +251,7 @@ def text_table(report: Report) -> str:
             shown = [wording.amount(other.value, unit) if other else "" for other in others]
             rows.append([METRICS[name].title, f"{cell.n:,}", *shown])
         blocks.append(f"{table(rows)}\n{nothing_to_compare(report)}")
+    if report.gains and (ladder := ladder_table(report)):
+        blocks.insert(0, ladder)
     missing = [f"{METRICS[m].title}: {why}" for m, why in report.not_available.items()]
     return "\n\n".join(blocks) + "".join(f"\nnot available: {line}" for line in missing)

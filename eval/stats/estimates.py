@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores, count_scored, group_numbers, renumbered
+from tuneproof.eval.score import Scores, count_scored
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
 from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Range
@@ -24,8 +25,16 @@ from tuneproof.eval.stats.label_figures import (
 from tuneproof.eval.stats.permutation import MeanTests, SetTests, joint_swaps, sign_flip_p
 from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
+from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
+
+HARDLY_ANY = 5
+"""Items below which a label, or what scores other than 0, says little of its kind."""
+EVERY_LABEL = ("macro_f1", "matthews")
+"""Figures in which a label counts much, however rare it is."""
+NAMED = 5
+"""Most rare labels that are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +160,7 @@ def estimate_part(
 ) -> Part:
     """Estimate every mean and every paired difference on the chosen items, in one resampling."""
     items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
-    units = group_numbers(comparison.items)
+    units = scores.units
     groups = None if units is None else renumbered(units[chosen])
     columns = _columns(comparison, scores, chosen)
     found = estimate(
@@ -188,19 +197,46 @@ def _figures(
     gains: dict[str, dict[str, Gain]] = {name: {} for name in comparison.tuned}
     order = {metric: index for index, metric in enumerate(METRICS)}
     keys = [key for key in part.estimates if key.kind in ("metric", "gain")]
+    rare = _rare_labels(comparison, part.chosen)
     for key in sorted(keys, key=lambda key: order[key.name]):
-        if key.kind == "gain":
-            gains[key.variant][key.name] = judged[Difference(task, key.variant, key.name)]
-            continue
         seen = part.estimates[key]
+        caution = rare if key.name in EVERY_LABEL else _caution(seen, key)
+        if key.kind == "gain":
+            gain = judged[Difference(task, key.variant, key.name)]
+            gains[key.variant][key.name] = replace(gain, caution=caution)
+            continue
         metrics[key.variant][key.name] = MetricFigure(
             value=seen.value,
             low=seen.low,
             high=seen.high,
             n=seen.n,
+            caution=caution,
             **count_scored(comparison, scores, key.name, key.variant, part.chosen),
         )
     return TaskPart(n=int(part.chosen.sum()), metrics=metrics, gains=gains)
+
+
+def _rare_labels(comparison: Comparison, chosen: NDArray[np.bool_]) -> str | None:
+    """Name the labels of which hardly an item is there."""
+    if comparison.labels is None:
+        return None
+    items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
+    counts = Counter(item.reference for item in items)
+    rare = [(label, counts[label]) for label in comparison.labels if counts[label] < HARDLY_ANY]
+    if not rare:
+        return None
+    named = ", ".join(f"{label} ({count})" for label, count in rare[:NAMED])
+    more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
+    return f"labels with fewer than {HARDLY_ANY} items: {named}{more}"
+
+
+def _caution(seen: Estimate, key: Key) -> str | None:
+    """Say so where a few items alone carry a metric's mean and spread."""
+    is_share = seen.step > 0  # whose interval holds for a single hit too
+    if key.kind == "gain" or is_share or not 0 < seen.differing < HARDLY_ANY:
+        return None
+    of = f"{seen.differing} of {seen.units}"
+    return f"only {of} {'items' if seen.units == seen.n else 'units'} score other than 0"
 
 
 def _columns(

@@ -59,10 +59,33 @@ def interval_of_mean(
     if squares <= 1e-18 * counts.sum():
         return interval_of_no_spread(value, units, confidence, bounds)
     error = sqrt(squares * units / (units - 1)) / float(counts.sum())
+    freedom = units - 1.0
+    if not is_single:
+        error, freedom = jackknife(influence, counts)
     acceleration = float((influence**3).sum()) / (6 * squares**1.5)
     known = drawn[~np.isnan(drawn)]
     bca = _bca(value, known, acceleration, units, confidence)
-    return _joined(bca, _student(value, error, units, confidence), bounds)
+    return _joined(bca, _student(value, error, freedom, confidence), bounds)
+
+
+def jackknife(influence: Floats, counts: Floats) -> tuple[float, float]:
+    """Return the standard error of a mean over groups and its effective degrees of freedom.
+
+    Each group is left out in turn (Tukey, 1958). A few large groups decide the mean and its spread,
+    which then is known as badly as if there were only those few: the squares of what the groups
+    change say how few (Johnson and Rust, 1992, Effective Degrees of Freedom for Variance Estimates
+    From a Complex Sample Survey).
+
+    Args:
+        influence: (units,) sum of each group's values less what the mean would give it.
+        counts: (units,) values of each group.
+    """
+    units = len(counts)
+    changes = np.square(influence / np.maximum(counts.sum() - counts, 1e-12))
+    error = sqrt((units - 1) / units * float(changes.sum()))
+    effective = float(changes.sum()) ** 2 / float(np.square(changes).sum())
+    freedom = (3.16 - 2.77 / sqrt(units)) * effective
+    return error, min(max(freedom, 1.0), units - 1.0)
 
 
 def interval_of_figure(
@@ -74,7 +97,7 @@ def interval_of_figure(
     moved = drawn + (value - drawn.mean())
     tail = expanded_tail(confidence, units)
     low, high = np.quantile(moved, [tail, 1 - tail])
-    return _joined((low, high), _student(value, error, units, confidence), bounds)
+    return _joined((low, high), _student(value, error, units - 1, confidence), bounds)
 
 
 def interval_of_no_spread(value: float, units: int, confidence: float, bounds: Range) -> Range:
@@ -136,10 +159,10 @@ def _normal_quantile(confidence: float) -> float:
     return float(ndtri((1 + confidence) / 2))
 
 
-def _student(value: float, error: float, units: int, confidence: float) -> Range:
+def _student(value: float, error: float, freedom: float, confidence: float) -> Range:
     from scipy.special import stdtrit
 
-    half = float(stdtrit(units - 1, (1 + confidence) / 2)) * error
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return value - half, value + half
 
 

@@ -12,7 +12,7 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.primary import primary_metric
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores, group_numbers
+from tuneproof.eval.score import Scores
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate
 from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import DIFFERENCE, UNBOUNDED, Floats
@@ -71,16 +71,15 @@ def compare_pairs(
         return ()
     every = {(a, b): columns[a] - columns[b] for a, b in pairs}
     differences = {pair: values for pair, values in every.items() if not np.isnan(values).all()}
-    groups = group_numbers(comparison.items)
     estimates = estimate(
         np.column_stack(list(differences.values())),
         resamples=config.resamples,
         confidence=config.confidence,
         seed=config.seed,
-        groups=groups,
+        groups=scores.units,
         ranges=[UNBOUNDED if metric == "length" else DIFFERENCE] * len(differences),
     )
-    sums = by_group(np.nan_to_num(np.column_stack(list(differences.values()))), groups)
+    sums = by_group(np.nan_to_num(np.column_stack(list(differences.values()))), scores.units)
     p_values = sign_flip_p(sums, draws=config.draws, seed=config.seed)
     tests = {
         pair: PairedTest(estimate=seen, p=p)

@@ -46,6 +46,8 @@ class MetricFigure(Figure):
     """Items not scored for another reason, such as a reference that is no number."""
     empty: int = 0
     """Scored answers without any text."""
+    caution: str | None = field(default=None, metadata={"omit": True})
+    """Why its interval may be too narrow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,8 @@ class Gain(Figure):
     """Why no verdict was possible, in words; None where enough units differ."""
     sentence: str
     """The verdict in words."""
+    caution: str | None = field(default=None, metadata={"omit": True})
+    """Why its interval may be too narrow."""
 
     @property
     def has_too_few_differing(self) -> bool:
@@ -308,7 +312,8 @@ class Counts:
     variants: Mapping[str, AnswerCounts]
     """By variant."""
     groups: int = 0
-    """Groups of items; 0 where every item stands for itself."""
+    """Units: items of one group, with the same question or about the same passage are one; 0 where
+    every item stands for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,6 +135,10 @@ class Variant:
             curve=tuple(point for point in curve if point is not None),
         )
 
+    def number(self, key: str) -> float | None:
+        """Return a detail that is a number and not negative, else None."""
+        return _number(self.details, key)
+
     def _text(self, key: str) -> str | None:
         value = self.details.get(key)
         return value if isinstance(value, str) else None

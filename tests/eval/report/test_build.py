@@ -116,6 +116,7 @@ def test_unicode_survives(document: dict[str, Any], write: Write, tmp_path: Path
     document["items"][0]["answers"]["tuned"]["text"] = (
         "red green blue \u4e2d\u6587 \N{SNOWMAN} \ud83d \x00 \u202e"
     )
+    document["items"][0]["reference"] += " \u4e2d\u6587"
     report([write(document)], tmp_path / "out", CONFIG)
     assert "\u4e2d\u6587" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
@@ -131,7 +132,9 @@ def test_labels_are_reported_with_pairs_baselines_and_mistakes(
     assert list(found.labels or ()) == topics["labels"]
     assert "numeric_match" not in found.definitions
     assert found.counts.variants["majority"].empty is None
-    assert found.summary["tuned"].baselines.startswith("tuned shows no difference from majority (50.0")
+    assert found.summary["tuned"].baselines.startswith(
+        "tuned shows no difference from majority (50.0"
+    )
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "tuned shows no difference from majority (50.0 %): difference +25.0 pp" in text
     assert "| Accuracy ↑ | 12 | 16.7 %" in text

@@ -83,3 +83,11 @@ def test_surest_mistakes_come_first(topics: dict[str, Any], write: Write) -> Non
     rows = rows_of(write(topics))
     assert [row.id for row, _ in confident_mistakes(rows, 1, 9)] == ["q11", "q10", "q1"]
     assert [row.id for row, _ in confident_mistakes(rows, 1, 1)] == ["q11"]
+
+
+def test_all_right_answers_are_shown(document: dict[str, Any], write: Write) -> None:
+    document["items"][0] |= {"reference": "one", "references": ["one", "two"]}
+    document["items"][1]["reference"] = None
+    comparison = read_comparison(write(document))
+    first, second, *_ = examples_of(comparison, score(comparison))
+    assert (first.reference, second.reference) == ("one\nor: two", None)

@@ -116,7 +116,7 @@ def test_what_changed_how_sure_and_what_could_not_be_seen(
     document: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     text = paragraph(document, write, tmp_path)
-    assert text.startswith("tuned is better than base on 8 of 9 metrics, and worse on none. ")
+    assert text.startswith("tuned is better than base on 9 of 10 metrics, and worse on none. ")
     assert "Better: ROUGE-L +0.8" in text
     assert "at most 5 in 100 such reports would say better or worse even once" in text
     assert "Too few items differ for a verdict on" in text
@@ -165,6 +165,16 @@ def test_baselines_not_beaten_are_told(
     assert "as well" not in text and "as good" not in text
 
 
+def test_intervals_that_may_be_too_narrow_are_named(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    text = report([write(topics)], tmp_path / "out", CONFIG).certainty
+    assert text.endswith(
+        "The interval of Macro F1 and Matthews correlation may be too narrow: labels with fewer "
+        "than 5 items: Gold | Metals (2), M&A (4)."
+    )
+
+
 def test_a_baseline_that_does_better_is_told(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
@@ -185,7 +195,7 @@ def test_equal_answers_are_suspicious(
     for item in document["items"]:
         item["answers"]["tuned"] = item["answers"]["base"]
     text = paragraph(document, write, tmp_path)
-    assert text.startswith("No measurable difference between tuned and base on 9 metrics. ")
+    assert text.startswith("No measurable difference between tuned and base on 10 metrics. ")
     assert "Too few items differ for a verdict on any metric." in text
     assert text.endswith("Next: check that the adapter was used, and train longer.")
 

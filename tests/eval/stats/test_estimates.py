@@ -76,3 +76,23 @@ def test_metric_only_one_variant_has_gives_no_gain(document: dict[str, Any], wri
     assert "stop_rate" in found.metrics["base"]
     assert "stop_rate" not in found.metrics["tuned"]
     assert "stop_rate" not in found.gains["tuned"]
+
+
+def test_labels_of_hardly_any_items_are_named(topics: dict[str, Any], write: Write) -> None:
+    found = analysed(write(topics))
+    reason = "labels with fewer than 5 items: Gold | Metals (2), M&A (4)"
+    for figures in (found.metrics["tuned"], found.gains["tuned"]):
+        assert figures["macro_f1"].caution == figures["matthews"].caution == reason
+        assert figures["accuracy"].caution is None
+
+
+def test_a_mean_that_a_few_items_carry_is_named(document: dict[str, Any], write: Write) -> None:
+    texts = {3: "red blue", 4: "red blue", 5: "red"}
+    for number, item in enumerate(document["items"]):
+        item["answers"]["tuned"] |= {"text": texts.get(number, "other words")}
+    found = analysed(write(document))
+    reason = "only 3 of 12 items score other than 0"
+    assert found.metrics["tuned"]["rougeL"].caution == reason
+    assert found.gains["tuned"]["rougeL"].caution is None  # has its own warning
+    assert found.gains["tuned"]["rougeL"].warning is not None
+    assert found.metrics["tuned"]["exact_match"].caution is None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.files import read_json, write_json
+from tuneproof.finding import worst_first
 from tuneproof.formats.run import Run, read_run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
@@ -23,6 +24,12 @@ pytestmark = pytest.mark.slow
 Severities = Callable[[Any], dict[str, str]]
 NAME = "gpt2-mud"
 SMALL = {"few-test-items", "no-test"}
+
+
+@pytest.fixture
+def severities() -> Severities:
+    """Return the worst severity of each code."""
+    return lambda findings: {one.code: one.severity for one in reversed(worst_first(findings))}
 
 
 @pytest.fixture
