@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, fingerprint, read_json, write_text
+from tuneproof.files import at_work, existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import FILES, MANIFEST
@@ -43,9 +43,14 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
     prompts and settings.
 
     Raises:
-        InputError: Prompts or runs cannot be used.
+        InputError: Prompts or runs cannot be used, or another process is writing the comparison.
     """
     _check_out(prompts, config.out)
+    with at_work(config.out):
+        return _compare(prompts, config)
+
+
+def _compare(prompts: Path, config: CompareConfig) -> Comparison:
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
     panels, conditions = load_panels(prompts, items, config, task)

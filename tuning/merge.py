@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import new_folder
+from tuneproof.files import at_work, new_folder
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
@@ -71,11 +71,12 @@ def merge_run(run: Run, out: Path) -> Merged:
 
     Raises:
         InputError: The run is not finished, its base has changed, the folder is not empty, there is
-            nothing to merge, or the difference is more than rounding explains.
+            nothing to merge, the difference is more than rounding explains, or another process is
+            writing there.
     """
     out = out.absolute()
     _check(run, out)
-    with new_folder(out) as folder:
+    with at_work(out), new_folder(out) as folder:
         result = _write(run, folder)
         if not result.difference <= TOLERANCE:
             raise InputError(

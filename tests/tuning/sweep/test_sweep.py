@@ -24,7 +24,7 @@ from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import SweepConfig, read_sweep
-from tuneproof.tuning.sweep.sweep import LOCK, sweep
+from tuneproof.tuning.sweep.sweep import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -317,7 +317,7 @@ def test_folders_of_others_are_left_alone(write: Write, tmp_path: Path) -> None:
         quietly(config, is_anew=True)
     (config.folder / "letter.txt").unlink()
     with (
-        FileLock(config.folder / LOCK),
+        FileLock(config.folder.parent / f".{config.folder.name}.lock"),
         pytest.raises(InputError, match="another process is at work"),
     ):
         quietly(config)
