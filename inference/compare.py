@@ -21,6 +21,7 @@ from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.example import Example, read_prompts
+from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panels import Panel, load_panels
@@ -107,6 +108,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
     trained = [config.runs / name / "run.json" for name in (*config.run, *config.merged)]
+    trained += [file for run in trained for file in read_run(existing_file(run).parent).weights]
     files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}
     return Stamp(
         settings={

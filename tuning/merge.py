@@ -15,7 +15,7 @@ from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, check_base, with_adapter
+from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.prompts.fit import ask
 
@@ -100,6 +100,7 @@ def _check(run: Run, out: Path) -> None:
         )
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} is not empty; choose another --out")
+    check_saved(run)
     check_base(run)
     if models.stored_four_bit(run.base.model):
         raise InputError(

@@ -19,8 +19,11 @@ from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/run@1"
-LOCATION_ONLY = ("name", "runs", "overwrite", "template", "template_variable")
-"""Settings that say where a run is written, not how it is trained; a template's text does."""
+LOCATION_ONLY = (
+    "name", "runs", "overwrite", "template", "template_variable", "save_steps", "save_minutes",
+)  # fmt: skip
+"""Settings that say where and when a run is written, not how it is trained; a template's text
+does."""
 FILE = "run.json"
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 
@@ -233,6 +236,9 @@ class Run:
     """What the checks after the training found; None before them."""
     accuracy: Accuracy | None = None
     """Of a head; None where answers are generated."""
+    weights_sha256: Mapping[str, str] | None = None
+    """SHA-256 of each file of weights that was saved, by name; None before that, and in older
+    runs."""
     unknown: Mapping[str, Any] = field(default_factory=dict, metadata={"in_file": False})
     """Keys of the file that no field holds, at any depth."""
 
@@ -287,6 +293,11 @@ class Run:
     def saved(self) -> Path:
         """What the training left: the adapter, or the whole model where all weights are trained."""
         return self.folder / "model" if self.is_whole else self.adapter
+
+    @property
+    def weights(self) -> list[Path]:
+        """The files of weights among it, by name."""
+        return sorted(self.saved.glob("*.safetensors"))
 
     @property
     def metrics(self) -> Path:

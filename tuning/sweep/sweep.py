@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.files import at_work
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
@@ -209,8 +209,7 @@ def _run_trial(config: SweepConfig, study: Study, optuna_trial: Any, tuned: Tune
             judge = _judge(config, study, optuna_trial)
             run = finetune(tuned, made_by=config.made_by, judge=judge)
     except (InputError, MemoryError, RuntimeError) as error:
-        is_known = isinstance(error, InputError | MemoryError)
-        if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
+        if not isinstance(error, InputError) and not is_out_of_memory(error):
             raise
         if not (tuned.folder / "run.json").exists() and not study.has_succeeded:
             raise  # it did not even begin, so that others would not either
