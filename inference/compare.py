@@ -19,7 +19,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import at_work, existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
-from tuneproof.formats.data_folder import FILES, MANIFEST
+from tuneproof.formats.data_folder import FILES, MANIFEST, DataFolder
 from tuneproof.formats.example import Example, read_prompts
 from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
@@ -52,6 +52,8 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
 
 
 def _compare(prompts: Path, config: CompareConfig) -> Comparison:
+    for name in DataFolder(prompts.parent).edited:
+        log.warning(f"{prompts.parent / name} is not the file that `prepdata build` wrote there")
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
     panels, conditions = load_panels(prompts, items, config, task)
