@@ -39,6 +39,8 @@ LOWER = {
     "much) or --max-length, or give --gradient-checkpointing or --load-in-4bit",
 }
 """What to do where a command has no memory left."""
+LONGEST = 1200
+"""Characters of a message."""
 TERMINATED = 128 + 15
 """The exit code of a command that SIGTERM ended, as shells have it."""
 
@@ -47,7 +49,14 @@ class InputError(ValueError):
     """What the user gave cannot be used.
 
     The message says what is wrong, where (``file:line``), the value seen, and what to type instead.
+    Of one that quotes too much of a broken file, the middle is left out.
     """
+
+    def __init__(self, message: object) -> None:
+        """Take the message."""
+        text = str(message)
+        half = LONGEST // 2
+        super().__init__(text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}")
 
 
 class Terminated(KeyboardInterrupt):
@@ -83,6 +92,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that is not among the known ones, with the nearest match."""
     names = sorted(known)
+    name = name if len(name) <= 80 else f"{name[:77]}..."
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(names) if names else "none yet"
@@ -159,6 +169,8 @@ def _fault_of_machine(error: Exception, command: str) -> str | None:
         return f"{where}no space left on the disk; make room, and run the same command again"
     if is_out_of_memory(error):
         return f"out of memory; {LOWER.get(command, LOWER['tune'])}"
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path holds a NUL character"
     if isinstance(error, OSError) and error.errno in UNUSABLE_PATH and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return None

@@ -6,6 +6,7 @@ kept, and written again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.codec import decode, encode, unknown_keys, with_unknown_keys
+from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
@@ -25,6 +26,7 @@ LOCATION_ONLY = (
 """Settings that say where and when a run is written, not how it is trained; a template's text
 does."""
 FILE = "run.json"
+log = logging.getLogger(__name__)
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 
 
@@ -344,7 +346,7 @@ def read_run(folder: Path) -> Run:
     values = read_json(file)
     if not _is_run(values):
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
-    values = _upgraded(values)
+    values = _upgraded(values, str(file))
     run = decode(Run, values, str(file), folder=folder)
     return replace(run, unknown=unknown_keys(values, _encoded(run)))
 
@@ -361,10 +363,16 @@ def finished_run(runs: Path, name: str) -> Run:
 
 
 def all_runs(runs: Path) -> Iterator[Run]:
-    """Yield every run of a folder of runs, by name."""
+    """Yield every run of a folder of runs, by name; say which cannot be read."""
     for file in sorted(runs.glob(f"*/{FILE}")):
-        if _is_run(read_json(file)):
-            yield read_run(file.parent)
+        try:
+            is_run = _is_run(read_json(file))
+            run = read_run(file.parent) if is_run else None
+        except InputError as error:
+            log.warning(f"left out: {error}")
+            continue
+        if run is not None:
+            yield run
 
 
 def write_run(run: Run) -> None:
@@ -376,10 +384,17 @@ def _is_run(values: Any) -> bool:
     return isinstance(values, dict) and values.get("schema") == SCHEMA
 
 
-def _upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the file's content with what older versions did not record yet."""
-    config = dict(values.get("config", {}))
+def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the file's content with what older versions did not record yet.
+
+    Raises:
+        InputError: A setting that everything needs is missing, or of another type.
+    """
+    config = dict(member(values, "config", dict, where))
     config.setdefault("objective", "generate")
+    for name in ("model", "method", "objective"):
+        member(config, name, str, f"{where}: 'config'")
+    member(config, "max_length", int, f"{where}: 'config'", optional=True)
     older = {
         "quantization": None,
         "learning_rate": config.get("learning_rate"),
