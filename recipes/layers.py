@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
 from tuneproof.inference.config import CompareConfig
-from tuneproof.options import field_values, mapping, read_yaml
+from tuneproof.options import field_values, mapping
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.yaml_text import parse_yaml, read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +163,7 @@ def command_line(settings: Iterable[str], model: str | None = None) -> Layer:
             raise InputError(f"{where}: STAGE.KEY=VALUE is needed, as in tune.learning_rate=1e-3")
         if section not in ("match", *SECTIONS):
             raise InputError(f"{where}: {unknown('section', section, SECTIONS)}")
-        try:
-            value = yaml.safe_load(written)
-        except yaml.YAMLError as error:
-            raise InputError(f"{where}: the value is not valid YAML") from error
+        value = parse_yaml(written, where)
         if name == "match":
             layer.values[name] = value
         elif section == "match":

@@ -34,7 +34,8 @@ from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
 from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.intervals import UNBOUNDED, Floats, Range
 from tuneproof.eval.stats.verdicts import PairedTest, detectable, settle
-from tuneproof.formats.comparison import Answer, Comparison, Item, Variant
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.variant import Variant
 
 SIZES = (32, 100)
 ALL_SIZES = (8, 20, 32, 63, 100, 300)

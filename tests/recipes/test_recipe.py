@@ -111,7 +111,7 @@ def test_recipe_without_sources_has_the_default_ones(tmp_path: Path) -> None:
         ({"settings": ("tun.limit=1",)}, "unknown section 'tun'. Did you mean 'tune'?"),
         ({"settings": ("tune.limit",)}, "STAGE.KEY=VALUE is needed"),
         ({"settings": ("limit=1",)}, "STAGE.KEY=VALUE is needed"),
-        ({"settings": ("tune.limit=[",)}, "the value is not valid YAML"),
+        ({"settings": ("tune.limit=[",)}, "not valid YAML: expected the node content"),
         ({"settings": ("tune.limit=many",)}, "limit: expected a whole number, found 'many'"),
         ({"settings": ("tune.learning_rate=-1",)}, "learning_rate must be positive, got -1"),
         ({"sources": ("dolly=/d",)}, "unknown source of this recipe 'dolly'"),

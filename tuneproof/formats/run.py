@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,16 +17,20 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.codec import decode, encode, unknown_keys, with_unknown_keys
+from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/run@1"
-LOCATION_ONLY = ("name", "runs", "overwrite", "template", "template_variable")
-"""Settings that say where a run is written, not how it is trained; a template's text does."""
+LOCATION_ONLY = (
+    "name", "runs", "overwrite", "template", "template_variable", "save_steps", "save_minutes",
+)  # fmt: skip
+"""Settings that say where and when a run is written, not how it is trained; a template's text
+does."""
 FILE = "run.json"
+log = logging.getLogger(__name__)
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 
 
@@ -237,6 +242,9 @@ class Run:
     """What the checks after the training found; None before them."""
     accuracy: Accuracy | None = None
     """Of a head; None where answers are generated."""
+    weights_sha256: Mapping[str, str] | None = None
+    """SHA-256 of each file of weights that was saved, by name; None before that, and in older
+    runs."""
     unknown: Mapping[str, Any] = field(default_factory=dict, metadata={"in_file": False})
     """Keys of the file that no field holds, at any depth."""
 
@@ -306,6 +314,11 @@ class Run:
         return self.folder / "model" if self.is_whole else self.adapter
 
     @property
+    def weights(self) -> list[Path]:
+        """The files of weights among it, by name."""
+        return sorted(self.saved.glob("*.safetensors"))
+
+    @property
     def metrics(self) -> Path:
         """The file of logged losses and evaluations."""
         return self.folder / "metrics.jsonl"
@@ -350,7 +363,7 @@ def read_run(folder: Path) -> Run:
     values = read_json(file)
     if not _is_run(values):
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
-    values = _upgraded(values)
+    values = _upgraded(values, str(file))
     run = decode(Run, values, str(file), folder=folder)
     return replace(run, unknown=unknown_keys(values, _encoded(run)))
 
@@ -385,10 +398,16 @@ def finished_run(runs: Path, name: str) -> Run:
 
 
 def all_runs(runs: Path) -> Iterator[Run]:
-    """Yield every run of a folder of runs, by name."""
+    """Yield every run of a folder of runs, by name; say which cannot be read."""
     for file in sorted(runs.glob(f"*/{FILE}")):
-        if _is_run(read_json(file)):
-            yield read_run(file.parent)
+        try:
+            is_run = _is_run(read_json(file))
+            run = read_run(file.parent) if is_run else None
+        except InputError as error:
+            log.warning(f"left out: {error}")
+            continue
+        if run is not None:
+            yield run
 
 
 def write_run(run: Run) -> None:
@@ -400,10 +419,17 @@ def _is_run(values: Any) -> bool:
     return isinstance(values, dict) and values.get("schema") == SCHEMA
 
 
-def _upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the file's content with what older versions did not record yet."""
-    config = dict(values.get("config", {}))
+def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the file's content with what older versions did not record yet.
+
+    Raises:
+        InputError: A setting that everything needs is missing, or of another type.
+    """
+    config = dict(member(values, "config", dict, where))
     config.setdefault("objective", "generate")
+    for name in ("model", "method", "objective"):
+        member(config, name, str, f"{where}: 'config'")
+    member(config, "max_length", int, f"{where}: 'config'", optional=True)
     older = {
         "quantization": None,
         "learning_rate": config.get("learning_rate"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneproof.formats.codec import encode
+from tuneproof.formats.codec import LARGEST, encode
 from tuneproof.formats.run import Run
 from tuneproof.formats.training_log import validation_curve
 
@@ -206,4 +205,4 @@ def _number(row: Mapping[str, Any], key: str) -> float | None:
     value = row.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value <= LARGEST else None

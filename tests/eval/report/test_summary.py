@@ -159,7 +159,7 @@ def test_baselines_not_beaten_are_told(
     text = paragraph(topics, write, tmp_path)
     assert "tuned shows no difference from most frequent label (50.0 %): difference +25.0" in text
     assert text.startswith(
-        "tuned, this checkpoint: Accuracy 75.0 %, not shown to differ from the best option without tuning, "
+        "tuned, this checkpoint: Accuracy 75.0 %, not shown to differ from the best option "
     )
     assert text.endswith("until it is shown to beat what costs next to nothing.")
     assert "as well" not in text and "as good" not in text
@@ -197,7 +197,7 @@ def test_equal_answers_are_suspicious(
         item["answers"]["tuned"] = item["answers"]["base"]
     text = paragraph(document, write, tmp_path)
     assert text.startswith(
-        "tuned, this checkpoint: ROUGE-L 0.000, not shown to differ from the best option without"
+        "tuned, this checkpoint: ROUGE-L 0.000, not shown to differ from the best option"
     )
     assert "Too few items differ for a verdict on any metric." in text
     assert text.endswith("Next: check that the adapter was used, and train longer.")

@@ -32,9 +32,8 @@ def plant(monkeypatch: pytest.MonkeyPatch, hook: str, act: Callable[..., Any]) -
     def call(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
         act(given["model"], state)
 
-    monkeypatch.setattr(
-        "tuneproof.tuning.train.TimedCheckpoints", type("Planted", (TrainerCallback,), {hook: call})
-    )
+    planted = type("Planted", (TrainerCallback,), {hook: call})
+    monkeypatch.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: planted())
 
 
 def test_good_training_has_no_warnings(settings: Settings) -> None:
