@@ -41,6 +41,7 @@ def summarise(report: Report, variant: str) -> Summary:
         summary.headline,
         _sizes(judged, "better"),
         _sizes(judged, "worse"),
+        _within(judged, variant, report.base),
         _certainty(judged, report.settings.confidence),
         _cost(details),
         f"{summary.baselines}." if summary.baselines else "",
@@ -136,6 +137,25 @@ def _cost(variant: Variant) -> str:
 def _primary(judged: Mapping[str, Gain]) -> tuple[str, Gain] | None:
     """Return the primary metric and the gain in it."""
     return next(((name, gain) for name, gain in judged.items() if gain.is_primary), None)
+
+
+def _within(judged: Mapping[str, Gain], variant: str, base: str) -> str:
+    """Say what is shown of the primary metric and the margin, where one was named."""
+    primary = _primary(judged)
+    if primary is None or (found := primary[1].equivalence) is None:
+        return ""
+    name, gain = primary
+    spec = METRICS[name]
+    margin = wording.change(found.margin, spec.unit).removeprefix("+")
+    if found.same:
+        return f"In {spec.title} {variant} and {base} are the same within {margin}."
+    if found.not_worse:
+        return f"In {spec.title} {variant} is not worse than {base} by {margin} or more."
+    needed = f"; about {found.items:,} items could" if found.items and found.items > gain.n else ""
+    return (
+        f"It is not shown that {variant} is the same as {base} in {spec.title} within "
+        f"{margin}{needed}."
+    )
 
 
 def _unseen(judged: Mapping[str, Gain], counts: Counts) -> str:
