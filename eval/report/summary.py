@@ -236,9 +236,13 @@ def _cautions(report: Report) -> str:
             titles = reasons.setdefault(reason, []) if reason else []
             if METRICS[name].title not in titles:
                 titles.append(METRICS[name].title)
-    return "".join(
-        f" The interval of {wording.listed(titles)} may be too narrow: {reason}."
+    known = {name for figures in report.metrics.values() for name in figures}
+    of = {
+        reason: wording.listed(titles) if len(titles) < len(known) else "every metric"
         for reason, titles in reasons.items()
+    }
+    return "".join(
+        f" The interval of {titles} may be too narrow: {reason}." for reason, titles in of.items()
     )
 
 
