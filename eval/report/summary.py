@@ -213,11 +213,11 @@ def certainty(report: Report) -> str:
         same = "Accuracy, F1 and correlation are made from the same labels"
     alpha = 100 * (1 - settings.confidence)
     primary = report.primary and METRICS[report.primary.metric].title
-    of_its_own = f"; of the other differences they hold together, that of {primary} is its own"
+    together = f"; of differences in {primary} they hold together, and of those in all others"
     first = f" {primary} is tested first, the others by the largest of all differences (max-T)."
     return (
         f"In brackets: {percent} intervals from {settings.resamples:,} paired resamples of "
-        f"{units}{of_its_own if primary else ''}. Better and worse are said where the interval "
+        f"{units}{together if primary else ''}. Better and worse are said where the interval "
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
         f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "

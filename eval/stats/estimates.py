@@ -23,6 +23,8 @@ from tuneproof.eval.stats.intervals import (
     with_unseen,
 )
 from tuneproof.eval.stats.label_figures import (
+    EVERY_LABEL,
+    HARDLY_ANY,
     LabelReport,
     Outcomes,
     estimate_sets,
@@ -38,12 +40,8 @@ from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
 
 FEW_UNITS = 10
 """Units below which no interval can be relied on."""
-HARDLY_ANY = 5
-"""Items below which a label, or what scores other than 0, says little of its kind."""
 CALIBRATED = 63
 """Items below which the interval of a calibration error is too narrow."""
-EVERY_LABEL = ("macro_f1", "matthews")
-"""Figures in which a label counts much, however rare it is."""
 NAMED = 5
 """Most rare labels that are named."""
 
