@@ -19,7 +19,7 @@ from tuneproof.formats.variant import described
 from tuneproof.inference.forms import BASE, Form, base_forms
 from tuneproof.inference.shots import Shots
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, check_base, check_files, shares_base, with_adapter
+from tuneproof.models.adapters import can_merge, check_base, check_saved, shares_base, with_adapter
 from tuneproof.models.four_bit import weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
 from tuneproof.prompts import template as templates
@@ -183,8 +183,7 @@ def _common_base(runs: Sequence[Run]) -> str:
             raise InputError(
                 f"run {run.name!r} trained a classification head; it answers no prompts"
             )
-        if not run.is_whole:
-            check_files(run.adapter)
+        check_saved(run)
     _check_same("base model", {run.name: run.base.model for run in runs})
     _check_same("base weights", {run.name: run.base.weights_sha256 for run in runs})
     check_base(runs[0])

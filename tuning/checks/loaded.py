@@ -6,7 +6,6 @@ alone as it got in a batch?
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,8 +18,6 @@ from tuneproof.tuning.checks.advice import RUN
 
 QUESTION = Example(id="probe", task="probe", instruction="What is a river?", group="probe")
 """What base and tuned are asked; any text would do."""
-MISSING_KEYS = "Found missing adapter keys"
-"""How PEFT's warning begins that an adapter is of another model; it goes on without it."""
 SAME_LOGITS = 1e-6
 """Logits no farther apart than this are the same: float32 sums differ by about 1e-5."""
 ASKED = 5
@@ -45,13 +42,11 @@ def check_loaded(run: Run, comparison: Comparison | None) -> Iterator[Finding]:
         return
     from tuneproof.inference.variants import load_variants
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=MISSING_KEYS)
-        try:
-            loaded = load_variants([run])
-        except (InputError, UserWarning) as error:
-            yield finding(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
-            return
+    try:
+        loaded = load_variants([run])
+    except InputError as error:
+        yield finding(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
+        return
     yield from _effect(run, loaded)
     if comparison is not None:
         yield from _batches(run, loaded, comparison)
