@@ -12,7 +12,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import finished_run
+from tuneproof.formats.run import Run, finished_run
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
@@ -125,17 +125,14 @@ def load_panels(
     runs = [finished_run(config.runs, name) for name in config.run]
     merged = [finished_run(config.runs, name) for name in config.merged]
     heads = [run for run in runs if run.is_classifier]
-    if heads and task is None:
-        raise InputError(
-            f"run {heads[0].name!r} trained a classification head; it can only label the test file "
-            "of a data folder with one classification task"
-        )
+    others = [run for run in runs if not run.is_classifier]
+    _check_heads(heads, config, task, is_alone=not (others or merged))
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
-    if len(heads) < len(runs) or merged:
+    if others or merged:
         loaded = load_variants(
-            [run for run in runs if not run.is_classifier],
+            others,
             dtype=config.dtype,
             merged=merged,
             has_four_bit_base=config.quantized is not None,
@@ -147,19 +144,40 @@ def load_panels(
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
         panels += [of_models(variants, items, config, task) for variants in loaded]
-        templates = {row["template"] for panel in panels for row in panel.variants}
-        conditions = {
-            "decoding": config.recorded(),
-            "template": templates.pop() if len(templates) == 1 else None,
-        }
-        if task is not None:
-            conditions["calibrate"] = config.calibrate
+        conditions = _conditions(panels, config, task)
     if task is not None:
         panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
     return panels, conditions
+
+
+def _check_heads(
+    heads: Sequence[Run], config: CompareConfig, task: LabelTask | None, *, is_alone: bool
+) -> None:
+    """Raise InputError where heads cannot answer what is asked."""
+    if heads and task is None:
+        raise InputError(
+            f"run {heads[0].name!r} trained a classification head; it can only label the test file "
+            "of a data folder with one classification task"
+        )
+    if is_alone and (config.system or config.few_shot):
+        option = "--system" if config.system else "--few-shot"
+        raise InputError(
+            f"{option} is for a base that writes its answers, and a classification head has none; "
+            "leave it out, or compare a run that writes as well"
+        )
+
+
+def _conditions(
+    panels: Sequence[Panel], config: CompareConfig, task: LabelTask | None
+) -> dict[str, Any]:
+    """Return what all variants share: the decoding, and the template where it is one."""
+    templates = {row["template"] for panel in panels for row in panel.variants}
+    calibrated = {"calibrate": config.calibrate} if task is not None else {}
+    template = templates.pop() if len(templates) == 1 else None
+    return {"decoding": config.recorded(), "template": template, **calibrated}
 
 
 def _check_names(names: list[str]) -> None:
