@@ -636,7 +636,11 @@ def read_report(path: Path) -> Report:
     document = read_json(path)
     if not is_report(document):
         raise InputError(f"{path}: not a report; `score report` writes {FILE}")
-    upgraded = upgrade(document, path)
+    try:
+        upgraded = upgrade(document, path)
+    except (AttributeError, KeyError, TypeError) as error:
+        fault = f"{path}: parts of it are missing or of another type; run `score report` again"
+        raise InputError(fault) from error
     try:
         return decode(Report, upgraded, str(path))
     except InputError as error:
