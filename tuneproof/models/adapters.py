@@ -81,7 +81,7 @@ def shares_base(run: Run) -> bool:
     """
     if run.is_whole or run.quantization is not None:
         return False
-    config = read_json(run.adapter / "adapter_config.json")
+    config = adapter_config(run)
     return bool(
         config["peft_type"] == "LORA"
         and not config.get("use_dora")
@@ -91,9 +91,20 @@ def shares_base(run: Run) -> bool:
 
 def can_merge(run: Run) -> bool:
     """Return whether a run has an adapter that is part of the weights; virtual tokens are none."""
-    return not run.is_whole and "num_virtual_tokens" not in read_json(
-        run.adapter / "adapter_config.json"
-    )
+    return not run.is_whole and "num_virtual_tokens" not in adapter_config(run)
+
+
+def adapter_config(run: Run) -> dict[str, Any]:
+    """Return what PEFT wrote of a run's adapter.
+
+    Raises:
+        InputError: There is no such file, or it is none of PEFT's.
+    """
+    file = run.adapter / "adapter_config.json"
+    config = read_json(file)
+    if not isinstance(config, dict) or not isinstance(config.get("peft_type"), str):
+        raise InputError(f"{file}: not the configuration of an adapter: it has no peft_type")
+    return config
 
 
 def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
