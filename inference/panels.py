@@ -12,13 +12,13 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import finished_run
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.decode import Stopwatch
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
+from tuneproof.inference.sources import lineup
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
@@ -122,22 +122,22 @@ def load_panels(
     Raises:
         InputError: A run cannot be used, alone or beside the others.
     """
-    runs = [finished_run(config.runs, name) for name in config.run]
-    merged = [finished_run(config.runs, name) for name in config.merged]
-    heads = [run for run in runs if run.is_classifier]
-    if heads and task is None:
+    found = lineup(config, config.merged)
+    if found.heads and task is None:
         raise InputError(
-            f"run {heads[0].name!r} trained a classification head; it can only label the test file "
-            "of a data folder with one classification task"
+            f"run {found.heads[0].name!r} trained a classification head; it can only label the "
+            "test file of a data folder with one classification task"
         )
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
-    if len(heads) < len(runs) or merged:
+    if found.base is not None:
         loaded = load_variants(
-            [run for run in runs if not run.is_classifier],
+            found.subjects,
+            base=found.base,
+            template=found.template,
             dtype=config.dtype,
-            merged=merged,
+            merged=found.merged,
             has_four_bit_base=config.quantized is not None,
             shots=_shots(prompts, train, items, config, task),
             system=config.system_text,
@@ -146,16 +146,18 @@ def load_panels(
         if task is not None:  # more tokens would only make more of a wrong answer
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
-        panels += [of_models(variants, items, config, task) for variants in loaded]
-        templates = {row["template"] for panel in panels for row in panel.variants}
-        conditions = {
-            "decoding": config.recorded(),
-            "template": templates.pop() if len(templates) == 1 else None,
-        }
-        if task is not None:
             conditions["calibrate"] = config.calibrate
+        panels += [of_models(variants, items, config, task) for variants in loaded]
+    if panels or found.endpoints:
+        templates = {row["template"] for panel in panels for row in panel.variants}
+        is_one = len(templates) == 1 and not found.endpoints
+        conditions |= {
+            "decoding": config.recorded(),
+            "template": templates.pop() if is_one else None,
+        }
+    panels += [of_endpoint(one, config, task) for one in found.endpoints]
     if task is not None:
-        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in heads]
+        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in found.heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
@@ -166,8 +168,9 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(
-                f"{name!r} is the name of two variants; rename the run's folder, or give "
-                "--no-baselines where it is a baseline's"
+                f"{name!r} is the name of two variants; rename the run's folder, give an adapter, "
+                "a model or a server another name with NAME=..., or --no-baselines where it is a "
+                "baseline's"
             )
 
 
