@@ -102,6 +102,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
     trained = [config.runs / name / "run.json" for name in (*config.run, *config.merged)]
+    beside += [file for run in trained for file in _chat_files(run)]
     files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}
     return Stamp(
         settings={
@@ -126,6 +127,17 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
         code=code_fingerprint(*ROOMS),
         versions=versions_of(PACKAGES),
     )
+
+
+def _chat_files(run: Path) -> list[Path]:
+    """Return the files that say how the base of a run is asked, where it is a folder."""
+    row = read_json(existing_file(run))
+    base = row.get("base") if isinstance(row, dict) else None
+    model = base.get("model") if isinstance(base, dict) else None
+    if not isinstance(model, str) or not Path(model).is_dir():
+        return []
+    names = ("chat_template.jinja", "tokenizer_config.json", "generation_config.json")
+    return [Path(model) / name for name in names]
 
 
 def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:

@@ -135,6 +135,13 @@ def can_decode(model: Any) -> bool:
     )
 
 
+def is_padded(model: Any) -> bool:
+    """Return whether the rows of a batch are padded to the longest one."""
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    leaves_out = not isinstance(model, VirtualTokens) and decoding_attention.fits(core)
+    return not (leaves_out and can_decode(model))
+
+
 @torch.inference_mode()  # type: ignore[untyped-decorator]
 def decode(
     model: Any,

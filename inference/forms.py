@@ -38,7 +38,7 @@ class Form:
             example: What is asked.
             max_length: Most tokens; what is too long loses examples first, then its input.
         """
-        if self.labels:
+        if self.labels and not all(label in example.instruction for label in self.labels):
             asked = f"{example.instruction}\n\n{self.label_sentence}"
             example = replace(example, instruction=asked)
         return ask(
@@ -49,6 +49,11 @@ class Form:
             shots=self._shots(example),
             system=self.system,
         )
+
+    def is_cut(self, example: Example, encoded: Encoded) -> bool:
+        """Return whether a question lost part of its input, or earlier turns of its own."""
+        own = encoded.dropped_turns - 2 * len(self._shots(example))
+        return encoded.is_shortened or own > 0
 
     def shown(self, example: Example, encoded: Encoded) -> list[str] | None:
         """Return the ids of the examples before a question, or None where there are never any."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from tuneproof.inference.config import Decoding
-from tuneproof.inference.decode import Stopwatch, can_decode, decode, left_padded
+from tuneproof.inference.decode import Stopwatch, can_decode, decode, is_padded, left_padded
 from tuneproof.inference.variants import Variants
 from tuneproof.prompts import fit
 
@@ -19,6 +19,8 @@ THINK, THOUGHT = "<think>", "</think>"
 """Between these, models think before they answer."""
 BLOCK = re.compile(f"{THINK}.*?(?:{THOUGHT}|\\Z)", re.DOTALL)
 BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
+ALIKE = 4
+"""Rows are padded to each other's length up to so many times their own."""
 OPENED_WITHIN = 16
 """So many last tokens of a prompt show whether it ends with the beginning of a thought."""
 
@@ -68,12 +70,17 @@ def answer_batch(
     rows = [list(prompt[name]) for prompt in prompts for name in variants.names]
     stops = stop_ids(variants)
     torch.manual_seed(seed)
-    if can_decode(variants.model):
-        new = decode(variants.model, rows, names, variants.routed, stops, decoding, watch)
-    else:
-        watch.start()
-        new = by_generate(variants, rows, names, decoding)
-        watch.charge(names)
+    new: list[list[int]] = [[] for _ in rows]
+    for part in parts_of(rows, is_padded=is_padded(variants.model)):
+        some, of = [rows[place] for place in part], [names[place] for place in part]
+        if can_decode(variants.model):
+            found = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
+        else:
+            watch.start()
+            found = by_generate(variants, some, of, decoding)
+            watch.charge(of)
+        for place, answer in zip(part, found, strict=True):
+            new[place] = answer
     answers = [
         _answer(answer, stops, variants.tokenizer, prompt)
         for prompt, answer in zip(rows, new, strict=True)
@@ -83,6 +90,22 @@ def answer_batch(
         dict(zip(variants.names, answers[start : start + width], strict=True))
         for start in range(0, len(answers), width)
     ]
+
+
+def parts_of(rows: Sequence[Sequence[int]], *, is_padded: bool) -> list[list[int]]:
+    """Return the places of rows that are answered together: all, or those of like length.
+
+    Questions after examples are many times as long as those without; where rows are padded, they
+    would make all as dear.
+    """
+    if not is_padded:
+        return [list(range(len(rows)))]
+    parts: list[list[int]] = []
+    for place in sorted(range(len(rows)), key=lambda place: len(rows[place])):
+        if not parts or len(rows[place]) > ALIKE * len(rows[parts[-1][0]]):
+            parts.append([])
+        parts[-1].append(place)
+    return [sorted(part) for part in parts]
 
 
 def by_generate(

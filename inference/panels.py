@@ -249,7 +249,7 @@ def _asked(
             too_long[item.id] = tuple(name for name in encoded if name not in fitting)
             continue
         ids[item.id] = {name: array("i", one.prompt_ids) for name, one in fitting.items()}
-        if any(one.is_shortened for one in fitting.values()):
+        if any(variants.forms[name].is_cut(item, one) for name, one in fitting.items()):
             shortened.add(item.id)
         before = {name: variants.forms[name].shown(item, one) for name, one in fitting.items()}
         shots[item.id] = {name: shown for name, shown in before.items() if shown is not None}

@@ -135,6 +135,16 @@ def test_every_variant_answers_its_own_prompt(
             assert (answer["text"].strip(), answer["tokens"]) == (expected.strip(), count), name
 
 
+def test_padding_changes_no_answer(
+    folder: Path, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuneproof.kernels import decoding_attention
+
+    unpadded = compare(folder / "test.jsonl", config).as_json()["items"]
+    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    assert compare(folder / "test.jsonl", config).as_json()["items"] == unpadded
+
+
 def test_file_says_how_each_was_asked_and_what_an_answer_costs(
     folder: Path, config: CompareConfig
 ) -> None:
@@ -249,6 +259,20 @@ def test_what_the_base_is_told_decides_what_is_up_to_date(
         {"few_shot": 3}, {"few_shot_by": "random"}, {"system": None}, {"system": str(told)}
     ):  # fmt: skip
         assert not is_up_to_date(file, replace(config, **changes)), changes  # type: ignore[arg-type]
+
+
+def test_another_chat_template_of_the_base_is_another_comparison(
+    folder: Path, config: CompareConfig, chat_model: Path
+) -> None:
+    compare(folder / "test.jsonl", config)
+    file = chat_model / "chat_template.jinja"
+    before = file.read_text()
+    try:
+        file.write_text(before + " ")
+        assert not is_up_to_date(folder / "test.jsonl", config)
+    finally:
+        file.write_text(before)
+    assert is_up_to_date(folder / "test.jsonl", config)
 
 
 def test_interrupted_comparison_goes_on(

@@ -38,7 +38,7 @@ def test_base_is_asked_in_chatml_and_the_run_as_it_was_trained(
             max_length=96,
             max_steps=1,
             template="instruct",
-        )  # fmt: skip
+        )
     )
     config = CompareConfig(
         run=("mud",), runs=tmp_path, out=tmp_path / "c.json", max_new_tokens=12, few_shot=1
