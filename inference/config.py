@@ -67,8 +67,9 @@ class ModelsConfig(Decoding):
     endpoint_timeout: float = 120.0
     """Seconds to wait for a server's answer."""
     template: tuple[str, ...] = ()
-    """How models and adapters are asked that bring no chat template: a name or a file. NAME=TEMPLATE
-    does so for one variant in any case (chat: the model's own); may be repeated."""
+    """How models and adapters are asked that bring no chat template: a name or a file;
+    NAME=TEMPLATE: how one variant is asked in any case (chat: as the model's own); may be
+    repeated."""
     runs: Path = Path("runs")
     """The folder that holds the runs."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -110,6 +111,9 @@ class CompareConfig(ModelsConfig):
     """The file to write."""
     limit: int | None = None
     """Ask the first so many prompts only."""
+    turns: Literal["all", "last"] = "all"
+    """Of a prompt that is a conversation: ask for every answer in it, each after the true turns
+    before it, or for the last one only."""
     batch_size: int = 12
     """Most prompts answered at once (each by every variant); more is faster and takes more
     memory."""

@@ -166,11 +166,22 @@ def _answer(
     kept = list(row if end is None else row[:end])
     text, thinking = _said(kept, tokenizer, is_thinking=_begins_thought(prompt, tokenizer))
     return Answer(
-        text=BLANK_LINES.sub("", text).rstrip(),
+        text=_trimmed(text),
         tokens=len(kept) + (end is not None),
         finish_reason="length" if end is None else "eos",
         thinking_tokens=thinking,
     )
+
+
+def cleaned(text: str) -> str:
+    """Return an answer that came as text as `Answer` has it: without what was only thought."""
+    if THOUGHT in text and THINK not in text.partition(THOUGHT)[0]:
+        text = THINK + text  # the prompt began the thought
+    return _trimmed(BLOCK.sub("", text))
+
+
+def _trimmed(text: str) -> str:
+    return BLANK_LINES.sub("", text).rstrip()
 
 
 def _said(tokens: list[int], tokenizer: Any, *, is_thinking: bool) -> tuple[str, int]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,94 +14,21 @@ from tuneproof.formats.example import Example
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.decode import Stopwatch
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
-from tuneproof.inference.sources import lineup
+from tuneproof.inference.panel import Asked, Panel, Rows, Speed
+from tuneproof.inference.remote import of_endpoint
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
+from tuneproof.inference.sources import lineup
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
-Rows = dict[str, dict[str, Any]]
-"""The answers to one prompt, by variant, as the comparison file holds them."""
 SPARE_TOKENS = 8
 """Tokens that a free answer may run past the longest label, so that running on is seen."""
 FEW = 4
 """Examples that stand before each question of `base-few-shot`, where nothing else is asked for."""
 NEAREST = "nearest"
 """The baseline that gives the answer of the nearest training example."""
-
-
-@dataclass
-class Speed:
-    """Counts what variants generate, and how long it takes; prompts are counted with it."""
-
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    """The time each variant took so far."""
-    tokens: Counter[str] = field(default_factory=Counter)
-    """Generated so far, by variant."""
-    answers: int = 0
-    """Of each variant so far."""
-
-    def of(self, name: str) -> dict[str, float | None]:
-        """Return a variant's speed as the comparison file holds it; None: nothing was asked."""
-        seconds = self.watch.seconds.get(name)
-        if not seconds:
-            return {"tokens_per_second": None, "seconds_per_answer": None}
-        return {
-            "tokens_per_second": round(self.tokens[name] / seconds, 1),
-            "seconds_per_answer": float(f"{seconds / self.answers:.4g}"),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The prompts of some variants, as tokens."""
-
-    ids: Mapping[str, Mapping[str, Sequence[int]]]
-    """By the item's id and the variant; an item that is too long for any of them is left out."""
-    shots: Mapping[str, Mapping[str, Sequence[str]]]
-    """Ids of the examples that stand before a question, by item and by those variants that have
-    any."""
-    too_long: Mapping[str, tuple[str, ...]]
-    """The variants that an item is too long for, by its id."""
-    shortened: frozenset[str]
-    """Ids of the items whose input is shortened to fit for any variant."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """Variants that answer together."""
-
-    variants: list[dict[str, Any]]
-    """One entry per variant, as the comparison file records it; its speed comes last."""
-    answer: Callable[[Sequence[Example], int], list[Rows]]
-    """Answers a batch of prompts; the number is the seed, for sampling."""
-    asked: Asked | None = None
-    """The prompts as tokens; None where nothing is generated."""
-    speed: Speed | None = None
-    """Of generating; None where nothing is generated."""
-
-    @property
-    def names(self) -> list[str]:
-        """The variants' names."""
-        return [row["name"] for row in self.variants]
-
-    def described(self, items: Sequence[Example]) -> list[dict[str, Any]]:
-        """Return the variants as the comparison file records them, with what they cost so far.
-
-        Args:
-            items: What was answered.
-        """
-        if self.asked is None or self.speed is None:
-            return self.variants
-        prompts = [self.asked.ids[item.id] for item in items]
-        return [
-            row
-            | {"prompt_tokens": _mean([len(by[row["name"]]) for by in prompts])}
-            | self.speed.of(row["name"])
-            for row in self.variants
-        ]
 
 
 def load_panels(
@@ -128,6 +54,10 @@ def load_panels(
             f"run {found.heads[0].name!r} trained a classification head; it can only label the "
             "test file of a data folder with one classification task"
         )
+    for option in ("few_shot", "system", "quantized"):
+        if found.base is None and getattr(config, option):
+            typed = option.replace("_", "-")
+            raise InputError(f"--{typed} is for the base, and there is none; give --model")
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
@@ -327,7 +257,3 @@ def _nearest(
             chances = dict.fromkeys(task.labels, 1 / len(task.labels))
         rows[item.id] = {NEAREST: {"text": None, **labelled(chances, item.text)}}
     return rows
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(sum(values) / len(values), 1)

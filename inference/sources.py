@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import existing_file, fingerprint
+from tuneproof.files import fingerprint
+from tuneproof.formats.example import digest
 from tuneproof.formats.run import FILE, Run, finished_run
 from tuneproof.formats.template import Template
 from tuneproof.inference.config import ModelsConfig
@@ -118,10 +119,10 @@ def adapters_of(config: ModelsConfig) -> dict[str, Path]:
     ]
     for text in (*texts, *config.adapter):
         is_plain = Path(text).expanduser().is_dir()
-        name, place = (None, text) if is_plain else named(text)
+        given, place = (None, text) if is_plain else named(text)
         folder = adapters.find(place)
         is_local = Path(place).expanduser().is_dir()
-        name = name or (name_of_folder(folder) if is_local else place.split("/")[-1])
+        name = given or (name_of_folder(folder) if is_local else place.split("/")[-1])
         if name in found:
             raise InputError(f"two adapters are called {name!r}; name one: --adapter NAME={place}")
         found[name] = folder
@@ -229,29 +230,28 @@ def _base_for(name: str, folder: Path, base: str | None, *, is_given: bool) -> s
 
 
 def inputs_of(config: ModelsConfig) -> dict[str, str]:
-    """Return hashes of all files that the options name and that decide answers, by their path.
+    """Return hashes of all that models, adapters and templates hold and that decides answers.
 
     Raises:
         InputError: Something cannot be had.
     """
     found: dict[str, str] = {}
-    for name in config.run:
-        if adapter_in_place_of_run(config, name) is None:
-            file = config.runs / name / FILE
-            found[str(file)] = fingerprint(existing_file(file))
     for folder in adapters_of(config).values():
         files = (folder / name for name in adapters.FETCHED)
         found |= {str(file): fingerprint(file) for file in files if file.is_file()}
         if not config.model:
             stated = adapters.settings_of(folder).get("base_model_name_or_path")
-            found |= _weights(str(stated)) if stated else {}
+            found |= _model_inputs(str(stated)) if stated else {}
     for _, model in models_of(config):
-        found |= _weights(model)
+        found |= _model_inputs(model)
     for _, value in map(named, config.template):
         if (file := Path(value)).is_file():
             found[str(file)] = fingerprint(file)
     return found
 
 
-def _weights(model: str) -> dict[str, str]:
-    return {f"weights of {model}": models.weights_hash(model)}
+def _model_inputs(model: str) -> dict[str, str]:
+    return {
+        f"weights of {model}": models.weights_hash(model),
+        f"chat template of {model}": digest(models.chat_template(model) or ""),
+    }

@@ -137,7 +137,7 @@ def confident_mistakes(
     `variant` counts in the order of `Comparison.names`.
     """
     labels = [(item, item.answers[variant].label) for item in items]
-    wrong = [(item, label) for item, label in labels if label is not None and not label.right]
+    wrong = [(item, label) for item, label in labels if label and label.label and not label.right]
     return sorted(wrong, key=lambda pair: -pair[1].confidence)[:count]
 
 

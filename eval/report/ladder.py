@@ -163,7 +163,10 @@ def headline(report: Report, variant: str) -> str:
         )
     metric = report.primary.metric
     unit, title = unit_of(metric, report.length_unit), METRICS[metric].title
-    best = f"the best option without tuning, {TITLES.get(found.best, found.best)}"
+    best = TITLES.get(found.best, found.best)
+    (own,) = (other for other in report.variants if other.name == variant)
+    if own.is_tuned:
+        best = f"the best option without tuning, {best}"
     value = f"{variant}: {title} {wording.amount(found.value, unit)}"
     reached = wording.amount(found.best_value, unit)
     if found.verdict not in ("better", "worse"):

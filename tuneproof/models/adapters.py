@@ -166,7 +166,9 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
     except KeyError as error:
         raise InputError(f"the adapter in {adapter} lacks the head's {error}") from error
     except UserWarning as error:
-        raise InputError(f"the adapter in {adapter} does not fit the base: {_first(error)}") from error
+        raise InputError(
+            f"the adapter in {adapter} does not fit the base: {_first(error)}"
+        ) from error
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         raise InputError(f"cannot load the adapter in {adapter}: {_first(error)}") from error
     if settings_of(adapter)["peft_type"] == "LORA":
