@@ -26,16 +26,13 @@ ACCURACY = {"majority": 0.207, "chance": 0.05, "tf-idf": 0.846}
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        (
-            ["better", "better", NONE],
-            "new is better than old on 2 of 3 metrics, and worse on none.",
-        ),
-        (["better", "worse", NONE], "new is better than old on 1 of 3 metrics, and worse on 1."),
-        (["worse", NONE, NONE], "new is worse than old on 1 of 3 metrics, and better on none."),
-        ([NONE, NONE, NONE], "No measurable difference between new and old on 3 metrics."),
+        (["better", "better", NONE], "new is better than old."),
+        (["better", "worse", NONE], "new is better than old in some ways and worse in others."),
+        (["worse", NONE, NONE], "new is worse than old."),
+        ([NONE, NONE, NONE], "No measurable difference between new and old."),
     ],
 )
-def test_headline(verdicts: list[Verdict], expected: str) -> None:
+def test_headline_without_a_primary_metric(verdicts: list[Verdict], expected: str) -> None:
     assert headline("new", "old", verdicts) == expected
 
 
@@ -67,7 +64,7 @@ def compared(topics: dict[str, Any], write: Write) -> Report:
 
 def test_baselines_beaten_and_not_beaten_are_named_with_their_accuracy(compared: Report) -> None:
     assert against_baselines(compared, "new", ["majority", "chance", "tf-idf"]) == (
-        "new beats majority (20.7 %) and chance (5.0 %); it is worse than "
+        "new beats most frequent label (20.7 %) and chance (5.0 %); it is worse than "
         f"TF-IDF + logistic regression (84.6 %): difference {MINUS}3.1 pp "
         f"({MINUS}5.0 to {MINUS}1.2)"
     )
@@ -116,8 +113,9 @@ def test_what_changed_how_sure_and_what_could_not_be_seen(
     document: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     text = paragraph(document, write, tmp_path)
-    assert text.startswith("tuned is better than base on 9 of 10 metrics, and worse on none. ")
-    assert "Better: ROUGE-L +0.8" in text
+    assert text.startswith("tuned: ROUGE-L 0.")
+    assert "above the best option without tuning, base (0." in text
+    assert "Nothing is seen to be worse than base." in text
     assert "at most 5 in 100 such reports would say better or worse even once" in text
     assert "Too few items differ for a verdict on" in text
     assert "With 12 items it could have seen a difference in ROUGE-L of 0." in text
@@ -159,8 +157,10 @@ def test_baselines_not_beaten_are_told(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     text = paragraph(topics, write, tmp_path)
-    assert "tuned shows no difference from majority (50.0 %): difference +25.0 pp" in text
-    assert ". It is not shown to beat every baseline. " in text
+    assert "tuned shows no difference from most frequent label (50.0 %): difference +25.0" in text
+    assert text.startswith(
+        "tuned: Accuracy 75.0 %, not shown to differ from the best option without tuning, "
+    )
     assert text.endswith("until it is shown to beat what costs next to nothing.")
     assert "as well" not in text and "as good" not in text
 
@@ -185,8 +185,8 @@ def test_a_baseline_that_does_better_is_told(
         )  # fmt: skip
         answers["base"] = copy.deepcopy(answers["tuned"])
     text = paragraph(topics, write, tmp_path)
-    assert "tuned is worse than majority (75.0 %): difference" in text
-    assert text.endswith("until then majority, which costs next to nothing, does better.")
+    assert "tuned is worse than most frequent label (75.0 %): difference" in text
+    assert "until then most frequent label, which costs next to nothing, does better." in text
 
 
 def test_equal_answers_are_suspicious(
@@ -195,7 +195,7 @@ def test_equal_answers_are_suspicious(
     for item in document["items"]:
         item["answers"]["tuned"] = item["answers"]["base"]
     text = paragraph(document, write, tmp_path)
-    assert text.startswith("No measurable difference between tuned and base on 10 metrics. ")
+    assert text.startswith("tuned: ROUGE-L 0.000, not shown to differ from the best option without")
     assert "Too few items differ for a verdict on any metric." in text
     assert text.endswith("Next: check that the adapter was used, and train longer.")
 
