@@ -188,7 +188,10 @@ def test_healthy_comparison_beside_its_run(compared: Callable[..., Path], found:
 
 def test_another_template_is_found(compared: Callable[..., Path], found: Found) -> None:
     file = compared()
-    write_json(file, read_json(file) | {"template": "Instruction: {{ instruction }}\nOutput:"})
+    value = read_json(file)
+    for row in (value, *value["variants"]):
+        row["template"] = "Instruction: {{ instruction }}\nOutput:"
+    write_json(file, value)
     assert errors(found(comparison=file)) == {"run-template-differs"}
 
 
