@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,45 @@ def answer_batch(
         dict(zip(variants.names, answers[start : start + width], strict=True))
         for start in range(0, len(answers), width)
     ]
+
+
+def can_stream(variants: Variants) -> bool:
+    """Return whether a model's answers come token by token."""
+    return can_decode(variants.model)
+
+
+def answer_one(
+    variants: Variants,
+    name: str,
+    prompt: Sequence[int],
+    decoding: Decoding,
+    seed: int,
+    show: Callable[[str], None],
+) -> Answer:
+    """Answer one prompt by one variant.
+
+    Args:
+        variants: The loaded base and adapters.
+        name: The variant.
+        prompt: Its token ids.
+        decoding: How tokens are chosen.
+        seed: For sampling.
+        show: Is given the answer's text so far after every token, where the model's answers come
+            so; see `can_stream`.
+    """
+    stops = stop_ids(variants)
+    torch.manual_seed(seed)
+    rows, so_far = [list(prompt)], list[int]()
+    if not can_stream(variants):
+        (row,) = by_generate(variants, rows, [name], decoding)
+        return _answer(row, stops, variants.tokenizer, prompt)
+
+    def told(_: int, token: int) -> None:
+        so_far.append(token)
+        show(_answer(so_far, stops, variants.tokenizer, prompt).text)
+
+    (row,) = decode(variants.model, rows, [name], variants.routed, stops, decoding, told=told)
+    return _answer(row, stops, variants.tokenizer, prompt)
 
 
 def parts_of(rows: Sequence[Sequence[int]], *, is_padded: bool) -> list[list[int]]:
