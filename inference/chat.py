@@ -35,8 +35,9 @@ class Reply:
 class Speaker(Protocol):
     """What answers a conversation."""
 
-    name: str
-    """Of the variant."""
+    @property
+    def name(self) -> str:
+        """Of the variant."""
 
     @property
     def streams(self) -> bool:
@@ -51,8 +52,11 @@ class Loaded:
     """A model in memory."""
 
     name: str
+    """Of the variant."""
     variants: Variants
+    """It is among them."""
     decoding: Decoding
+    """How tokens are chosen."""
 
     @property
     def streams(self) -> bool:
@@ -95,7 +99,9 @@ class Served:
     """A model behind a server."""
 
     endpoint: Endpoint
+    """The server."""
     decoding: Decoding
+    """How tokens are chosen."""
 
     @property
     def name(self) -> str:

@@ -90,9 +90,9 @@ class _Templates:
             if name not in brings:
                 raise InputError(f"--template {name}=...: {unknown('variant', name, brings)}")
         if self.default is not None and all(brings.values()):
-            name = next(iter(brings), None)
             hint = "a run is asked as it was trained"
-            if name is not None:
+            if brings:
+                name = next(iter(brings))
                 hint = f"all bring their own; say for which: --template {name}={self.default}"
             raise InputError(f"--template {self.default} decides nothing: {hint}")
 
