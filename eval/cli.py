@@ -146,7 +146,7 @@ def plan_command(
 @main.command("selftest")
 @click.option(
     "--simulations", type=click.IntRange(min=10),
-    help="Made-up reports behind every line.  [default: 300; with --full 1000]",
+    help="Made-up reports behind every line.  [default: 100; with --full 200]",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="All sizes from 8 to 300 items, many reports.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -168,7 +168,7 @@ def selftest_command(simulations: int | None, full: bool, seed: int, doctor: int
     from tuneproof.eval.selftest.line import line_table, overview
     from tuneproof.eval.selftest.run import ALL_SIZES, SIZES, selftest
 
-    count = simulations or (1000 if full else 300)
+    count = simulations or (200 if full else 100)
     lines = list(selftest(count, seed, ALL_SIZES if full else SIZES))
     click.echo(f"{line_table(lines)}\n\n{overview(lines)}")
     if any(line.verdict == "FAILED" for line in lines):

@@ -54,8 +54,8 @@ class Plan:
         if self.pilot_units < self.pilot_items:
             pilot += f" in {wording.counted(self.pilot_units, 'unit')}"
         lines = [
-            f"{self.items:,} items show a difference of {size} in {title} ({POWER:.0%} power, as "
-            "the primary metric)",
+            f"{self.items:,} items show a difference of {size} in {title} ({100 * POWER:.0f} % "
+            "power, as the primary metric)",
             f"{self.same:,} items show that two equal variants differ by less than {size}",
             f"from a pilot of {pilot}, {self.variant} against the base: the difference of one item "
             f"has a standard deviation of {wording.amount(self.spread, unit)}",

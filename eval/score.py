@@ -113,10 +113,9 @@ def length_unit(comparison: Comparison) -> str:
     return "tokens" if any(answer.tokens is not None for answer in answers) else "words"
 
 
-def count_answers(comparison: Comparison) -> Counts:
-    """Count items, groups, missing references and how every variant's answers end."""
+def count_answers(comparison: Comparison, units: NDArray[np.int64] | None) -> Counts:
+    """Count items, units, missing references and how every variant's answers end."""
     items = comparison.items
-    groups = group_numbers(items)
     return Counts(
         items=len(items),
         without_reference=sum(item.reference is None for item in items),
@@ -124,7 +123,7 @@ def count_answers(comparison: Comparison) -> Counts:
         variants={
             name: _count([item.answers[name] for item in items]) for name in comparison.names
         },
-        groups=0 if groups is None else int(groups.max()) + 1,
+        groups=0 if units is None else int(units.max()) + 1,
     )
 
 

@@ -15,7 +15,7 @@ from tuneproof.formats.run import Head, Run
 from tuneproof.formats.variant import described
 from tuneproof.inference.baselines import pick_label
 from tuneproof.models import load as models
-from tuneproof.models.adapters import check_base, check_files, with_adapter
+from tuneproof.models.adapters import check_base, check_saved, with_adapter
 from tuneproof.models.four_bit import check_whole, weights_bytes
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
 
@@ -93,6 +93,7 @@ def load_head(run: Run, labels: Sequence[str], *, dtype: models.Dtype = "auto") 
     _check_labels(run.name, head.labels, labels)
     _check_order(run.saved, head.labels)
     began = time.perf_counter()
+    check_saved(run)
     source = str(run.saved) if run.is_whole else run.base.model
     tokenizer = models.load_tokenizer(source, purpose="classify")
     model, _ = models.load_classifier(
@@ -103,7 +104,6 @@ def load_head(run: Run, labels: Sequence[str], *, dtype: models.Dtype = "auto") 
         four_bit=run.quantization,
     )
     if not run.is_whole:
-        check_files(run.adapter)
         check_base(run)
         _check_saved(run, head.modules)
         model = with_adapter(model, run.adapter)

@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, fingerprint, read_json, write_text
+from tuneproof.files import at_work, existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
-from tuneproof.formats.data_folder import FILES, MANIFEST
+from tuneproof.formats.data_folder import FILES, MANIFEST, DataFolder
 from tuneproof.formats.example import Example, read_prompts
+from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panel import Panel
@@ -47,9 +48,16 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
     prompts and settings.
 
     Raises:
-        InputError: Prompts or runs cannot be used.
+        InputError: Prompts or runs cannot be used, or another process is writing the comparison.
     """
     _check_out(prompts, config.out)
+    with at_work(config.out):
+        return _compare(prompts, config)
+
+
+def _compare(prompts: Path, config: CompareConfig) -> Comparison:
+    for name in DataFolder(prompts.parent).edited:
+        log.warning(f"{prompts.parent / name} is not the file that `prepdata build` wrote there")
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
     if task is None:  # a label is the answer to a whole conversation
@@ -114,9 +122,11 @@ def _described(
 def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
-    runs = [name for name in config.run if adapter_in_place_of_run(config, name) is None]
-    trained = [config.runs / name / "run.json" for name in (*runs, *config.merged)]
-    beside += [file for run in trained for file in _chat_files(run)]
+    names = [name for name in config.run if adapter_in_place_of_run(config, name) is None]
+    trained = [config.runs / name / "run.json" for name in (*names, *config.merged)]
+    runs = [read_run(existing_file(file).parent) for file in trained]
+    beside += [file for folder in trained for file in _chat_files(folder)]
+    trained += [file for run in runs for file in run.weights]
     files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}
     return Stamp(
         settings={

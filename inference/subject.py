@@ -53,12 +53,11 @@ def from_run(run: Run) -> Subject:
     """Return a finished run.
 
     Raises:
-        InputError: It answers no prompts, or its adapter's weights are missing.
+        InputError: It answers no prompts, or its weights are not those that it was left with.
     """
     if run.template is None:
         raise InputError(f"run {run.name!r} trained a classification head; it answers no prompts")
-    if not run.is_whole:
-        adapters.check_files(run.adapter)
+    adapters.check_saved(run)
     return Subject(
         name=run.name,
         model=run.base.model,

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import atomic_write, replacing, write_jsonl
+from tuneproof.files import at_work, atomic_write, replacing, write_jsonl
 from tuneproof.formats.data_folder import DROPPED, FILES, MANIFEST, Manifest, Split
 from tuneproof.formats.example import digest
 from tuneproof.prepdata import registry
@@ -35,9 +35,14 @@ def build(config: BuildConfig) -> Manifest:
     The files of an earlier build are replaced together, at the very end.
 
     Raises:
-        InputError: A source is unknown or unreadable, nothing is left to train on, or the folder
-            holds files that this command did not write.
+        InputError: A source is unknown or unreadable, nothing is left to train on, the folder
+            holds files that this command did not write, or another process is writing it.
     """
+    with at_work(config.out):
+        return _build(config)
+
+
+def _build(config: BuildConfig) -> Manifest:
     check_folder(config.out)
     sources = _sources(config)
     dropped: Tally = {name: Counter() for name in sources}

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
 from tuneproof.inference.config import CompareConfig
-from tuneproof.options import field_values, mapping, read_yaml
+from tuneproof.options import field_values, mapping
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.yaml_text import parse_yaml, read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +32,17 @@ class CompareSection(CompareConfig):
     """Runs to compare merged as well, by short name or folder."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TuneSection(TuneConfig):
+    """What a recipe's `tune`, and each of its runs, may say."""
+
+    seeds: tuple[int, ...] | None = None
+    """Train the run once with each of these seeds, and judge the settings over all of them."""
+
+
 STAGES: dict[str, type[Any]] = {
     "prepdata": BuildConfig,
-    "tune": TuneConfig,
+    "tune": TuneSection,
     "compare": CompareSection,
     "score": ReportConfig,
 }
@@ -156,10 +163,7 @@ def command_line(settings: Iterable[str], model: str | None = None) -> Layer:
             raise InputError(f"{where}: STAGE.KEY=VALUE is needed, as in tune.learning_rate=1e-3")
         if section not in ("match", *SECTIONS):
             raise InputError(f"{where}: {unknown('section', section, SECTIONS)}")
-        try:
-            value = yaml.safe_load(written)
-        except yaml.YAMLError as error:
-            raise InputError(f"{where}: the value is not valid YAML") from error
+        value = parse_yaml(written, where)
         if name == "match":
             layer.values[name] = value
         elif section == "match":
@@ -168,7 +172,7 @@ def command_line(settings: Iterable[str], model: str | None = None) -> Layer:
             layer.stages[section] |= field_values(STAGES[section], {key: value}, where)
         elif "." in key:
             short, _, key = key.rpartition(".")
-            own = field_values(TuneConfig, {key: value}, where)
+            own = field_values(TuneSection, {key: value}, where)
             layer.runs[short] = (layer.runs.get(short) or {}) | own
         elif value is None:
             layer.runs[key] = None
@@ -200,7 +204,7 @@ def _layer(content: dict[str, Any], where: str, known: Iterable[str]) -> Layer:
             layer.stages[section] |= field_values(STAGES[section], value, inside)
         elif section == "runs":
             for short, own in mapping(value, inside).items():
-                settings = field_values(TuneConfig, own, f"{inside}.{short}")
+                settings = field_values(TuneSection, own, f"{inside}.{short}")
                 layer.runs[short] = None if own is None else settings
         else:
             raise InputError(f"{where}: {unknown('section', section, known)}")

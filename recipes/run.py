@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from tuneproof.files import at_work
 from tuneproof.formats.report import Report
 from tuneproof.formats.run import read_run
 from tuneproof.recipes.recipe import Recipe
@@ -19,12 +20,13 @@ def run_recipe(recipe: Recipe) -> Report:
     An interrupted recipe goes on where it stopped when it is run again.
 
     Raises:
-        InputError: A stage cannot use what it is given.
+        InputError: A stage cannot use what it is given, or another process runs the recipe.
     """
-    _prepare(recipe)
-    _tune(recipe)
-    _compare(recipe)
-    return _score(recipe)
+    with at_work(recipe.reports):
+        _prepare(recipe)
+        _tune(recipe)
+        _compare(recipe)
+        return _score(recipe)
 
 
 def _prepare(recipe: Recipe) -> None:

@@ -1,10 +1,12 @@
-"""The one exception a user causes, and how a command shows it: one line, exit code 2."""
+"""The exceptions that a user can mend, and how a command shows them: one line, exit code 2."""
 
 from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -16,24 +18,81 @@ UNUSABLE_PATH = (
     errno.EEXIST,
     errno.EISDIR,
     errno.ENAMETOOLONG,
-    errno.ENOSPC,
     errno.ENOTDIR,
     errno.EPERM,
     errno.EROFS,
 )
-"""The faults of a path that the user named, or of the disk it is on."""
+"""The faults of a path that the user named."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_TEXTS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    ". unexpected pos ",
+    "PytorchStreamWriter failed writing",
+)
+"""What libraries that are not written in Python say of a full disk, or of a quota."""
+NO_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "CUDA out of memory")
+"""What torch says, on a CPU and on a GPU."""
+LOWER = {
+    "infer": "lower --batch-size or --max-new-tokens",
+    "tune": "lower --per-device-train-batch-size (and raise --gradient-accumulation-steps by as "
+    "much) or --max-length, or give --gradient-checkpointing or --load-in-4bit",
+}
+"""What to do where a command has no memory left."""
+LONGEST = 1200
+"""Characters of a message."""
+TERMINATED = 128 + 15
+"""The exit code of a command that SIGTERM ended, as shells have it."""
 
 
 class InputError(ValueError):
     """What the user gave cannot be used.
 
     The message says what is wrong, where (``file:line``), the value seen, and what to type instead.
+    Of one that quotes too much of a broken file, the middle is left out.
     """
+
+    def __init__(self, message: object) -> None:
+        """Take the message."""
+        text = str(message)
+        half = LONGEST // 2
+        super().__init__(text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, as from a scheduler: everything is tidied up as after Ctrl-C."""
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Return whether an error, or one that led to it, says that a disk is full."""
+    return any(
+        (isinstance(each, OSError) and each.errno in FULL)
+        or any(text in str(each) for text in FULL_TEXTS)
+        for each in _chain(error)
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error, or one that led to it, says that there is no memory left."""
+    return any(
+        isinstance(each, MemoryError)
+        or type(each).__name__ == "OutOfMemoryError"  # torch's
+        or (isinstance(each, RuntimeError) and any(t in str(each) for t in NO_MEMORY_TEXTS))
+        for each in _chain(error)
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that is not among the known ones, with the nearest match."""
     names = sorted(known)
+    name = name if len(name) <= 80 else f"{name[:77]}..."
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(names) if names else "none yet"
@@ -64,7 +123,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
         try:
-            with lines_to(to_stderr):
+            with lines_to(to_stderr), _terminable():
                 return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:
             raise
@@ -73,12 +132,48 @@ class Group(click.Group):
             raise
         except InputError as error:
             raise _Failure(str(error)) from error
-        except OSError as error:
-            if error.errno not in UNUSABLE_PATH or error.filename is None:
-                raise
-            raise _Failure(f"{error.filename}: {error.strerror}") from error
+        except Terminated:
+            click.echo("Terminated!", err=True)
+            raise click.exceptions.Exit(TERMINATED) from None
         except KeyboardInterrupt:
             raise click.Abort from None
+        except Exception as error:
+            fault = _fault_of_machine(error, str(ctx.info_name))
+            if fault is None:
+                raise
+            raise _Failure(fault) from error
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Have SIGTERM end the block as Ctrl-C does, so that nothing half-written is left."""
+
+    def end(*_: Any) -> None:
+        raise Terminated
+
+    before: Any = None
+    with suppress(ValueError):  # not the main thread
+        before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _fault_of_machine(error: Exception, command: str) -> str | None:
+    """Return what is wrong with a path, the disk or the memory; None where it is none of these."""
+    if is_full_disk(error):
+        names = [each.filename for each in _chain(error) if getattr(each, "filename", None)]
+        where = f"{names[0]}: " if names else ""
+        return f"{where}no space left on the disk; make room, and run the same command again"
+    if is_out_of_memory(error):
+        return f"out of memory; {LOWER.get(command, LOWER['tune'])}"
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path holds a NUL character"
+    if isinstance(error, OSError) and error.errno in UNUSABLE_PATH and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return None
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:

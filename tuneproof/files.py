@@ -1,13 +1,19 @@
-"""Files that are whole or absent, and JSON whose errors name file and line."""
+"""Files that are whole or absent, written by one process, and JSON whose errors name the line."""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import re
+import shutil
+import socket
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -16,15 +22,134 @@ import jsonlines
 
 from tuneproof.errors import InputError
 
+WRITING = ".writing-"
+"""What follows a folder's name in that of the temporary folder beside it."""
+OLD = ".old"
+"""The folder that is replaced, in the temporary one."""
+TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+"""The names that `atomic_write` writes under, with the process."""
+_HELD: set[tuple[Path, int]] = set()
+"""The paths that are locked by this process, each with the thread that did it."""
+
+
+@contextmanager
+def at_work(path: Path) -> Iterator[None]:
+    """Keep other processes from writing a file or folder while the block runs.
+
+    The lock is the file ``.NAME.lock`` beside the path (in a folder whose parent is not writable).
+    The system frees it when its process ends, however that ends, so that none is ever stale. What a
+    process that was killed left half-written of the path is removed. A thread that holds a lock may
+    take it again.
+
+    Raises:
+        InputError: Another process is at work there; the message says which, and since when.
+    """
+    from filelock import FileLock, Timeout
+
+    path = path.resolve()
+    mine = (path, threading.get_ident())
+    if mine in _HELD:
+        yield
+        return
+    room = _room(path)
+    owner = room / f".{path.name}.owner.json"
+    lock = FileLock(room / f".{path.name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        who = _holder(owner)
+        raise InputError(f"{path}: {who} is at work here; wait, or choose another name") from error
+    try:
+        remove_strays(path)
+        since = datetime.now().astimezone().isoformat(timespec="seconds")
+        me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        owner.write_text(json.dumps(me), encoding="utf-8")
+        _HELD.add(mine)
+        yield
+    finally:
+        _HELD.discard(mine)
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(owner: Path) -> str:
+    """Return who holds a lock, by what was written beside it."""
+    who: Any = None
+    with suppress(InputError, OSError):
+        who = read_json(owner)
+    if not isinstance(who, dict):
+        return "another process"
+    return f"another process (pid {who.get('pid')} on {who.get('host')}, since {who.get('since')})"
+
+
+def remove_strays(path: Path) -> None:
+    """Remove what processes that were killed left of a file or folder half-written.
+
+    Where one was killed while it put a new folder in the place of the old, the old one comes back.
+    """
+    room = _room(path)
+    inside = path.glob(f"{WRITING}*") if path.is_dir() else ()
+    for stray in [*room.glob(f".{glob.escape(path.name)}{WRITING}*"), *inside]:
+        if (stray / OLD).is_dir() and not path.exists():
+            (stray / OLD).rename(path)
+        shutil.rmtree(stray, ignore_errors=True)
+    for file in room.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if file.name.removeprefix(f".{path.name}.").removesuffix(".tmp").isdigit():
+            file.unlink(missing_ok=True)
+    for file in path.glob(".*.tmp") if path.is_dir() else ():
+        if (match := TEMPORARY.fullmatch(file.name)) and not _is_alive(int(match[1])):
+            file.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    """Return whether a process of this machine runs, or nobody can tell."""
+    if os.name == "nt":  # where looking for a process would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _room(path: Path) -> Path:
+    """Return the folder for what is written beside a path, and make it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path if path.is_dir() and not os.access(path.parent, os.W_OK) else path.parent
+
+
+def sync(*paths: Path) -> None:
+    """Have the disk keep files, or the names in folders, even if the power fails now."""
+    for path in paths:
+        if os.name == "nt" and path.is_dir():
+            continue  # Windows does not open folders
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep all files of a folder."""
+    sync(*(path for path in folder.rglob("*") if path.is_file()), folder)
+
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path` and rename it there when the block ends without error."""
+    """Open a temporary file beside `path` and rename it there when the block ends without error.
+
+    After a power cut there is the old file or the new one, whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
             yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -55,21 +180,47 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 def replacing(folder: Path, *names: str) -> Iterator[Path]:
     """Yield an empty folder for files that replace those of `folder` when the block ends.
 
-    They are renamed in the order given, within a moment; an error before that leaves `folder` as it
-    was. So the last name should be that of the file that vouches for the others.
+    The folder is replaced as a whole, by a rename; what else is in it stays. Where it cannot be
+    renamed (the root of a disk), its files are, in the order given: the last name should be that of
+    the file that vouches for the others. An error before that leaves `folder` as it was.
     """
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
-            yield Path(temporary)
+    folder = folder.resolve()
+    room = _room(folder)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}{WRITING}", dir=room) as temporary:
+        new = Path(temporary) / folder.name
+        new.mkdir()
+        yield new
+        sync_folder(new)
+        if not folder.exists():
+            new.rename(folder)
+        elif room == folder or os.path.ismount(folder):
             for name in names:
-                (Path(temporary) / name).replace(folder / name)
-    except BaseException:
-        if is_new:
-            with suppress(OSError):  # not empty: some of the files are in place
-                folder.rmdir()
-        raise
+                (new / name).replace(folder / name)
+        else:
+            _carry_over(folder, new)
+            folder.rename(Path(temporary) / OLD)
+            new.rename(folder)
+        sync(room, folder)
+
+
+def _carry_over(folder: Path, new: Path) -> None:
+    """Link into a new folder what the old one holds beside it; the mode is the old one's too."""
+    for path in folder.iterdir():
+        if (new / path.name).exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, new / path.name, symlinks=True, copy_function=_link)
+        else:
+            _link(path, new / path.name)
+    shutil.copymode(folder, new)
+
+
+def _link(path: str | Path, to: str | Path) -> None:
+    """Give a file a second name, or copy it where it cannot have one."""
+    try:
+        os.link(path, to, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, to, follow_symlinks=False)
 
 
 @contextmanager
@@ -79,13 +230,16 @@ def new_folder(folder: Path) -> Iterator[Path]:
     `folder` must not exist by then, or be empty.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+    prefix = f".{folder.name}{WRITING}"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as temporary:
         whole = Path(temporary) / folder.name
         whole.mkdir()
         yield whole
+        sync_folder(whole)
         if folder.exists():
             folder.rmdir()
         whole.rename(folder)
+        sync(folder.parent)
 
 
 def cache_folder() -> Path:

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import click
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import existing_file
 from tuneproof.text import one_line
+from tuneproof.yaml_text import read_yaml
 
 Config = TypeVar("Config")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -163,32 +163,8 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InputError(f"{where}: settings (key: value) are needed, found {value!r}")
-    return {str(key): item for key, item in value.items()}
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping; InputError names file and line otherwise."""
-    import yaml
-
-    existing_file(path)
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path}{line}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML text: {str(error).splitlines()[0]}") from error
-    except RecursionError as error:
-        raise InputError(f"{path}: not readable YAML: nested too deeply") from error
-    except (AttributeError, KeyError, OverflowError, ValueError) as error:
-        # what PyYAML raises of a date, a number or a truth value that is none
-        raise InputError(
-            f"{path}: not readable YAML: a value looks like a date, a number or a truth value and "
-            f"is none ({error}); put it in quotes"
-        ) from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: a mapping (key: value) is needed, found {value!r}")
+        found = one_line(repr(value), 80)
+        raise InputError(f"{where}: settings (key: value) are needed, found {found}")
     return {str(key): item for key, item in value.items()}
 
 

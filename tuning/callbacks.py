@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, Terminated
 from tuneproof.files import atomic_write, read_jsonl
 from tuneproof.log import NOTICE
 from tuneproof.text import duration
@@ -36,8 +36,6 @@ LINES = 10
 """Lines about the progress of a training that no terminal shows."""
 SMOOTHED = 10
 """Logged losses whose mean is shown; that of a single batch says little."""
-CHECKPOINT_S = 600
-"""Seconds of training that a crash may cost, where an epoch takes longer."""
 ADALORA_FIRST = 0.1
 """Share of the steps before AdaLoRA takes the first rank away."""
 ADALORA_LAST = 0.3
@@ -166,41 +164,45 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             log.info(f"{step}: {self._loss}, {rate}{left}")
 
 
-class StopOnInterrupt(TrainerCallback):  # type: ignore[misc]
-    """Ctrl-C ends the training after the step at hand, with a checkpoint to go on from.
+class StopOnSignal(TrainerCallback):  # type: ignore[misc]
+    """Ctrl-C and SIGTERM end the training after the step at hand, with a checkpoint to go on from.
 
-    The signal is taken over while the ``with`` block runs; a second one stops at once.
+    The signals are taken over while the ``with`` block runs; a second Ctrl-C stops at once.
     """
 
     def __init__(self) -> None:
-        """Wait for the signal."""
-        self._is_asked = False
-        self._before: Any = None
+        """Wait for a signal."""
+        self._asked: int | None = None
+        self._before: dict[int, Any] = {}
         self.has_stopped = False
         """Whether the training was ended before its last step."""
 
-    def __enter__(self) -> StopOnInterrupt:
-        """Take the signal over."""
-        try:
-            self._before = signal.signal(signal.SIGINT, self._note)
-        except ValueError:
-            self._before = None  # not the main thread: the caller's business
+    @property
+    def as_exception(self) -> KeyboardInterrupt:
+        """What the signal is to whoever started the training."""
+        return Terminated() if self._asked == signal.SIGTERM else KeyboardInterrupt()
+
+    def __enter__(self) -> StopOnSignal:
+        """Take the signals over."""
+        with suppress(ValueError):  # not the main thread: the caller's business
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the signal back."""
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        """Give the signals back."""
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Log, save and stop when the signal has come."""
-        if self._is_asked and state.global_step < state.max_steps:
+        """Log, save and stop when a signal has come."""
+        if self._asked is not None and state.global_step < state.max_steps:
             self.has_stopped = True
             control.should_log = control.should_save = control.should_training_stop = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop when the signal came during the evaluation; the epoch's checkpoint follows it."""
-        if self._is_asked and state.global_step < state.max_steps:
+        """Stop when it came during the evaluation; the epoch's checkpoint follows it."""
+        if self._asked is not None and state.global_step < state.max_steps:
             self.has_stopped = control.should_training_stop = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -208,29 +210,17 @@ class StopOnInterrupt(TrainerCallback):  # type: ignore[misc]
         if self.has_stopped:
             control.should_evaluate = control.should_save = False
 
-    def _note(self, *_: Any) -> None:
-        if self._is_asked:
+    def _note(self, number: int, _: Any) -> None:
+        if self._asked is not None:
+            if number == signal.SIGTERM:  # sent again, to be sure
+                return
             raise KeyboardInterrupt
-        self._is_asked = True
+        self._asked = number
         with suppress(RuntimeError):  # it came amid a write
-            log.log(NOTICE, "stopping after this step; the same command goes on from there")
-
-
-class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
-    """Saves a checkpoint now and then within long epochs."""
-
-    def __init__(self) -> None:
-        """Count from now on."""
-        self._saved = time.perf_counter()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Save when the last checkpoint is too old."""
-        if time.perf_counter() - self._saved >= CHECKPOINT_S:
-            control.should_save = True
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Note the time."""
-        self._saved = time.perf_counter()
+            log.log(
+                NOTICE,
+                "stopping after this step, with a checkpoint; the same command goes on from there",
+            )
 
 
 class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]

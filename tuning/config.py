@@ -110,6 +110,11 @@ class TuneConfig:
     head, linear or packing. May be repeated."""
     seed: int = 42
     """For the adapter's first weights, dropout and the order of the examples."""
+    save_steps: int | None = None
+    """Save a checkpoint after every so many optimizer steps, beside those at the end of every
+    epoch; the last two and the best are kept."""
+    save_minutes: float = 10.0
+    """Save one, too, where the last is so old: what a crash may cost."""
     overwrite: bool = False
     """Replace a run of the same name."""
 
@@ -135,11 +140,12 @@ class TuneConfig:
             "lora_r",
             "lora_alpha",
             "num_virtual_tokens",
+            "save_minutes",
         ):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive, got {value}")
-        for name in ("limit", "max_steps", "max_tokens"):
+        for name in ("limit", "max_steps", "max_tokens", "save_steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")

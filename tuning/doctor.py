@@ -30,7 +30,7 @@ from tuneproof.tuning.checks.run import check_run
 from tuneproof.tuning.checks.template import check_base, check_template
 from tuneproof.tuning.config import TuneConfig
 
-BASES = {"base-changed", "base-missing", "adapter-wrong-base"}
+BASES = {"base-changed", "base-missing", "adapter-wrong-base", "weights-changed"}
 """Codes that say what loading the run would only say again."""
 
 SAID_BY = {"too-few-items": "few-test-items"}

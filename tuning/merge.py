@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import new_folder
+from tuneproof.files import at_work, new_folder
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, check_base, with_adapter
+from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.prompts.fit import ask
 
@@ -71,11 +71,12 @@ def merge_run(run: Run, out: Path) -> Merged:
 
     Raises:
         InputError: The run is not finished, its base has changed, the folder is not empty, there is
-            nothing to merge, or the difference is more than rounding explains.
+            nothing to merge, the difference is more than rounding explains, or another process is
+            writing there.
     """
     out = out.absolute()
     _check(run, out)
-    with new_folder(out) as folder:
+    with at_work(out), new_folder(out) as folder:
         result = _write(run, folder)
         if not result.difference <= TOLERANCE:
             raise InputError(
@@ -99,6 +100,7 @@ def _check(run: Run, out: Path) -> None:
         )
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} is not empty; choose another --out")
+    check_saved(run)
     check_base(run)
     if models.stored_four_bit(run.base.model):
         raise InputError(

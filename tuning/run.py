@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 
+from tuneproof.files import at_work
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
@@ -37,9 +38,15 @@ def finetune(
         judge: May give the training up, as a sweep does; the run is `pruned` then, without weights.
 
     Raises:
-        InputError: Data or model cannot be used, or the folder belongs to another run.
-        KeyboardInterrupt: Ctrl-C came; the run is saved as it is then.
+        InputError: Data or model cannot be used, the folder belongs to another run, or another
+            process is at work in it.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
+    with at_work(config.folder):
+        return _finetune(config, made_by, judge)
+
+
+def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
     status = runs.check(config)
     forget_peaks()
     data = open_to_train(config.data, config.limit)

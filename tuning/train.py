@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import read_json
+from tuneproof.files import fingerprint, sync_folder
 from tuneproof.formats.run import Result, Run, write_run
 from tuneproof.log import NOTICE
-from tuneproof.tuning.callbacks import (
-    Progress,
-    Pruning,
-    StopOnInterrupt,
-    TimedCheckpoints,
-    plot_loss,
-)
+from tuneproof.tuning.callbacks import Progress, Pruning, StopOnSignal, plot_loss
 from tuneproof.tuning.card import write_card
+from tuneproof.tuning.checkpoints import TimedCheckpoints, Vouching, last_checkpoint
 from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
 from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
@@ -43,7 +37,7 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
 
     Raises:
         InputError: What came out of the training is not what it should be.
-        KeyboardInterrupt: Ctrl-C came; there is a checkpoint to go on from.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; there is a checkpoint to go on from.
     """
     trainer = job.trainer
     last = last_checkpoint(run.folder / "checkpoints")
@@ -51,13 +45,14 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         log.log(NOTICE, "going on from %s", last.name)
     example = trainer.train_dataset[0]["input_ids"]
     before = snapshot(trainer.model, example)
-    meter, stop = Meter(trainer, last), StopOnInterrupt()
+    meter, stop = Meter(trainer, last), StopOnSignal()
     budget = budget_of(run.config, meter)
     share = None if budget is None else lambda: budget.share
     progress = Progress(run.metrics, share, lambda: meter.logged)
     pruning = Pruning(judge)
     budgets = [] if budget is None else [budget]
-    for callback in (meter, progress, stop, TimedCheckpoints(), *budgets, pruning):
+    timed = TimedCheckpoints(run.config["save_minutes"], run.config["save_steps"])
+    for callback in (meter, progress, stop, timed, *budgets, pruning, Vouching()):
         trainer.add_callback(callback)
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
@@ -65,12 +60,13 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         is_interrupt = isinstance(error, KeyboardInterrupt)
-        write_run(replace(run, state="interrupted" if is_interrupt else "failed"))
+        with suppress(OSError):  # a full disk; that is said already
+            write_run(replace(run, state="interrupted" if is_interrupt else "failed"))
         raise
     run = replace(run, result=_result(trainer.state, run, progress.seconds, meter.spent))
     if stop.has_stopped:
         write_run(replace(run, state="interrupted"))
-        raise KeyboardInterrupt
+        raise stop.as_exception
     if pruning.has_pruned:
         run = replace(run, state="pruned")
         write_run(run)
@@ -92,23 +88,6 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         raise
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that is whole, and remove those that a crash cut off.
-
-    The trainer writes trainer_state.json last.
-    """
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    while found:
-        newest = found.pop()
-        try:
-            read_json(newest / "trainer_state.json")
-        except InputError:
-            shutil.rmtree(newest)
-        else:
-            return newest
-    return None
-
-
 def _complete(job: Job, run: Run) -> Run:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
     job.save(run.saved)
@@ -118,7 +97,9 @@ def _complete(job: Job, run: Run) -> Run:
         job.trainer.model.generation_config.save_pretrained(str(run.saved))
     for warning in run.warnings or ():
         log.warning(warning)
-    run = replace(job.finish(run), state="finished")
+    sync_folder(run.saved)
+    hashes = {file.name: fingerprint(file) for file in run.weights}
+    run = replace(job.finish(run), state="finished", weights_sha256=hashes)
     plot_loss(run.metrics, run.folder / "loss.png")
     write_card(run)
     write_run(run)

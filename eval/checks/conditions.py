@@ -32,9 +32,12 @@ def check_conditions(comparison: Comparison) -> Iterator[Finding]:
     """Yield what is wrong with how the variants were asked."""
     yield from _decoding(comparison)
     yield from _templates(comparison)
-    yield from _size(comparison)
+    if not comparison.tuned:
+        return
+    units = _units(comparison)
+    yield from _size(units)
     for name in comparison.tuned:
-        yield from _worse_than_base(comparison, name)
+        yield from _worse_than_base(comparison, name, units)
 
 
 def _decoding(comparison: Comparison) -> Iterator[Finding]:
@@ -90,12 +93,9 @@ def _templates(comparison: Comparison) -> Iterator[Finding]:
             )
 
 
-def _size(comparison: Comparison) -> Iterator[Finding]:
-    """Say so where the items, counted by group, are too few."""
-    if not comparison.tuned:
-        return
-    items = len(comparison.items)
-    units = len(set(_units(comparison)))
+def _size(unit_of: list[int]) -> Iterator[Finding]:
+    """Say so where the items, counted by unit, are too few."""
+    items, units = len(unit_of), len(set(unit_of))
     if units >= FEW:
         return
     groups = f" in {units} independent units" if units < items else ""
@@ -114,11 +114,11 @@ def _units(comparison: Comparison) -> list[int]:
     return list(range(len(comparison.items))) if numbers is None else numbers.tolist()
 
 
-def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
+def _worse_than_base(comparison: Comparison, name: str, units: list[int]) -> Iterator[Finding]:
     """Compare tuned and base item by item: labels by being right, texts by their token F1."""
     score, what = scorer(comparison)
     gains: dict[int, float] = defaultdict(float)  # by unit: items of one are no more than one
-    for unit, item in zip(_units(comparison), comparison.items, strict=True):
+    for unit, item in zip(units, comparison.items, strict=True):
         if item.reference is not None:
             both = (item.answers[name], item.answers[comparison.base])
             mine, base = (score(answer, item.reference) for answer in both)

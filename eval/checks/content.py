@@ -50,7 +50,7 @@ def check_content(comparison: Comparison) -> Iterator[Finding]:
             continue
         begun = sum(bool(opening(row.text)) for row in answers)
         said = "next-turn-in-answers" if is_common(begun, len(answers)) else ""  # template-words
-        rules = [rule for rule in _IN_ANSWERS if rule.code != said]
+        rules = [rule for rule in (*_IN_ANSWERS, _blank(references)) if rule.code != said]
         yield from _signs(answers, name, rules, name, of_base=is_base)
         if comparison.labels is None:
             yield from _open_ends(answers, references, name, of_base=is_base)
@@ -78,6 +78,17 @@ def _not_asked_for(sign: Callable[[str], str]) -> Callable[[Text], str]:
         return piece if piece and not sign(_context(row)) else ""
 
     return found
+
+
+def _blank(references: Sequence[Text]) -> Rule:
+    """Return the rule for answers of nothing; ``None`` is an answer where any reference is that."""
+    right = {signs.blank(row.text) for row in references}
+
+    def found(row: Text) -> str:
+        piece = signs.blank(row.text)
+        return "" if piece in right else piece
+
+    return Rule("empty-answers", found)
 
 
 def _markup(row: Text) -> str:
@@ -114,7 +125,6 @@ _IN_ANSWERS = (
     Rule("refusals", _unlike_reference(signs.refusal)),
     Rule("other-language", _other_language),
     Rule("answers-break-off", _breaks_off),
-    Rule("empty-answers", _unlike_reference(signs.blank)),
 )
 """To add a sign: write it into `signs.py`, its advice into `advice.py`, and a line here."""
 

@@ -37,8 +37,8 @@ class Metric:
     """Scores one answer; None where it cannot. What it reads are the columns that its parameters
     are named after: `prediction`, `reference` (each of several in turn; the best value counts),
     `prompt`, `finish_reason`, `length`, `executed`, `decimal_mark`, `label`,
-    `label_probabilities`, `labels`. A metric of sets reads `hits`, `predicted`, `actual`, `gaps`
-    and `count` instead, see `metrics.label_sets`."""
+    `label_probabilities`, `labels`. A metric of sets reads `hits`, `predicted`, `actual`, `gaps`,
+    `doubts` and `count` instead, see `metrics.label_sets`."""
     direction: Direction
     """Which way is better."""
     unit: Unit

@@ -21,7 +21,7 @@ from tuneproof.eval.report.published import beside_ours
 from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.files import atomic_write, fingerprint, write_text
+from tuneproof.files import at_work, atomic_write, fingerprint, write_text
 from tuneproof.formats.comparison import Comparison, read_comparisons
 from tuneproof.formats.report import (
     FILE,
@@ -55,8 +55,16 @@ def report(
         published: Figures of others, to stand beside ours.
 
     Raises:
-        InputError: A file cannot be used; nothing is written then.
+        InputError: A file cannot be used, or another process is writing there; nothing is written
+            then.
     """
+    with at_work(out):
+        return _report(files, out, config, published)
+
+
+def _report(
+    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published]
+) -> Report:
     comparison = read_comparisons(files)
     scores = score(comparison)
     built = build(comparison, scores, config, published)
@@ -123,7 +131,7 @@ def build(
         base=comparison.base,
         variants=tuple(comparison.by_name.values()),
         labels=comparison.labels,
-        counts=count_answers(comparison),
+        counts=count_answers(comparison, scores.units),
         summary={},
         findings=tuple(check_comparison(comparison)),
         **vars(analysis),

@@ -12,7 +12,7 @@ from typing import Literal
 
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.formats.report import Figure, Report, Rung, Verdict
+from tuneproof.formats.report import Figure, Report, Rung, SeedFigures, Verdict
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
@@ -163,18 +163,48 @@ def headline(report: Report, variant: str) -> str:
         )
     metric = report.primary.metric
     unit, title = unit_of(metric, report.length_unit), METRICS[metric].title
-    best = TITLES.get(found.best, found.best)
     (own,) = (other for other in report.variants if other.name == variant)
-    if own.is_tuned:
+    value = f"{variant}, this checkpoint" if own.is_tuned else variant
+    value += f": {title} {wording.amount(found.value, unit)}"
+    direction = METRICS[metric].direction
+    return _against(value, found, unit, direction, is_tuned=own.is_tuned)
+
+
+def seed_headline(report: Report, seeds: SeedFigures) -> str:
+    """Say how settings stand to the best option without tuning, over all their seeds."""
+    first = seeds.figures[0]
+    unit, title = unit_of(first.metric, report.length_unit), METRICS[first.metric].title
+    option = report.metrics[first.against][first.metric].value
+    found = AgainstBest(
+        best=first.against,
+        best_value=option,
+        value=first.mean,
+        difference=first,
+        verdict=first.verdict,
+    )
+    value = f"{seeds.name}, {len(seeds.variants)} seeds: {title} "
+    value += wording.amount(first.mean, unit)
+    return (
+        f"{_against(value, found, unit, METRICS[first.metric].direction)} "
+        f"{100 * first.seed_share:.0f} % of the uncertainty is the seeds', whose values differ by "
+        f"{wording.change(first.seed_spread, unit).removeprefix('+')} (standard deviation)."
+    )
+
+
+def _against(
+    value: str, found: AgainstBest, unit: str, direction: str, *, is_tuned: bool = True
+) -> str:
+    """Say how a value stands to the best option without tuning."""
+    best = TITLES.get(found.best, found.best)
+    if is_tuned:
         best = f"the best option without tuning, {best}"
-    value = f"{variant}: {title} {wording.amount(found.value, unit)}"
     reached = wording.amount(found.best_value, unit)
     if found.verdict not in ("better", "worse"):
         change = wording.bounded_change(found.difference, unit)
         return f"{value}, not shown to differ from {best} ({reached}): {change}."
     side = "above" if found.difference.value > 0 else "below"
     size = wording.size(found.difference, unit)
-    if METRICS[metric].direction == "lower":
+    if direction == "lower":
         side += ", which is better," if found.verdict == "better" else ", which is worse,"
     return f"{value}, {size} {side} {best} ({reached})."
 

@@ -12,7 +12,8 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.formats.report import MetricFigure, OurFigure, Published, PublishedBesideOurs
 from tuneproof.formats.variant import Variant
-from tuneproof.options import from_mapping, read_yaml
+from tuneproof.options import from_mapping
+from tuneproof.yaml_text import read_yaml
 
 REMARK = (
     "As their authors report them, of the model that is named; data cuts and code are not ours."

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.eval.report.ladder import TITLES, headline, ladder_table
+from tuneproof.eval.report.ladder import TITLES, headline, ladder_table, seed_headline
 from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
@@ -251,6 +251,7 @@ def text_table(report: Report) -> str:
             shown = [wording.amount(other.value, unit) if other else "" for other in others]
             rows.append([METRICS[name].title, f"{cell.n:,}", *shown])
         blocks.append(f"{table(rows)}\n{nothing_to_compare(report)}")
+    blocks[:0] = [seed_headline(report, seeds) for seeds in report.seeds]
     if report.gains and (ladder := ladder_table(report)):
         blocks.insert(0, ladder)
     missing = [f"{METRICS[m].title}: {why}" for m, why in report.not_available.items()]

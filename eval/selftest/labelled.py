@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from tuneproof.eval.selftest.line import Line
 from tuneproof.eval.selftest.reports import covered
 from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.intervals import Floats
+from tuneproof.eval.stats.label_figures import Outcomes, bin_of
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import Figure, Gain, MetricFigure
 from tuneproof.formats.variant import Variant
 
 RESAMPLES = 500
-LARGE = 300
-"""Items of a set of labels above which fewer are simulated."""
+MANY = 40_000
+"""Items from which a true value is read off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,11 @@ def lines(n: int, simulations: int, seed: int) -> Iterator[Line]:
 
 
 def _lines(setting: Setting, n: int, simulations: int, stream: list[int]) -> Iterator[Line]:
-    """The truth of a figure of sets is what sets of this size give on average."""
+    """Yield the lines of one kind of classification.
+
+    The truth of a figure of sets is what sets of this size give on average; of the calibration
+    error it is what infinitely many items would give, which its debiased estimate is of.
+    """
     config = ReportConfig(resamples=RESAMPLES)
     figures: dict[tuple[str, str], list[Figure]] = defaultdict(list)
     false = 0
@@ -80,6 +86,8 @@ def _lines(setting: Setting, n: int, simulations: int, stream: list[int]) -> Ite
     )
     for (metric, kind), seen in figures.items():
         truth = float(np.mean([figure.value for figure in seen])) if kind == "score" else 0.0
+        if (metric, kind) == ("calibration_error", "score"):
+            truth = _calibration_error(setting)
         warned = [_is_warned(figure) for figure in seen]
         yield Line(
             promise="coverage",
@@ -89,6 +97,16 @@ def _lines(setting: Setting, n: int, simulations: int, stream: list[int]) -> Ite
             simulations=simulations,
             warned=float(np.mean(warned)),
         )
+
+
+@lru_cache(maxsize=4)
+def _calibration_error(setting: Setting) -> float:
+    """Return the calibration error of so many items that chance adds hardly anything."""
+    comparison = labelled(MANY, setting, np.random.default_rng(1))
+    outcomes = Outcomes(comparison, comparison.items)
+    confidence = outcomes.confidence("base")
+    gaps = confidence - (outcomes.given[:, 0] == outcomes.right)
+    return float(np.abs(np.bincount(bin_of(confidence), gaps)).sum() / MANY)
 
 
 def _is_warned(figure: Figure) -> bool:

@@ -14,10 +14,13 @@ from math import sqrt
 
 import numpy as np
 
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.score import Scores
 from tuneproof.eval.selftest import labelled, simulated
 from tuneproof.eval.selftest.line import ALPHA, Line, Promise
 from tuneproof.eval.selftest.reports import (
     PRIMARY,
+    RESAMPLES,
     batches,
     covered,
     estimates_of,
@@ -28,14 +31,19 @@ from tuneproof.eval.selftest.reports import (
 from tuneproof.eval.selftest.simulated import SHAPES, groups_of, mean_of
 from tuneproof.eval.stats.bootstrap import Estimate
 from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
+from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.intervals import UNBOUNDED, Floats, Range
 from tuneproof.eval.stats.verdicts import PairedTest, detectable, settle
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.variant import Variant
 
-SIZES = (32, 100, 300)
+SIZES = (32, 100)
 ALL_SIZES = (8, 20, 32, 63, 100, 300)
 POWER_SHAPES = ("overlap", "half zero", "share 30", "length")
 GAINED = 0.1
 """Share of items that get better in the samples with a skewed gain."""
+LOOPING = 0.05
+"""Share of answers that loop where the others repeat nothing."""
 TRUE_GAIN = 0.087
 """Of the metrics that gain in the samples with a true gain."""
 GainOf = Callable[[Floats, Floats, np.random.Generator], Floats]
@@ -58,6 +66,7 @@ def selftest(simulations: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Ite
         yield from _some_gain(n, simulations, seed)
     for n in sizes:
         yield _unlike_shapes(n, simulations, seed)
+        yield _rare_loops(n, max(simulations // 2, 2), seed)
     for n in sizes:
         yield from _skewed_gain(n, simulations, seed)
     for n in sizes:
@@ -162,6 +171,34 @@ def _unlike_shapes(n: int, simulations: int, seed: int) -> Line:
     called, _ = _one_metric(n, simulations, [seed, n, 6], PRIMARY, gain, UNBOUNDED, is_alone=True)
     return _line("false verdict", "one metric, equal means but unlike shapes", n, called,
                  simulations)  # fmt: skip
+
+
+def _rare_loops(n: int, simulations: int, seed: int) -> Line:
+    """Return how often a variant of which one answer in twenty loops is called better or worse.
+
+    The base repeats itself a little in every answer, and as much on the whole. In many samples no
+    loop is drawn, and the tuned variant never repeats itself.
+    """
+    items = tuple(
+        Item(id=f"q{number}", task="t", instruction=f"number {number}", group=f"q{number}",
+             answers={name: Answer(text="") for name in ("base", "tuned")})
+        for number in range(n)
+    )  # fmt: skip
+    variants = (Variant(name="base"), Variant(name="tuned"))
+    comparison = Comparison(variants=variants, items=items)
+    config = ReportConfig(resamples=RESAMPLES // 2, primary="repetition_rate")
+    false = 0
+    for number in range(simulations):
+        generator = np.random.default_rng([seed, n, 11, number])
+        loops = generator.random(n) < LOOPING
+        scores = np.column_stack([generator.uniform(0, 2 * LOOPING, n), loops])
+        values = Scores(
+            values={"repetition_rate": scores}, not_available={}, length_unit="words", units=None
+        )
+        gain = analyse(comparison, values, config).gains["tuned"]["repetition_rate"]
+        false += gain.verdict in ("better", "worse")
+    case = f"repetition: {LOOPING:.0%} loop, against a little everywhere"
+    return _line("false verdict", case, n, false, simulations)
 
 
 def _skewed_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:

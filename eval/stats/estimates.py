@@ -14,7 +14,14 @@ from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores, count_scored
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
 from tuneproof.eval.stats.equivalence import equivalence_of
-from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Range
+from tuneproof.eval.stats.intervals import (
+    DIFFERENCE,
+    SHARE,
+    UNBOUNDED,
+    Floats,
+    Range,
+    with_unseen,
+)
 from tuneproof.eval.stats.label_figures import (
     LabelReport,
     Outcomes,
@@ -24,13 +31,16 @@ from tuneproof.eval.stats.label_figures import (
 )
 from tuneproof.eval.stats.permutation import MeanTests, SetTests, joint_swaps, sign_flip_p
 from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
+from tuneproof.eval.stats.seeds import seed_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
 from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
+from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, SeedFigures, TaskPart
 
 HARDLY_ANY = 5
 """Items below which a label, or what scores other than 0, says little of its kind."""
+CALIBRATED = 63
+"""Items below which the interval of a calibration error is too narrow."""
 EVERY_LABEL = ("macro_f1", "matthews")
 """Figures in which a label counts much, however rare it is."""
 NAMED = 5
@@ -60,6 +70,8 @@ class Analysis(LabelReport):
     """Every two variants, by the primary metric."""
     primary: Primary | None
     """The primary metric, and the variants ranked by it."""
+    seeds: tuple[SeedFigures, ...]
+    """Settings of which several seeds were trained."""
 
 
 def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Analysis:
@@ -84,6 +96,7 @@ def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Ana
         gains=whole.gains,
         tasks=figures,
         pairs=pairs,
+        seeds=seed_report(comparison, scores, config, primary),
         primary=primary_report(comparison, parts[""].estimates, whole, pairs, config, primary),
         **vars(labels),
     )
@@ -171,7 +184,10 @@ def estimate_part(
         groups=groups,
         ranges=[_range(key) for key in columns],
     )
-    estimates = dict(zip(columns, found, strict=True))
+    estimates = {
+        key: _with_unseen(key, one, columns, comparison.base, config.confidence)
+        for key, one in zip(columns, found, strict=True)
+    }
     tests: list[tuple[tuple[Key, ...], MeanTests | SetTests]] = []
     gains = {key: values for key, values in columns.items() if key.kind == "gain"}
     if gains:
@@ -183,6 +199,26 @@ def estimate_part(
         estimates |= estimate_sets(outcomes, config)
         tests += set_tests(outcomes, chosen, units)
     return Part(chosen=chosen, estimates=estimates, tests=tuple(tests))
+
+
+def _with_unseen(
+    key: Key, seen: Estimate, columns: Mapping[Key, Floats], base: str, confidence: float
+) -> Estimate:
+    """Widen a gain's interval where one of the two had the least or greatest score throughout."""
+    if key.kind != "gain" or _range(key) != DIFFERENCE or seen.interval_at is None:
+        return seen
+    gain = columns[key]
+    scored = ~np.isnan(gain)
+    if np.isin(gain[scored], (-1, 0, 1)).all():
+        return seen  # shares, whose interval knows of it
+    mine, other = (columns[Key("metric", who, key.name)][scored] for who in (key.variant, base))
+    below = bool((mine == 1).all() or (other == 0).all())
+    above = bool((mine == 0).all() or (other == 1).all())
+    if not below and not above:
+        return seen
+    wider = with_unseen(seen.interval_at, seen.value, seen.units, below=below, above=above)
+    low, high = wider(confidence)
+    return replace(seen, low=low, high=high, interval_at=wider)
 
 
 def _figures(
@@ -232,6 +268,9 @@ def _rare_labels(comparison: Comparison, chosen: NDArray[np.bool_]) -> str | Non
 
 def _caution(seen: Estimate, key: Key) -> str | None:
     """Say so where a few items alone carry a metric's mean and spread."""
+    if key.name == "calibration_error":
+        few = f"fewer than {CALIBRATED} items tell little of calibration"
+        return few if seen.n < CALIBRATED else None
     is_share = seen.step > 0  # whose interval holds for a single hit too
     if key.kind == "gain" or is_share or not 0 < seen.differing < HARDLY_ANY:
         return None

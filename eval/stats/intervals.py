@@ -7,6 +7,8 @@ skewed values; `score selftest` shows what each rule is worth. The rules, in ord
   Their paired differences (-1, 0 or 1): the adjusted Wald interval of Bonett and Price (2012).
 - Nothing varies (all right, nothing looped, no answer changed): the same two formulas say what may
   be the case although not one of the items showed it, as far as the metric's range is known.
+- A difference of which one variant had the least or the greatest score on every item: as far as the
+  same formula says for that variant alone.
 - Everything else: each end is the farther one of two intervals. BCa (Efron, 1987) follows skewed
   values; its percentiles are expanded for few items (Hesterberg, 2015, What Teachers Should Know
   About the Bootstrap). Student's t is right where BCa is too narrow: for symmetric differences of
@@ -17,6 +19,7 @@ A p-value is never read off an interval; see `stats.permutation`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, sqrt
 
 import numpy as np
@@ -86,6 +89,32 @@ def jackknife(influence: Floats, counts: Floats) -> tuple[float, float]:
     effective = float(changes.sum()) ** 2 / float(np.square(changes).sum())
     freedom = (3.16 - 2.77 / sqrt(units)) * effective
     return error, min(max(freedom, 1.0), units - 1.0)
+
+
+def with_unseen(
+    interval_at: Callable[[float], Range], value: float, units: int, *, below: bool, above: bool
+) -> Callable[[float], Range]:
+    """Return the interval of a difference to which one variant brought no spread at all.
+
+    A variant that scored 0 on every item may loop, and score 1, on some that were not drawn: on as
+    many as Wilson's interval of none leaves room for. Their differences are not among those seen,
+    so that neither resamples nor the spread know of them.
+
+    Args:
+        interval_at: Confidence -> the interval of the differences seen.
+        value: The difference.
+        units: Units drawn.
+        below: Whether those not seen would lower it.
+        above: Whether they would raise it.
+    """
+
+    def wider(confidence: float) -> Range:
+        low, high = interval_at(confidence)
+        room = wilson(0, units, confidence)[1]
+        low = min(low, max(value - room, DIFFERENCE[0])) if below else low
+        return low, max(high, min(value + room, DIFFERENCE[1])) if above else high
+
+    return wider
 
 
 def interval_of_figure(

@@ -73,9 +73,9 @@ class Outcomes:
         return np.array([confidence_of(item.answers[name]) for item in self.items])
 
     def table(self) -> Floats:
-        """Return (items, variants, columns) what adds up: hits, predicted, actual, gaps, count."""
+        """Return (items, variants, columns) what adds up, in the order of `split`."""
         size, rows = len(self.labels), np.arange(len(self.items))
-        table = np.zeros((len(rows), len(self.names), 3 * size + BINS + 1))
+        table = np.zeros((len(rows), len(self.names), 3 * size + 2 * BINS + 1))
         for column, name in enumerate(self.names):
             given, part = self.given[:, column], table[:, column]
             is_right = given == self.right
@@ -86,15 +86,17 @@ class Outcomes:
             if name in self.calibrated:
                 confidence = self.confidence(name)
                 part[rows, 3 * size + bin_of(confidence)] = confidence - is_right
+                doubts = confidence * (1 - confidence)
+                part[rows, 3 * size + BINS + bin_of(confidence)] = doubts
         table[:, :, -1] = 1
         return table
 
     def split(self, sums: Floats) -> dict[str, Floats]:
         """Name the parts of summed rows of the table; the argument is (..., columns)."""
         size = len(self.labels)
-        ends = np.cumsum([size, size, size, BINS])
-        parts = np.split(sums, ends, axis=-1)
-        named = dict(zip(("hits", "predicted", "actual", "gaps", "count"), parts, strict=True))
+        ends = np.cumsum([size, size, size, BINS, BINS])
+        names = ("hits", "predicted", "actual", "gaps", "doubts", "count")
+        named = dict(zip(names, np.split(sums, ends, axis=-1), strict=True))
         return named | {"count": named["count"][..., 0]}
 
     def figures(self, parts: dict[str, Floats]) -> dict[Key, Floats]:

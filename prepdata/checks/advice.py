@@ -33,6 +33,13 @@ DATA: dict[str, Advice] = {
         mend="`prepdata build`, which keeps prompts/test.json out; other prompts: remove them from "
         "{file}",
     ),
+    "data-edited": Advice(
+        severity="warning",
+        usually="it was edited or replaced by hand, so that what the build made sure of (no leaks, "
+        "no repeats) may not hold; or a build was cut off, and the files are of two builds.",
+        mend="`prepdata build` with the settings of before; a change that is meant belongs in the "
+        "source",
+    ),
     "label-unknown": Advice(
         severity="error",
         usually="a label is misspelt, or the manifest belongs to other data.",

@@ -43,6 +43,10 @@ END_MARKS = (
 
 def check_data(folder: DataFolder) -> Iterator[Finding]:
     """Yield what is wrong with the records, as far as one quick look at each shows it."""
+    if folder.edited:
+        where = ", ".join(str(folder.path / name) for name in folder.edited)
+        evidence = f"{where}: not as manifest.json says that `prepdata build` wrote it"
+        yield finding(DATA, "data-edited", evidence)
     keys = {split: [_key(record) for record in part] for split, part in folder.splits.items()}
     yield from _exact(folder, keys)
     yield from _groups(folder)

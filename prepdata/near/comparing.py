@@ -137,6 +137,8 @@ class Comparison:
         """Return whether two records are alike in all that carries a difference."""
         if _figures(one.instruction) != _figures(other.instruction):
             return False
+        inputs = _without_wire(one.input, other.input)
+        one, other = one._replace(input=inputs[0]), other._replace(input=inputs[1])
         if signs_of(one) != signs_of(other) or not self.answer_the_same(one, other):
             return False
         if not all(self._are_alike(a, b) for a, b in zip(one[:2], other[:2], strict=True)):
@@ -162,7 +164,6 @@ class Comparison:
 
     def _decides(self, one: str, other: str) -> bool:
         """Return whether what two texts differ in makes them say something else."""
-        one, other = _without_wire(one, other)
         a, b = words_of(one).split(), words_of(other).split()
         if a == b:
             return False

@@ -48,7 +48,7 @@ def test_pilot_is_a_comparison_or_its_report(
     result = run(path, "--detect", "0.1")
     assert result.exit_code == 0, result.output
     first = result.output.splitlines()[0]
-    assert first.startswith(f"{plans[0].items:,} items show a difference of 0.100 in ROUGE-L (80%")
+    assert first.startswith(f"{plans[0].items:,} items show a difference of 0.100 in ROUGE-L (80 %")
     shares = run(path, "--detect", "0.05", "--metric", "exact_match").output
     assert "show a difference of 5.0 pp in Exact match" in shares
 

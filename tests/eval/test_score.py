@@ -52,7 +52,7 @@ def test_only_items_with_a_reference_are_scored(document: dict[str, Any], write:
 
 def test_counts(document: dict[str, Any], write: Write) -> None:
     document["items"][0] |= {"reference": None, "truncated": True}
-    counts = count_answers(read_comparison(write(document)))
+    counts = count_answers(read_comparison(write(document)), None)
     assert counts.items == 12
     assert counts.without_reference == 1
     assert counts.truncated_inputs == 1

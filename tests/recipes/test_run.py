@@ -77,7 +77,7 @@ def test_interrupted_training_goes_on(recipe_file: Path, monkeypatch: pytest.Mon
                 os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", Sender)
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: Sender())
         stages_run(recipe_file, "tune.max_steps=4")
     run = recipe_file.parent / "runs/small/run.json"
     assert json.loads(run.read_text())["state"] == "interrupted"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+import signal
 from pathlib import Path
 
 import click
@@ -63,3 +66,63 @@ def test_interruption_aborts_with_exit_code_1() -> None:
     result = run(KeyboardInterrupt())
     assert result.exit_code == 1
     assert "Aborted!" in result.stderr
+
+
+def test_sigterm_tidies_up_and_exits_with_143() -> None:
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    tidied: list[bool] = []
+
+    @main.command()
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            tidied.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    result = CliRunner().invoke(main, ("work",))
+    assert result.exit_code == 143
+    assert tidied == [True]
+    assert "Terminated!" in result.stderr
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0"),
+        RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"),
+        ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_full_disk_is_one_line(fault: Exception) -> None:
+    result = run(fault)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: no space left on the disk; make room, and run the same command again\n"
+    )
+
+
+def test_full_disk_names_the_file_where_it_is_known() -> None:
+    result = run(OSError(errno.ENOSPC, "No space left on device", "runs/demo/run.json"))
+    assert result.stderr.startswith("Error: runs/demo/run.json: no space left on the disk;")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        MemoryError(),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
+    ],
+)
+def test_no_memory_says_what_to_lower(fault: Exception) -> None:
+    result = run(fault)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: out of memory; lower --per-device-train-batch-size")
+    assert "--load-in-4bit" in result.stderr

@@ -183,7 +183,7 @@ def test_interrupted_run_ends_like_one_that_was_not(
     cut = classify(name="cut", **plain)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
-        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: sender())
         finetune(cut)
     again = finetune(cut)
     assert again.head == whole.head

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, Terminated
 from tuneproof.formats.example import TEST_PROMPTS
+from tuneproof.log import lines_to
+from tuneproof.tuning.checkpoints import FILE, last_checkpoint, vouch_for
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.train import last_checkpoint
 
 Settings = Callable[..., TuneConfig]
 LONG = {"num_train_epochs": 4, "per_device_train_batch_size": 4, "lora_dropout": 0.1}
@@ -30,16 +32,21 @@ def quietly(config: TuneConfig) -> Any:
     return finetune(config)
 
 
-def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, hook: str = "on_step_end") -> None:
-    """Have Ctrl-C come during a step."""
+def signal_at(
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    hook: str = "on_step_end",
+    number: int = signal.SIGINT,
+) -> None:
+    """Have Ctrl-C, or another signal, come during a step."""
     from transformers import TrainerCallback
 
     def send(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
     callback = type("Sender", (TrainerCallback,), {hook: send})
-    monkeypatch.setattr("tuneproof.tuning.train.TimedCheckpoints", callback)
+    monkeypatch.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: callback())
 
 
 def steps(folder: Path) -> list[int]:
@@ -107,7 +114,7 @@ def test_failure_is_recorded_and_gone_on_from(
             raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr("tuneproof.tuning.callbacks.TimedCheckpoints.on_step_end", fail)
+        patched.setattr("tuneproof.tuning.checkpoints.TimedCheckpoints.on_step_end", fail)
         quietly(config)
     assert json.loads((config.folder / "run.json").read_text())["state"] == "failed"
     assert quietly(config).result.steps == 24
@@ -117,25 +124,109 @@ def test_failure_is_recorded_and_gone_on_from(
 def test_long_epochs_have_checkpoints_between(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneproof.tuning.callbacks.CHECKPOINT_S", 0.0)
     seen: list[int] = []
     monkeypatch.setattr(
-        "tuneproof.tuning.callbacks.TimedCheckpoints.on_save",
+        "tuneproof.tuning.checkpoints.TimedCheckpoints.on_save",
         lambda self, args, state, control, **_: seen.append(state.global_step),
     )
-    quietly(settings(max_steps=3))
+    quietly(settings(max_steps=3, save_minutes=1e-9))
     assert sorted(set(seen)) == [1, 2, 3]
 
 
-def test_checkpoints_that_a_crash_cut_off_are_left_out(tmp_path: Path) -> None:
-    assert last_checkpoint(tmp_path) is None
-    for step, text in ((5, "{}"), (20, '{"epo'), (100, None)):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if text is not None:
-            (folder / "trainer_state.json").write_text(text)
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
+@pytest.mark.slow
+def test_checkpoints_after_so_many_steps_change_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "tuneproof.tuning.checkpoints.TimedCheckpoints.on_save",
+            lambda self, args, state, control, **_: seen.append(state.global_step),
+        )
+        often = quietly(settings(name="often", save_steps=4, **LONG))
+    assert seen == [4, 6, 8, 12, 16, 18, 20, 24]
+    seldom = quietly(settings(name="seldom", **LONG))
+    assert often.weights_sha256 == seldom.weights_sha256
+
+
+def checkpoint(folder: Path, step: int, best: str | None = None) -> Path:
+    """Write a checkpoint that is whole."""
+    made = folder / f"checkpoint-{step}"
+    made.mkdir(parents=True)
+    (made / "optimizer.pt").write_bytes(b"moments" * step)
+    (made / "spent.json").write_text('{"seconds": 1.0}')
+    state = {"global_step": step, "best_model_checkpoint": best and f"elsewhere/{best}"}
+    (made / "trainer_state.json").write_text(json.dumps(state))
+    vouch_for(made)
+    return made
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        value = bytearray((folder / name).read_bytes())
+        value[3] ^= 1
+        (folder / name).write_bytes(value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (remove("optimizer.pt"), "optimizer.pt is missing"),
+        (remove("spent.json"), "spent.json is missing"),
+        (remove("trainer_state.json"), "trainer_state.json is missing"),
+        (remove(FILE), "it has no manifest.json, so that its saving was cut off"),
+        (flip("optimizer.pt"), "optimizer.pt is not the file that was saved"),
+        (flip(FILE), "its manifest.json cannot be read"),
+        (lambda folder: (folder / "optimizer.pt").write_bytes(b""), "optimizer.pt is not the file"),
+    ],
+)
+def test_checkpoint_that_is_not_what_was_saved_is_not_gone_on_from(
+    tmp_path: Path, fault: Callable[[Path], None], said: str
+) -> None:
+    whole, newest = checkpoint(tmp_path, 5), checkpoint(tmp_path, 20)
+    fault(newest)
+    lines: list[str] = []
+    with lines_to(lines.append):
+        assert last_checkpoint(tmp_path) == whole
+    [line] = lines
+    assert line.startswith(f"WARNING: not going on from checkpoint-20: {said}")
+    assert not newest.exists()
+
+
+def test_checkpoint_whose_best_weights_are_lost_is_not_gone_on_from(tmp_path: Path) -> None:
+    best, newest = checkpoint(tmp_path, 5), checkpoint(tmp_path, 20, best="checkpoint-5")
+    assert last_checkpoint(tmp_path) == newest
+    flip("optimizer.pt")(best)
+    lines: list[str] = []
+    with lines_to(lines.append):
+        assert last_checkpoint(tmp_path) is None
+    assert "the best weights are those of checkpoint-5, and optimizer.pt is not" in lines[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["optimizer.pt", "spent.json"])
+def test_run_without_a_whole_checkpoint_ends_like_one_that_was_never_cut(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = quietly(settings(name="whole", max_tokens=700, **LONG))
+    cut = settings(name="cut", max_tokens=700, **LONG)
+    with monkeypatch.context() as patched, pytest.raises(Terminated):
+        signal_at(patched, 8, number=signal.SIGTERM)
+        quietly(cut)
+    facts = json.loads((cut.folder / "run.json").read_text())
+    assert facts["state"] == "interrupted"
+    [last] = (cut.folder / "checkpoints").glob(f"checkpoint-{facts['result']['steps']}")
+    (last / name).unlink()
+    again = quietly(cut)
+    assert again.weights_sha256 == whole.weights_sha256
+    assert again.result.steps == whole.result.steps
+    assert again.result.tokens_seen == whole.result.tokens_seen
 
 
 @pytest.fixture
@@ -173,10 +264,46 @@ def test_ctrl_c_on_the_command_line(command: list[str], settings: Settings) -> N
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "stopping after this step; the same command goes on from there" in err
+    assert "stopping after this step, with a checkpoint; the same command goes on from" in err
     assert "Traceback" not in err
     assert out == ""
     assert json.loads((folder / "run.json").read_text())["state"] == "interrupted"
+
+
+@pytest.mark.slow
+def test_sigterm_on_the_command_line_saves_a_checkpoint(
+    command: list[str], settings: Settings
+) -> None:
+    folder = settings().folder
+    process = started(command, folder / "metrics.jsonl")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "stopping after this step, with a checkpoint; the same command goes on from" in err
+    assert "Traceback" not in err
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["state"] == "interrupted"
+    last = folder / "checkpoints" / f"checkpoint-{facts['result']['steps']}"
+    assert last_checkpoint(folder / "checkpoints") == last
+
+
+@pytest.mark.slow
+def test_second_of_two_commands_is_told_of_the_first(
+    command: list[str], settings: Settings
+) -> None:
+    folder = settings().folder
+    process = started(command, folder / "metrics.jsonl")
+    second = subprocess.run(
+        [*command, "--learning-rate", "0.5", "--overwrite"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    process.kill()
+    process.communicate(timeout=60)
+    assert second.returncode == 2
+    told = f"another process (pid {process.pid} on {socket.gethostname()}, since 20"
+    assert told in second.stderr
+    assert "Traceback" not in second.stderr
+    assert json.loads((folder / "run.json").read_text())["config"]["learning_rate"] != 0.5
 
 
 @pytest.mark.slow

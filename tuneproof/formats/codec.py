@@ -21,6 +21,8 @@ from tuneproof.errors import InputError
 T = TypeVar("T")
 NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 """What the plain types are called in a message."""
+LARGEST = 10**30
+"""No number in a file is larger: a training of the largest models takes 10**26 operations."""
 
 
 def encode(value: Any, *, omit_none: bool = False) -> Any:
@@ -191,4 +193,6 @@ def _is_a(kind: Any, value: Any) -> bool:
         return kind in (Any, bool)
     if isinstance(value, float):
         return kind is float or (kind is int and value.is_integer())
+    if isinstance(value, int) and abs(value) > LARGEST:  # no count, and beyond a float
+        return False
     return isinstance(value, int if kind is float else kind)

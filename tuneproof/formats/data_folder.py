@@ -182,10 +182,13 @@ class DataFolder:
     @property
     def is_as_built(self) -> bool:
         """Whether the files are byte for byte those that `prepdata build` wrote."""
+        return bool(self.manifest and self.manifest.files) and not self.edited
+
+    @cached_property
+    def edited(self) -> list[str]:
+        """The files that are not, byte for byte, those that manifest.json vouches for."""
         stated = self.manifest.files if self.manifest else {}
-        return bool(stated) and all(
-            self._hashes.get(name) == facts.sha256 for name, facts in stated.items()
-        )
+        return [name for name, facts in stated.items() if self._hashes.get(name) != facts.sha256]
 
     def file(self, split: Split) -> Path:
         """Return the path of a split's file, whether it is there or not."""

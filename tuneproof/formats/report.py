@@ -248,6 +248,38 @@ class Primary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedFigure(Figure):
+    """How the mean over several seeds of one setting differs from an option without tuning."""
+
+    metric: str
+    """Of what."""
+    against: str
+    """The option: for the primary metric the best one, otherwise the base."""
+    mean: float
+    """The metric's mean over seeds and items."""
+    p_corrected: float
+    """Of a test that takes seeds and items as samples; the primary metric goes first."""
+    verdict: Verdict
+    """What may be said of the settings."""
+    seed_share: float
+    """Share of the uncertainty (variance of the mean) that is the seeds', in [0, 1]."""
+    seed_spread: float
+    """Standard deviation between the seeds' means."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedFigures:
+    """Several trainings that differ in their seed alone, judged together."""
+
+    name: str
+    """What the names of the runs have in common."""
+    variants: tuple[str, ...]
+    """The runs."""
+    figures: tuple[SeedFigure, ...]
+    """The primary metric first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskPart:
     """The figures of one task's items, where there are several tasks."""
 
@@ -533,6 +565,8 @@ class Report:
     """Every two variants, by accuracy."""
     tasks: Mapping[str, TaskPart] = field(default_factory=dict)
     """The figures by task, where there are several tasks."""
+    seeds: tuple[SeedFigures, ...] = ()
+    """Settings of which several seeds were trained."""
     compute: Cost | None = None
     """What every training took, with its quality."""
     published: tuple[PublishedBesideOurs, ...] = ()

@@ -6,6 +6,10 @@ kept, and written again.
 
 from __future__ import annotations
 
+import glob
+import json
+import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,15 +17,20 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.codec import decode, encode, unknown_keys, with_unknown_keys
+from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
+from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
 
 SCHEMA = "tuneproof/run@1"
-LOCATION_ONLY = ("name", "runs", "overwrite", "template", "template_variable")
-"""Settings that say where a run is written, not how it is trained; a template's text does."""
+LOCATION_ONLY = (
+    "name", "runs", "overwrite", "template", "template_variable", "save_steps", "save_minutes",
+)  # fmt: skip
+"""Settings that say where and when a run is written, not how it is trained; a template's text
+does."""
 FILE = "run.json"
+log = logging.getLogger(__name__)
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
 
 
@@ -233,6 +242,9 @@ class Run:
     """What the checks after the training found; None before them."""
     accuracy: Accuracy | None = None
     """Of a head; None where answers are generated."""
+    weights_sha256: Mapping[str, str] | None = None
+    """SHA-256 of each file of weights that was saved, by name; None before that, and in older
+    runs."""
     unknown: Mapping[str, Any] = field(default_factory=dict, metadata={"in_file": False})
     """Keys of the file that no field holds, at any depth."""
 
@@ -252,6 +264,19 @@ class Run:
             inputs["the template's text"] = self.template.hash
         settings = {name: self.config[name] for name in self.config if name not in LOCATION_ONLY}
         return Stamp(settings=settings, inputs=inputs, code=self.code or "", versions=self.versions)
+
+    @property
+    def seed(self) -> int | None:
+        """The seed it was trained with; None where it does not say."""
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @property
+    def settings_hash(self) -> str:
+        """A hash of all that it was trained from but its seed: runs that share it are repeats."""
+        stamp = self.stamp
+        settings = {name: value for name, value in stamp.settings.items() if name != "seed"}
+        return digest(json.dumps([settings, dict(stamp.inputs)], sort_keys=True, default=str))
 
     @property
     def method(self) -> str:
@@ -287,6 +312,11 @@ class Run:
     def saved(self) -> Path:
         """What the training left: the adapter, or the whole model where all weights are trained."""
         return self.folder / "model" if self.is_whole else self.adapter
+
+    @property
+    def weights(self) -> list[Path]:
+        """The files of weights among it, by name."""
+        return sorted(self.saved.glob("*.safetensors"))
 
     @property
     def metrics(self) -> Path:
@@ -333,9 +363,27 @@ def read_run(folder: Path) -> Run:
     values = read_json(file)
     if not _is_run(values):
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
-    values = _upgraded(values)
+    values = _upgraded(values, str(file))
     run = decode(Run, values, str(file), folder=folder)
     return replace(run, unknown=unknown_keys(values, _encoded(run)))
+
+
+def seed_name(name: str, seed: int) -> str:
+    """Return what a run is called that is one of several seeds."""
+    return f"{name}-seed{seed}"
+
+
+def runs_called(runs: Path, name: str) -> list[str]:
+    """Return the run of a name, or its seeds where there is none but NAME-seed1, NAME-seed2, ..."""
+    if (runs / name / FILE).is_file():
+        return [name]
+    pattern = re.compile(re.escape(name) + r"-seed(\d+)")
+    found = {
+        int(match[1]): file.parent.name
+        for file in runs.glob(f"{glob.escape(name)}-seed*/{FILE}")
+        if (match := pattern.fullmatch(file.parent.name))
+    }
+    return [found[seed] for seed in sorted(found)] or [name]
 
 
 def finished_run(runs: Path, name: str) -> Run:
@@ -350,10 +398,16 @@ def finished_run(runs: Path, name: str) -> Run:
 
 
 def all_runs(runs: Path) -> Iterator[Run]:
-    """Yield every run of a folder of runs, by name."""
+    """Yield every run of a folder of runs, by name; say which cannot be read."""
     for file in sorted(runs.glob(f"*/{FILE}")):
-        if _is_run(read_json(file)):
-            yield read_run(file.parent)
+        try:
+            is_run = _is_run(read_json(file))
+            run = read_run(file.parent) if is_run else None
+        except InputError as error:
+            log.warning(f"left out: {error}")
+            continue
+        if run is not None:
+            yield run
 
 
 def write_run(run: Run) -> None:
@@ -365,10 +419,17 @@ def _is_run(values: Any) -> bool:
     return isinstance(values, dict) and values.get("schema") == SCHEMA
 
 
-def _upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the file's content with what older versions did not record yet."""
-    config = dict(values.get("config", {}))
+def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the file's content with what older versions did not record yet.
+
+    Raises:
+        InputError: A setting that everything needs is missing, or of another type.
+    """
+    config = dict(member(values, "config", dict, where))
     config.setdefault("objective", "generate")
+    for name in ("model", "method", "objective"):
+        member(config, name, str, f"{where}: 'config'")
+    member(config, "max_length", int, f"{where}: 'config'", optional=True)
     older = {
         "quantization": None,
         "learning_rate": config.get("learning_rate"),

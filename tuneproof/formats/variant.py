@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneproof.formats.codec import encode
+from tuneproof.formats.codec import LARGEST, encode
 from tuneproof.formats.run import Run
 from tuneproof.formats.training_log import validation_curve
 
@@ -59,7 +58,8 @@ class Variant:
     however it was asked; ``baseline``, ``head``, ``model``: another model, or ``endpoint``: one
     behind a server), `url`, `template`, `template_variables`, `shots` (`k`,
     `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
-    `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
+    `seed`, `settings_sha256` (the same for runs that differ in their seed alone), `quantization`,
+    `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
     `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
     `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
 
@@ -97,6 +97,17 @@ class Variant:
     def is_tuned(self) -> bool:
         """Whether it was made from the base by training, as far as the file says."""
         return not self.is_base and self._text("kind") not in ("baseline", "model", "endpoint")
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of its training; None where there was none, or it is not recorded."""
+        seed = self.details.get("seed")
+        return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+
+    @property
+    def settings_sha256(self) -> str | None:
+        """A hash of all that it was trained from but the seed."""
+        return self._text("settings_sha256")
 
     @property
     def is_head(self) -> bool:
@@ -161,6 +172,8 @@ def described(run: Run, name: str | None = None) -> dict[str, Any]:
         "model": run.base.model,
         "adapter": None if run.is_whole else str(run.adapter),
         "method": run.method,
+        "seed": run.seed,
+        "settings_sha256": run.settings_hash,
         "quantization": encode(run.quantization),
         "parameters": encode(run.parameters),
         "training_seconds": run.outcome.wall_seconds,
@@ -198,4 +211,4 @@ def _number(row: Mapping[str, Any], key: str) -> float | None:
     value = row.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value <= LARGEST else None

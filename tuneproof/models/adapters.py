@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import read_json
+from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.run import Run
 from tuneproof.models.load import chat_template_in, weights_hash
 
@@ -20,6 +20,8 @@ APART = (
     "alora_invocation_tokens", "arrow_config", "target_parameters", "modules_to_save",
 )  # fmt: skip
 """Settings of LoRA that answer in no batch with others, or change the base itself."""
+MISSING_KEYS = "Found missing adapter keys"
+"""How PEFT's warning begins that an adapter lacks tensors, or is of another model."""
 
 
 def check_base(run: Run) -> None:
@@ -43,6 +45,48 @@ def check_files(adapter: Path) -> None:
     other = next((file.name for file in sorted(adapter.glob("adapter_model.*"))), None)
     hint = f", only {other}; save it again with safe_serialization=True" if other else ""
     raise InputError(f"{adapter} holds no {WEIGHTS}{hint}")
+
+
+def check_saved(run: Run) -> None:
+    """Raise InputError where a run's weights are not, byte for byte, those that it was left with.
+
+    The files are read once, which takes about a second per gigabyte. Of older runs, whose run.json
+    has no hashes, only values that are no numbers are found.
+    """
+    if not run.is_whole:
+        check_files(run.adapter)
+    told = run.weights_sha256
+    if told is None:
+        for file in run.weights:
+            if fault := _fault_in(file):
+                raise InputError(f"{file}: {fault}; train again with `tune run --overwrite`")
+        return
+    for name, sha256 in told.items():
+        file = run.saved / name
+        if not file.is_file():
+            raise InputError(f"{run.saved} holds no {name}")
+        if fingerprint(file) != sha256:
+            fault = _fault_in(file) or "it holds other numbers"
+            raise InputError(
+                f"{file} is not the file that the training of {run.name!r} left, whose SHA-256 "
+                f"begins with {sha256[:12]}: {fault}. Put that file back, or train again with "
+                "`tune run --overwrite`"
+            )
+
+
+def _fault_in(file: Path) -> str | None:
+    """Return what is wrong with a file of weights in itself, or None."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(file), framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - the handle is no mapping
+                value = tensors.get_tensor(name)
+                if value.is_floating_point() and not bool(value.isfinite().all()):
+                    return f"{name} has values that are no numbers (NaN or infinite)"
+    except (SafetensorError, OSError) as error:
+        return f"it cannot be read ({error})"
+    return None
 
 
 def is_adapter(folder: Path) -> bool:
@@ -76,6 +120,8 @@ def checked(adapter: Path) -> dict[str, Any]:
             "is needed"
         )
     check_files(adapter)
+    if fault := _fault_in(adapter / WEIGHTS):
+        raise InputError(f"{adapter / WEIGHTS}: {fault}")
     return values
 
 
@@ -155,10 +201,10 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
         with warnings.catch_warnings():
             # PEFT 0.21 looks for AdaLoRA's ranks by layer, and they are by tensor
             warnings.filterwarnings("ignore", message=".*rank_pattern keys did not match")
+            # PEFT would go on with a part of the adapter as it is before any training
+            warnings.filterwarnings("error", message=MISSING_KEYS)
             # 4-bit layers are (out, in); those of a whole GPT-2 are not, and PEFT sees to it
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
-            # PEFT would go on with random weights instead
-            warnings.filterwarnings("error", message="Found missing adapter keys")
             if isinstance(model, PeftModel):
                 model.load_adapter(str(adapter), adapter_name=name)
             else:
@@ -166,9 +212,8 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
     except KeyError as error:
         raise InputError(f"the adapter in {adapter} lacks the head's {error}") from error
     except UserWarning as error:
-        raise InputError(
-            f"the adapter in {adapter} does not fit the base: {_first(error)}"
-        ) from error
+        lacking = str(error).partition(":")[2].strip().split("\n")[0]
+        raise InputError(f"the adapter in {adapter} lacks tensors: {lacking[:200]}") from error
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         raise InputError(f"cannot load the adapter in {adapter}: {_first(error)}") from error
     if settings_of(adapter)["peft_type"] == "LORA":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import cache_folder, fingerprint, new_folder, write_text
+from tuneproof.files import at_work, cache_folder, fingerprint, new_folder, write_text
 from tuneproof.models.gguf import check_reader, convert
 
 _LOGGER = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def fetch(name: str, out: Path | None = None) -> Path:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder} is not empty, and not {name}; remove it or give another --out")
     check_reader(model.file)
-    with new_folder(folder) as new:
+    with at_work(folder), new_folder(folder) as new:
         _extract(model, new)
         _LOGGER.info("converting %s", model.file)
         convert(new / Path(model.file).name, new)

@@ -336,14 +336,19 @@ def _weight_files(source: str) -> list[Path]:
     folder = Path(source)
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError
 
-        folder = Path(
-            snapshot_download(
+        try:
+            kept = snapshot_download(
                 source,
                 allow_patterns=["*.safetensors", SAFE_WEIGHTS_INDEX_NAME],
                 local_files_only=True,
             )
-        )
+        except HFValidationError as error:
+            raise InputError(
+                f"{source!r} is no folder, and no name of a model on the Hub"
+            ) from error
+        folder = Path(kept)
     if (folder / SAFE_WEIGHTS_NAME).is_file():
         return [folder / SAFE_WEIGHTS_NAME]
     if not (folder / SAFE_WEIGHTS_INDEX_NAME).is_file():

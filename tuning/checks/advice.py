@@ -51,6 +51,12 @@ RUN: dict[str, Advice] = {
         usually="an adapter of another run or another base was copied into the folder.",
         mend="`tune run --overwrite` with the same settings",
     ),
+    "weights-changed": Advice(
+        severity="error",
+        usually="the file was cut off or damaged when it was copied, or replaced by another run's.",
+        mend="put back the file that the training left, or `tune run --overwrite` with the same "
+        "settings",
+    ),
     "adapter-zero": Advice(
         severity="error",
         usually="nothing was trained: a learning rate of nothing, frozen adapters, or weights that "

@@ -6,7 +6,6 @@ alone as it got in a batch?
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,8 +18,6 @@ from tuneproof.tuning.checks.advice import RUN
 
 QUESTION = Example(id="probe", task="probe", instruction="What is a river?", group="probe")
 """What base and tuned are asked; any text would do."""
-MISSING_KEYS = "Found missing adapter keys"
-"""How PEFT's warning begins that an adapter is of another model; it goes on without it."""
 SAME_LOGITS = 1e-6
 """Logits no farther apart than this are the same: float32 sums differ by about 1e-5."""
 ASKED = 5
@@ -45,13 +42,11 @@ def check_loaded(run: Run, comparison: Comparison | None) -> Iterator[Finding]:
         return
     from tuneproof.inference.variants import load_variants
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=MISSING_KEYS)
-        try:
-            loaded = load_variants([run])
-        except (InputError, UserWarning) as error:
-            yield finding(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
-            return
+    try:
+        loaded = load_variants([run])
+    except InputError as error:
+        yield finding(RUN, "adapter-wrong-base", f"{run.name}: {quoted(str(error), 200)}")
+        return
     yield from _effect(run, loaded)
     if comparison is not None:
         yield from _batches(run, loaded, comparison)
@@ -85,11 +80,11 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     from tuneproof.inference.generate import answer_batch
 
     recorded = comparison.decoding or {}
-    variant = comparison.by_name.get(run.name)
-    template = run.template and run.template.text
-    is_same = variant is not None and (variant.template or comparison.template) == template
-    if not is_same or recorded.get("do_sample", True):  # sampled, or nobody knows
-        return
+    known = [
+        (each, name) for each in loaded for name in each.names if _asks(each, name, comparison)
+    ]
+    if run.name not in [name for _, name in known] or recorded.get("do_sample", True):
+        return  # asked otherwise; sampled, or nobody knows
     limit = min(NEW_TOKENS, recorded.get("max_new_tokens", NEW_TOKENS))
     decoding = Decoding(max_new_tokens=limit)
     differing: dict[str, list[tuple[Item, str]]] = {}
@@ -97,16 +92,16 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     for item in _spread(comparison.items):
         if item.truncated:  # how it was shortened depends on all the runs
             continue
-        most = recorded.get("max_new_tokens", limit)
-        encoded = loaded[-1].ask(run.name, item, most)
-        if encoded is None:
-            continue
         asked += 1
-        prompt = dict.fromkeys(loaded[-1].names, encoded.prompt_ids)
-        answer = answer_batch(loaded[-1], [prompt], decoding, seed=0)[0][run.name]
-        told = item.answers[run.name].text
-        if told is not None and not _agree(told, answer):
-            differing.setdefault(run.name, []).append((item, answer.text))
+        for variants, name in known:
+            encoded = variants.ask(name, item, recorded.get("max_new_tokens", limit))
+            if encoded is None:
+                continue
+            prompt = dict.fromkeys(variants.names, encoded.prompt_ids)  # of one length: no padding
+            answer = answer_batch(variants, [prompt], decoding, seed=0)[0][name]
+            told = item.answers[name].text
+            if told is not None and not _agree(told, answer):
+                differing.setdefault(name, []).append((item, answer.text))
     for name, cases in differing.items():
         if len(cases) < max(2, DIFFERING * asked):
             continue
@@ -118,6 +113,16 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
             f"{quoted(text)} instead of {quoted(item.answers[name].text or '')}",
             run=run.name,
         )
+
+
+def _asks(variants: Any, name: str, comparison: Comparison) -> bool:
+    """Return whether a loaded variant is asked as it was for the comparison."""
+    variant = comparison.by_name.get(name)
+    if variant is None:
+        return False
+    template = variant.template or comparison.template
+    beside = variant.details.keys() & {"shots", "system", "label_sentence"}
+    return bool(template == variants.forms[name].template.text) and not beside
 
 
 def _spread(items: Sequence[Item]) -> list[Item]:

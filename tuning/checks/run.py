@@ -17,7 +17,7 @@ from tuneproof.finding import Finding, finding
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run
 from tuneproof.models import load as models
-from tuneproof.models.adapters import WEIGHTS
+from tuneproof.models.adapters import WEIGHTS, check_saved
 from tuneproof.tuning.checks.advice import RUN
 
 FEWEST_LOGS = 10
@@ -41,7 +41,9 @@ def check_run(run: Run) -> Iterator[Finding]:
     yield from _losses(run)
     yield from _same_data(run)
     yield from _same_base(run)
-    if (run.adapter / WEIGHTS).is_file():
+    changed = list(_same_weights(run)) if run.state == "finished" else []
+    yield from changed
+    if (run.adapter / WEIGHTS).is_file() and not changed:
         yield from _adapter(run)
 
 
@@ -125,6 +127,13 @@ def _same_base(run: Run) -> Iterator[Finding]:
             f"{run.name} was trained on {model} of {told[:12]}, which has the weights "
             f"{now[:12]} now",
         )
+
+
+def _same_weights(run: Run) -> Iterator[Finding]:
+    try:
+        check_saved(run)
+    except InputError as error:
+        yield finding(RUN, "weights-changed", f"{run.name}: {error}")
 
 
 def _adapter(run: Run) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.kernels.packing import Packing
 from tuneproof.tuning.cost.flops import rates_of
@@ -134,12 +133,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
 
 def _before(last: Path | None) -> Spent:
-    if last is None:
-        return Spent()
-    try:
-        return Spent(**read_json(last / FILE))
-    except (InputError, TypeError):  # a checkpoint of before there was such a file
-        return Spent()
+    return Spent() if last is None else Spent(**read_json(last / FILE))
 
 
 def budget_of(config: Mapping[str, Any], meter: Meter) -> Budget | None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.options import build, field_values, from_mapping, read_yaml, underscored
+from tuneproof.options import build, field_values, from_mapping, underscored
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.space import Space, label_of, read_space, settings_of
+from tuneproof.yaml_text import read_yaml
 
 DIRECTIONS = {"loss": "minimize", "accuracy": "maximize"}
 """The validation metrics, and which way is better."""

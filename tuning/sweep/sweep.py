@@ -12,9 +12,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, is_out_of_memory
+from tuneproof.files import at_work
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import LOCATION_ONLY, all_runs
@@ -28,8 +27,6 @@ from tuneproof.tuning.sweep.outcome import Outcome, line, metric_of, outcome_of,
 from tuneproof.tuning.sweep.space import size_of
 from tuneproof.tuning.sweep.study import NAME, Study, check_installed, opened
 
-LOCK = ".lock"
-"""The file that keeps other processes out of a sweep's folder."""
 FAILURES = 3
 """So many failed trials, with none that did not fail, end a sweep."""
 log = logging.getLogger(__name__)
@@ -48,13 +45,8 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
     """
     check_installed()
     definition = _definition(config)
-    config.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(config.folder / LOCK, timeout=0)  # the lock of a killed process is free
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(f"{config.folder}: another process is at work on this sweep") from error
-    try:
+    with at_work(config.folder):
+        config.folder.mkdir(parents=True, exist_ok=True)
         _make_room(config, definition, is_anew=is_anew)
         with opened(config.folder, config.plan, config.space) as study:
             study.begin(definition)
@@ -66,8 +58,6 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
             outcome = outcome_of(config, study, study.importance())
             write(outcome)
             return outcome
-    finally:
-        lock.release()
 
 
 def _definition(config: SweepConfig) -> dict[str, Any]:
@@ -111,7 +101,7 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
     Raises:
         InputError: It holds another sweep, or something else.
     """
-    inside = {path.name for path in config.folder.iterdir()} - {LOCK}
+    inside = {path.name for path in config.folder.iterdir() if not path.name.startswith(".")}
     if inside and NAME not in inside:
         raise InputError(f"{config.folder} is not empty and holds no sweep; choose another --name")
     if is_anew:
@@ -155,8 +145,7 @@ def _remove(config: SweepConfig) -> None:
         if run.made_by == config.made_by:
             shutil.rmtree(run.folder)
     for file in config.folder.iterdir():
-        if file.name != LOCK:
-            file.unlink()
+        file.unlink()
 
 
 def _all_trials(config: SweepConfig, study: Study) -> None:
@@ -220,8 +209,7 @@ def _run_trial(config: SweepConfig, study: Study, optuna_trial: Any, tuned: Tune
             judge = _judge(config, study, optuna_trial)
             run = finetune(tuned, made_by=config.made_by, judge=judge)
     except (InputError, MemoryError, RuntimeError) as error:
-        is_known = isinstance(error, InputError | MemoryError)
-        if not is_known and type(error).__name__ != "OutOfMemoryError":  # torch's
+        if not isinstance(error, InputError) and not is_out_of_memory(error):
             raise
         if not (tuned.folder / "run.json").exists() and not study.has_succeeded:
             raise  # it did not even begin, so that others would not either

@@ -491,6 +491,13 @@ def test_what_does_not_belong_into_answers(
     }
 
 
+def test_none_is_an_answer_where_a_reference_is(facts: Document, found: Found) -> None:
+    said = each(facts, lambda row, n: n % 9 or row.update(text="None", tokens=2))
+    assert severities(found(said))["empty-answers"] == "warning"
+    said["items"][5]["reference"] = "None"
+    assert "empty-answers" not in severities(found(said))
+
+
 def test_answers_of_two_models_exchanged(facts: Document, found: Found) -> None:
     for item in facts["items"]:
         item["answers"]["base"].update(finish_reason="length")

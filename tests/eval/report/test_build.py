@@ -66,7 +66,7 @@ def test_markdown_holds_the_verdict_the_table_and_the_examples(
     document["items"][0]["answers"]["tuned"]["text"] = "red green blue\n```\n# !"
     report([write(document)], tmp_path / "out", CONFIG)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert "**tuned: ROUGE-L 0." in text
+    assert "**tuned, this checkpoint: ROUGE-L 0." in text
     assert "| Exact match ↑ | 12 | 0.0 % (0.0 to 24.2) | 66.7 %" in text
     assert "### Largest gains of tuned" in text
     assert "None: no item lost in ROUGE-L." in text

@@ -9,8 +9,9 @@ import pytest
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import build
-from tuneproof.eval.report.ladder import against_best, headline, ladder_table, steps
+from tuneproof.eval.report.ladder import against_best, headline, ladder_table, seed_headline, steps
 from tuneproof.eval.report.page import render_page
+from tuneproof.eval.report.summary import text_table
 from tuneproof.eval.score import score
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.report import Report
@@ -67,7 +68,7 @@ def test_headline_is_against_the_best_option_without_tuning(
     assert found is not None
     assert (found.best, found.verdict) == ("base-few-shot", "better")
     assert found.difference.value == pytest.approx(0.4)
-    assert headline(made, "tuned").startswith("tuned: ROUGE-L 0.800, 0.400 (0.")
+    assert headline(made, "tuned").startswith("tuned, this checkpoint: ROUGE-L 0.800, 0.400 (0.")
     assert headline(made, "tuned").endswith(
         "above the best option without tuning, base with examples in its prompt (0.400)."
     )
@@ -148,3 +149,47 @@ def test_other_options_do_not_hide_that_the_best_is_beaten(reported: Callable[..
         found = against_best(made, "tuned")
         assert found is not None
         assert (found.best, found.verdict) == ("nearest", "better")
+
+
+def with_seeds(document: dict[str, Any]) -> dict[str, Any]:
+    for variant in document["variants"]:
+        name, _, seed = variant["name"].partition("-seed")
+        if seed:
+            variant |= {"seed": int(seed), "settings_sha256": name}
+    return document
+
+
+def test_seeds_of_one_setting_are_judged_together(reported: Callable[..., Report]) -> None:
+    right = {"base": 4, "nearest": 12, "lora-seed1": 30, "lora-seed2": 33, "lora-seed3": 27}
+    made = reported(with_seeds(comparison(right)))
+    (seeds,) = made.seeds
+    assert (seeds.name, seeds.variants) == ("lora", ("lora-seed1", "lora-seed2", "lora-seed3"))
+    first = seeds.figures[0]
+    assert (first.metric, first.against, first.verdict) == ("rougeL", "nearest", "better")
+    assert first.value == pytest.approx(0.45)
+    assert 0 < first.seed_share < 1
+    text = seed_headline(made, seeds)
+    assert text.startswith("lora, 3 seeds: ROUGE-L 0.750, 0.450 (")
+    assert "% of the uncertainty is the seeds', whose values differ by 0.075" in text
+    assert text in text_table(made)
+    page = render_page(made, [], {})
+    assert page.index("lora, 3 seeds: ROUGE-L") < page.index("this checkpoint")
+
+
+def test_seeds_that_disagree_are_no_proof_where_each_checkpoint_would_be(
+    reported: Callable[..., Report],
+) -> None:
+    right = {"base": 18, "lora-seed1": 36, "lora-seed2": 12, "lora-seed3": 33}
+    made = reported(with_seeds(comparison(right)))
+    assert made.gains["lora-seed1"]["rougeL"].verdict == "better"
+    (seeds,) = made.seeds
+    assert {figure.verdict for figure in seeds.figures} == {"no measurable difference"}
+    for figure in seeds.figures:
+        assert figure.low is not None and figure.high is not None
+        assert figure.low <= 0 <= figure.high
+
+
+def test_one_seed_is_called_this_checkpoint(reported: Callable[..., Report]) -> None:
+    made = reported(with_seeds(comparison({"base": 4, "lora-seed1": 30})))
+    assert made.seeds == ()
+    assert headline(made, "lora-seed1").startswith("lora-seed1, this checkpoint: ")

@@ -96,3 +96,17 @@ def test_a_mean_that_a_few_items_carry_is_named(document: dict[str, Any], write:
     assert found.gains["tuned"]["rougeL"].caution is None  # has its own warning
     assert found.gains["tuned"]["rougeL"].warning is not None
     assert found.metrics["tuned"]["exact_match"].caution is None
+
+
+def test_a_variant_that_never_repeats_itself_may_loop_where_it_was_not_asked(
+    document: dict[str, Any], write: Write
+) -> None:
+    words = [f"w{number}" for number in range(40)]
+    for number, item in enumerate(document["items"]):
+        mild = [*words, *words[: 5 + number % 2]]  # a few 4-grams of many come twice
+        item["answers"]["base"] |= {"text": " ".join(mild)}
+        item["answers"]["tuned"] |= {"text": " ".join(words)}
+    gain = analysed(write(document)).gains["tuned"]["repetition_rate"]
+    assert gain.value < 0 < gain.high
+    assert gain.p < 0.001
+    assert gain.verdict == "no measurable difference"

@@ -129,3 +129,12 @@ def test_unequal_groups_are_covered_as_promised() -> None:
     found = estimate(values, resamples=300, confidence=0.95, seed=0, groups=groups)
     held = np.mean([one.low <= 0 <= one.high for one in found])  # type: ignore[operator]
     assert 0.92 < held < 0.985  # 0.88 with the number of groups as degrees of freedom
+
+
+def test_loops_that_were_not_drawn_have_room_in_the_interval() -> None:
+    wider = intervals.with_unseen(lambda _: (-0.06, -0.04), -0.05, 32, below=False, above=True)
+    assert wider(0.95) == pytest.approx((-0.06, -0.05 + wilson(0, 32, 0.95)[1]))
+    many = intervals.with_unseen(lambda _: (-0.06, -0.04), -0.05, 3200, below=False, above=True)
+    assert many(0.95) == (-0.06, -0.04)
+    below = intervals.with_unseen(lambda _: (0.2, 0.4), 0.3, 10, below=True, above=False)
+    assert below(0.95) == pytest.approx((0.3 - wilson(0, 10, 0.95)[1], 0.4))

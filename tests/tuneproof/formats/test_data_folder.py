@@ -57,6 +57,20 @@ def test_build_vouches_for_its_files_until_they_are_edited(tmp_path: Path) -> No
     assert DataFolder(tmp_path).is_as_built
     (tmp_path / "test.jsonl").unlink()
     assert not DataFolder(tmp_path).is_as_built
+    assert DataFolder(tmp_path).edited == ["test.jsonl"]
+
+
+def test_files_of_two_builds_are_found_before_they_are_trained_on(tmp_path: Path) -> None:
+    from tuneproof.prepdata.build import build
+    from tuneproof.prepdata.checks.data import check_data
+    from tuneproof.prepdata.config import BuildConfig
+
+    for name, seed in (("one", 1), ("other", 2)):
+        build(BuildConfig(source=("sample",), out=tmp_path / name, limit=30, seed=seed))
+    assert "data-edited" not in {each.code for each in check_data(DataFolder(tmp_path / "one"))}
+    (tmp_path / "other" / "train.jsonl").replace(tmp_path / "one" / "train.jsonl")
+    [found] = [each for each in check_data(DataFolder(tmp_path / "one")) if "edited" in each.code]
+    assert found.evidence.startswith(f"{tmp_path / 'one' / 'train.jsonl'}: not as manifest.json")
 
 
 def test_missing_folder_and_empty_file_are_named(tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ def test_another_base_is_found(run: Path, found: Found, base_models: dict[str, P
 
 
 def test_an_adapter_of_another_shape_is_found(run: Path, runs: Path, found: Found) -> None:
+    change(run, weights_sha256=None)
     file = "adapter_model.safetensors"
     shutil.copy(runs / "llama-mud" / "adapter" / file, run / "adapter" / file)
     assert found() == {"adapter-wrong-base": "error"}
@@ -158,6 +159,8 @@ def test_an_adapter_of_zeros_is_found(run: Path, found: Found) -> None:
     file = run / "adapter" / "adapter_model.safetensors"
     tensors = load_file(file)
     save_file({k: v * 0 if ".lora_B." in k else v for k, v in tensors.items()}, file)
+    assert found() == {"weights-changed": "error"}
+    change(run, weights_sha256=None)
     assert found() == {"adapter-zero": "error", "adapter-no-effect": "error"}
 
 
@@ -245,7 +248,7 @@ def test_heads(
     same = {name: each | {"before": each["after"]} for name, each in head["tensors"].items()}
     change(run, head=head | {"tensors": same})
     assert errors(severities(examine(run=run))) == {"head-untrained"}
-    change(run, head=head)
+    change(run, head=head, weights_sha256=None)
     file = run / "adapter" / "adapter_model.safetensors"
     tensors = load_file(file)
     save_file({k: torch.randn_like(v) if "score" in k else v for k, v in tensors.items()}, file)

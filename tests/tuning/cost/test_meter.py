@@ -101,7 +101,7 @@ def test_resumed_training_keeps_its_budget(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(
             "tuneproof.tuning.train.TimedCheckpoints",
-            type("S", (TrainerCallback,), {"on_step_end": send}),
+            lambda *_: type("S", (TrainerCallback,), {"on_step_end": send})(),
         )
         quietly(cut)
     again = quietly(cut)

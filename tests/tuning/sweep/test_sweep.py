@@ -24,7 +24,7 @@ from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.config import SweepConfig, read_sweep
-from tuneproof.tuning.sweep.sweep import LOCK, sweep
+from tuneproof.tuning.sweep.sweep import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +99,7 @@ class Killer(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
         if state.global_step == 4 and "trial-002" in args.output_dir:
             os.kill(os.getpid(), signal.SIGKILL)
-train.TimedCheckpoints = Killer
+train.TimedCheckpoints = lambda *_: Killer()
 from tuneproof.tuning.cli import main
 main(prog_name="tune")
 """
@@ -141,7 +141,7 @@ def test_ctrl_c_keeps_the_trial_and_more_trials_go_on(
     said: list[str] = []
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         sender = type("Sender", (TrainerCallback,), {"on_step_end": send})
-        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", sender)
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: sender())
         with lines_to(said.append):
             sweep(config)
     assert said[-1] == "0 trials are done; the same command goes on from there"
@@ -317,7 +317,7 @@ def test_folders_of_others_are_left_alone(write: Write, tmp_path: Path) -> None:
         quietly(config, is_anew=True)
     (config.folder / "letter.txt").unlink()
     with (
-        FileLock(config.folder / LOCK),
+        FileLock(config.folder.parent / f".{config.folder.name}.lock"),
         pytest.raises(InputError, match="another process is at work"),
     ):
         quietly(config)

@@ -1,0 +1,113 @@
+"""Checkpoints that a training goes on from: when they are saved, and whether they are whole."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from tuneproof.errors import InputError
+from tuneproof.files import fingerprint, read_json, sync, write_json
+
+FILE = "manifest.json"
+"""The file in every checkpoint that is written last: size and hash of all others."""
+STATE = "trainer_state.json"
+log = logging.getLogger(__name__)
+
+
+class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
+    """Saves checkpoints within epochs: every so many steps, and when the last one is too old."""
+
+    def __init__(self, every_minutes: float, every_steps: int | None = None) -> None:
+        """Count from now on."""
+        self._minutes, self._steps = every_minutes, every_steps
+        self._saved = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Save where it is time."""
+        is_old = time.perf_counter() - self._saved >= 60 * self._minutes
+        if is_old or (self._steps is not None and state.global_step % self._steps == 0):
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the time."""
+        self._saved = time.perf_counter()
+
+
+class Vouching(TrainerCallback):  # type: ignore[misc]
+    """Writes every checkpoint's manifest; to be added after the callbacks that write into it."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Look for the best checkpoint where the run's folder is now: it may have been moved."""
+        if state.best_model_checkpoint is not None:
+            name = Path(state.best_model_checkpoint).name
+            state.best_model_checkpoint = str(Path(args.output_dir) / name)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Have the disk keep the checkpoint, and write what its files are."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if folder.is_dir():
+            vouch_for(folder)
+
+
+def vouch_for(folder: Path) -> None:
+    """Write the manifest of a checkpoint that is complete."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != FILE)
+    sync(*files)
+    facts = {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": fingerprint(path),
+        }
+        for path in files
+    }
+    write_json(folder / FILE, {"files": facts})
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint that is whole, together with the one of the best weights.
+
+    Newer ones are removed, and it is said what is wrong with them.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for newest in reversed(found):
+        fault = fault_of(newest) or _fault_of_best(newest)
+        if fault is None:
+            return newest
+        log.warning(f"not going on from {newest.name}: {fault}")
+        shutil.rmtree(newest)
+    return None
+
+
+def fault_of(checkpoint: Path) -> str | None:
+    """Return why a checkpoint is not the one that was saved, or None where it is."""
+    if not (checkpoint / FILE).is_file():
+        return f"it has no {FILE}, so that its saving was cut off"
+    try:
+        files = read_json(checkpoint / FILE)["files"]
+        facts = [(checkpoint / name, fact["bytes"], fact["sha256"]) for name, fact in files.items()]
+    except (AttributeError, InputError, KeyError, TypeError):
+        return f"its {FILE} cannot be read"
+    for path, size, sha256 in facts:
+        if not path.is_file():
+            return f"{path.name} is missing"
+        if path.stat().st_size != size or fingerprint(path) != sha256:
+            return f"{path.name} is not the file that was saved"
+    return None
+
+
+def _fault_of_best(checkpoint: Path) -> str | None:
+    """Return what is wrong with the checkpoint of the best weights that another one names."""
+    try:
+        named = read_json(checkpoint / STATE).get("best_model_checkpoint")
+    except (AttributeError, InputError):
+        return f"{STATE} cannot be read"
+    if named is None:
+        return None
+    best = checkpoint.parent / Path(named).name
+    fault = "it is missing" if not best.is_dir() else fault_of(best)
+    return fault and f"the best weights are those of {best.name}, and {fault}"
