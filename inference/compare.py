@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import at_work, existing_file, fingerprint, read_json, write_text
+from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import FILES, MANIFEST, DataFolder
@@ -30,6 +30,7 @@ from tuneproof.inference.remote import COSTS
 from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of
 from tuneproof.inference.task import find_task
 from tuneproof.inference.turns import asked_turns
+from tuneproof.locks import at_work
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 log = logging.getLogger(__name__)

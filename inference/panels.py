@@ -19,7 +19,7 @@ from tuneproof.inference.label_scores import LabelScorer, labelled, longest_labe
 from tuneproof.inference.panel import Asked, Panel, Rows, Speed
 from tuneproof.inference.remote import of_endpoint
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
-from tuneproof.inference.sources import lineup
+from tuneproof.inference.sources import Lineup, lineup
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
@@ -49,15 +49,7 @@ def load_panels(
         InputError: A run cannot be used, alone or beside the others.
     """
     found = lineup(config, config.merged)
-    if found.heads and task is None:
-        raise InputError(
-            f"run {found.heads[0].name!r} trained a classification head; it can only label the "
-            "test file of a data folder with one classification task"
-        )
-    for option in ("few_shot", "system", "quantized"):
-        if found.base is None and getattr(config, option):
-            typed = option.replace("_", "-")
-            raise InputError(f"--{typed} is for the base, and there is none; give --model")
+    _check_heads(found, config, task)
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
@@ -76,22 +68,37 @@ def load_panels(
         if task is not None:  # more tokens would only make more of a wrong answer
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
-            conditions["calibrate"] = config.calibrate
         panels += [of_models(variants, items, config, task) for variants in loaded]
-    if panels or found.endpoints:
-        templates = {row["template"] for panel in panels for row in panel.variants}
-        is_one = len(templates) == 1 and not found.endpoints
-        conditions |= {
-            "decoding": config.recorded(),
-            "template": templates.pop() if is_one else None,
-        }
+        if task is not None:
+            conditions["calibrate"] = config.calibrate
     panels += [of_endpoint(one, config, task) for one in found.endpoints]
+    if panels:
+        templates = {row.get("template") for panel in panels for row in panel.variants}
+        template = templates.pop() if len(templates) == 1 else None
+        conditions |= {"decoding": config.recorded(), "template": template}
     if task is not None:
         panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in found.heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
     return panels, conditions
+
+
+def _check_heads(found: Lineup, config: CompareConfig, task: LabelTask | None) -> None:
+    """Raise InputError where heads cannot answer what is asked, or nothing can be told more."""
+    if found.heads and task is None:
+        raise InputError(
+            f"run {found.heads[0].name!r} trained a classification head; it can only label the "
+            "test file of a data folder with one classification task"
+        )
+    if found.base is not None:
+        return
+    for option in ("few_shot", "system", "quantized"):
+        if getattr(config, option):
+            raise InputError(
+                f"--{option.replace('_', '-')} is for a base that writes its answers, and there is "
+                "none here; leave it out, or give --model or a run that writes as well"
+            )
 
 
 def _check_names(names: list[str]) -> None:

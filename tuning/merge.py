@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import at_work, new_folder
+from tuneproof.files import new_folder
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
+from tuneproof.locks import at_work
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter

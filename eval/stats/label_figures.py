@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import LabelFigure, LabelFigures, ReliabilityBin
 
 OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
+HARDLY_ANY = 5
+"""Items below which a label says little of how its kind is answered."""
+EVERY_LABEL = ("macro_f1", "matthews")
+"""Figures in which a label counts much, however rare it is."""
 BY_LABEL = {"precision": label_precision, "recall": label_recall, "f1": label_f1}
 
 
@@ -156,7 +160,58 @@ def estimate_sets(outcomes: Outcomes, config: ReportConfig) -> dict[Key, Estimat
         ranges=[_range(key) for key in keys],
         groups=outcomes.groups,
     )
-    return dict(zip(keys, estimates, strict=True))
+    known = dict(zip(keys, estimates, strict=True))
+    for key, room in _room(outcomes, table, statistic, keys).items():
+        known[key] = with_room(known[key], room, config.confidence)
+    return known
+
+
+def with_room(seen: Estimate, room: Range, confidence: float) -> Estimate:
+    """Return an estimate whose interval takes in the values between two others."""
+    interval_at = seen.interval_at
+    if interval_at is None:
+        return seen
+
+    def wider(confidence: float) -> Range:
+        low, high = interval_at(confidence)
+        return min(low, room[0]), max(high, room[1])
+
+    low, high = wider(confidence)
+    return replace(seen, low=low, high=high, interval_at=wider)
+
+
+def _room(
+    outcomes: Outcomes,
+    table: Floats,
+    statistic: Callable[[Floats], Floats],
+    keys: Sequence[Key],
+) -> dict[Key, Range]:
+    """Return what figures of all labels alike would be with one more item of a rare label.
+
+    Resamples cannot know how a label is answered of which hardly an item is there. One item more,
+    answered rightly or wrongly by either variant, stands for those that were not drawn.
+    """
+    support = np.bincount(outcomes.right, minlength=len(outcomes.labels))
+    rare = np.flatnonzero(support < HARDLY_ANY)
+    if not len(rare) or len(rare) == len(support):
+        return {}
+    size, common = len(outcomes.labels), int(support.argmax())
+    base = np.array([name == outcomes.base for name in outcomes.names])
+    more = []
+    for label in rare.tolist():
+        for is_right in (base, ~base, base | True, base & False):
+            row = np.zeros(table.shape[1:])
+            row[is_right, label] = 1
+            row[np.arange(len(base)), size + np.where(is_right, label, common)] = 1
+            row[:, 2 * size + label] = 1
+            row[:, -1] = 1
+            more.append(table.sum(axis=0) + row)
+    values = statistic(np.array(more).reshape(len(more), -1))
+    return {
+        key: (float(values[:, column].min()), float(values[:, column].max()))
+        for column, key in enumerate(keys)
+        if key.kind in ("metric", "gain") and key.name in EVERY_LABEL
+    }
 
 
 def _figure(spec: Metric, parts: dict[str, Floats]) -> Floats:

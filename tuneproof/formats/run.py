@@ -291,7 +291,8 @@ class Run:
     @property
     def max_length(self) -> int:
         """Most tokens of an example."""
-        return int(self.config["max_length"])
+        where = f"{self.folder / FILE}: 'config'"
+        return int(member(self.config, "max_length", int, where))
 
     @property
     def is_classifier(self) -> bool:
@@ -429,7 +430,6 @@ def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     config.setdefault("objective", "generate")
     for name in ("model", "method", "objective"):
         member(config, name, str, f"{where}: 'config'")
-    member(config, "max_length", int, f"{where}: 'config'", optional=True)
     older = {
         "quantization": None,
         "learning_rate": config.get("learning_rate"),
