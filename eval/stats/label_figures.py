@@ -58,15 +58,18 @@ class Outcomes:
         self.tuned = [name for name in self.names if name in comparison.tuned]
         self.calibrated = [n for n in self.names if first[n].label_probabilities is not None]
         numbers: dict[str | None, int] = {label: i for i, label in enumerate(self.labels)}
+        numbers[""] = len(self.labels)  # a text that is none of them
         self.right = np.array([numbers[item.reference] for item in items])  # (items,)
         self.given = np.array(  # (items, variants)
             [[numbers[item.answers[name].label] for name in self.names] for item in items]
         ).reshape(len(items), len(self.names))
 
     def confusion(self, name: str) -> Integers:
-        """Return (right label, given label) counts."""
+        """Return (right label, given label) counts of the answers that are labels."""
         size = len(self.labels)
-        cells = self.right * size + self.given[:, self.names.index(name)]
+        given = self.given[:, self.names.index(name)]
+        is_label = given < size
+        cells = self.right[is_label] * size + given[is_label]
         return np.bincount(cells, minlength=size**2).reshape(size, size)
 
     def confidence(self, name: str) -> Floats:
@@ -80,8 +83,9 @@ class Outcomes:
         for column, name in enumerate(self.names):
             given, part = self.given[:, column], table[:, column]
             is_right = given == self.right
-            part[rows, given] = is_right
-            part[rows, size + given] = 1
+            is_label = given < size
+            part[rows[is_label], given[is_label]] = is_right[is_label]
+            part[rows[is_label], size + given[is_label]] = 1
             part[rows, 2 * size + self.right] = 1
             if name in self.calibrated:
                 confidence = self.confidence(name)
@@ -121,7 +125,7 @@ class Outcomes:
 
 def confidence_of(answer: Answer) -> float:
     """Return the probability of the label an answer gives; NaN where it has none."""
-    if answer.label is None or answer.label_probabilities is None:
+    if not answer.label or answer.label_probabilities is None:
         return float("nan")
     return answer.label_probabilities[answer.label]
 
