@@ -242,3 +242,12 @@ with files.replacing(Path({str(folder)!r}), "a", "b") as new:
     now = {file.read_text() for file in folder.iterdir()}
     assert now == ({"old"} if rename < 3 else {"new"})
     assert sorted(file.name for file in tmp_path.iterdir()) == [".data.lock", "data"]
+
+
+def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
+    with pytest.raises(
+        InputError, match=r"a\.json: not readable JSON: the key 'text' stands twice"
+    ):
+        read_json(path)
