@@ -1,8 +1,9 @@
 """Write the pages that come from the code: `python -m docs.generate`, or `make docs`.
 
-docs/cli.md lists every command with its options. In docs/formats.md the table of a dataclass's
-fields, and of the dataclasses that it holds, stands between ``<!-- fields: MODULE.CLASS -->`` and
-``<!-- end -->``.
+docs/cli.md lists every command with its options, docs/findings.md every code of the doctor. In
+docs/formats.md the table of a dataclass's fields, and of the dataclasses that it holds, stands
+between ``<!-- fields: MODULE.CLASS -->`` and ``<!-- end -->``. In docs/how-to-read-a-report.md the
+metrics of a kind of task stand between ``<!-- metrics: TASK ... -->`` and ``<!-- end -->``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import Any
 
 import click
 
+from tuneproof.eval.metrics.metric import Metric
+from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.finding import Advice
 from tuneproof.formats.codec import is_in_file, key_of
 from tuneproof.options import field_docs
 
@@ -30,6 +34,12 @@ COMMANDS = {
     "recipe": "recipes",
 }
 """The name of each command, and its stage."""
+FINDINGS = (
+    ("In data", "tuneproof.prepdata.checks.advice", "DATA"),
+    ("In a run, and in a comparison beside its run", "tuneproof.tuning.checks.advice", "RUN"),
+    ("In a comparison", "tuneproof.eval.checks.advice", "COMPARISON"),
+)
+"""Title, module and name of every registry of codes."""
 CLI_HEAD = """\
 # The commands
 
@@ -39,15 +49,29 @@ command of a stage, and from the repository `python -m STAGE` as well: `python -
 progress to stderr. Exit codes: 0, 1 where a check failed (`score gate`, `tune doctor`), 2 where the
 call or a file was wrong.
 """
+FINDINGS_HEAD = """\
+# What the doctor can find
+
+Written by `make docs` from the codes themselves. `tune doctor --data`, `--run` and `--comparison`
+look for them; `prepdata build`, `tune run`, `infer compare` and `score report` do so by themselves
+where they can. An error means that no conclusion holds, a warning that one should look at it, a
+note that it is good to know. How bad it is depends on how many records or answers have it: the
+table has what holds where many do, and one or two are a note. So is what the base does by nature.
+[How well the checks of a comparison see](doctor.md) is measured.
+"""
 TABLE = re.compile(r"(<!-- fields: ([\w.]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+METRIC_TABLE = re.compile(r"(<!-- metrics: ([\w ]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+BETTER = {"higher": "higher", "lower": "lower", "none": "neither"}
 
 
 def pages() -> dict[Path, str]:
     """Return the generated pages as they should be, by file."""
-    formats = DOCS / "formats.md"
+    formats, report = DOCS / "formats.md", DOCS / "how-to-read-a-report.md"
     return {
         DOCS / "cli.md": cli(),
+        DOCS / "findings.md": findings(),
         formats: TABLE.sub(_with_fields, formats.read_text(encoding="utf-8")),
+        report: METRIC_TABLE.sub(_with_metrics, report.read_text(encoding="utf-8")),
     }
 
 
@@ -62,6 +86,25 @@ def cli() -> str:
             for title, command in sorted(group.commands.items())
         ]
     return "\n".join(parts)
+
+
+def findings() -> str:
+    """Return the page of the doctor's codes."""
+    parts = [FINDINGS_HEAD]
+    for title, module, name in FINDINGS:
+        registry: Mapping[str, Advice] = getattr(import_module(module), name)
+        rows = "".join(
+            f"| `{code}` | {one.severity} | {_row(one.usually)} | {_row(one.mend)} |\n"
+            for code, one in registry.items()
+        )
+        head = "| code | where many have it | what it usually means | what mends it |\n"
+        parts.append(f"## {title}\n\n{head}|---|---|---|---|\n{rows}")
+    return "\n".join(parts)
+
+
+def _row(text: str) -> str:
+    """Return a text as a cell, with the words that a finding fills in as capitals."""
+    return re.sub(r"\{(\w+)[^}]*\}", lambda word: word[1].upper(), text).replace("|", "\\|")
 
 
 def _command(title: str, command: click.Command) -> Iterator[str]:
@@ -112,6 +155,29 @@ def _text(text: str | None) -> str:
     """Return a help text on one line per paragraph."""
     paragraphs = (text or "").replace("\b", "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).strip()
+
+
+def _with_metrics(block: re.Match[str]) -> str:
+    """Return a marked block with the table of the metrics of some kinds of task."""
+    rows = [_metric(n, m) for n, m in METRICS.items() if m.task in block[2].split()]
+    head = (
+        "| metric | what it measures | range | better | not available where | weakness | source |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    return f"{block[1]}{head}{''.join(rows)}{block[3]}"
+
+
+def _metric(name: str, metric: Metric) -> str:
+    cells = (
+        f"{metric.title} `{name}`",
+        metric.definition,
+        metric.range,
+        BETTER[metric.direction],
+        "; ".join(metric.missing),
+        metric.weakness,
+        metric.source,
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
 def _with_fields(block: re.Match[str]) -> str:

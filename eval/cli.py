@@ -65,23 +65,41 @@ def report_command(
     metavar="METRIC",
     help="A metric that may not have got worse; repeatable.",
 )
+@click.option(
+    "--not-worse",
+    multiple=True,
+    metavar="MARGIN",
+    help="What may be worse than the base by less than a margin, such as 'accuracy by 0.02' or "
+    "'accuracy by 2 %'; repeatable.",
+)
+@click.option(
+    "--same",
+    multiple=True,
+    metavar="MARGIN",
+    help="What may differ from the base by less than a margin, either way; repeatable.",
+)
 @click.option("--variant", metavar="NAME", help="Whose figures.  [default: the only tuned one]")
 @click.option("--point", is_flag=True, help="Judge by the value, not by the interval's end.")
 def gate_command(
     report: Path,
     require: tuple[str, ...],
     no_regression: tuple[str, ...],
+    not_worse: tuple[str, ...],
+    same: tuple[str, ...],
     variant: str | None,
     point: bool,
 ) -> None:
     """Exit 0 when REPORT meets every condition, and 1 when it does not.
 
     REPORT is a report.json or its folder. A condition must hold at the unfavourable end of the
-    interval: the lower end for > and >=, the upper end for < and <=.
+    interval: the lower end for > and >=, the upper end for < and <=. --not-worse and --same are
+    shown, by one and two one-sided tests, or fail and say how many items could show them.
     """
     from tuneproof.eval.gate import gate
 
-    outcomes = gate(report, variant, require, no_regression, point=point)
+    outcomes = gate(
+        report, variant, require, no_regression, not_worse=not_worse, same=same, point=point
+    )
     for outcome in outcomes:
         click.echo(outcome)
     if not all(outcome.holds for outcome in outcomes):
@@ -103,18 +121,55 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     click.echo(diff_table(diff(a, b, config)))
 
 
+@main.command("plan")
+@click.argument("pilot", type=click.Path(path_type=Path))
+@click.option("--metric", metavar="NAME", help="The metric.  [default: the primary one]")
+@click.option(
+    "--detect", type=float, required=True, metavar="DIFFERENCE",
+    help="The difference that is to be seen, such as 0.05 (5 percentage points of a share).",
+)  # fmt: skip
+@click.option("--variant", metavar="NAME", help="Whose spread.  [default: the only tuned one]")
+@options_from(ReportConfig)
+def plan_command(
+    pilot: Path, metric: str | None, detect: float, variant: str | None, **typed: Any
+) -> None:
+    """Say how many items it takes to see a difference, from the spread of PILOT.
+
+    PILOT is a comparison file, a report.json or its folder, with the same kind of prompts.
+    """
+    config = resolve(ReportConfig, typed)
+    from tuneproof.eval.plan import plan
+
+    click.echo(plan(pilot, metric, detect, variant, config))
+
+
 @main.command("selftest")
 @click.option(
-    "--simulations", type=click.IntRange(min=10), default=1000, show_default=True,
-    help="Made-up reports behind every line.",
+    "--simulations", type=click.IntRange(min=10),
+    help="Made-up reports behind every line.  [default: 100; with --full 200]",
 )  # fmt: skip
+@click.option("--full", is_flag=True, help="All sizes from 8 to 300 items, many reports.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def selftest_command(simulations: int, seed: int) -> None:
+@click.option(
+    "--doctor",
+    type=click.IntRange(min=1),
+    metavar="DRAWS",
+    help="Instead: plant every fault in so many healthy comparisons, and count how often the "
+    "doctor names it.",
+)
+def selftest_command(simulations: int | None, full: bool, seed: int, doctor: int | None) -> None:
     """Check the statistics on made-up answers whose truth is known; exit 1 where one fails."""
-    from tuneproof.eval.selftest.line import line_table, overview
-    from tuneproof.eval.selftest.run import selftest
+    if doctor is not None:
+        from tuneproof.eval.selftest.doctor import doctor_report
 
-    lines = list(selftest(simulations, seed))
+        text, is_right = doctor_report(doctor, seed)
+        click.echo(text)
+        raise click.exceptions.Exit(0 if is_right else 1)
+    from tuneproof.eval.selftest.line import line_table, overview
+    from tuneproof.eval.selftest.run import ALL_SIZES, SIZES, selftest
+
+    count = simulations or (200 if full else 100)
+    lines = list(selftest(count, seed, ALL_SIZES if full else SIZES))
     click.echo(f"{line_table(lines)}\n\n{overview(lines)}")
     if any(line.verdict == "FAILED" for line in lines):
         raise click.exceptions.Exit(1)

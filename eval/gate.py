@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
+from tuneproof.eval.metrics.metric import Direction
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.formats.report import FILE, Figure, Report, read_report
+from tuneproof.eval.stats.equivalence import Kind, equivalence_of, items_needed
+from tuneproof.formats.report import FILE, Figure, Gain, Report, read_report
 
 _CONDITION = re.compile(
     r"\s*(?P<metric>\w+)(?P<gain>\.gain)?\s*(?P<sign>>=|<=|>|<)\s*"
     r"(?P<limit>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
+)
+_MARGIN = re.compile(
+    r"\s*(?P<metric>\w+)\s+by\s+(?P<margin>\+?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
 )
 _HOLDS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
@@ -27,13 +32,17 @@ class Outcome:
     condition: str
     figure: Figure
     holds: bool
+    remark: str = ""
+    """What could decide it, where it is not decided."""
 
     def __str__(self) -> str:
-        """Return one line: PASS or FAIL, the condition, the value and its interval."""
+        """Return one line: PASS or FAIL, the condition, the value, its interval and a remark."""
         low, high = self.figure.low, self.figure.high
         interval = "no interval" if low is None else f"{low:.4g} to {high:.4g}"
         verdict = "PASS" if self.holds else "FAIL"
-        return f"{verdict}  {self.condition}  value {self.figure.value:.4g} ({interval})"
+        return (
+            f"{verdict}  {self.condition}  value {self.figure.value:.4g} ({interval}){self.remark}"
+        )
 
 
 def report_file(path: Path) -> Path:
@@ -47,6 +56,8 @@ def gate(
     required: Sequence[str],
     no_regression: Sequence[str],
     *,
+    not_worse: Sequence[str] = (),
+    same: Sequence[str] = (),
     point: bool,
 ) -> list[Outcome]:
     """Hold a report against conditions.
@@ -59,6 +70,9 @@ def gate(
             one for < and <=.
         no_regression: Metrics whose gain's interval may not lie wholly on the bad side of zero
             (no correction for several verdicts: a gate rather stops once too often).
+        not_worse: Such as ``accuracy by 0.02``: the margins by which the variant must be shown not
+            to be worse than the base, each by a one-sided test at 1 - confidence of its own.
+        same: Likewise, the margins within which it must be shown to be the same.
         point: Judge by the value instead of the interval.
 
     Raises:
@@ -66,10 +80,12 @@ def gate(
     """
     report = read_report(report_file(path))
     name = tuned_variant(report, variant)
-    if not required and not no_regression:
+    if not any((required, no_regression, not_worse, same)):
         raise InputError("no condition given; type --require 'METRIC >= NUMBER'")
     outcomes = [_required(report, name, text, point=point) for text in required]
-    return outcomes + [_no_regression(report, name, m, point=point) for m in no_regression]
+    outcomes += [_no_regression(report, name, m, point=point) for m in no_regression]
+    outcomes += [_within(report, name, "not worse", text, point=point) for text in not_worse]
+    return outcomes + [_within(report, name, "same", text, point=point) for text in same]
 
 
 def tuned_variant(report: Report, name: str | None) -> str:
@@ -109,6 +125,55 @@ def _no_regression(report: Report, variant: str, metric: str, *, point: bool) ->
     good = (figure.value if point else end) or 0.0
     holds = good >= 0 if direction == "higher" else good <= 0
     return Outcome(condition=f"no regression of {metric}", figure=figure, holds=holds)
+
+
+def _within(report: Report, variant: str, kind: Kind, text: str, *, point: bool) -> Outcome:
+    """Judge whether a gain is within a margin, by the ends of one-sided intervals.
+
+    Reports of older versions have none; there the ends of the two-sided interval stand in, which
+    are farther out.
+    """
+    match = _MARGIN.fullmatch(text)
+    if match is None or not float(match["margin"]):
+        raise InputError(
+            f"margin {text!r} cannot be read; write METRIC by NUMBER, such as 'accuracy by 0.02'"
+        )
+    metric, margin = match["metric"], float(match["margin"]) / (100 if match["percent"] else 1)
+    gain = _gain(report, variant, metric)
+    direction = METRICS[metric].direction
+    if direction == "none" and kind == "not worse":
+        raise InputError(f"metric {metric!r} has no direction, so it cannot be worse; use --same")
+    alpha = 1 - report.settings.confidence
+    low = gain.low if gain.one_sided_low is None else gain.one_sided_low
+    high = gain.high if gain.one_sided_high is None else gain.one_sided_high
+    if point:
+        low = high = gain.value
+    found = equivalence_of(
+        low, high, gain.error, gain.n, margin=margin, direction=direction, alpha=alpha
+    )
+    holds = found.not_worse if kind == "not worse" else found.same
+    return Outcome(
+        condition=f"{kind}: {metric} by {margin:g}",
+        figure=Figure(value=gain.value, low=low, high=high),
+        holds=holds,
+        remark="" if holds else _undecided(gain, margin, kind, direction, alpha),
+    )
+
+
+def _undecided(gain: Gain, margin: float, kind: Kind, direction: Direction, alpha: float) -> str:
+    """Say what could show it: more items, or nothing where the difference is beyond the margin."""
+    loss = -gain.value if direction == "higher" else gain.value
+    if (abs(gain.value) if kind == "same" else loss) >= margin:
+        return "; the difference seen is itself beyond the margin"
+    needed = items_needed(gain.error, gain.n, margin=margin, kind=kind, alpha=alpha)
+    if needed is None:
+        return ""
+    return f"; not shown with {gain.n:,} items: equal variants need about {needed:,}"
+
+
+def _gain(report: Report, variant: str, metric: str) -> Gain:
+    _figure(report, variant, metric, is_gain=True)
+    return report.gains[variant][metric]
 
 
 def _figure(report: Report, variant: str, metric: str, *, is_gain: bool) -> Figure:

@@ -12,20 +12,10 @@ from numpy.typing import NDArray
 from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.registry import METRICS, metrics_of
 from tuneproof.eval.metrics.words import spaced
+from tuneproof.eval.units import group_numbers
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import AnswerCounts, Counts
 from tuneproof.numbers import decimal_mark
-
-_MISSING = {
-    "label": "no answer has a scored label",
-    "label_probabilities": "no answer has label probabilities",
-    "gaps": "no answer has label probabilities",
-    "hits": "no answer has a scored label",
-    "labels": "no answer is a generated text",
-    "length": "no answer is a generated text",
-    "reference": "no item has a reference",
-    "finish_reason": "no answer says why it ended (finish_reason)",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +29,8 @@ class Scores:
     """Metric of this kind of task -> why no answer has what it needs."""
     length_unit: str
     """``tokens``, or ``words`` where the file does not record tokens."""
+    units: NDArray[np.int64] | None
+    """(items,) the unit that each is part of (see `eval.units`); None where each is its own."""
 
 
 def score(comparison: Comparison) -> Scores:
@@ -73,41 +65,28 @@ def score(comparison: Comparison) -> Scores:
             if name not in available
         },
         length_unit=unit,
+        units=group_numbers(comparison.items),
     )
 
 
 def score_answer(metrics: Mapping[str, Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """Return the value of every metric that can be computed from the columns of one answer."""
-    values = {name: _value(metric, columns) for name, metric in metrics.items()}
+    values = {name: metric.value(columns) for name, metric in metrics.items()}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _value(metric: Metric, columns: Mapping[str, Any]) -> float | None:
-    """Return a metric's value for one answer, the best over the references; None where it has none.
-
-    The best of several references is SQuAD's rule (Rajpurkar et al., 2016).
-    """
-    inputs = {column: columns[column] for column in (*metric.needs, *metric.takes)}
-    if any(inputs[column] is None for column in metric.needs):
-        return None
-    if "reference" not in inputs:
-        return metric.function(**inputs)
-    each = (metric.function(**{**inputs, "reference": r}) for r in columns["references"])
-    best = min if metric.direction == "lower" else max
-    return best((value for value in each if value is not None), default=None)
 
 
 def decimal_marks(comparison: Comparison) -> dict[str, str]:
     """Return by task the decimal mark that the references show, or an empty text."""
     texts: dict[str, list[str]] = {item.task: [] for item in comparison.items}
     for item in comparison.items:
-        texts[item.task] += references_of(item)
+        texts[item.task] += references_of(item, comparison.labels)
     return {task: decimal_mark(references) for task, references in texts.items()}
 
 
-def references_of(item: Item) -> tuple[str, ...]:
-    """Return all right answers of an item; none where none is known."""
-    return tuple(dict.fromkeys(filter(None, (item.output, *item.references))))
+def references_of(item: Item, labels: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return all right answers of an item, with labels its one; none where none is known."""
+    others = item.references if labels is None else ()
+    return tuple(dict.fromkeys(filter(None, (item.output, *others))))
 
 
 def _columns(
@@ -117,8 +96,7 @@ def _columns(
     words = None if answer.text is None else len(spaced(answer.text))
     return {
         "prediction": answer.text,
-        "reference": item.reference,
-        "references": references_of(item) if labels is None else (item.reference,),
+        "reference": references_of(item, labels) or None,
         "executed": item.executed or None,
         "prompt": item.instruction,
         "finish_reason": answer.finish_reason,
@@ -135,28 +113,9 @@ def length_unit(comparison: Comparison) -> str:
     return "tokens" if any(answer.tokens is not None for answer in answers) else "words"
 
 
-def group_numbers(items: Sequence[Item]) -> NDArray[np.int64] | None:
-    """Number the items' groups from 0, or return None when every item stands for itself.
-
-    Equal names in different tasks are different groups.
-    """
-    numbers: dict[tuple[str, str], int] = {}
-    keys = [(item.task, item.group) for item in items]
-    if len(set(keys)) == len(keys):
-        return None
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-
-
-def renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Number the groups of some items from 0 without gaps; None when no two are in one group."""
-    known, places = np.unique(numbers, return_inverse=True)
-    return None if len(known) == len(numbers) else places.astype(np.int64)
-
-
-def count_answers(comparison: Comparison) -> Counts:
-    """Count items, groups, missing references and how every variant's answers end."""
+def count_answers(comparison: Comparison, units: NDArray[np.int64] | None) -> Counts:
+    """Count items, units, missing references and how every variant's answers end."""
     items = comparison.items
-    groups = group_numbers(items)
     return Counts(
         items=len(items),
         without_reference=sum(item.reference is None for item in items),
@@ -164,7 +123,7 @@ def count_answers(comparison: Comparison) -> Counts:
         variants={
             name: _count([item.answers[name] for item in items]) for name in comparison.names
         },
-        groups=0 if groups is None else int(groups.max()) + 1,
+        groups=0 if units is None else int(units.max()) + 1,
     )
 
 
@@ -214,4 +173,4 @@ def _reason(metric: Metric, items: Sequence[Item]) -> str:
     has_reference = any(item.reference is not None for item in items)
     if metric.unread and has_reference:
         return metric.unread
-    return next(_MISSING[column] for column in metric.needs if column in _MISSING)
+    return metric.missing[0]

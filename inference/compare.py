@@ -24,8 +24,12 @@ from tuneproof.formats.example import Example, read_prompts
 from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.panels import Panel, load_panels
+from tuneproof.inference.panel import Panel
+from tuneproof.inference.panels import load_panels
+from tuneproof.inference.remote import COSTS
+from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with_seeds
 from tuneproof.inference.task import find_task
+from tuneproof.inference.turns import asked_turns
 from tuneproof.locks import at_work
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
@@ -48,6 +52,7 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
         InputError: Prompts or runs cannot be used, or another process is writing the comparison.
     """
     _check_out(prompts, config.out)
+    config = with_seeds(config)
     with at_work(config.out):
         return _compare(prompts, config)
 
@@ -57,6 +62,8 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
         log.warning(f"{prompts.parent / name} is not the file that `prepdata build` wrote there")
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
+    if task is None:  # a label is the answer to a whole conversation
+        items = asked_turns(items, config.turns)
     panels, conditions = load_panels(prompts, items, config, task)
     too_long: dict[str, tuple[str, ...]] = {}
     for panel in panels:
@@ -100,18 +107,28 @@ def _described(
     """Yield a panel's variants as the file records them, with the mean cost of an answer."""
     for row in panel.described(items):
         answers = [progress.done[item.id][row["name"]] for item in items]
-        tokens = [answer["tokens"] for answer in answers if "tokens" in answer]
         shots = [len(answer["shots"]) for answer in answers if "shots" in answer]
         if shots:
             row = {**row, "shots": {**row["shots"], "mean": round(fmean(shots), 2)}}
-        yield {**row, "answer_tokens": round(fmean(tokens), 1)} if tokens else row
+        for key, mean in (
+            ("prompt_tokens", "prompt_tokens"),
+            ("tokens", "answer_tokens"),
+            ("seconds", "seconds_per_answer"),
+        ):
+            known = [answer[key] for answer in answers if answer.get(key) is not None]
+            if known:
+                row = {**row, mean: round(fmean(known), 4 if key == "seconds" else 1)}
+        yield row
 
 
 def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
-    trained = [config.runs / name / "run.json" for name in (*config.run, *config.merged)]
-    trained += [file for run in trained for file in read_run(existing_file(run).parent).weights]
+    names = [name for name in config.run if adapter_in_place_of_run(config, name) is None]
+    trained = [config.runs / name / "run.json" for name in (*names, *config.merged)]
+    runs = [read_run(existing_file(file).parent) for file in trained]
+    beside += [file for folder in trained for file in _chat_files(folder)]
+    trained += [file for run in runs for file in run.weights]
     files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}
     return Stamp(
         settings={
@@ -128,9 +145,15 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "run": config.run,
             "merged": config.merged,
             "quantized": config.quantized,
+            "model": config.model,
+            "adapter": config.adapter,
+            "template": config.template,
+            "endpoint": config.endpoint,
+            "turns": config.turns,
         },
         inputs={
             **files,
+            **inputs_of(config),
             **{str(path): fingerprint(path) if path.is_file() else None for path in beside},
         },
         code=code_fingerprint(*ROOMS),
@@ -138,12 +161,23 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     )
 
 
+def _chat_files(run: Path) -> list[Path]:
+    """Return the files that say how the base of a run is asked, where it is a folder."""
+    row = read_json(existing_file(run))
+    base = row.get("base") if isinstance(row, dict) else None
+    model = base.get("model") if isinstance(base, dict) else None
+    if not isinstance(model, str) or not Path(model).is_dir():
+        return []
+    names = ("chat_template.jinja", "tokenizer_config.json", "generation_config.json")
+    return [Path(model) / name for name in names]
+
+
 def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
     """Return whether the comparison is already there, made from the same things."""
     if not config.out.is_file():
         return False
     comparison = read_json(config.out)
-    key = stamp_of(prompts, config).key
+    key = stamp_of(prompts, with_seeds(config)).key
     return isinstance(comparison, dict) and comparison.get("identity") == key
 
 
@@ -187,10 +221,12 @@ def _answer(
 
 
 def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
-    answers = {
-        name: Answer(**{**row, **({"shots": tuple(row["shots"])} if "shots" in row else {})})
-        for name, row in rows.items()
-    }
+    answers = {}
+    for name, row in rows.items():
+        known = {key: value for key, value in row.items() if key not in COSTS}
+        if "shots" in known:
+            known["shots"] = tuple(known["shots"])
+        answers[name] = Answer(**known)
     return Item.of(example, answers, truncated=is_shortened)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from tuneproof.inference.config import Decoding
-from tuneproof.inference.decode import Stopwatch, can_decode, decode, left_padded
+from tuneproof.inference.decode import Stopwatch, can_decode, decode, is_padded, left_padded
 from tuneproof.inference.variants import Variants
 from tuneproof.prompts import fit
 
@@ -19,6 +19,8 @@ THINK, THOUGHT = "<think>", "</think>"
 """Between these, models think before they answer."""
 BLOCK = re.compile(f"{THINK}.*?(?:{THOUGHT}|\\Z)", re.DOTALL)
 BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
+ALIKE = 4
+"""Rows are padded to each other's length up to so many times their own."""
 OPENED_WITHIN = 16
 """So many last tokens of a prompt show whether it ends with the beginning of a thought."""
 
@@ -68,12 +70,17 @@ def answer_batch(
     rows = [list(prompt[name]) for prompt in prompts for name in variants.names]
     stops = stop_ids(variants)
     torch.manual_seed(seed)
-    if can_decode(variants.model):
-        new = decode(variants.model, rows, names, variants.routed, stops, decoding, watch)
-    else:
-        watch.start()
-        new = by_generate(variants, rows, names, decoding)
-        watch.charge(names)
+    new: list[list[int]] = [[] for _ in rows]
+    for part in parts_of(rows, is_padded=is_padded(variants.model)):
+        some, of = [rows[place] for place in part], [names[place] for place in part]
+        if can_decode(variants.model):
+            found = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
+        else:
+            watch.start()
+            found = by_generate(variants, some, of, decoding)
+            watch.charge(of)
+        for place, answer in zip(part, found, strict=True):
+            new[place] = answer
     answers = [
         _answer(answer, stops, variants.tokenizer, prompt)
         for prompt, answer in zip(rows, new, strict=True)
@@ -83,6 +90,61 @@ def answer_batch(
         dict(zip(variants.names, answers[start : start + width], strict=True))
         for start in range(0, len(answers), width)
     ]
+
+
+def can_stream(variants: Variants) -> bool:
+    """Return whether a model's answers come token by token."""
+    return can_decode(variants.model)
+
+
+def answer_one(
+    variants: Variants,
+    name: str,
+    prompt: Sequence[int],
+    decoding: Decoding,
+    seed: int,
+    show: Callable[[str], None],
+) -> Answer:
+    """Answer one prompt by one variant.
+
+    Args:
+        variants: The loaded base and adapters.
+        name: The variant.
+        prompt: Its token ids.
+        decoding: How tokens are chosen.
+        seed: For sampling.
+        show: Is given the answer's text so far after every token, where the model's answers come
+            so; see `can_stream`.
+    """
+    stops = stop_ids(variants)
+    torch.manual_seed(seed)
+    rows, so_far = [list(prompt)], list[int]()
+    if not can_stream(variants):
+        (row,) = by_generate(variants, rows, [name], decoding)
+        return _answer(row, stops, variants.tokenizer, prompt)
+
+    def told(_: int, token: int) -> None:
+        so_far.append(token)
+        show(_answer(so_far, stops, variants.tokenizer, prompt).text)
+
+    (row,) = decode(variants.model, rows, [name], variants.routed, stops, decoding, told=told)
+    return _answer(row, stops, variants.tokenizer, prompt)
+
+
+def parts_of(rows: Sequence[Sequence[int]], *, is_padded: bool) -> list[list[int]]:
+    """Return the places of rows that are answered together: all, or those of like length.
+
+    Questions after examples are many times as long as those without; where rows are padded, they
+    would make all as dear.
+    """
+    if not is_padded:
+        return [list(range(len(rows)))]
+    parts: list[list[int]] = []
+    for place in sorted(range(len(rows)), key=lambda place: len(rows[place])):
+        if not parts or len(rows[place]) > ALIKE * len(rows[parts[-1][0]]):
+            parts.append([])
+        parts[-1].append(place)
+    return [sorted(part) for part in parts]
 
 
 def by_generate(
@@ -143,11 +205,22 @@ def _answer(
     kept = list(row if end is None else row[:end])
     text, thinking = _said(kept, tokenizer, is_thinking=_begins_thought(prompt, tokenizer))
     return Answer(
-        text=BLANK_LINES.sub("", text).rstrip(),
+        text=_trimmed(text),
         tokens=len(kept) + (end is not None),
         finish_reason="length" if end is None else "eos",
         thinking_tokens=thinking,
     )
+
+
+def cleaned(text: str) -> str:
+    """Return an answer that came as text as `Answer` has it: without what was only thought."""
+    if THOUGHT in text and THINK not in text.partition(THOUGHT)[0]:
+        text = THINK + text  # the prompt began the thought
+    return _trimmed(BLOCK.sub("", text))
+
+
+def _trimmed(text: str) -> str:
+    return BLANK_LINES.sub("", text).rstrip()
 
 
 def _said(tokens: list[int], tokenizer: Any, *, is_thinking: bool) -> tuple[str, int]:

@@ -53,7 +53,7 @@ def _build(config: BuildConfig) -> Manifest:
         spool = Spool(handle)
         with _no_search_for_cycles():
             entries = _read(sources, config, spool, dropped, noted, logs)
-        entries, repeats = without_repeats(entries, spool, config, dropped, noted)
+            entries, repeats = without_repeats(entries, spool, config, dropped, noted)
         entries = drawn(entries, config, dropped)
         entries.sort(key=lambda entry: entry.order)
         counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)

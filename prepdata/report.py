@@ -39,7 +39,7 @@ def sources_table() -> str:
     head, *lines = table(rows, left=4).split("\n")
     indent = " " * (max(len(name) for name, *_ in rows) + 2)
     summaries = [indent + source.summary for source in registry.SOURCES.values()]
-    summaries.append(indent + "hub:OWNER/NAME:CONFIG for one of its configurations, @SPLIT")
+    summaries.append(indent + "add :CONFIG for one of several configurations, @SPLIT for one split")
     return "\n".join(
         [head, *(line for pair in zip(lines, summaries, strict=True) for line in pair)]
     )

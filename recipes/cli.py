@@ -69,13 +69,28 @@ def changes(command: Command) -> Command:
     default=Path(),
     help="The folder under which data, runs and reports are written.  [default: this one]",
 )
+@click.option(
+    "--curve", metavar="SHARES",
+    help="Instead: train the first run on shares of the data, such as 0.25,0.5,1, and say what "
+    "twice the data would bring.",
+)  # fmt: skip
 def run(
-    name: str, model: str | None, source: tuple[str, ...], settings: tuple[str, ...], out: Path
+    name: str,
+    model: str | None,
+    source: tuple[str, ...],
+    settings: tuple[str, ...],
+    out: Path,
+    curve: str | None,
 ) -> None:
     """Run the recipe NAME (or a YAML file): prepare, tune, compare, score."""
     from tuneproof.recipes.recipe import load
 
     recipe = load(name, model=model, sources=source, settings=settings, root=out)
+    if curve is not None:
+        from tuneproof.recipes.curve import run_curve, shares_of
+
+        click.echo(run_curve(recipe, shares_of(curve)).lines())
+        return
     from tuneproof.eval.report.summary import text_table
     from tuneproof.recipes.run import run_recipe
 

@@ -32,9 +32,17 @@ class CompareSection(CompareConfig):
     """Runs to compare merged as well, by short name or folder."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TuneSection(TuneConfig):
+    """What a recipe's `tune`, and each of its runs, may say."""
+
+    seeds: tuple[int, ...] | None = None
+    """Train the run once with each of these seeds, and judge the settings over all of them."""
+
+
 STAGES: dict[str, type[Any]] = {
     "prepdata": BuildConfig,
-    "tune": TuneConfig,
+    "tune": TuneSection,
     "compare": CompareSection,
     "score": ReportConfig,
 }
@@ -164,7 +172,7 @@ def command_line(settings: Iterable[str], model: str | None = None) -> Layer:
             layer.stages[section] |= field_values(STAGES[section], {key: value}, where)
         elif "." in key:
             short, _, key = key.rpartition(".")
-            own = field_values(TuneConfig, {key: value}, where)
+            own = field_values(TuneSection, {key: value}, where)
             layer.runs[short] = (layer.runs.get(short) or {}) | own
         elif value is None:
             layer.runs[key] = None
@@ -196,7 +204,7 @@ def _layer(content: dict[str, Any], where: str, known: Iterable[str]) -> Layer:
             layer.stages[section] |= field_values(STAGES[section], value, inside)
         elif section == "runs":
             for short, own in mapping(value, inside).items():
-                settings = field_values(TuneConfig, own, f"{inside}.{short}")
+                settings = field_values(TuneSection, own, f"{inside}.{short}")
                 layer.runs[short] = None if own is None else settings
         else:
             raise InputError(f"{where}: {unknown('section', section, known)}")

@@ -13,6 +13,7 @@ from tuneproof.files import existing_file
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.formats.report import Published
+from tuneproof.formats.run import seed_name
 from tuneproof.inference.config import CompareConfig
 from tuneproof.options import build
 from tuneproof.prepdata.config import BuildConfig
@@ -20,6 +21,7 @@ from tuneproof.recipes.layers import CompareSection, Layer, RecipeFile, command_
 from tuneproof.recipes.match import Match, read_match
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
+from tuneproof.tuning.seeds import with_seeds
 
 FOLDER = Path(__file__).parent
 
@@ -170,14 +172,17 @@ def _runs(
     settings: Layer, paths: Mapping[str, Path], name: str, where: str
 ) -> dict[str, TuneConfig]:
     """Return the settings of every run; the one of a recipe without `runs` has the empty name."""
-    runs = {
-        short: build(
-            TuneConfig,
-            {**paths, "name": run_name(name, short), **settings.stages["tune"], **own},
-            f"{where}: runs.{short}" if short else f"{where}: tune",
-        )
-        for short, own in (settings.kept or {"": {}}).items()
-    }
+    runs = {}
+    for short, own in (settings.kept or {"": {}}).items():
+        place = f"{where}: runs.{short}" if short else f"{where}: tune"
+        values = {**paths, "name": run_name(name, short), **settings.stages["tune"], **own}
+        seeds = values.pop("seeds", None)
+        config = build(TuneConfig, values, place)
+        if seeds is None:
+            runs[short] = config
+            continue
+        for one in with_seeds(config, tuple(seeds)):
+            runs[seed_name(short, one.seed).lstrip("-")] = one
     folders = [config.folder.name for config in runs.values()]
     if len(set(folders)) < len(folders) or len({config.runs for config in runs.values()}) > 1:
         raise InputError(f"{where}: runs need names of their own, in one folder; found {folders}")

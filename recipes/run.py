@@ -23,13 +23,14 @@ def run_recipe(recipe: Recipe) -> Report:
         InputError: A stage cannot use what it is given, or another process runs the recipe.
     """
     with at_work(recipe.reports):
-        _prepare(recipe)
+        prepare(recipe)
         _tune(recipe)
         _compare(recipe)
         return _score(recipe)
 
 
-def _prepare(recipe: Recipe) -> None:
+def prepare(recipe: Recipe) -> None:
+    """Build the data where they are not up to date."""
     from tuneproof.prepdata.manifest import is_up_to_date
 
     if is_up_to_date(recipe.build):
@@ -48,10 +49,10 @@ def _tune(recipe: Recipe) -> None:
     for number, (short, config) in enumerate(recipe.runs.items(), 1):
         head = f"2/4 tune: {short} ({number} of {len(recipe.runs)})" if short else "2/4 tune"
         if match is None or short not in match.followers:
-            _train(config, head, made_by)
+            train(config, head, made_by)
             continue
         budget = match.used(read_run(recipe.runs[match.first].folder))
-        _train(match.budgeted(config, budget), head, made_by)
+        train(match.budgeted(config, budget), head, made_by)
         share = match.used(read_run(config.folder)) / budget
         log.info(f"{short} used {share:.1%} of the {match.by} of {match.first}")
     for config in recipe.runs.values():
@@ -59,7 +60,7 @@ def _tune(recipe: Recipe) -> None:
             _merge(config)
 
 
-def _train(config: TuneConfig, head: str, made_by: str) -> None:
+def train(config: TuneConfig, head: str, made_by: str) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run."""
     from tuneproof.tuning import runs
 

@@ -12,57 +12,29 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
-from tuneproof.units import CURRENCIES, LETTERS, SCALES, UNITS
+from tuneproof.number_forms import (
+    CURRENCIES,
+    LETTERS,
+    MINUS,
+    NUMBER,
+    RAISED,
+    SCALES,
+    UNITS,
+)
 
 DIGITS = 4
 """Significant digits that count where nobody wrote the value."""
-_WORD = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
-"""A character that no number touches; the scripts of East and South East Asia put no space there,
-or write particles right after a number."""
-_MINUS = r"\-\u2212\u2013"
-_RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
-_PLAIN = str.maketrans(_RAISED + "\u2212\u2013", "0123456789-+--")
-_EXPONENT = rf"(?:\s*(?:\^|\*\*)\s*[({{]?[{_MINUS}+]?[0-9]{{1,2}}[)}}]?(?![0-9])|[{_RAISED}]{{1,3}})"
-
-
-def _any_of(names: Iterable[str]) -> str:
-    return "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-
-
-_NUMBER = re.compile(
-    rf"""
-    (?P<open>\(\s*)?
-    (?<!{_WORD})(?<![.,])                   # not inside a word, a date or a longer number
-    (?:(?<![%\u20ac])(?P<minus>[{_MINUS}+]))?
-    (?:(?P<currency>{_any_of(CURRENCIES)})\s*(?P<inner>[{_MINUS}])?)?
-    (?:10(?P<ten>{_EXPONENT})
-      |(?P<digits>
-        [0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]+)?              # 1,234.5
-        |[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}(?:\.[0-9]+)?  # 1,23,456
-        |[0-9]{{1,3}}(?:\.[0-9]{{3}})+(?:,[0-9]+)?             # 1.234,5
-        |[0-9]{{1,3}}(?:['\u2019\u00a0\u2009\u202f][0-9]{{3}})+(?:[.,][0-9]+)?
-        |[0-9]{{1,3}}(?:\ [0-9]{{3}})+,[0-9]+                  # 1 234,5
-        |[0-9]+\.[0-9]+|0,[0-9]+|[0-9]+,[0-9]{{1,2}}|[0-9]{{1,3}},[0-9]{{4,}}
-        |[0-9]+|\.[0-9]+)
-      (?P<power>\s*(?:[x*\u00d7\u00b7]|\\times)\s*10{_EXPONENT}
-        |e[{_MINUS}+]?[0-9]{{1,2}}(?!\w))?)
-    (?:\s*(?P<percent>[%\uff05\u066a]|(?:percent|per\ cent|percentage\ points?|pct|pp)\b)
-      |\s*(?P<basis>(?:basis\ points?|bps)\b)
-      |\s*(?P<scale>{_any_of(SCALES)})(?!{_WORD})
-      |(?P<letter>(?-i:[kKMBT])|(?(currency)\s?[kmbt]|(?!)))(?!\w)
-      |x\b)?                                # a ratio: 1.5x
-    (?:\s?(?P<unit>(?-i:{_any_of(UNITS)})|{_any_of(CURRENCIES)})(?!{_WORD}))?
-    (?!{_WORD}|[.,][0-9])                   # not 5th, 1990s or half of a longer number
-    (?P<close>\s*\))?
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+LONGEST = 200
+"""Characters of the longest text that may be a number and nothing else."""
+NEAR = 100
+"""Characters before a number in which words speak of it."""
+_PLAIN = str.maketrans(RAISED + "\u2212\u2013", "0123456789-+--")
 _THREE_DIGITS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 """1.234 or 1,234: the mark may be a decimal one, or stand between thousands."""
-_DOTTED = re.compile(r"(?<![\w.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9.,])")
+_DOTTED = re.compile(r"(?<![\w.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9]|[.,][0-9])")
 _ANSWER = re.compile(r"####|\banswer\s*(?:is|:|=)", re.IGNORECASE)
 _YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
-_SPLIT_SIGN = re.compile(rf"^([{_MINUS}])\s+")
+_SPLIT_SIGN = re.compile(rf"^([{MINUS}])\s+")
 _SPACED_DIGITS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
 _BRACKETS = re.compile(r"\([^()]*\)")
 _COMPARED = re.compile(r"\b(?:from|versus|vs\.?|than|compared (?:to|with))\s*$", re.IGNORECASE)
@@ -72,7 +44,8 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 """Words after which ``5 to 10`` is a change, not a range."""
-_RANGE = re.compile(r"\s*(?:[-\u2013\u2014~\uff5e\u301c]|\bto\b|\bbis\b)\s*", re.IGNORECASE)
+_RANGE = re.compile(r"\s*(?:[-\u2013\u2014~\uff5e\u301c]|\b(?:to|bis|and)\b)\s*", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +89,12 @@ def parse_number(text: str, decimal_mark: str = "") -> Number | None:
         text: What is read.
         decimal_mark: ``,`` where 1.234 is a thousand and more; otherwise it is 1 and a bit.
     """
+    if len(text) > LONGEST or "\n" in text.strip():
+        return None
     written = _plain_digits(text).strip().removesuffix(".").lstrip("~\u2248").strip()
     written = _without_asides(_SPLIT_SIGN.sub(r"\1", written)).strip()
     written = _SPACED_DIGITS.sub("\u00a0", written)
-    match = _NUMBER.fullmatch(written)
+    match = NUMBER.fullmatch(written)
     if match:
         return _number(match, decimal_mark, bracket_is_minus=True)
     numbers = _numbers(written, decimal_mark)
@@ -146,7 +121,8 @@ def find_number(text: str, decimal_mark: str = "") -> Number | None:
         if after:
             return after[0]
     for line in text.splitlines():
-        numbers = _numbers(line, decimal_mark)
+        whole = parse_number(line, decimal_mark)
+        numbers = [whole] if whole else _numbers(line, decimal_mark)
         if numbers:
             return ([number for number in numbers if not _is_year(number)] or numbers)[-1]
     return None
@@ -164,7 +140,7 @@ def decimal_mark(texts: Iterable[str]) -> str:
 
 
 def without_dots(text: str) -> str:
-    """Return a text in which 1.234 is 1234: the other reading where nothing shows which is meant."""
+    """Return a text in which 1.234 is 1234: the other way to read it."""
     return _DOTTED.sub(r"\1\2", text)
 
 
@@ -250,7 +226,7 @@ def _numbers(line: str, mark: str) -> list[Number]:
     A bracketed number right after another is the same in other words, not a loss.
     """
     line = _without_asides(line)
-    matches = list(_NUMBER.finditer(line))
+    matches = list(NUMBER.finditer(line))
     numbers: list[Number] = []
     compared = []
     end: int | None = None
@@ -263,7 +239,8 @@ def _numbers(line: str, mark: str) -> list[Number]:
             numbers[-1] = whole
         else:
             numbers.append(number)
-            compared.append(_COMPARED.search(line[: match.start()]) is not None)
+            before = line[max(0, match.start() - NEAR) : match.start()]
+            compared.append(_COMPARED.search(before) is not None)
         end = match.end()
     kept = [number for number, is_other in zip(numbers, compared, strict=True) if not is_other]
     return kept or numbers
@@ -276,13 +253,12 @@ def _range_of(
     if between is None or not _RANGE.fullmatch(between) or numbers[-1].until is not None:
         return None
     low = numbers[-1]
-    start = line[: match.start() - len(between) - len(low.written)]
-    if between.strip().isalpha() and _CHANGE.search(start):
+    start = line[: match.start() - len(between) - len(low.written)][-NEAR:]
+    word = between.strip().lower()
+    if (word.isalpha() and _CHANGE.search(start)) or (word == "and" and not _BETWEEN.search(start)):
         return None
     if not low.exponent and not low.unit:
-        low = replace(
-            low, exponent=high.exponent, unit=high.unit, unit_exponent=high.unit_exponent
-        )
+        low = replace(low, exponent=high.exponent, unit=high.unit, unit_exponent=high.unit_exponent)
     if low.value >= high.value or low.unit not in ("", high.unit):
         return None
     return replace(low, written=f"{low.written}{between}{high.written}", until=high)
@@ -334,8 +310,8 @@ def _scale(match: re.Match[str]) -> int:
 
 def _power(text: str) -> int:
     """Return the exponent of a power of ten: 6 for ``x 10^6``, ``e6`` and a raised 6."""
-    raised = re.search(f"[{_RAISED}]+", text)
-    exponent = raised[0] if raised else re.findall(rf"[{_MINUS}+]?[0-9]+", text)[-1]
+    raised = re.search(f"[{RAISED}]+", text)
+    exponent = raised[0] if raised else re.findall(rf"[{MINUS}+]?[0-9]+", text)[-1]
     return int(exponent.translate(_PLAIN))
 
 
@@ -343,11 +319,11 @@ def _without_asides(line: str) -> str:
     """Blank out brackets that hold words beside their numbers, unless nothing else has a number."""
 
     def blank(match: re.Match[str]) -> str:
-        words = re.search(r"[^\W\d_]{2}", _NUMBER.sub(" ", match[0]))
+        words = re.search(r"[^\W\d_]{2}", NUMBER.sub(" ", match[0]))
         return " " * len(match[0]) if words else match[0]
 
     bare = _BRACKETS.sub(blank, line) if "(" in line else line
-    return bare if bare != line and _NUMBER.search(bare) else line
+    return bare if bare != line and NUMBER.search(bare) else line
 
 
 def _plain_digits(text: str) -> str:

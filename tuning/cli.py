@@ -40,10 +40,22 @@ def main() -> None:
 
 @main.command()
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@click.option(
+    "--seeds", type=click.IntRange(min=2),
+    help="Train so many runs in a row that differ in their seed alone: NAME-seed42, NAME-seed43, "
+    "... `infer compare --run NAME` takes them all, and the report judges the settings.",
+)  # fmt: skip
 @options_from(TuneConfig)
-def run(config: Path | None, **typed: Any) -> None:
+def run(config: Path | None, seeds: int | None, **typed: Any) -> None:
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
     settings = resolve(TuneConfig, typed, config)
+    if seeds is not None:
+        from tuneproof.tuning.seeds import finetune_seeds
+
+        trained = finetune_seeds(settings, seeds)
+        click.echo(f"{len(trained)} runs: {', '.join(one.name for one in trained)}")
+        click.echo(f"next: infer compare {trained[0].prompts} --run {settings.folder.name}")
+        return
     from tuneproof.tuning.run import finetune
 
     done = finetune(settings)

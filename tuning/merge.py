@@ -94,7 +94,7 @@ def _check(run: Run, out: Path) -> None:
             f"run {run.name!r} trained all weights: {run.saved} is the whole model, and there is "
             "nothing to merge"
         )
-    if not can_merge(run):
+    if not can_merge(run.adapter):
         raise InputError(
             f"run {run.name!r} trained virtual tokens, which are no part of the weights; there is "
             "nothing to merge"

@@ -9,6 +9,7 @@ from statistics import median
 
 from tuneproof.eval.checks.advice import COMPARISON
 from tuneproof.eval.metrics.repetition import loop_rate
+from tuneproof.eval.metrics.words import spaced
 from tuneproof.finding import Finding, Severity, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison, Item
 
@@ -54,7 +55,8 @@ def check_answers(comparison: Comparison) -> Iterator[Finding]:
         yield from _loops(name, answered, is_tuned=is_tuned)
         yield from _endings(comparison, name, answered, is_tuned=is_tuned)
     for name in comparison.tuned:
-        yield from _unchanged(comparison, name)
+        if comparison.by_name[name].is_tuned:  # the same model behind a server answers the same
+            yield from _unchanged(comparison, name)
 
 
 def opening(text: str) -> str:
@@ -118,7 +120,7 @@ def _endings(
     limit = _limit(comparison, cut)
     reached = f"answers reach the limit{f' of {limit:,} tokens' if limit else ''}"
     evidence = f"{name}: {share(len(cut), len(known))} {reached}"
-    needed = [len(item.reference.split()) * TOKENS_PER_WORD for item, *_ in cut if item.reference]
+    needed = [len(spaced(item.reference)) * TOKENS_PER_WORD for item, *_ in cut if item.reference]
     if limit and needed and median(needed) > limit:
         length = round(median(needed))
         yield finding(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from math import sqrt
 from typing import Any
 
 from tuneproof.eval.checks.advice import COMPARISON
+from tuneproof.eval.stats.exact import sign_p
+from tuneproof.eval.units import group_numbers
 from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.comparison import Answer, Comparison
 
@@ -22,17 +25,19 @@ way, since two of twenty do not reach significance."""
 FEW = 100
 """Fewer items are a note: a share is then known to 10 percentage points at best (1 / sqrt(n))."""
 P_WORSE = 0.01
-"""The base is called better when chance would so seldom win so many items (sign test). Stricter
-than 0.05, since items of one group are counted as if they were independent."""
+"""The base is called better when chance would so seldom win so many units (sign test)."""
 
 
 def check_conditions(comparison: Comparison) -> Iterator[Finding]:
     """Yield what is wrong with how the variants were asked."""
     yield from _decoding(comparison)
     yield from _templates(comparison)
-    yield from _size(comparison)
+    if not comparison.tuned:
+        return
+    units = _units(comparison)
+    yield from _size(units)
     for name in comparison.tuned:
-        yield from _worse_than_base(comparison, name)
+        yield from _worse_than_base(comparison, name, units)
 
 
 def _decoding(comparison: Comparison) -> Iterator[Finding]:
@@ -88,15 +93,12 @@ def _templates(comparison: Comparison) -> Iterator[Finding]:
             )
 
 
-def _size(comparison: Comparison) -> Iterator[Finding]:
-    """Say so where the items, counted by group, are too few."""
-    if not comparison.tuned:
-        return
-    items = len(comparison.items)
-    units = len({item.group for item in comparison.items})
+def _size(unit_of: list[int]) -> Iterator[Finding]:
+    """Say so where the items, counted by unit, are too few."""
+    items, units = len(unit_of), len(set(unit_of))
     if units >= FEW:
         return
-    groups = f" in {units} independent groups" if units < items else ""
+    groups = f" in {units} independent units" if units < items else ""
     seen = min(100, 100 / sqrt(units))
     yield finding(
         COMPARISON,
@@ -106,27 +108,31 @@ def _size(comparison: Comparison) -> Iterator[Finding]:
     )
 
 
-def _worse_than_base(comparison: Comparison, name: str) -> Iterator[Finding]:
+def _units(comparison: Comparison) -> list[int]:
+    """Return the unit of each item."""
+    numbers = group_numbers(comparison.items)
+    return list(range(len(comparison.items))) if numbers is None else numbers.tolist()
+
+
+def _worse_than_base(comparison: Comparison, name: str, units: list[int]) -> Iterator[Finding]:
     """Compare tuned and base item by item: labels by being right, texts by their token F1."""
     score, what = scorer(comparison)
-    pairs = [
-        (score(item.answers[name], item.reference), score(item.answers[comparison.base],
-         item.reference))
-        for item in comparison.items
-        if item.reference is not None
-    ]  # fmt: skip
-    known = [(mine, base) for mine, base in pairs if mine is not None and base is not None]
-    lost, won = sum(m < b for m, b in known), sum(m > b for m, b in known)
+    gains: dict[int, float] = defaultdict(float)  # by unit: items of one are no more than one
+    for unit, item in zip(units, comparison.items, strict=True):
+        if item.reference is not None:
+            both = (item.answers[name], item.answers[comparison.base])
+            mine, base = (score(answer, item.reference) for answer in both)
+            if mine is not None and base is not None:
+                gains[unit] += mine - base
+    lost, won = sum(gain < 0 for gain in gains.values()), sum(gain > 0 for gain in gains.values())
     if lost <= won:
         return
-    from scipy.stats import binomtest
-
-    if binomtest(lost, lost + won, 0.5, alternative="greater").pvalue < P_WORSE:
+    if sign_p(lost, won) < P_WORSE:
         yield finding(
             COMPARISON,
             "base-is-better",
             f"{name}: {comparison.base} has the better {what} in {share(lost, lost + won)} of the "
-            "items in which they differ",
+            f"{'items' if len(gains) == len(comparison.items) else 'units'} in which they differ",
             run=name,
         )
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from tuneproof.eval.checks import signs
 from tuneproof.eval.checks.advice import COMPARISON
-from tuneproof.eval.checks.answers import COMMON, SEVERAL, is_common
+from tuneproof.eval.checks.answers import COMMON, SEVERAL, is_common, opening
 from tuneproof.eval.checks.languages import language
+from tuneproof.eval.stats.exact import fisher_p
 from tuneproof.finding import Finding, Severity, finding, quoted, share
 from tuneproof.formats.comparison import Comparison, Item
 
@@ -47,7 +48,10 @@ def check_content(comparison: Comparison) -> Iterator[Finding]:
         ]
         if not answers:
             continue
-        yield from _signs(answers, name, _IN_ANSWERS, name, of_base=is_base)
+        begun = sum(bool(opening(row.text)) for row in answers)
+        said = "next-turn-in-answers" if is_common(begun, len(answers)) else ""  # template-words
+        rules = [rule for rule in (*_IN_ANSWERS, _blank(references)) if rule.code != said]
+        yield from _signs(answers, name, rules, name, of_base=is_base)
         if comparison.labels is None:
             yield from _open_ends(answers, references, name, of_base=is_base)
             yield from _one_for_all(answers, name, of_base=is_base)
@@ -63,33 +67,49 @@ class Rule(NamedTuple):
 
 def _unlike_reference(sign: Callable[[str], str]) -> Callable[[Text], str]:
     """Return the sign for answers whose reference has it not."""
-    return lambda row: "" if sign(row.item.output) else sign(row.text)
+    return lambda row: piece if (piece := sign(row.text)) and not sign(row.item.output) else ""
 
 
 def _not_asked_for(sign: Callable[[str], str]) -> Callable[[Text], str]:
     """Return the sign for answers where neither the reference nor the question has it."""
 
     def found(row: Text) -> str:
-        context = f"{row.item.instruction}\n{row.item.input}\n{row.item.output}"
-        return "" if sign(context) else sign(row.text)
+        piece = sign(row.text)
+        return piece if piece and not sign(_context(row)) else ""
 
     return found
 
 
+def _blank(references: Sequence[Text]) -> Rule:
+    """Return the rule for answers of nothing; ``None`` is an answer where any reference is that."""
+    right = {signs.blank(row.text) for row in references}
+
+    def found(row: Text) -> str:
+        piece = signs.blank(row.text)
+        return "" if piece in right else piece
+
+    return Rule("empty-answers", found)
+
+
 def _markup(row: Text) -> str:
-    context = f"{row.item.instruction}\n{row.item.input}\n{row.item.output}"
-    return "" if signs.is_on_markup(context) else signs.markup(row.text)
+    piece = signs.markup(row.text)
+    return piece if piece and not signs.is_on_markup(_context(row)) else ""
+
+
+def _context(row: Text) -> str:
+    return f"{row.item.instruction}\n{row.item.input}\n{row.item.output}"
 
 
 def _other_language(row: Text) -> str:
-    expected, seen = language(row.item.output), language(row.text)
-    return f"{seen} for {expected}" if seen and expected and seen != expected else ""
+    if row.text == row.item.output or (seen := language(row.text)) is None:
+        return ""
+    expected = language(row.item.output)
+    return f"{seen} for {expected}" if expected and seen != expected else ""
 
 
 def _breaks_off(row: Text) -> str:
-    if not row.is_whole or signs.going_on(row.item.output):
-        return ""
-    return signs.going_on(row.text)
+    piece = signs.going_on(row.text) if row.is_whole else ""
+    return piece if piece and not signs.going_on(row.item.output) else ""
 
 
 _IN_DATA = (
@@ -105,7 +125,6 @@ _IN_ANSWERS = (
     Rule("refusals", _unlike_reference(signs.refusal)),
     Rule("other-language", _other_language),
     Rule("answers-break-off", _breaks_off),
-    Rule("empty-answers", _unlike_reference(signs.blank)),
 )
 """To add a sign: write it into `signs.py`, its advice into `advice.py`, and a line here."""
 
@@ -161,12 +180,8 @@ def _open_ends(
         return
     if len(open_rows) * len(right) < MORE_OFTEN * open_right * len(mine):
         return
-    from scipy.stats import fisher_exact
-
-    counts = [
-        [len(open_rows), len(mine) - len(open_rows)], [open_right, len(right) - open_right],
-    ]  # fmt: skip
-    if fisher_exact(counts, alternative="greater").pvalue < P_OPEN:
+    closed = len(mine) - len(open_rows)
+    if fisher_p(len(open_rows), closed, open_right, len(right) - open_right) < P_OPEN:
         row = open_rows[0]
         yield finding(
             COMPARISON,
@@ -190,6 +205,8 @@ def _one_for_all(answers: Sequence[Text], name: str, *, of_base: bool) -> Iterat
     right = Counter(_line(row.item.output) for row in rows if row.item.output)
     usual = max(right[text], *right.values(), 1) if right else 1
     is_sentence = len(text.split()) >= SAME_WORDS or len(text) >= 6 * SAME_WORDS
+    if not (right or is_sentence):  # "Yes" may be right, for all that is known
+        return
     least = max(SEVERAL, (FEW_SAME if is_sentence else COMMON) * len(rows))
     if count < least or count < MORE_OFTEN * usual:
         return

@@ -14,12 +14,9 @@ from tuneproof.formats.comparison import Comparison, Item
 
 LEAKED_WORDS = 5
 """Words of a reference which, at the very end of what is asked, are given away."""
-COPIED_WORDS = 12
-"""Words of a reference which, anywhere in the instruction, are given away: an instruction names
-options and terms, and quotes no whole answer."""
 SPAN = 3
-"""Extracted answers may well be the last words of a passage: from so many times as many that stand
-at its end as at its beginning, they are appended and not extracted."""
+"""An extracted answer may well be the last words of a passage: from so many times as many that
+stand at the end as elsewhere, they are appended and not extracted."""
 EVEN = 1e-9
 """Difference of probabilities that counts as none."""
 _MARKER = re.compile(
@@ -66,47 +63,48 @@ def question_key(item: Item) -> tuple[str, ...]:
 def _leaked(comparison: Comparison) -> Iterator[Finding]:
     """Name items that are asked with their own reference."""
     known = [item for item in comparison.items if item.output.strip()]
-    leaked = [item for item in known if is_given_away(item)]
-    at_end = [item for item in known if _at_end(item.input, item.output)]
-    at_start = sum(_at_start(item.input, item.output) for item in known)
-    if len(at_end) >= SEVERAL and len(at_end) >= SPAN * max(at_start, 1):
-        ids = {item.id for item in leaked}
-        leaked += [item for item in at_end if item.id not in ids]
-    leaked = [*leaked, *_labels_at_end(comparison, {item.id for item in leaked})]
+    leaked = {item.id: item for item in known if is_marked(item)}
+    for field in ("instruction", "input"):
+        at_end = [item for item in known if _at_end(getattr(item, field), item.output)]
+        elsewhere = sum(_is_inside(getattr(item, field), item.output) for item in known)
+        least = max(SPAN * (elsewhere - len(at_end)), SEVERAL if field == "input" else 1)
+        if len(at_end) >= least:
+            leaked |= {item.id: item for item in at_end}
+    rests = Counter(_rest(item) for item in leaked.values())
+    leaked = {key: item for key, item in leaked.items() if rests[_rest(item)] == 1}  # no copying
+    leaked |= {item.id: item for item in _labels_at_end(comparison)}
     if leaked:
-        item = leaked[0]
+        item = next(iter(leaked.values()))
         asked = item.input or item.instruction
         yield finding(
             COMPARISON,
             "reference-in-prompt",
             f"{share(len(leaked), len(known))} items are asked with their own reference; "
-            f"{', '.join(each.id for each in leaked[:3])}; {item.id}: {quoted(asked[-56:])} for "
+            f"{', '.join(list(leaked)[:3])}; {item.id}: {quoted(asked[-56:])} for "
             f"{quoted(item.output)}",
             severity=severity_of("reference-in-prompt", len(leaked), len(known)),
         )
 
 
-def is_given_away(item: Item) -> bool:
-    """Return whether an item's own reference stands in its prompt where no passage would have it.
-
-    That is after ``Answer:`` or the like at the end, at the end of the instruction, or, where it is
-    long, anywhere in the instruction.
-    """
-    right = _words(item.output)
+def is_marked(item: Item) -> bool:
+    """Return whether an item ends with its own reference after ``Answer:`` or the like."""
+    right = item.output.strip()
     for text in (item.instruction, item.input):
         asked = text.rstrip()
-        if asked.casefold().endswith(item.output.strip().casefold()):
-            before = asked[: len(asked) - len(item.output.strip())]
+        if asked.casefold().endswith(right.casefold()):
+            before = asked[: len(asked) - len(right)]
             if _MARKER.search(before[-40:]):
                 return True
-    instruction = f" {_words(item.instruction)} "
-    count = len(right.split())
-    if count >= LEAKED_WORDS and instruction.endswith(f" {right} "):
-        return True
-    return count >= COPIED_WORDS and f" {right} " in instruction
+    return False
 
 
-def _labels_at_end(comparison: Comparison, known: set[str]) -> list[Item]:
+def _rest(item: Item) -> tuple[str, ...]:
+    """Return what is asked without the reference."""
+    right = _words(item.output)
+    return tuple(_words(text).removesuffix(right) for text in (item.instruction, item.input))
+
+
+def _labels_at_end(comparison: Comparison) -> list[Item]:
     """Return items that end with their own label, where hardly any ends with another one."""
     labels = comparison.labels or ()
     own, other = [], 0
@@ -117,7 +115,7 @@ def _labels_at_end(comparison: Comparison, known: set[str]) -> list[Item]:
             own.append(item)
         other += bool(ends - {item.output})
     is_leak = is_common(len(own), len(comparison.items)) and len(own) > SPAN * len(labels) * other
-    return [item for item in own if item.id not in known] if is_leak else []
+    return own if is_leak else []
 
 
 def _at_end(text: str, reference: str) -> bool:
@@ -125,9 +123,9 @@ def _at_end(text: str, reference: str) -> bool:
     return len(words.split()) >= LEAKED_WORDS and f" {_words(text)}".endswith(f" {words}")
 
 
-def _at_start(text: str, reference: str) -> bool:
+def _is_inside(text: str, reference: str) -> bool:
     words = _words(reference)
-    return len(words.split()) >= LEAKED_WORDS and f"{_words(text)} ".startswith(f"{words} ")
+    return len(words.split()) >= LEAKED_WORDS and f" {words} " in f" {_words(text)} "
 
 
 def _words(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from functools import lru_cache
+from string import ascii_letters
 
 from tuneproof.eval.metrics.words import words
 
@@ -37,27 +38,35 @@ COMMON_WORDS = {
     "Indonesian": "yang dan untuk dengan adalah ini dari pada tidak dalam itu oleh atau akan",
 }
 """Frequent words; none of another language that is a word of English too."""
-_LANGUAGES = {name: frozenset(text.split()) for name, text in COMMON_WORDS.items()}
+_LANGUAGES_OF: dict[str, list[str]] = {}
+for _name, _text in COMMON_WORDS.items():
+    for _word in _text.split():
+        _LANGUAGES_OF.setdefault(_word, []).append(_name)
+_ASCII_LETTERS = dict.fromkeys(map(ord, ascii_letters))
+READ = 1000
+"""Characters from the beginning of a text by which it is judged."""
 
 
 def language(text: str) -> str | None:
     """Return a language or a script, such as ``English`` or ``Cyrillic``; None where unsure."""
-    script = script_of(text)
+    script = script_of(text[:READ])
     if script != "Latin":
         return script
-    said = words(text)
-    counts = Counter(said)
-    hits = {name: sum(counts[word] for word in common) for name, common in _LANGUAGES.items()}
-    (name, most), (_, second) = sorted(hits.items(), key=lambda pair: -pair[1])[:2]
-    kinds = sum(word in counts for word in _LANGUAGES[name])
-    is_sure = kinds >= HITS and most >= max(DENSE * len(said), LEAD * second)
+    said = words(text[:READ])
+    hits, kinds = Counter[str](), Counter[str]()
+    for word, count in Counter(said).items():
+        for name in _LANGUAGES_OF.get(word, ()):
+            hits[name] += count
+            kinds[name] += 1
+    (name, most), (_, second) = [*hits.most_common(2), ("", 0), ("", 0)][:2]
+    is_sure = kinds[name] >= HITS and most >= max(DENSE * len(said), LEAD * second)
     return name if is_sure else None
 
 
 def script_of(text: str) -> str | None:
     """Return the script of most letters, or None for few letters or a mixture."""
     if text.isascii():
-        return "Latin" if sum(map(str.isalpha, text)) >= LETTERS else None
+        return "Latin" if len(text) - len(text.translate(_ASCII_LETTERS)) >= LETTERS else None
     scripts = Counter(map(_script, filter(str.isalpha, text)))
     total = scripts.total()
     if total < LETTERS and not (scripts["Cjk"] + scripts["Kana"] >= LETTERS / 2):

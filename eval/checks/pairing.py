@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.eval.checks.advice import COMPARISON
 from tuneproof.eval.checks.answers import COMMON, SEVERAL
 from tuneproof.eval.checks.content import severity_of
+from tuneproof.eval.stats.exact import sign_p
 from tuneproof.finding import Finding, finding, share
 from tuneproof.formats.comparison import Comparison
 
@@ -43,7 +44,8 @@ OFFSETS = (1, -1, 2, -2, 3, -3)
 """By how many places a file may be shifted."""
 P_SHIFTED = 1e-6
 """A file is shifted where chance would so seldom let so many items fit better further on."""
-REFERENCES = "the references"
+QUESTIONS, REFERENCES = "the questions", "the references"
+Terms = frozenset[str]
 _TERM = re.compile(r"\d[\d.,]*\d|[\u3040-\u30ff\u3400-\u9fff]+|[^\W\d_]+|\d")
 
 
@@ -66,13 +68,15 @@ def check_pairing(comparison: Comparison) -> Iterator[Finding]:
         yield from _shifted_labels(comparison)
         return
     items = comparison.items[:MOST_ITEMS]
-    columns = {REFERENCES: [item.output for item in items]} | {
-        name: [item.answers[name].text or "" for item in items] for name in comparison.names
+    texts = {
+        QUESTIONS: [f"{item.instruction}\n{item.input}" for item in items],
+        REFERENCES: [item.output for item in items],
+        **{name: [item.answers[name].text or "" for item in items] for name in comparison.names},
     }
-    questions = [f"{item.instruction}\n{item.input}" for item in items]
+    columns = {name: [frozenset(terms(text)) for text in column] for name, column in texts.items()}
     explained: set[int] = set()
     for one in sorted(
-        (displaced(name, columns, questions) for name in columns),
+        (displaced(name, columns) for name in columns if name != QUESTIONS),
         key=lambda each: -len(each.places),
     ):
         left = {here: there for here, there in one.places.items() if here not in explained}
@@ -82,65 +86,55 @@ def check_pairing(comparison: Comparison) -> Iterator[Finding]:
         yield _finding(comparison, one, len(items))
 
 
-def displaced(name: str, columns: dict[str, list[str]], questions: list[str]) -> Displaced:
-    """Return which texts of a column belong to other items.
-
-    Args:
-        name: The column.
-        columns: Texts of every item, by column.
-        questions: What is asked.
-    """
-    others = [questions, *(texts for column, texts in columns.items() if column != name)]
-    fits = _fits(others, columns[name])
-    known = Counter(texts.casefold().strip() for texts in columns[name])
-    unique = [known[text.casefold().strip()] == 1 for text in columns[name]]
-    claims = _claims(fits, unique)
+def displaced(name: str, columns: Mapping[str, Sequence[Terms]]) -> Displaced:
+    """Return which texts of a column belong to other items, by what the other columns say."""
+    texts = columns[name]
+    fits = _fits([column for other, column in columns.items() if other != name], texts)
+    known = Counter(texts)
+    claims = _claims(fits, [known[text] == 1 for text in texts])
     places = {here: there for here, there in claims.items() if there in claims}
-    short = sum(len(terms(columns[name][there])) < TERMS for there in places.values())
+    short = sum(len(texts[there]) < TERMS for there in places.values())
     least = COMMON if 2 * short > len(places) else CHAINED
-    if len(places) < max(SEVERAL, least * len(questions)):
+    if len(places) < max(SEVERAL, least * len(texts)):
         ring = _in_rings(places)
         places = {here: there for here, there in places.items() if here in ring}
-    offset = _offset(fits)
-    return Displaced(column=name, places=places, offset=offset)
+    return Displaced(column=name, places=places, offset=_offset(fits))
 
 
-def _fits(sources: Sequence[Sequence[str]], texts: Sequence[str]) -> Matrix:
+def _fits(sources: Sequence[Sequence[Terms]], texts: Sequence[Terms]) -> Matrix:
     """Return (items, items) how well the text of one item fits another, in [0, 1]."""
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    bags = [[Counter(terms(text)) for text in column] for column in (texts, *sources)]
-    known: Counter[str] = Counter(term for bag in bags[0] for term in bag)
+    known: Counter[str] = Counter(term for text in texts for term in text)
     usual = max(2, len(texts) // 4)
     numbers = {term: n for n, term in enumerate(t for t, c in known.items() if c <= usual)}
     weights = np.array([np.log(len(texts) / known[term]) for term in numbers], np.float32)
 
-    def matrix(column: Sequence[Counter[str]]) -> Any:
-        cells = [
-            (row, numbers[term]) for row, bag in enumerate(column) for term in bag
-            if term in numbers
-        ]  # fmt: skip
-        rows, terms_ = (np.array(part, dtype=np.int64) for part in zip(*cells, strict=True))
+    def matrix(column: Sequence[Terms]) -> Any:
+        places = [[numbers[term] for term in text if term in numbers] for text in column]
+        rows = np.repeat(np.arange(len(column)), [len(part) for part in places])
+        terms_ = np.array([place for part in places for place in part], dtype=np.int64)
         values = weights[terms_]
         norms = np.sqrt(np.bincount(rows, values**2, minlength=len(column)))
         values = (values / np.maximum(norms[rows], 1e-9)).astype(np.float32)
         return csr_matrix((values, (rows, terms_)), shape=(len(column), len(numbers)))
 
     best = np.zeros((len(texts), len(texts)), np.float32)
-    if not numbers:
-        return best
-    target = matrix(bags[0]).T.tocsr()
-    for column in bags[1:]:
-        if any(term in numbers for bag in column for term in bag):
+    if numbers:
+        target = matrix(texts).T.tocsr()
+        for column in sources:
             np.maximum(best, (matrix(column) @ target).toarray(), out=best)
     return best
 
 
 def terms(text: str) -> list[str]:
     """Return words, numbers as they are written, and pairs of Chinese or Japanese characters."""
+    pieces: list[str] = _TERM.findall(text.casefold())
+    if text.isascii():
+        return pieces
     found: list[str] = []
-    for piece in _TERM.findall(text.casefold()):
+    for piece in pieces:
         if "\u3040" <= piece[0] <= "\u9fff":
             found += [piece[n : n + 2] for n in range(max(1, len(piece) - 1))]
         else:
@@ -195,24 +189,22 @@ def _offset(fits: Matrix) -> int | None:
 
 
 def _is_surer(won: int, lost: int) -> bool:
-    from scipy.stats import binomtest
-
-    if won <= 2 * lost:
-        return False
-    return bool(binomtest(won, won + lost, 0.5, alternative="greater").pvalue < P_SHIFTED)
+    return won > 2 * lost and sign_p(won, lost) < P_SHIFTED
 
 
 def _finding(comparison: Comparison, one: Displaced, total: int) -> Finding:
     code = "references-displaced" if one.column == REFERENCES else "answers-displaced"
     ids = [item.id for item in comparison.items]
-    pairs = [f"{ids[here]} has that of {ids[there]}" for there, here in one.places.items()]
-    count = total if one.offset is not None else len(one.places)
-    shifted = "" if one.offset is None else f"; all fit better {abs(one.offset)} item(s) further on"
+    moved = sorted((there, here) for here, there in one.places.items())
+    pairs = "".join(f"; {ids[place]} has that of {ids[owner]}" for place, owner in moved[:3])
+    count, shifted = len(one.places), ""
+    if one.offset is not None:
+        way = "before" if one.offset > 0 else "further on"
+        count, shifted = total, f"; each item has that of the one {abs(one.offset)} {way}"
     return finding(
         COMPARISON,
         code,
-        f"{one.column}: {share(count, total)} seem to belong to other items{shifted}"
-        + "".join(f"; {pair}" for pair in pairs[:3]),
+        f"{one.column}: {share(count, total)} seem to belong to other items{shifted}{pairs}",
         severity=severity_of(code, count, total),
         of_base=one.column == comparison.base,
         run=one.column,

@@ -54,8 +54,8 @@ _REFUSAL = re.compile(
     r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|virtual assistant)\b"
     r"|\bi(?:['\u2019]m| am) (?:very |so )?(?:sorry|afraid)\b[^.!?\n]{0,40}"
     r"\b(?:can(?:no|['\u2019])t|unable|not able)\b"
-    r"|\bi (?:can(?:no|['\u2019])t|am (?:unable|not able) to|won['\u2019]t) (?:assist|help|provide"
-    r"|answer|fulfill?|comply|create|generate|engage|discuss|write)\b"
+    r"|\bi (?:can(?:no|['\u2019])t|am (?:unable|not able) to|won['\u2019]t) (?:assist|provide"
+    r"|answer|fulfill?|comply|create|generate|engage|discuss|write|help(?!\s+(?:but|it|\w+ing)))\b"
     r"|\bals (?:eine? )?ki\b|\ben tant qu['\u2019]ia\b|\bcomo (?:una? )?(?:ia|modelo de lenguaje)\b"
     r"|作为(?:一个|一名|一款)?(?:ai|人工智能|语言模型)|(?:抱歉|对不起)[,\uff0c]?\s*我(?:无法|不能)",
     re.IGNORECASE,
@@ -89,22 +89,22 @@ CUT_WORDS = 8
 
 def garbled(text: str) -> str:
     """Return characters that were decoded wrongly: UTF-8 read as Windows-1252 or never joined."""
-    return _piece(_GARBLED, text)
+    return "" if text.isascii() else _piece(_GARBLED, text)
 
 
 def thinking(text: str) -> str:
     """Return a mark around what a model thinks before it answers."""
-    return _piece(_THINKING, text)
+    return _piece(_THINKING, text) if "<" in text or "[" in text else ""
 
 
 def special_token(text: str) -> str:
     """Return a special token that stands in the text as text."""
-    return _piece(_SPECIAL, text)
+    return _piece(_SPECIAL, text) if "<" in text or "[" in text else ""
 
 
 def markup(text: str) -> str:
     """Return an HTML tag or entity."""
-    return _piece(_MARKUP, text)
+    return _piece(_MARKUP, text) if "<" in text or "&" in text else ""
 
 
 def is_on_markup(text: str) -> bool:

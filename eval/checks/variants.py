@@ -9,6 +9,7 @@ from tuneproof.eval.checks.advice import COMPARISON
 from tuneproof.eval.checks.answers import SEVERAL
 from tuneproof.eval.checks.conditions import scorer
 from tuneproof.eval.checks.content import severity_of
+from tuneproof.eval.stats.exact import fisher_p, sign_p
 from tuneproof.finding import Finding, finding, share
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.variant import Variant
@@ -49,7 +50,7 @@ def _trained_base(comparison: Comparison) -> Iterator[Finding]:
         for name in comparison.tuned
         if not comparison.by_name[name].adapter and not comparison.by_name[name].is_merged
     ]
-    if base.adapter and bare:
+    if base.name in ("base", "regular") and base.adapter and bare:
         yield finding(
             COMPARISON,
             "variants-swapped",
@@ -61,6 +62,8 @@ def _trained_base(comparison: Comparison) -> Iterator[Finding]:
 def _other_base(comparison: Comparison, variant: Variant) -> Iterator[Finding]:
     """Say so where an adapter was trained on another model than the one it is measured against."""
     base = comparison.by_name[comparison.base]
+    if variant.is_head:  # it has no untrained form, and may stand beside any
+        return
     if variant.adapter and variant.model and base.model and variant.model != base.model:
         yield finding(
             COMPARISON,
@@ -75,35 +78,33 @@ def _exchanged(comparison: Comparison, name: str) -> Iterator[Finding]:
 
     Some answers of the base look like the tuned model's, and just there the tuned model's look like
     the base's: where one stops by itself or is right, and the other does neither, though they
-    otherwise do the reverse.
+    otherwise do the reverse. Tasks are looked at one by one: a model may have forgotten another.
     """
-    from scipy.stats import fisher_exact
-
+    base = comparison.base
     for what, sign in _TELLING.items():
-        pairs = [
-            (item, mine, base)
-            for item in comparison.items
-            if (mine := sign(item, item.answers[name])) is not None
-            and (base := sign(item, item.answers[comparison.base])) is not None
-        ]
-        both = [item for item, mine, base in pairs if base and not mine]
-        only_base = sum(base and mine for _, mine, base in pairs)
-        only_mine = sum(not base and not mine for _, mine, base in pairs)
-        rest = len(pairs) - len(both) - only_base - only_mine
-        if len(both) < 2 or rest <= len(both):
-            continue
-        counts = [[len(both), only_base], [only_mine, rest]]
-        if fisher_exact(counts, alternative="greater").pvalue < P_SWAPPED:
-            yield finding(
-                COMPARISON,
-                "answers-swapped",
-                f"in {share(len(both), len(pairs))} items {comparison.base} {what} and {name} does "
-                f"not, against {rest:,} the other way round and {only_base + only_mine:,} alike; "
-                f"{', '.join(item.id for item in both[:3])}",
-                severity=severity_of("answers-swapped", len(both), len(pairs)),
-                run=name,
-            )
-            return
+        for task in dict.fromkeys(item.task for item in comparison.items):
+            marked = [
+                (item, sign(item, item.answers[base]), sign(item, item.answers[name]))
+                for item in comparison.items
+                if item.task == task
+            ]
+            known = [(item, b, t) for item, b, t in marked if b is not None and t is not None]
+            both = [item for item, b, t in known if b and not t]
+            rest = sum(t and not b for _, b, t in known)
+            base_too, none = (sum(b == t == value for _, b, t in known) for value in (True, False))
+            if len(both) < 2 or rest <= len(both):
+                continue
+            if fisher_p(len(both), base_too, none, rest) < P_SWAPPED:
+                yield finding(
+                    COMPARISON,
+                    "answers-swapped",
+                    f"in {share(len(both), len(known))} items {base} {what} and {name} does not, "
+                    f"against {rest:,} the other way round and {base_too + none:,} alike; "
+                    f"{', '.join(item.id for item in both[:3])}",
+                    severity=severity_of("answers-swapped", len(both), len(known)),
+                    run=name,
+                )
+                return
 
 
 def _stops(_: Item, answer: Answer) -> bool | None:
@@ -111,7 +112,7 @@ def _stops(_: Item, answer: Answer) -> bool | None:
 
 
 def _is_right(item: Item, answer: Answer) -> bool | None:
-    if answer.text is None or not item.output:
+    if answer.text is None or not item.output or answer.label is not None:
         return None
     return " ".join(answer.text.casefold().split()) == " ".join(item.output.casefold().split())
 
@@ -142,7 +143,8 @@ def _token_counts(comparison: Comparison, name: str) -> Iterator[Finding]:
 
 
 def _is_possible(answer: Answer) -> bool:
-    size, tokens = len((answer.text or "").encode()), answer.tokens or 0
+    size = len((answer.text or "").encode())
+    tokens = (answer.tokens or 0) - (answer.thinking_tokens or 0)  # thoughts are not in the text
     return tokens <= size + SPARE_TOKENS and size <= TOKEN_BYTES * (tokens + 1)
 
 
@@ -164,10 +166,8 @@ def _beaten_by_prompt(comparison: Comparison) -> Iterator[Finding]:
             theirs, mine = sum(a for a, _ in known), sum(b for _, b in known)
             if len(known) < SEVERAL or theirs <= mine:
                 continue
-            from scipy.stats import binomtest
-
             won, lost = sum(a > b for a, b in known), sum(a < b for a, b in known)
-            is_sure = binomtest(won, won + lost, 0.5, alternative="greater").pvalue < P_BETTER
+            is_sure = sign_p(won, lost) < P_BETTER
             yield finding(
                 COMPARISON,
                 "few-shot-beats-tuning",

@@ -25,6 +25,7 @@ def load_metric(name: str, **settings: Any) -> Any:
     ``load_metric("rougeL").compute(predictions=[...], references=[...])`` returns
     ``{"rougeL": mean}``. A metric takes the columns it needs, in the plural: `echo_rate` takes
     `predictions` and `prompts`, `stop_rate` takes `finish_reasons`, `length` takes `lengths`.
+    `references` may hold a list of right answers for each prediction; the best counts.
 
     Args:
         name: A name in `METRICS`; those for labels are left to the libraries that have them.
@@ -45,21 +46,27 @@ def _metric_class(name: str, metric: Metric) -> Any:
     import evaluate
 
     kinds = {column: "int64" if column == "length" else "string" for column in metric.needs}
-    features = datasets.Features(
-        {_PLURALS[column]: datasets.Value(kind) for column, kind in kinds.items()}
-    )
+    one = {_PLURALS[column]: datasets.Value(kind) for column, kind in kinds.items()}
+    several = {**one, "references": datasets.List(datasets.Value("string"))}
+    forms = [one, several] if "references" in one else [one]
+    features = [datasets.Features(form) for form in forms]
 
     def info(self: Any) -> Any:
         return evaluate.MetricInfo(
             description=metric.definition,
             citation=metric.source,
-            inputs_description=f"Columns: {', '.join(features)}.",
+            inputs_description=f"Columns: {', '.join(one)}.",
             features=features,
         )
 
     def compute(self: Any, **columns: list[Any]) -> dict[str, float]:
+        if "references" in columns:
+            columns["references"] = [
+                (right,) if isinstance(right, str) else right for right in columns["references"]
+            ]
         rows = zip(*(columns[_PLURALS[column]] for column in metric.needs), strict=True)
-        values = [value for row in rows if (value := metric.function(*row)) is not None]
+        scored = (metric.value(dict(zip(metric.needs, row, strict=True))) for row in rows)
+        values = [value for value in scored if value is not None]
         if not values:
             raise ValueError(f"{name}: none of the items can be scored; {metric.definition}")
         return {name: sum(values) / len(values)}

@@ -31,7 +31,8 @@ def length(length: int) -> float:
     """Return the length of the answer in tokens, or in words where tokens were not recorded.
 
     Range [0, inf), no direction. Tokens are the model's own, without the end mark; words are runs
-    between white space, or characters in scripts without spaces (`words.spaced`). An empty answer scores 0. Source: this project.
+    between white space, or characters in scripts without spaces (`words.spaced`). An empty answer
+    scores 0. Source: this project.
     """
     return float(length)
 

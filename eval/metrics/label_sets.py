@@ -9,6 +9,7 @@ takes one set at a time.
     predicted  (..., labels) items that were given this label
     actual     (..., labels) items whose reference is this label
     gaps       (..., bins) sum of confidence - correctness over the items in this bin
+    doubts     (..., bins) sum of confidence x (1 - confidence) over them
     count      (...) items
 """
 
@@ -121,18 +122,21 @@ def matthews(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     """Return the correlation of predicted and right labels, for any number of labels.
 
     Range [-1, 1], higher is better; 0 is what guessing gives, and also what is returned where all
-    references or all predictions are one label. Source: Gorodkin, 2004.
+    references or all predictions are one label. Answers that are no label count as one more.
+    Source: Gorodkin, 2004.
     """
     import numpy as np
 
     total = actual.sum(axis=-1)
     covariance = hits.sum(axis=-1) * total - (predicted * actual).sum(axis=-1)
-    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (actual**2).sum(-1))
+    none = total - predicted.sum(axis=-1)
+    spread = (total**2 - (predicted**2).sum(-1) - none**2) * (total**2 - (actual**2).sum(-1))
     return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1)), 0.0)
 
 
 MATTHEWS = Metric(
     title="Matthews correlation",
+    least=-1,
     function=matthews,
     task="labels",
     direction="higher",
@@ -146,14 +150,25 @@ MATTHEWS = Metric(
 )
 
 
-def calibration_error(gaps: Floats, count: Floats) -> Any:
-    """Return the mean distance of confidence from accuracy over the bins (ECE).
+def calibration_error(gaps: Floats, doubts: Floats, count: Floats) -> Any:
+    """Return the mean distance of confidence from accuracy over the bins (ECE), debiased.
 
     Range [0, 1], lower is better. Source: Naeini et al., 2015; 15 bins as in Guo et al., 2017.
+    The distance in a bin is of random size even where the confidence is right, so that a plain sum
+    is too large, the more so the fewer items there are. What chance adds is taken off: a sum of
+    correctness has the variance `doubts`, and the expected distance of a normal variable with
+    it (the mean of the folded normal distribution) says by how much (Kumar et al., 2019, Verified
+    Uncertainty Calibration, whose estimator this is with that variance).
     """
     import numpy as np
+    from scipy.special import ndtr
 
-    return np.abs(gaps).sum(axis=-1) / count
+    distance, spread = np.abs(gaps), np.sqrt(np.maximum(doubts, 0))
+    ratio = np.divide(distance, spread, out=np.full(np.shape(gaps), np.inf), where=spread > 0)
+    with np.errstate(invalid="ignore"):
+        tail = np.where(np.isinf(ratio), 0.0, 2 * distance * ndtr(-ratio))
+    expected = spread * np.sqrt(2 / np.pi) * np.exp(-np.square(ratio) / 2) + distance - tail
+    return np.clip((2 * distance - expected).sum(axis=-1) / count, 0, 1)
 
 
 CALIBRATION_ERROR = Metric(
@@ -163,10 +178,13 @@ CALIBRATION_ERROR = Metric(
     direction="lower",
     unit="score",
     definition="Distance between confidence (the probability of the predicted label) and "
-    "accuracy, averaged over 15 bins of equal width (ECE).",
+    "accuracy, averaged over 15 bins of equal width (ECE), less what chance alone adds to it in so "
+    "few items.",
     empty=NOT_READ,
-    source="Guo et al., 2017, On Calibration of Modern Neural Networks",
-    weakness="Too high for few items, and low for a model that is equally unsure of everything.",
+    source="Guo et al., 2017, On Calibration of Modern Neural Networks; debiased as by Kumar et "
+    "al., 2019, Verified Uncertainty Calibration",
+    weakness="Low for a model that is equally unsure of everything; not the plain ECE of papers, "
+    "which is higher.",
 )
 
 

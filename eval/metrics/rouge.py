@@ -1,18 +1,20 @@
 """ROUGE: overlap of words, word pairs and the longest common subsequence with the reference.
 
-The tokens are `words.words`. Where all letters and digits are a-z and 0-9 they are those of Google's
-`rouge_score` (no stemmer), and so are the values, to the last bit; a test holds them together. It
-reads no other letters, so that it is not called for them; and importing it loads nltk and
-scipy.stats (seconds), and its common subsequence is a table in pure Python, while here whole rows of
-that table are the bits of one integer.
+The tokens of ASCII texts are those of Google's `rouge_score` (no stemmer), and so are the values,
+to the last bit; a test holds them together. It reads no other letters, so that other texts are cut
+by `words.words`. Its `RougeScorer` is not called: importing it loads nltk and scipy.stats
+(seconds), and its common subsequence is a table in pure Python; here whole rows of that table are
+the bits of one integer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 from tuneproof.eval.metrics.metric import Metric
-from tuneproof.eval.metrics.words import ngrams, words
+from tuneproof.eval.metrics.words import ngrams
+from tuneproof.eval.metrics.words import words as words_of_any_script
 
 _LIN = "Lin, 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
 _UNREAD = "no reference has a letter or digit, and ROUGE reads nothing else"
@@ -93,6 +95,14 @@ ROUGE_L = Metric(
 )
 
 
+@lru_cache(maxsize=64)
+def words(text: str) -> tuple[str, ...]:
+    """Return the words that ROUGE counts."""
+    from rouge_score.tokenize import tokenize
+
+    return tuple(tokenize(text, None)) if text.isascii() else words_of_any_script(text)
+
+
 def longest_common_subsequence(first: tuple[str, ...], second: tuple[str, ...]) -> int:
     """Return the length of the longest common subsequence (bit-parallel, Crochemore et al., 2001).
 
@@ -122,4 +132,3 @@ def _f1(precision: float, recall: float) -> float:
     if precision + recall > 0:
         return 2 * precision * recall / (precision + recall)
     return 0.0
-

@@ -41,7 +41,7 @@ PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
 DRAWN = ("confusion_*.png", "compute_*.png")
 """Plots of which there are as many as there are variants or metrics."""
 FILES = (FILE, "report.md", "report.html")
-_PACKAGES = ("tuneproof", "rouge-score", "numpy", "scipy", "matplotlib")
+_PACKAGES = ("tuneproof", "sacrebleu", "regex", "numpy", "scipy", "matplotlib")
 
 
 def report(
@@ -132,7 +132,7 @@ def build(
         base=comparison.base,
         variants=tuple(comparison.by_name.values()),
         labels=comparison.labels,
-        counts=count_answers(comparison),
+        counts=count_answers(comparison, scores.units),
         summary={},
         findings=tuple(check_comparison(comparison)),
         **vars(analysis),

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores
+from tuneproof.eval.score import Scores, references_of
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import confidence_of
-from tuneproof.formats.comparison import Answer, Comparison
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.conversation import NAMES, Message, last_question, transcript
 
 CLIP_CHARACTERS = 6_000
 SHOWN_METRICS = ("rougeL", "numeric_match", "executed_match", "exact_match")
@@ -54,12 +55,14 @@ class ShownItem:
 
     id: str
     task: str
+    history: tuple[tuple[str, str], ...]
+    """Who said what before the question; empty where there is no conversation."""
     prompt: str
     input: str
     reference: str | None
     truncated: bool
     gains: tuple[float | None, ...]
-    """Of the primary metric, in the order of `Comparison.tuned`."""
+    """Of the ranking metric, in the order of `Comparison.tuned`."""
     answers: tuple[ShownAnswer, ...]
     """In the order of `Comparison.names`."""
 
@@ -71,14 +74,14 @@ class ShownItem:
         return row
 
 
-def primary_metric(scores: Scores) -> str | None:
-    """Return the metric that ranks single items: ROUGE-L or accuracy, or None where neither is."""
-    return next((name for name in ("rougeL", "accuracy") if name in scores.values), None)
+def ranking_metric(scores: Scores) -> str | None:
+    """Return the metric that ranks single items: ROUGE-L, chrF or accuracy; None without any."""
+    return next((name for name in ("rougeL", "chrf", "accuracy") if name in scores.values), None)
 
 
 def item_gains(comparison: Comparison, scores: Scores) -> Floats:
-    """Return (items, tuned variants) gains of the primary metric over the base; NaN = none."""
-    names, metric = comparison.names, primary_metric(scores)
+    """Return (items, tuned variants) gains of the ranking metric over the base; NaN = none."""
+    names, metric = comparison.names, ranking_metric(scores)
     if metric is None:
         return np.full((len(comparison.items), len(comparison.tuned)), np.nan)
     table = scores.values[metric]
@@ -93,9 +96,10 @@ def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
         ShownItem(
             id=item.id,
             task=item.task,
+            history=tuple((NAMES[turn.role], clip(turn.content)) for turn in before(item)),
             prompt=clip(item.instruction),
-            input=clip(item.input),
-            reference=None if item.reference is None else clip(item.reference),
+            input="" if item.input == transcript(before(item)) else clip(item.input),
+            reference=clip("\nor: ".join(references_of(item, comparison.labels))) or None,
             truncated=item.truncated,
             gains=tuple(map(_rounded, gains[row])),
             answers=tuple(
@@ -105,6 +109,12 @@ def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
         )
         for row, item in enumerate(comparison.items)
     ]
+
+
+def before(item: Item) -> list[Message]:
+    """Return the turns of a conversation before its last question."""
+    asked = last_question(item.messages)
+    return [] if asked is None else list(item.messages[:asked])
 
 
 def telling_first(items: Sequence[ShownItem]) -> list[int]:
@@ -137,7 +147,7 @@ def confident_mistakes(
     `variant` counts in the order of `Comparison.names`.
     """
     labels = [(item, item.answers[variant].label) for item in items]
-    wrong = [(item, label) for item, label in labels if label is not None and not label.right]
+    wrong = [(item, label) for item, label in labels if label and label.label and not label.right]
     return sorted(wrong, key=lambda pair: -pair[1].confidence)[:count]
 
 

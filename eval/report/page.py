@@ -20,6 +20,7 @@ from tuneproof.eval.cost import NOTE
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import published, wording
 from tuneproof.eval.report.examples import ShownItem, telling_first
+from tuneproof.eval.report.ladder import seed_headline, steps
 from tuneproof.eval.report.number_table import SAMPLES
 from tuneproof.eval.report.summary import nothing_to_compare
 from tuneproof.formats.report import MetricFigure, Report
@@ -191,6 +192,8 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "note_on_compute": NOTE,
         "remark_on_published": published.REMARK,
         "scored_rows": scored_rows,
+        "seed_headline": seed_headline,
+        "steps": steps,
         "unit_of": unit_of,
     }
     return env

@@ -7,14 +7,11 @@ from dataclasses import replace
 
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
+from tuneproof.eval.report.ladder import TITLES, headline, ladder_table, seed_headline
 from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
-BASELINE_TITLES = {"tf-idf": "TF-IDF + logistic regression"}
-"""What baselines are called in a sentence, where that is not their name."""
-LOSES = " It is not shown to beat every baseline."
-"""What a headline goes on with, so that nobody reads "better than base" as "worth having"."""
 NAMED = 4
 """Most metrics of one verdict that the paragraph names with their sizes."""
 
@@ -24,13 +21,11 @@ def summarise(report: Report, variant: str) -> Summary:
     gains = report.gains[variant]
     judged = {name: gain for name, gain in gains.items() if METRICS[name].direction != "none"}
     baselines = [other.name for other in report.variants if other.is_baseline]
-    beaten = beats_all(report, variant, baselines)
-    headline = wording.headline(variant, report.base, [gain.verdict for gain in judged.values()])
     sentences = [(gain.verdict, gain.sentence) for gain in gains.values()]
     summary = Summary(
-        headline=headline + (LOSES if beaten is False else ""),
+        headline=headline(report, variant),
         baselines=against_baselines(report, variant, baselines),
-        beats_all=beaten,
+        beats_all=beats_all(report, variant, baselines),
         better=tuple(text for called, text in sentences if called == "better"),
         worse=tuple(text for called, text in sentences if called == "worse"),
         unchanged=tuple(text for called, text in sentences if called == "no measurable difference"),
@@ -39,12 +34,12 @@ def summarise(report: Report, variant: str) -> Summary:
     (details,) = (other for other in report.variants if other.name == variant)
     parts = [
         summary.headline,
-        _sizes(judged, "better"),
-        _sizes(judged, "worse"),
-        _certainty(judged, report.settings.confidence),
-        _cost(details),
+        _sizes(judged, "worse") or f"Nothing is seen to be worse than {report.base}.",
+        _within(judged, variant, report.base),
         f"{summary.baselines}." if summary.baselines else "",
         _unseen(judged, report.counts),
+        _cost(details),
+        _certainty(judged, report.settings.confidence),
         _advice(report, variant, judged, baselines),
     ]
     return replace(summary, paragraph=" ".join(filter(None, parts)))
@@ -60,7 +55,7 @@ def against_baselines(report: Report, variant: str, baselines: Sequence[str]) ->
     for pair in _pairs(report, variant, baselines):
         unit = METRICS[pair.metric].unit
         value = wording.amount(report.metrics[pair.b][pair.metric].value, unit)
-        name = f"{BASELINE_TITLES.get(pair.b, pair.b)} ({value})"
+        name = f"{TITLES.get(pair.b, pair.b)} ({value})"
         size = wording.change(pair.difference, unit)
         by = f"{name}: difference {size} ({wording.interval(pair.low, pair.high, unit)})"
         if pair.verdict == "better":
@@ -138,6 +133,25 @@ def _primary(judged: Mapping[str, Gain]) -> tuple[str, Gain] | None:
     return next(((name, gain) for name, gain in judged.items() if gain.is_primary), None)
 
 
+def _within(judged: Mapping[str, Gain], variant: str, base: str) -> str:
+    """Say what is shown of the primary metric and the margin, where one was named."""
+    primary = _primary(judged)
+    if primary is None or (found := primary[1].equivalence) is None:
+        return ""
+    name, gain = primary
+    spec = METRICS[name]
+    margin = wording.change(found.margin, spec.unit).removeprefix("+")
+    if found.same:
+        return f"In {spec.title} {variant} and {base} are the same within {margin}."
+    if found.not_worse:
+        return f"In {spec.title} {variant} is not worse than {base} by {margin} or more."
+    needed = f"; about {found.items:,} items could" if found.items and found.items > gain.n else ""
+    return (
+        f"It is not shown that {variant} is the same as {base} in {spec.title} within "
+        f"{margin}{needed}."
+    )
+
+
 def _unseen(judged: Mapping[str, Gain], counts: Counts) -> str:
     """Say which difference in the primary metric the sample was too small for."""
     primary = _primary(judged)
@@ -161,7 +175,7 @@ def _advice(
     others = {pair.b: pair for pair in _pairs(report, variant, baselines)}
     losing = [name for name, pair in others.items() if pair.verdict == "worse"]
     if losing:
-        named = wording.listed([BASELINE_TITLES.get(name, name) for name in losing])
+        named = wording.listed([TITLES.get(name, name) for name in losing])
         verb = "does" if len(losing) == 1 else "do"
         return (
             f"Next: more data or training; until then {named}, which costs next to nothing, "
@@ -193,16 +207,36 @@ def certainty(report: Report) -> str:
         same = "Accuracy, F1 and correlation are made from the same labels"
     alpha = 100 * (1 - settings.confidence)
     primary = report.primary and METRICS[report.primary.metric].title
-    of_its_own = f"; of the other differences they hold together, that of {primary} is its own"
+    together = f"; of differences in {primary} they hold together, and of those in all others"
     first = f" {primary} is tested first, the others by the largest of all differences (max-T)."
     return (
         f"In brackets: {percent} intervals from {settings.resamples:,} paired resamples of "
-        f"{units}{of_its_own if primary else ''}. Better and worse are said where the interval "
+        f"{units}{together if primary else ''}. Better and worse are said where the interval "
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
         f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
-        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it holds "
-        "for prompts like these, asked and decoded like this."
+        f"does not mean that there is none. {same}: read them as one piece of evidence. All of it "
+        f"holds for prompts like these, asked and decoded like this.{_cautions(report)}"
+    )
+
+
+def _cautions(report: Report) -> str:
+    """Say of which metrics the intervals may be too narrow, and why."""
+    reasons: dict[str, list[str]] = {}
+    for variant, figures in report.metrics.items():
+        gains = report.gains.get(variant, {})
+        pairs = [(name, figure.caution) for name, figure in figures.items()]
+        for name, reason in pairs + [(name, gain.caution) for name, gain in gains.items()]:
+            titles = reasons.setdefault(reason, []) if reason else []
+            if METRICS[name].title not in titles:
+                titles.append(METRICS[name].title)
+    known = {name for figures in report.metrics.values() for name in figures}
+    of = {
+        reason: wording.listed(titles) if len(titles) < len(known) else "every metric"
+        for reason, titles in reasons.items()
+    }
+    return "".join(
+        f" The interval of {titles} may be too narrow: {reason}." for reason, titles in of.items()
     )
 
 
@@ -232,7 +266,7 @@ def text_table(report: Report) -> str:
                 ]
             )
         summary = report.summary[variant]
-        blocks.append(f"{table(rows, left=(0, 5))}\n{summary.paragraph or summary.headline}")
+        blocks.append(f"{summary.paragraph or summary.headline}\n\n{table(rows, left=(0, 5))}")
     if not blocks:
         rows = [["metric", "n", *report.names]]
         for name, cell in report.metrics[report.base].items():
@@ -241,5 +275,8 @@ def text_table(report: Report) -> str:
             shown = [wording.amount(other.value, unit) if other else "" for other in others]
             rows.append([METRICS[name].title, f"{cell.n:,}", *shown])
         blocks.append(f"{table(rows)}\n{nothing_to_compare(report)}")
+    blocks[:0] = [seed_headline(report, seeds) for seeds in report.seeds]
+    if report.gains and (ladder := ladder_table(report)):
+        blocks.insert(0, ladder)
     missing = [f"{METRICS[m].title}: {why}" for m, why in report.not_available.items()]
     return "\n\n".join(blocks) + "".join(f"\nnot available: {line}" for line in missing)

@@ -62,22 +62,27 @@ def sentence(title: str, unit: str, difference: Bounded, verdict: Verdict) -> st
     if verdict == "no measurable difference" or low is None or high is None:
         text = f"{title} changed by {change(value, unit)} ({interval(low, high, unit)})"
         return f"{text}: {verdict}"
-    if value < 0:
-        low, high = -high, -low
-    size = _size(abs(value), unit) + {"share": " points", "score": ""}.get(unit, f" {unit}")
     verb = "rose" if value > 0 else "fell"
-    return f"{title} {verb} by {size} ({interval(low, high, unit)}): {verdict}"
+    return f"{title} {verb} by {size(difference, unit)}: {verdict}"
+
+
+def size(difference: Bounded, unit: str) -> str:
+    """Write how far two are apart, without a sign: '4.8 points (0.6 to 9.0)'."""
+    low, high = difference.low, difference.high
+    if difference.value < 0 and low is not None and high is not None:
+        low, high = -high, -low
+    suffix = {"share": " points", "score": ""}.get(unit, f" {unit}")
+    return f"{_size(abs(difference.value), unit)}{suffix} ({interval(low, high, unit)})"
 
 
 def headline(variant: str, base: str, judged: Sequence[Verdict]) -> str:
-    """Say on how many of the metrics that have a direction a variant is better and worse."""
+    """Say whether a variant differs from the base at all, where no one metric can decide."""
     better, worse = judged.count("better"), judged.count("worse")
-    of = counted(len(judged), "metric")
     if not better and not worse:
-        return f"No measurable difference between {variant} and {base} on {of}."
-    if not better:
-        return f"{variant} is worse than {base} on {worse} of {of}, and better on none."
-    return f"{variant} is better than {base} on {better} of {of}, and worse on {worse or 'none'}."
+        return f"No measurable difference between {variant} and {base}."
+    if better and worse:
+        return f"{variant} is better than {base} in some ways and worse in others."
+    return f"{variant} is {'better' if better else 'worse'} than {base}."
 
 
 def p_value(p: float) -> str:

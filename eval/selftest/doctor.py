@@ -9,12 +9,15 @@ from random import Random
 
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.eval.selftest.faults import FAULTS, Fault, kinds_for
-from tuneproof.eval.selftest.healthy import KINDS, comparison
+from tuneproof.eval.selftest.healthy import comparison
+from tuneproof.eval.selftest.kinds import KINDS
 from tuneproof.finding import Finding
 from tuneproof.text import table
 
 SHARES = (0.01, 0.05, 0.2, 1.0)
 """Shares of the items in which a fault is planted."""
+HEALTHY = 10
+"""Comparisons with a fault for every healthy one of each kind."""
 ITEMS = 200
 """Items of a comparison."""
 BY_NATURE = frozenset(
@@ -45,6 +48,23 @@ class Healthy:
     """False errors, by kind and code."""
     warnings: Counter[str]
     notes: Counter[str]
+
+
+def doctor_report(draws: int, seed: int) -> tuple[str, bool]:
+    """Return what `score selftest --doctor` prints, and whether no healthy comparison has an error.
+
+    Args:
+        draws: Comparisons for every fault and share.
+        seed: Seed of all that is drawn.
+    """
+    healthy = check_healthy(-(-draws // HEALTHY), seed)
+    lines = list(detect(draws, seed))
+    note = (
+        f"{draws:,} comparisons of {ITEMS} items each; in brackets as a warning or an error, "
+        "otherwise a note"
+    )
+    text = f"{detection_table(lines)}\n{note}\n\n{healthy_lines(healthy)}"
+    return text, not healthy.errors
 
 
 def detect(draws: int, seed: int, n: int = ITEMS) -> Iterator[Detected]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from tuneproof.eval.selftest.healthy import KINDS, Kind, answered
+from tuneproof.eval.selftest.healthy import answered
+from tuneproof.eval.selftest.kinds import KINDS, Kind
 from tuneproof.eval.selftest.phrases import LANGUAGES
 from tuneproof.formats.comparison import Answer, Comparison, Item
 
@@ -190,8 +191,8 @@ FAULTS: Mapping[str, Fault] = {
         codes=("references-displaced",),
         plant=lambda c, chosen, rng: _moved(c, chosen, what="reference"),
     ),
-    "labels shifted by one": Fault(
-        codes=("references-displaced", "below-chance", "below-majority"),
+    "labels at other items": Fault(
+        codes=("references-displaced", "below-chance"),
         plant=_shift_labels,
         fits=lambda kind: kind.labels is not None,
     ),
@@ -227,9 +228,7 @@ FAULTS: Mapping[str, Fault] = {
     "another turn after the answer": Fault(
         codes=("next-turn-in-answers",), plant=_tuned_text(_NEXT_TURN)
     ),
-    "base and tuned exchanged": Fault(
-        codes=("answers-swapped", "base-is-better", "variants-swapped"), plant=_exchange
-    ),
+    "base and tuned exchanged": Fault(codes=("answers-swapped", "base-is-better"), plant=_exchange),
     "texts of base and tuned exchanged": Fault(
         codes=("tokens-unlike-texts", "answers-swapped", "base-is-better"),
         plant=lambda c, chosen, rng: _exchange(c, chosen, rng, texts_only=True),

@@ -11,13 +11,14 @@ from typing import Literal
 from tuneproof.text import table
 
 ALPHA, CONFIDENCE = 0.05, 0.95
-Promise = Literal["false verdict", "coverage", "power"]
+Promise = Literal["false verdict", "coverage", "power", "primary first"]
 BOUNDS: dict[Promise, tuple[float, float]] = {
     "false verdict": (0.0, ALPHA),
     "coverage": (0.93, 0.97),
     "power": (0.7, 0.9),
+    "primary first": (0.0, 1.0),
 }
-"""Between which shares a promise is kept."""
+"""Between which shares a promise is kept; ``primary first`` is there to be compared with max-T."""
 
 
 @dataclass(frozen=True, kw_only=True)

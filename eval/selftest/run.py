@@ -1,48 +1,51 @@
 """A report's promises, put to the test on made-up answers whose truth is known.
 
-Three promises: where nothing changed, at most 5 % of reports say better or worse at all; a 95 %
-interval holds the truth in 93 to 97 % of samples; the minimum detectable effect is called in about
-80 %. The very functions of `score report` are called; nothing here has statistics of its own.
+Where nothing changed, at most 5 % of reports say better or worse at all; a 95 % interval holds the
+truth in 93 to 97 % of samples; the minimum detectable effect is called in about 80 %; a primary
+metric is called no less often than by max-T alone; variants that differ by the margin are called
+the same in at most 5 %.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.score import score
-from tuneproof.eval.selftest import simulated
-from tuneproof.eval.selftest.line import ALPHA, CONFIDENCE, Line
+from tuneproof.eval.score import Scores
+from tuneproof.eval.selftest import labelled, simulated
+from tuneproof.eval.selftest.line import ALPHA, Line, Promise
+from tuneproof.eval.selftest.reports import (
+    PRIMARY,
+    RESAMPLES,
+    batches,
+    covered,
+    estimates_of,
+    few,
+    judge_reports,
+    p_values_of,
+)
 from tuneproof.eval.selftest.simulated import SHAPES, groups_of, mean_of
-from tuneproof.eval.stats.bootstrap import Estimate, estimate, totals
-from tuneproof.eval.stats.estimates import analyse
+from tuneproof.eval.stats.bootstrap import Estimate
+from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
+from tuneproof.eval.stats.estimates import FEW_UNITS, analyse
 from tuneproof.eval.stats.intervals import UNBOUNDED, Floats, Range
-from tuneproof.eval.stats.permutation import sign_flip_p
-from tuneproof.eval.stats.verdicts import detectable, fewest_differing, holm, verdict
-from tuneproof.formats.report import Figure, Gain
+from tuneproof.eval.stats.verdicts import PairedTest, detectable, settle
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.variant import Variant
 
-SIZES = (32, 100, 300, 2000)
-RESAMPLES = 1000
-LABEL_RESAMPLES = 500
-BATCH_CELLS = 4_000_000
-"""Cells (items x reports x metrics) simulated at a time."""
-LARGE = 300
-"""Items of a set of labels above which fewer are simulated."""
+SIZES = (32, 100)
+ALL_SIZES = (8, 20, 32, 63, 100, 300)
 POWER_SHAPES = ("overlap", "half zero", "share 30", "length")
 GAINED = 0.1
 """Share of items that get better in the samples with a skewed gain."""
-LABEL_METRICS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "matthews": "Matthews",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-}
+LOOPING = 0.05
+"""Share of answers that loop where the others repeat nothing."""
+TRUE_GAIN = 0.087
+"""Of the metrics that gain in the samples with a true gain."""
 GainOf = Callable[[Floats, Floats, np.random.Generator], Floats]
 """(items, reports) scores of base and tuned variant, and a generator -> (items, reports) gains."""
 
@@ -56,62 +59,108 @@ def selftest(simulations: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Ite
         sizes: Items of a report.
     """
     for n in sizes:
-        for grouped in (False, True):
-            yield from _nothing_changed(n, simulations, seed, grouped=grouped)
+        for grouping in simulated.GROUPINGS:
+            yield from _nothing_changed(n, simulations, seed, grouping)
+    for n in sizes:
+        yield _several_variants(n, simulations, seed)
+        yield from _some_gain(n, simulations, seed)
     for n in sizes:
         yield _unlike_shapes(n, simulations, seed)
+        yield _rare_loops(n, max(simulations // 2, 2), seed)
     for n in sizes:
         yield from _skewed_gain(n, simulations, seed)
     for n in sizes:
-        share = 2 if n <= LARGE else 10  # whole reports are made, item by item
-        yield from _labels(n, max(simulations // share, 2), seed)
+        yield from labelled.lines(n, max(simulations // 2, 2), seed)
     for n in sizes:
         yield from _power(n, simulations, seed)
+    for n in sizes:
+        yield from _equivalence(n, simulations, seed)
 
 
-def _nothing_changed(n: int, simulations: int, seed: int, *, grouped: bool) -> Iterator[Line]:
+def _nothing_changed(n: int, simulations: int, seed: int, grouping: str) -> Iterator[Line]:
     """Yield the share of reports with a false verdict, and the coverage of every shape."""
     false = 0
-    covered: Counter[tuple[str, str]] = Counter()
-    few: Counter[str] = Counter()
-    for number, reports in _batches(n, simulations, 3 * len(SHAPES)):
-        generator = np.random.default_rng([seed, n, grouped, number])
-        pairs = simulated.sample(n, reports, grouped=grouped, generator=generator)
-        p_values, gains = [], []
+    right: Counter[tuple[str, str]] = Counter()
+    warned: Counter[str] = Counter()
+    groups = groups_of(n, grouping)
+    for number, reports in batches(n, simulations, 3 * len(SHAPES)):
+        stream = [seed, n, len(grouping), number]
+        pairs = simulated.sample(n, reports, groups, generator=np.random.default_rng(stream))
+        gains = {("tuned", name): tuned - base for name, (base, tuned) in pairs.items()}
         for name, shape in SHAPES.items():
-            base, tuned = pairs[name]
-            scores = _estimate(base, shape.bounds, number, grouped=grouped)
-            covered[name, "score"] += _covered(scores, mean_of(shape))
-            gain = _estimate(tuned - base, shape.difference_bounds, number, grouped=grouped)
-            covered[name, "difference"] += _covered(gain, 0.0)
-            few[name] += _few(gain)
-            gains.append(gain)
-            p_values.append(_p(tuned - base, number, grouped=grouped))
-        corrected = np.array([holm(family) for family in zip(*p_values, strict=True)]).T
-        called = [_called(gain, row) for gain, row in zip(gains, corrected, strict=True)]
-        false += int(np.any(called, axis=0).sum())
-    setting = f"groups of {simulated.GROUP_SIZE}" if grouped else "single items"
-    yield Line(
-        promise="false verdict",
-        case=f"any of {len(SHAPES)} metrics, {setting}",
-        n=n,
-        found=false / simulations,
-        simulations=simulations,
-    )
+            scores = estimates_of(pairs[name][0], shape.bounds, number, groups)
+            right[name, "score"] += covered(scores, mean_of(shape))
+            gain = estimates_of(gains["tuned", name], shape.difference_bounds, number, groups)
+            right[name, "difference"] += covered(gain, 0.0)
+            warned[name] += few(gain)
+        for report in judge_reports(gains, number, groups):
+            false += any(one.is_called for one in report.values())
+    yield _line("false verdict", f"any of {len(SHAPES)} metrics, {grouping}", n, false, simulations)
     for name, shape in SHAPES.items():
         for kind in ("score", "difference"):
-            yield Line(
-                promise="coverage",
-                case=f"{shape.title}, {kind}, {setting}",
-                n=n,
-                found=covered[name, kind] / simulations,
-                simulations=simulations,
-                warned=few[name] / simulations if kind == "difference" else 0.0,
-            )
+            case = f"{shape.title}, {kind}, {grouping}"
+            units = n if groups is None else int(groups.max()) + 1
+            share = warned[name] / simulations if kind == "difference" else float(units < FEW_UNITS)
+            yield _line("coverage", case, n, right[name, kind], simulations, share)
+
+
+def _several_variants(n: int, simulations: int, seed: int) -> Line:
+    """Return how often any of three variants that are no different is called better or worse."""
+    false = 0
+    for number, reports in batches(n, simulations, 9 * len(SHAPES)):
+        generator = np.random.default_rng([seed, n, 7, number])
+        first = simulated.sample(n, reports, None, generator=generator, variants=4)
+        gains = {
+            (f"tuned {index}", name): scores[index] - scores[0]
+            for name, scores in first.items()
+            for index in (1, 2, 3)
+        }
+        judged = judge_reports(gains, number)
+        false += sum(any(one.is_called for one in report.values()) for report in judged)
+    case = f"any of 3 variants and {len(SHAPES)} metrics, single items"
+    return _line("false verdict", case, n, false, simulations)
+
+
+def _some_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:
+    """Yield false verdicts on the others where some metrics gain, and how intervals hold together.
+
+    Where all gain, also how often the primary metric is called, and how often by max-T alone.
+    """
+    gaining = {
+        "the primary gains": (PRIMARY,),
+        "another gains": ("half zero",),
+        "all gain": tuple(SHAPES),
+    }
+    for title, names in gaining.items():
+        false = together = called = plain = 0
+        for number, reports in batches(n, simulations, 3 * len(SHAPES)):
+            generator = np.random.default_rng([seed, n, 8, number])
+            pairs = simulated.sample(n, reports, None, generator=generator)
+            truth = {name: TRUE_GAIN * (name in names) for name in SHAPES}
+            gains = {
+                ("tuned", name): pair[1] - pair[0] + truth[name] for name, pair in pairs.items()
+            }
+            for report in judge_reports(gains, number, bounds=UNBOUNDED):
+                false += any(one.is_called and not truth[name] for (_, name), one in report.items())
+                called += report["tuned", PRIMARY].is_called
+                together += all(
+                    covered([one], truth[name])
+                    for (_, name), one in report.items()
+                    if name != PRIMARY
+                )
+            if names == (PRIMARY,):
+                for report in judge_reports(gains, number, primary=None, bounds=UNBOUNDED):
+                    plain += report["tuned", PRIMARY].is_called
+        if len(names) < len(SHAPES):
+            yield _line("false verdict", f"any other metric where {title}", n, false, simulations)
+        yield _line("coverage", f"all but the primary at once, {title}", n, together, simulations)
+        if names == (PRIMARY,):
+            case = f"a gain of {TRUE_GAIN}; {plain / simulations:.0%} by max-T alone"
+            yield _line("primary first", case, n, called, simulations)
 
 
 def _unlike_shapes(n: int, simulations: int, seed: int) -> Line:
-    """Return how often two variants of equal means but unlike scores are told apart, uncorrected.
+    """Return how often two variants of equal means but unlike scores are told apart.
 
     The tuned one scores 0 on half of the items and twice as much on the others. Then answers may
     not simply change places, and the permutation test holds only nearly.
@@ -120,14 +169,37 @@ def _unlike_shapes(n: int, simulations: int, seed: int) -> Line:
     def gain(base: Floats, tuned: Floats, generator: np.random.Generator) -> Floats:
         return 2 * tuned * (generator.random(tuned.shape) < 0.5) - base
 
-    called, _ = _one_metric(n, simulations, [seed, n, 6], "overlap", gain, UNBOUNDED, family=1)
-    return Line(
-        promise="false verdict",
-        case="one metric, equal means but unlike shapes",
-        n=n,
-        found=called,
-        simulations=simulations,
-    )
+    called, _ = _one_metric(n, simulations, [seed, n, 6], PRIMARY, gain, UNBOUNDED, is_alone=True)
+    return _line("false verdict", "one metric, equal means but unlike shapes", n, called,
+                 simulations)  # fmt: skip
+
+
+def _rare_loops(n: int, simulations: int, seed: int) -> Line:
+    """Return how often a variant of which one answer in twenty loops is called better or worse.
+
+    The base repeats itself a little in every answer, and as much on the whole. In many samples no
+    loop is drawn, and the tuned variant never repeats itself.
+    """
+    items = tuple(
+        Item(id=f"q{number}", task="t", instruction=f"number {number}", group=f"q{number}",
+             answers={name: Answer(text="") for name in ("base", "tuned")})
+        for number in range(n)
+    )  # fmt: skip
+    variants = (Variant(name="base"), Variant(name="tuned"))
+    comparison = Comparison(variants=variants, items=items)
+    config = ReportConfig(resamples=RESAMPLES // 2, primary="repetition_rate")
+    false = 0
+    for number in range(simulations):
+        generator = np.random.default_rng([seed, n, 11, number])
+        loops = generator.random(n) < LOOPING
+        scores = np.column_stack([generator.uniform(0, 2 * LOOPING, n), loops])
+        values = Scores(
+            values={"repetition_rate": scores}, not_available={}, length_unit="words", units=None
+        )
+        gain = analyse(comparison, values, config).gains["tuned"]["repetition_rate"]
+        false += gain.verdict in ("better", "worse")
+    case = f"repetition: {LOOPING:.0%} loop, against a little everywhere"
+    return _line("false verdict", case, n, false, simulations)
 
 
 def _skewed_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:
@@ -143,19 +215,13 @@ def _skewed_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:
             return np.where(lucky, 1 - base if is_share else base, 0.0)
 
         bounds = shape.difference_bounds
-        covered, few = _one_metric(n, simulations, [seed, n, 2], name, gain, bounds, truth=truth)
-        yield Line(
-            promise="coverage",
-            case=f"{shape.title}, {100 * GAINED:.0f} % of items gain",
-            n=n,
-            found=covered,
-            simulations=simulations,
-            warned=few,
-        )
+        right, warned = _one_metric(n, simulations, [seed, n, 2], name, gain, bounds, truth=truth)
+        case = f"{shape.title}, {100 * GAINED:.0f} % of items gain"
+        yield _line("coverage", case, n, right, simulations, warned / simulations)
 
 
 def _power(n: int, simulations: int, seed: int) -> Iterator[Line]:
-    """Yield how often a gain of the minimum detectable effect is called, beside null metrics."""
+    """Yield how often a gain of the minimum detectable effect is called, tested alone."""
     for name in POWER_SHAPES:
         effect = _true_effect(name, n, seed)
 
@@ -169,53 +235,43 @@ def _power(n: int, simulations: int, seed: int) -> Iterator[Line]:
             return _raised(tuned - base, name, effect, generator)
 
         bounds = SHAPES[name].difference_bounds
-        called, few = _one_metric(n, simulations, [seed, n, 3], name, gain, bounds)
-        yield Line(
-            promise="power",
-            case=f"{SHAPES[name].title}, MDE {effect:.3g}, 1 of {len(SHAPES)} metrics",
-            n=n,
-            found=called,
-            simulations=simulations,
-            warned=few,
+        called, warned = _one_metric(
+            n, simulations, [seed, n, 3], name, gain, bounds, is_alone=True
         )
+        case = f"{SHAPES[name].title}, MDE {effect:.3g}, as the primary metric"
+        yield _line("power", case, n, called, simulations, warned / simulations)
 
 
-def _labels(n: int, simulations: int, seed: int) -> Iterator[Line]:
-    """Yield false verdicts and coverage of whole reports of `n` labelled items.
+def _equivalence(n: int, simulations: int, seed: int) -> Iterator[Line]:
+    """Yield how often variants that differ by the margin are called the same, and equal ones.
 
-    The truth of a figure of sets is what sets of this size give on average: a calibration error,
-    say, is larger in small sets by its nature, and so is what its interval is for.
+    The margin is the one for which a report would ask for `n` items.
     """
-    config = ReportConfig(resamples=LABEL_RESAMPLES)
-    figures: dict[tuple[str, str], list[Figure]] = defaultdict(list)
-    false = 0
-    for number in range(simulations):
-        generator = np.random.default_rng([seed, n, number, 5])
-        comparison = simulated.labelled(n, generator)
-        analysis = analyse(comparison, score(comparison), config)
-        verdicts = {gain.verdict for gain in analysis.gains["tuned"].values()}
-        false += bool(verdicts & {"better", "worse"})
-        for metric in LABEL_METRICS:
-            figures[metric, "score"].append(analysis.metrics["base"][metric])
-            figures[metric, "difference"].append(analysis.gains["tuned"][metric])
-    yield Line(
-        promise="false verdict",
-        case="any metric of labels, single items",
-        n=n,
-        found=false / simulations,
-        simulations=simulations,
-    )
-    for (metric, kind), seen in figures.items():
-        truth = float(np.mean([figure.value for figure in seen])) if kind == "score" else 0.0
-        warned = [isinstance(figure, Gain) and figure.warning is not None for figure in seen]
-        yield Line(
-            promise="coverage",
-            case=f"{LABEL_METRICS[metric]}, {kind}, single items",
-            n=n,
-            found=_covered(seen, truth) / simulations,
-            simulations=simulations,
-            warned=float(np.mean(warned)),
-        )
+    base, tuned = _large_sample(PRIMARY)
+    margin = _margin(float(np.std(tuned - base)), n)
+    for title, is_null in (("a difference of the margin", True), ("no difference", False)):
+        same = 0
+        for number, reports in batches(n, simulations, 3):
+            generator = np.random.default_rng([seed, n, 9, number])
+            base, tuned = simulated.sample(n, reports, None, generator=generator)[PRIMARY]
+            for one in estimates_of(tuned - base + margin * is_null, UNBOUNDED, number, None):
+                low, high = one.interval_at(1 - 2 * ALPHA) if one.interval_at else (None, None)
+                same += equivalence_of(
+                    low, high, one.error, n, margin=margin, direction="higher", alpha=ALPHA
+                ).same
+        case = f"the same within {margin:.3g}, {title}"
+        promise: Promise = "false verdict" if is_null else "power"
+        yield _line(promise, case, n, same, simulations, float(n < FEW_UNITS))
+
+
+def _margin(spread: float, n: int) -> float:
+    """Return the least margin for which `n` items are enough, of differences of this spread."""
+    low, high = 0.0, 100 * spread
+    for _ in range(60):
+        middle = (low + high) / 2
+        needed = items_needed(spread, 1, margin=middle, kind="same", alpha=ALPHA)
+        low, high = (middle, high) if (needed or 0) > n else (low, middle)
+    return high
 
 
 def _one_metric(
@@ -227,74 +283,46 @@ def _one_metric(
     bounds: Range,
     *,
     truth: float | None = None,
-    family: int = len(SHAPES),
-) -> tuple[float, float]:
-    """Return the share of reports that are right of one gain, and of those that warn.
+    is_alone: bool = False,
+) -> tuple[int, int]:
+    """Return the number of reports that are right of one gain, and of those that warn.
 
-    Right is an interval that covers the truth, or without one, a verdict in a family of null
-    metrics.
+    Right is an interval that covers the truth, or of a test alone a verdict.
     """
-    right = few = 0
-    for number, reports in _batches(n, simulations, 3):
+    right = warned = 0
+    for number, reports in batches(n, simulations, 3):
         generator = np.random.default_rng([*stream, number])
-        base, tuned = simulated.sample(n, reports, grouped=False, generator=generator)[name]
+        base, tuned = simulated.sample(n, reports, None, generator=generator)[name]
         gain = gain_of(base, tuned, generator)
-        estimates = _estimate(gain, bounds, number, grouped=False)
-        few += _few(estimates)
-        if truth is not None:
-            right += _covered(estimates, truth)
+        estimates = estimates_of(gain, bounds, number, None)
+        warned += few(estimates)
+        if is_alone:
+            p_values = p_values_of(gain, number, None)
+            tests = [PairedTest(estimate=e, p=p) for e, p in zip(estimates, p_values, strict=True)]
+            right += sum(settle(test, test.p, ALPHA, ALPHA).is_called for test in tests)
         else:
-            p = np.minimum(1, np.array(_p(gain, number, grouped=False)) * family)
-            right += int(_called(estimates, p).sum())
-    return right / simulations, few / simulations
+            right += covered(estimates, truth or 0.0)
+    return right, warned
 
 
-def _batches(n: int, simulations: int, columns: int) -> Iterator[tuple[int, int]]:
-    """Yield (number, reports) of batches that fit into memory."""
-    step = max(1, BATCH_CELLS // (n * columns))
-    for number, start in enumerate(range(0, simulations, step)):
-        yield number, min(step, simulations - start)
-
-
-def _estimate(values: Floats, bounds: Range, seed: int, *, grouped: bool) -> list[Estimate]:
-    return estimate(
-        values,
-        resamples=RESAMPLES,
-        confidence=CONFIDENCE,
-        seed=seed,
-        groups=groups_of(len(values)) if grouped else None,
-        ranges=[bounds] * values.shape[1],
+def _line(
+    promise: Promise, case: str, n: int, hits: float, simulations: int, warned: float = 0.0
+) -> Line:
+    return Line(
+        promise=promise,
+        case=case,
+        n=n,
+        found=hits / simulations,
+        simulations=simulations,
+        warned=warned,
     )
 
 
-def _covered(estimates: list[Estimate] | list[Figure], truth: float) -> int:
-    """Count the intervals that hold the truth."""
-    slack = 1e-9 * max(abs(truth), 1)
-    return sum(
-        one.low is not None
-        and one.high is not None
-        and one.low - slack <= truth <= one.high + slack
-        for one in estimates
-    )
-
-
-def _few(estimates: list[Estimate]) -> int:
-    """Count the gains of which a report warns that too few items differ."""
-    return sum(one.differing < fewest_differing(ALPHA, len(SHAPES)) for one in estimates)
-
-
-def _p(differences: Floats, seed: int, *, grouped: bool) -> list[float]:
-    sums, _ = totals(differences, groups_of(len(differences)) if grouped else None)
-    return sign_flip_p(sums, draws=RESAMPLES * 10, seed=seed)
-
-
-def _called(estimates: list[Estimate], p_holm: Floats) -> NDArray[np.bool_]:
-    """Say for every difference whether a report would call it better or worse."""
-    verdicts = [
-        verdict(one.low, one.high, p, ALPHA, "higher")
-        for one, p in zip(estimates, p_holm.tolist(), strict=True)
-    ]
-    return np.array([called in ("better", "worse") for called in verdicts])
+def _large_sample(name: str) -> tuple[Floats, Floats]:
+    """Return the scores of so many items that their spread is the true one."""
+    generator = np.random.default_rng(0)
+    base, tuned = simulated.sample(50_000, 1, None, generator=generator)[name]
+    return base, tuned
 
 
 def _true_effect(name: str, n: int, seed: int) -> float:
@@ -303,8 +331,8 @@ def _true_effect(name: str, n: int, seed: int) -> float:
     A gain in a share changes the spread, so the effect is found in a few rounds.
     """
     generator = np.random.default_rng([seed, 4])
-    pairs = simulated.sample(100_000, 1, grouped=False, generator=generator)[name]
-    differences, effect = pairs[1] - pairs[0], 0.0
+    base, tuned = _large_sample(name)
+    differences, effect = tuned - base, 0.0
     for _ in range(6):
         moved = _raised(differences, name, effect, generator)
         sizes = np.abs(moved[moved != 0])
@@ -313,7 +341,7 @@ def _true_effect(name: str, n: int, seed: int) -> float:
             differing=round(len(sizes) * n / len(moved)), error=float(moved.std() / sqrt(n)),
             typical=float(sizes.mean()), step=1 / n if name.startswith("share") else 0.0,
         )  # fmt: skip
-        effect = detectable(known, alpha=ALPHA, family=len(SHAPES)) or 0.0
+        effect = detectable(known, level=ALPHA, alpha=ALPHA) or 0.0
     return effect
 
 
@@ -324,7 +352,6 @@ def _raised(
     if name.startswith("share"):
         room = 1 - differences  # what one item can gain
         return differences + (generator.random(differences.shape) < effect) * room
-    null = np.random.default_rng(0)
-    base, tuned = simulated.sample(20_000, 1, grouped=False, generator=null)[name]
+    base, tuned = _large_sample(name)
     moving = float(np.mean(base != tuned))  # share of items that differ by chance
     return np.where(differences != 0, differences + effect / moving, 0.0)

@@ -1,4 +1,4 @@
-"""Made-up scores and labels of two variants with known truth, for `selftest`."""
+"""Made-up scores of variants with known truth, for `selftest`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from math import sqrt
 import numpy as np
 
 from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Integers, Range
-from tuneproof.formats.comparison import Answer, Comparison, Item
-from tuneproof.formats.variant import Variant
 
 GRID = 200_001
 """Points of the table from which a quantile function is read and its mean is taken."""
@@ -21,9 +19,9 @@ METRIC_SHARE = 0.4
 """Share of what is left that one answer's metrics have in common."""
 GROUP_SIZE = 4
 """Items of one group in clustered samples, as questions about one page."""
-LABELS = ("red", "green", "blue", "grey")
-FREQUENCY = (0.5, 0.25, 0.15, 0.1)
-"""Of the labels."""
+UNEQUAL = (1, 1, 1, 2, 1, 3, 1, 6, 2, 14)
+"""Items of the groups of an unequal sample, in turn: a tenth of them has nearly half the items."""
+GROUPINGS = ("single items", "groups of 4", "unequal groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,24 +86,31 @@ def _table(title: str) -> Floats:
 
 
 def scores(
-    shape: Shape, latent: tuple[Floats, Floats], generator: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Turn two normal variables per item into the scores of base and tuned variant."""
+    shape: Shape, latent: tuple[Floats, ...], generator: np.random.Generator
+) -> tuple[Floats, ...]:
+    """Turn normal variables per item into the scores of the variants, the first being the base."""
     from scipy.special import ndtr
 
     table = _table(shape.title)
-    base, tuned = (table[(ndtr(normal) * (GRID - 1)).astype(np.int64)] for normal in latent)
-    is_same = generator.random(base.shape) < shape.same
-    return base, np.where(is_same, base, tuned)
+    base, *others = (table[(ndtr(normal) * (GRID - 1)).astype(np.int64)] for normal in latent)
+    return (
+        base,
+        *(np.where(generator.random(base.shape) < shape.same, base, tuned) for tuned in others),
+    )
 
 
 def sample(
-    n: int, reports: int, *, grouped: bool, generator: np.random.Generator
-) -> dict[str, tuple[Floats, Floats]]:
-    """Return metric -> (items, reports) scores of base and tuned variant, between which nothing is.
+    n: int,
+    reports: int,
+    groups: Integers | None,
+    *,
+    generator: np.random.Generator,
+    variants: int = 2,
+) -> dict[str, tuple[Floats, ...]]:
+    """Return metric -> (items, reports) scores of every variant, between which nothing is.
 
-    All metrics of a report are correlated, and so are the two variants; in a grouped sample the
-    items of a group are alike as well.
+    All metrics of a report are correlated, and so are the variants; in a grouped sample the items
+    of a group are alike as well. The first variant is the base.
     """
     size = (n, reports)
 
@@ -113,51 +118,31 @@ def sample(
         return generator.normal(size=size)
 
     def grouped_normal() -> Floats:
-        if not grouped:
+        if groups is None:
             return normal()
-        shared = np.repeat(generator.normal(size=(-(-n // GROUP_SIZE), reports)), GROUP_SIZE, 0)[:n]
+        shared = generator.normal(size=(int(groups.max()) + 1, reports))[groups]
         return sqrt(0.5) * shared + sqrt(0.5) * normal()
 
     item = grouped_normal()
-    common = [grouped_normal() for _ in range(2)]
-    pairs = {}
+    common = [grouped_normal() for _ in range(variants)]
+    made = {}
     for name, shape in SHAPES.items():
         own = [sqrt(METRIC_SHARE) * both + sqrt(1 - METRIC_SHARE) * normal() for both in common]
-        base, tuned = (sqrt(ITEM_SHARE) * item + sqrt(1 - ITEM_SHARE) * part for part in own)
-        pairs[name] = scores(shape, (base, tuned), generator)
-    return pairs
+        latent = tuple(sqrt(ITEM_SHARE) * item + sqrt(1 - ITEM_SHARE) * part for part in own)
+        made[name] = scores(shape, latent, generator)
+    return made
 
 
-def groups_of(n: int) -> Integers:
-    """Return the group of each item of a grouped sample."""
-    return np.arange(n, dtype=np.int64) // GROUP_SIZE
+def groups_of(n: int, grouping: str) -> Integers | None:
+    """Return the group of each item, or None where every item stands for itself.
 
-
-def labelled(n: int, generator: np.random.Generator) -> Comparison:
-    """Return labels by two equally good models, which are right on 6 or 7 of 10 items."""
-    right = generator.choice(len(LABELS), n, p=FREQUENCY)
-    hints = generator.normal(size=(n, len(LABELS)))
-    hints[np.arange(n), right] += 1.6
-    variants = ("base", "tuned")
-    rows = {name: hints + 0.7 * generator.normal(size=hints.shape) for name in variants}
-    items = [
-        Item(
-            id=str(number),
-            task="colours",
-            instruction="Which?",
-            output=LABELS[right[number]],
-            group=str(number),
-            answers={name: _label_answer(rows[name][number]) for name in variants},
-        )
-        for number in range(n)
-    ]
-    return Comparison(
-        variants=tuple(Variant(name=name) for name in variants), items=tuple(items), labels=LABELS
-    )
-
-
-def _label_answer(logits: Floats) -> Answer:
-    shares = np.exp(1.5 * (logits - logits.max()))
-    probabilities = dict(zip(LABELS, (shares / shares.sum()).tolist(), strict=True))
-    label = max(probabilities, key=probabilities.__getitem__)
-    return Answer(text=None, label=label, label_probabilities=probabilities)
+    Unequal groups are like pages of which some have one question and some fourteen.
+    """
+    if grouping == "single items":
+        return None
+    if grouping == "groups of 4":
+        return np.arange(n, dtype=np.int64) // GROUP_SIZE
+    sizes: list[int] = []
+    while sum(sizes) < n:
+        sizes.append(UNEQUAL[len(sizes) % len(UNEQUAL)])
+    return np.repeat(np.arange(len(sizes)), sizes)[:n].astype(np.int64)

@@ -8,7 +8,7 @@ do. Each is a test at alpha of its own, since its margin was named beforehand.
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, floor, sqrt
 from typing import Literal
 
 from tuneproof.eval.metrics.metric import Direction
@@ -56,12 +56,17 @@ def items_needed(
 
     n ((z at 1 - alpha + z at power) x standard error / margin)^2; to be the same, both tests must
     hold at once, and each may fail half as often (Julious, 2004, Sample sizes for clinical trials
-    with Normal data, sections 4 and 5). None where the spread is not known.
+    with Normal data, sections 4 and 5). Half the square of z at 1 - alpha more, for Student's t
+    (Guenther, 1981, Sample size formulas for normal theory t tests). Where no item differed, those
+    with which Bonett and Price's interval of none stays within the margin. None where the spread is
+    not known.
     """
-    if not error:
+    if error is None:
         return None
     from scipy.special import ndtri
 
     power = POWER if kind == "not worse" else (1 + POWER) / 2
-    quantiles = float(ndtri(1 - alpha)) + float(ndtri(power))
-    return max(ceil(n * (quantiles * error / margin) ** 2), 2)
+    certainty, chance = float(ndtri(1 - alpha)), float(ndtri(power))
+    if error == 0:
+        return max(floor(certainty * sqrt(2) / margin) - 1, 2)
+    return ceil(n * ((certainty + chance) * error / margin) ** 2 + certainty**2 / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,11 +11,20 @@ from numpy.typing import NDArray
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.eval.score import Scores, count_scored, group_numbers, renumbered
+from tuneproof.eval.score import Scores, count_scored
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
 from tuneproof.eval.stats.equivalence import equivalence_of
-from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, UNBOUNDED, Floats, Range
+from tuneproof.eval.stats.intervals import (
+    DIFFERENCE,
+    SHARE,
+    UNBOUNDED,
+    Floats,
+    Range,
+    with_unseen,
+)
 from tuneproof.eval.stats.label_figures import (
+    EVERY_LABEL,
+    HARDLY_ANY,
     LabelReport,
     Outcomes,
     estimate_sets,
@@ -23,9 +33,18 @@ from tuneproof.eval.stats.label_figures import (
 )
 from tuneproof.eval.stats.permutation import MeanTests, SetTests, joint_swaps, sign_flip_p
 from tuneproof.eval.stats.primary import compare_pairs, primary_of, primary_report
+from tuneproof.eval.stats.seeds import seed_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
+from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, TaskPart
+from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, SeedFigures, TaskPart
+
+FEW_UNITS = 10
+"""Units below which no interval can be relied on."""
+CALIBRATED = 63
+"""Items below which the interval of a calibration error is too narrow."""
+NAMED = 5
+"""Most rare labels that are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +70,8 @@ class Analysis(LabelReport):
     """Every two variants, by the primary metric."""
     primary: Primary | None
     """The primary metric, and the variants ranked by it."""
+    seeds: tuple[SeedFigures, ...]
+    """Settings of which several seeds were trained."""
 
 
 def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Analysis:
@@ -75,6 +96,7 @@ def analyse(comparison: Comparison, scores: Scores, config: ReportConfig) -> Ana
         gains=whole.gains,
         tasks=figures,
         pairs=pairs,
+        seeds=seed_report(comparison, scores, config, primary),
         primary=primary_report(comparison, parts[""].estimates, whole, pairs, config, primary),
         **vars(labels),
     )
@@ -151,7 +173,7 @@ def estimate_part(
 ) -> Part:
     """Estimate every mean and every paired difference on the chosen items, in one resampling."""
     items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
-    units = group_numbers(comparison.items)
+    units = scores.units
     groups = None if units is None else renumbered(units[chosen])
     columns = _columns(comparison, scores, chosen)
     found = estimate(
@@ -162,7 +184,10 @@ def estimate_part(
         groups=groups,
         ranges=[_range(key) for key in columns],
     )
-    estimates = dict(zip(columns, found, strict=True))
+    estimates = {
+        key: _with_unseen(key, one, columns, comparison.base, config.confidence)
+        for key, one in zip(columns, found, strict=True)
+    }
     tests: list[tuple[tuple[Key, ...], MeanTests | SetTests]] = []
     gains = {key: values for key, values in columns.items() if key.kind == "gain"}
     if gains:
@@ -174,6 +199,26 @@ def estimate_part(
         estimates |= estimate_sets(outcomes, config)
         tests += set_tests(outcomes, chosen, units)
     return Part(chosen=chosen, estimates=estimates, tests=tuple(tests))
+
+
+def _with_unseen(
+    key: Key, seen: Estimate, columns: Mapping[Key, Floats], base: str, confidence: float
+) -> Estimate:
+    """Widen a gain's interval where one of the two had the least or greatest score throughout."""
+    if key.kind != "gain" or _range(key) != DIFFERENCE or seen.interval_at is None:
+        return seen
+    gain = columns[key]
+    scored = ~np.isnan(gain)
+    if np.isin(gain[scored], (-1, 0, 1)).all():
+        return seen  # shares, whose interval knows of it
+    mine, other = (columns[Key("metric", who, key.name)][scored] for who in (key.variant, base))
+    below = bool((mine == 1).all() or (other == 0).all())
+    above = bool((mine == 0).all() or (other == 1).all())
+    if not below and not above:
+        return seen
+    wider = with_unseen(seen.interval_at, seen.value, seen.units, below=below, above=above)
+    low, high = wider(confidence)
+    return replace(seen, low=low, high=high, interval_at=wider)
 
 
 def _figures(
@@ -188,19 +233,53 @@ def _figures(
     gains: dict[str, dict[str, Gain]] = {name: {} for name in comparison.tuned}
     order = {metric: index for index, metric in enumerate(METRICS)}
     keys = [key for key in part.estimates if key.kind in ("metric", "gain")]
+    rare = _rare_labels(comparison, part.chosen)
     for key in sorted(keys, key=lambda key: order[key.name]):
-        if key.kind == "gain":
-            gains[key.variant][key.name] = judged[Difference(task, key.variant, key.name)]
-            continue
         seen = part.estimates[key]
+        caution = _caution(seen, key, rare)
+        if key.kind == "gain":
+            gain = judged[Difference(task, key.variant, key.name)]
+            gains[key.variant][key.name] = replace(gain, caution=caution)
+            continue
         metrics[key.variant][key.name] = MetricFigure(
             value=seen.value,
             low=seen.low,
             high=seen.high,
             n=seen.n,
+            caution=caution,
             **count_scored(comparison, scores, key.name, key.variant, part.chosen),
         )
     return TaskPart(n=int(part.chosen.sum()), metrics=metrics, gains=gains)
+
+
+def _rare_labels(comparison: Comparison, chosen: NDArray[np.bool_]) -> str | None:
+    """Name the labels of which hardly an item is there."""
+    if comparison.labels is None:
+        return None
+    items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
+    counts = Counter(item.reference for item in items)
+    rare = [(label, counts[label]) for label in comparison.labels if counts[label] < HARDLY_ANY]
+    if not rare:
+        return None
+    named = ", ".join(f"{label} ({count})" for label, count in rare[:NAMED])
+    more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
+    return f"labels with fewer than {HARDLY_ANY} items: {named}{more}"
+
+
+def _caution(seen: Estimate, key: Key, rare_labels: str | None) -> str | None:
+    """Say why an interval may be too narrow: few units, rare labels, or few items that count."""
+    if seen.units < FEW_UNITS:
+        return f"only {seen.units} independent {'item' if seen.units == 1 else 'items'}"
+    if key.name == "calibration_error":
+        few = f"fewer than {CALIBRATED} items tell little of calibration"
+        return few if seen.n < CALIBRATED else None
+    if key.name in EVERY_LABEL:
+        return rare_labels
+    is_share = seen.step > 0  # whose interval holds for a single hit too
+    if key.kind == "gain" or is_share or not 0 < seen.differing < HARDLY_ANY:
+        return None
+    of = f"{seen.differing} of {seen.units}"
+    return f"only {of} {'items' if seen.units == seen.n else 'units'} score other than 0"
 
 
 def _columns(

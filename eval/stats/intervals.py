@@ -7,6 +7,8 @@ skewed values; `score selftest` shows what each rule is worth. The rules, in ord
   Their paired differences (-1, 0 or 1): the adjusted Wald interval of Bonett and Price (2012).
 - Nothing varies (all right, nothing looped, no answer changed): the same two formulas say what may
   be the case although not one of the items showed it, as far as the metric's range is known.
+- A difference of which one variant had the least or the greatest score on every item: as far as the
+  same formula says for that variant alone.
 - Everything else: each end is the farther one of two intervals. BCa (Efron, 1987) follows skewed
   values; its percentiles are expanded for few items (Hesterberg, 2015, What Teachers Should Know
   About the Bootstrap). Student's t is right where BCa is too narrow: for symmetric differences of
@@ -17,6 +19,7 @@ A p-value is never read off an interval; see `stats.permutation`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, sqrt
 
 import numpy as np
@@ -59,10 +62,59 @@ def interval_of_mean(
     if squares <= 1e-18 * counts.sum():
         return interval_of_no_spread(value, units, confidence, bounds)
     error = sqrt(squares * units / (units - 1)) / float(counts.sum())
+    freedom = units - 1.0
+    if not is_single:
+        error, freedom = jackknife(influence, counts)
     acceleration = float((influence**3).sum()) / (6 * squares**1.5)
     known = drawn[~np.isnan(drawn)]
     bca = _bca(value, known, acceleration, units, confidence)
-    return _joined(bca, _student(value, error, units, confidence), bounds)
+    return _joined(bca, _student(value, error, freedom, confidence), bounds)
+
+
+def jackknife(influence: Floats, counts: Floats) -> tuple[float, float]:
+    """Return the standard error of a mean over groups and its effective degrees of freedom.
+
+    Each group is left out in turn (Tukey, 1958). A few large groups decide the mean and its spread,
+    which then is known as badly as if there were only those few: the squares of what the groups
+    change say how few (Johnson and Rust, 1992, Effective Degrees of Freedom for Variance Estimates
+    From a Complex Sample Survey).
+
+    Args:
+        influence: (units,) sum of each group's values less what the mean would give it.
+        counts: (units,) values of each group.
+    """
+    units = len(counts)
+    changes = np.square(influence / np.maximum(counts.sum() - counts, 1e-12))
+    error = sqrt((units - 1) / units * float(changes.sum()))
+    effective = float(changes.sum()) ** 2 / float(np.square(changes).sum())
+    freedom = (3.16 - 2.77 / sqrt(units)) * effective
+    return error, min(max(freedom, 1.0), units - 1.0)
+
+
+def with_unseen(
+    interval_at: Callable[[float], Range], value: float, units: int, *, below: bool, above: bool
+) -> Callable[[float], Range]:
+    """Return the interval of a difference to which one variant brought no spread at all.
+
+    A variant that scored 0 on every item may loop, and score 1, on some that were not drawn: on as
+    many as Wilson's interval of none leaves room for. Their differences are not among those seen,
+    so that neither resamples nor the spread know of them.
+
+    Args:
+        interval_at: Confidence -> the interval of the differences seen.
+        value: The difference.
+        units: Units drawn.
+        below: Whether those not seen would lower it.
+        above: Whether they would raise it.
+    """
+
+    def wider(confidence: float) -> Range:
+        low, high = interval_at(confidence)
+        room = wilson(0, units, confidence)[1]
+        low = min(low, max(value - room, DIFFERENCE[0])) if below else low
+        return low, max(high, min(value + room, DIFFERENCE[1])) if above else high
+
+    return wider
 
 
 def interval_of_figure(
@@ -74,7 +126,7 @@ def interval_of_figure(
     moved = drawn + (value - drawn.mean())
     tail = expanded_tail(confidence, units)
     low, high = np.quantile(moved, [tail, 1 - tail])
-    return _joined((low, high), _student(value, error, units, confidence), bounds)
+    return _joined((low, high), _student(value, error, units - 1, confidence), bounds)
 
 
 def interval_of_no_spread(value: float, units: int, confidence: float, bounds: Range) -> Range:
@@ -136,10 +188,10 @@ def _normal_quantile(confidence: float) -> float:
     return float(ndtri((1 + confidence) / 2))
 
 
-def _student(value: float, error: float, units: int, confidence: float) -> Range:
+def _student(value: float, error: float, freedom: float, confidence: float) -> Range:
     from scipy.special import stdtrit
 
-    half = float(stdtrit(units - 1, (1 + confidence) / 2)) * error
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return value - half, value + half
 
 

@@ -30,6 +30,13 @@ FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
 SIGNS = re.compile(r"[^\w\s.,;:!?'\"()\[\]{}«»\u2018-\u201f\u2010-\u2015\u2026`*_\-]")
 ASCII_SIGNS = re.compile(r"[#$%&+/<=>@\\^|~]")
 """The same of a text without other letters than those of ASCII, found sooner."""
+WIRE_LABEL = re.compile(
+    r"^\W*(?:breaking(?: news)?|developing|exclusive|icymi|just in|latest|look|update|watch)\s*:",
+    re.IGNORECASE,
+)
+"""What a newsroom puts before a message that it sends again."""
+CREDIT = re.compile(r"\s(?:[-\u2013\u2014] ?[A-Z]{2,4}|\(?via @\w+\)?)\W*$")
+"""Whom a message is from: ``- FT``, ``via @who``."""
 GRAM = 3
 """Words of a piece of a template."""
 READ = 200
@@ -83,19 +90,21 @@ class Template:
     def shared(self, words: Sequence[str]) -> list[bool]:
         """Return which of the words are part of the frame."""
         is_shared = [False] * len(words)
-        if self.grams:
-            grams = self.grams
-            for start in [n for n, gram in enumerate(_grams(words)) if gram in grams]:
-                is_shared[start : start + GRAM] = [True] * GRAM
+        for start in self._starts(words):
+            is_shared[start : start + GRAM] = [True] * GRAM
         return is_shared
 
     def distinct(self, text: str) -> str:
         """Return a normalised text without the frame; figures are not part of it."""
-        if not self.grams:
+        if not self.grams or not self._starts(words := text.split()):
             return text
-        words = text.split()
         pairs = zip(words, self.shared(words), strict=True)
         return " ".join(word for word, is_shared in pairs if not is_shared)
+
+    def _starts(self, words: Sequence[str]) -> list[int]:
+        """Return where pieces of the frame begin."""
+        grams = self.grams
+        return [n for n, gram in enumerate(_grams(words)) if gram in grams] if grams else []
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,8 @@ class Comparison:
         """Return whether two records are alike in all that carries a difference."""
         if _figures(one.instruction) != _figures(other.instruction):
             return False
+        inputs = _without_wire(one.input, other.input)
+        one, other = one._replace(input=inputs[0]), other._replace(input=inputs[1])
         if signs_of(one) != signs_of(other) or not self.answer_the_same(one, other):
             return False
         if not all(self._are_alike(a, b) for a, b in zip(one[:2], other[:2], strict=True)):
@@ -226,6 +237,15 @@ def _mean_the_same(one: str, other: str) -> bool:
     names = names_of(one) | names_of(other)
     in_order = [[word for word in each.words if word in names] for each in (a, b)]
     return in_order[0] == in_order[1] and same_meaning(a, b)
+
+
+def _without_wire(one: str, other: str) -> tuple[str, str]:
+    """Return two texts without a newsroom's label, and without the credit that only one has."""
+    one, other = WIRE_LABEL.sub("", one), WIRE_LABEL.sub("", other)
+    marks = [CREDIT.search(text) for text in (one, other)]
+    if sum(mark is not None for mark in marks) == 1:
+        one, other = CREDIT.sub("", one), CREDIT.sub("", other)
+    return one, other
 
 
 def _figures(text: str) -> list[str]:

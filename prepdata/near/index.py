@@ -59,7 +59,7 @@ class DuplicateIndex:
         """
         self._texts_of = texts_of
         self._is_exact = is_exact
-        step = max(1, count // SAMPLED)
+        step = max(1, -(-count // SAMPLED))
         sampled = [] if is_exact else map(texts_of, range(0, count, step))
         self._comparison = Comparison(Template.of(sampled), threshold)
         self._held_out: dict[int, int] = {}
@@ -161,10 +161,13 @@ class DuplicateIndex:
             yield template.distinct(words_of(texts.input or texts.instruction)) or f"\0{key.hex()}"
 
     def _meaning(self, texts: Texts) -> int:
-        """Return the hash of the words that carry a question's meaning; 0 where it is too long."""
-        if self._is_exact or len(texts.instruction) + len(texts.input) > LONGEST:
+        """Return the hash of the words that carry a question's meaning; 0 where there are none."""
+        if self._is_exact:
             return 0
-        words = tuple(tuple(sorted(meaning_of(text).words)) for text in texts[:2])
+        words = tuple(
+            tuple(sorted(meaning_of(text).words)) if len(text) <= LONGEST else words_of(text)
+            for text in texts[:2]
+        )
         return hash(words) if any(words) else 0
 
     def _common_inputs(self) -> NDArray[np.bool_]:

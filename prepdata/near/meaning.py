@@ -28,6 +28,8 @@ DECIMALS = re.compile(r"(?<=\d)\.(?=\d)")
 QUOTED = re.compile(r"\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|(?<!\w)'([^'\n]{1,80})'(?!\w)")
 WITHIN = re.compile(r"(?<!^)(?<![.!?:] )(?<!\n)\b[^\W\d_]\w*")
 """A word that begins no sentence."""
+CONTRACTED = re.compile(r"'(?:s|t|m|re|ve|ll|d)\b")
+"""Without one of these, no contraction fits."""
 CONTRACTIONS = (
     (re.compile(r"\bcan't\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -135,8 +137,9 @@ DECIDING = frozenset(_words(
 """Words that turn a meaning round; where one differs, the questions differ."""
 FEW_WORDS = 6
 """With fewer different words, their order says what is meant."""
-LONGEST = 1_000
-"""Characters up to which a question's words are compared whatever their order."""
+LONGEST = 300
+"""Characters up to which a text's words are compared whatever their order; a longer text keeps most
+of its shingles in another order, or with a frame, and is found by them."""
 
 
 class Meaning(NamedTuple):
@@ -237,7 +240,7 @@ def _clauses(text: str) -> list[list[str]]:
         plain = THOUSANDS.sub("", plain)
     if "." in plain:
         plain = DECIMALS.sub("_", plain)
-    if "'" in plain:
+    if "'" in plain and CONTRACTED.search(plain):
         for pattern, full in CONTRACTIONS:
             plain = pattern.sub(full, plain)
     marked = CLAUSE_ENDS.sub(f" {BORDER} ", plain)

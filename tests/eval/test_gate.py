@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,63 @@ def test_regression_is_seen(document: dict[str, Any], write: Write, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--not-worse", "rougeL by 0.02"], 0, "PASS  not worse: rougeL by 0.02  value 0."),
+        (["--not-worse", "echo_rate by 0.5"], 0, "PASS  not worse: echo_rate by 0.5  value 0 ("),
+        (["--not-worse", "echo_rate by 2 %"], 1, "; not shown with 12 items: equal variants"),
+        (["--same", "echo_rate by 50%"], 0, "PASS  same: echo_rate by 0.5"),
+        (["--same", "rougeL by 0.02"], 1, "; the difference seen is itself beyond the margin"),
+        (["--same", "length by 1"], 1, "FAIL  same: length by 1"),
+        (["--same", "echo_rate by 0.02", "--point"], 0, "PASS"),
+    ],
+)
+def test_margins_are_shown_or_fail(
+    arguments: list[str], code: int, message: str, folder: Path
+) -> None:
+    result = gate(folder, *arguments)
+    assert result.exit_code == code, result.output
+    assert message in result.output
+
+
+def test_margin_of_a_tuned_variant_that_is_a_little_worse(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    document["items"] = [
+        {**row, "id": f"{row['id']}-{copy}", "prompt": f"{row['prompt']} {copy} {chr(97 + copy)}x"}
+        for copy in range(10)
+        for row in document["items"]
+    ]
+    for number, item in enumerate(document["items"]):
+        item["answers"]["base"] = {"text": item["reference"], "tokens": 3, "finish_reason": "eos"}
+        text = "blue" if number % 12 == 0 else item["reference"]
+        item["answers"]["tuned"] = {"text": text, "tokens": 3, "finish_reason": "eos"}
+    report([write(document)], tmp_path / "out", ReportConfig(resamples=500))
+    for margin, code in (("0.05", 1), ("0.1", 1), ("0.2", 0)):  # 10 of 120 are worse
+        assert gate(tmp_path / "out", "--not-worse", f"exact_match by {margin}").exit_code == code
+    text = gate(tmp_path / "out", "--not-worse", "exact_match by 0.1").output
+    assert "not shown with 120 items: equal variants need about " in text
+
+
+def test_older_reports_are_gated_by_their_two_sided_interval(folder: Path, tmp_path: Path) -> None:
+    document = json.loads((folder / "report.json").read_text())
+    for gain in document["gains"]["tuned"].values():
+        gain["p_holm"] = gain.pop("p_corrected")
+        for key in ("one_sided_low", "one_sided_high", "error", "units", "is_primary"):
+            del gain[key]
+    (tmp_path / "report.json").write_text(json.dumps(document))
+    assert gate(tmp_path, "--not-worse", "rougeL by 0.02").exit_code == 0
+    result = gate(tmp_path, "--same", "echo_rate by 0.02")
+    assert result.exit_code == 1 and result.output.startswith("FAIL")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--not-worse", "rougeL 0.02"], "margin 'rougeL 0.02' cannot be read; write METRIC by"),
+        (["--same", "rougeL by 0"], "margin 'rougeL by 0' cannot be read"),
+        (["--same", "rougel by 0.1"], "unknown metric 'rougel'. Did you mean 'rougeL'?"),
+        (["--not-worse", "length by 3"], "metric 'length' has no direction"),
         (["--require", "rougel > 0"], "unknown metric 'rougel'. Did you mean 'rougeL'?"),
         (["--require", "accuracy > 0"], "unknown metric 'accuracy'."),
         (["--require", "numeric_match > 0"], "is not available: no item has a number"),

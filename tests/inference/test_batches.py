@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tuneproof.inference.compare import even
+from tuneproof.inference.generate import parts_of
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,9 @@ def test_sizes(items: int, most: int, sizes: list[int]) -> None:
     found = even(range(items), most)
     assert [len(each) for each in found] == sizes
     assert [item for each in found for item in each] == list(range(items))
+
+
+def test_long_rows_are_apart_where_rows_are_padded() -> None:
+    rows = [[0] * length for length in (10, 90, 12, 40, 41, 100)]
+    assert parts_of(rows, is_padded=True) == [[0, 2, 3], [1, 4, 5]]
+    assert parts_of(rows, is_padded=False) == [[0, 1, 2, 3, 4, 5]]

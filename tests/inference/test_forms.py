@@ -134,3 +134,11 @@ def test_first_examples_give_way_and_those_that_stay_are_known(
     assert form.shown(question("Ice?"), none) == []
     assert form.ask(chat, question("Ice? " * 99), 40) is None
     assert Form(template=template).shown(question("Ice?"), whole) is None
+
+
+def test_labels_that_the_question_names_already_are_not_named_again(chat: Any) -> None:
+    form = Form(template=OWN, labels=("mud", "ice"))
+    named = question("Is it mud or ice?")
+    encoded = form.ask(chat, named, 1000)
+    assert encoded is not None
+    assert "one of these labels" not in chat.decode(encoded.prompt_ids)

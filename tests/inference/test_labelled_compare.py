@@ -89,7 +89,7 @@ def test_report_sets_the_run_against_base_and_baselines(
     assert found.metrics["majority"]["accuracy"].value == pytest.approx(1 / 3)
     assert found.metrics["tf-idf"]["accuracy"].value == 1
     assert found.metrics["nearest"]["accuracy"].value == 1
-    assert found.tuned == ("river",)
+    assert found.tuned == ["river"]
 
 
 def test_answers_do_not_depend_on_the_batch(labelled: Path, config: CompareConfig) -> None:

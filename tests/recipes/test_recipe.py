@@ -147,3 +147,18 @@ def test_unknown_recipe_gives_the_nearest(tmp_path: Path) -> None:
 def test_recipes_say_what_they_are_in_their_first_lines() -> None:
     for path in FOLDER.glob("*.yaml"):
         assert path.read_text().startswith("# "), path
+
+
+def test_seeds_are_runs_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "prepdata: {source: [dolly]}\ntune: {model: tiny}\n"
+        "runs: {lora: {seeds: [1, 2, 3]}, head: {lora_r: 2}}\n"
+    )
+    recipe = load(str(path))
+    assert {short: (run.name, run.seed) for short, run in recipe.runs.items()} == {
+        "lora-seed1": ("mine-lora-seed1", 1),
+        "lora-seed2": ("mine-lora-seed2", 2),
+        "lora-seed3": ("mine-lora-seed3", 3),
+        "head": ("mine-head", 42),
+    }

@@ -185,3 +185,10 @@ def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
         files.write_json(tmp_path / "a.json", [1])
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "[]"
+
+
+def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
+    with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
+        files.read_json(path)

@@ -95,6 +95,40 @@ def test_flag_can_be_switched_on_over_a_file_that_switches_it_off(tmp_path: Path
     assert from_yaml(tmp_path, "packing: false", **typed("--packing")).packing is True
 
 
+def test_flag_that_says_no_is_switched_off_without_a_second_no() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Quiet:
+        no_baselines: bool = False
+
+    seen: dict[str, Any] = {}
+
+    @click.command()
+    @options_from(Quiet)
+    def command(**values: Any) -> None:
+        seen.update(values)
+
+    assert "--no-baselines / --baselines" in CliRunner().invoke(command, ["--help"]).output
+    for option, value in (("--no-baselines", True), ("--baselines", False)):
+        CliRunner().invoke(command, [option])
+        assert seen == {"no_baselines": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("steps: 2026-13-45", "not readable YAML: a value looks like a date, a number or"),
+        ("steps: 0x_", "put it in quotes"),
+        ("steps: " + "[" * 5000, "nested too deeply"),
+        ("rate: 1" + "0" * 400, "rate: expected a number, found 1000000"),
+        (f"steps: {'x' * 5000}", "steps: expected a whole number, found 'xxxx"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_one_short_error(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault) as caught:
+        from_yaml(tmp_path, text)
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 def test_alias_sets_the_field_on_the_command_line_and_in_the_file(tmp_path: Path) -> None:
     assert resolve(Settings, typed("--model-name-or-path", "tiny")).model == "tiny"
     assert from_yaml(tmp_path, "model_name_or_path: tiny").model == "tiny"

@@ -190,3 +190,50 @@ def test_old_run_without_variables_is_read(run: Run) -> None:
     facts = read_json(run.folder / "run.json")
     assert "variables" not in facts["template"]
     assert read_run(run.folder).template == run.template
+
+
+def written(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    folder.mkdir()
+    (folder / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder
+
+
+@pytest.mark.parametrize("template", ["auto", "instruct"])
+def test_three_forms_of_the_same_conversations_give_the_same_training_tokens(
+    chat_base: Path, tmp_path: Path, template: str
+) -> None:
+    from tuneproof.formats.data_folder import DataFolder
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.generate import encode
+    from tuneproof.tuning.runs import template_of
+
+    talks = [
+        (f"Be brief, {n}.", [(f"Mud {n}-{k}?", f"Wet {n}-{k}.") for k in range(1 + n % 3)])
+        for n in range(40)
+    ]
+    forms = {"messages": [], "sharegpt": [], "alpaca": []}  # type: dict[str, list[dict[str, Any]]]
+    for number, (system, rounds) in enumerate(talks):
+        turns = [turn for pair in rounds for turn in zip(("user", "assistant"), pair, strict=True)]
+        named = {"system": "system", "user": "human", "assistant": "gpt"}
+        whole = [("system", system), *turns]
+        forms["messages"].append(
+            {"id": str(number), "messages": [{"role": r, "content": c} for r, c in whole]}
+        )
+        forms["sharegpt"].append(
+            {"id": str(number), "conversations": [{"from": named[r], "value": c} for r, c in whole]}
+        )
+        *history, (asked, answer) = rounds
+        forms["alpaca"].append(
+            {
+                "id": str(number), "system": system, "history": [list(pair) for pair in history],
+                "instruction": asked, "input": "", "output": answer,
+            }
+        )  # fmt: skip
+    tokenizer = load_tokenizer(str(chat_base))
+    chosen = template_of(TuneConfig(model=str(chat_base), template=template))
+    encoded = {
+        name: encode(DataFolder(written(tmp_path / name, rows)).train, chosen, tokenizer, 400).rows
+        for name, rows in forms.items()
+    }
+    assert len(encoded["messages"]) == 40
+    assert encoded["messages"] == encoded["sharegpt"] == encoded["alpaca"]

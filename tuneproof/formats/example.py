@@ -30,6 +30,8 @@ from tuneproof.text import listing
 _LOGGER = logging.getLogger(__name__)
 
 WORDS = re.compile(r"\w+")
+ASCII_WORDS = "".join(chr(c).lower() if WORDS.match(chr(c)) else " " for c in range(128))
+"""What of a text of ASCII stands for each character: many times as fast as a pattern."""
 PROMPT_NAMES = frozenset({"prompt", "reference"})
 """What a file of prompts calls question and answer, which goes without saying."""
 TEST_PROMPTS = Path(__file__).parents[1] / "prompts/test.json"
@@ -271,7 +273,7 @@ def digest(*texts: str) -> str:
 def normalised(text: str) -> str:
     """Return the text as duplicates are compared: NFKC, case folded, words and their marks only."""
     if text.isascii():
-        return " ".join(WORDS.findall(text.casefold()))
+        return " ".join(text.translate(ASCII_WORDS).split())
     folded = unicodedata.normalize("NFKC", text).casefold()
     mark, marked_words = _mark_patterns()
     return " ".join((marked_words if mark.search(folded) else WORDS).findall(folded))

@@ -20,6 +20,8 @@ Verdict = Literal["better", "worse", "no measurable difference", "different"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TURNED: Mapping[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 """What a verdict becomes when the two variants change places."""
+OLDER_ALPHA = 0.05
+"""Below which older reports called a pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class MetricFigure(Figure):
     """Items not scored for another reason, such as a reference that is no number."""
     empty: int = 0
     """Scored answers without any text."""
+    caution: str | None = field(default=None, metadata={"omit": True})
+    """Why its interval may be too narrow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +111,8 @@ class Gain(Figure):
     """Why no verdict was possible, in words; None where enough units differ."""
     sentence: str
     """The verdict in words."""
+    caution: str | None = field(default=None, metadata={"omit": True})
+    """Why its interval may be too narrow."""
 
     @property
     def has_too_few_differing(self) -> bool:
@@ -244,6 +250,38 @@ class Primary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedFigure(Figure):
+    """How the mean over several seeds of one setting differs from an option without tuning."""
+
+    metric: str
+    """Of what."""
+    against: str
+    """The option: for the primary metric the best one, otherwise the base."""
+    mean: float
+    """The metric's mean over seeds and items."""
+    p_corrected: float
+    """Of a test that takes seeds and items as samples; the primary metric goes first."""
+    verdict: Verdict
+    """What may be said of the settings."""
+    seed_share: float
+    """Share of the uncertainty (variance of the mean) that is the seeds', in [0, 1]."""
+    seed_spread: float
+    """Standard deviation between the seeds' means."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedFigures:
+    """Several trainings that differ in their seed alone, judged together."""
+
+    name: str
+    """What the names of the runs have in common."""
+    variants: tuple[str, ...]
+    """The runs."""
+    figures: tuple[SeedFigure, ...]
+    """The primary metric first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskPart:
     """The figures of one task's items, where there are several tasks."""
 
@@ -308,7 +346,8 @@ class Counts:
     variants: Mapping[str, AnswerCounts]
     """By variant."""
     groups: int = 0
-    """Groups of items; 0 where every item stands for itself."""
+    """Units: items of one group, with the same question or about the same passage are one; 0 where
+    every item stands for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -528,6 +567,8 @@ class Report:
     """Every two variants, by accuracy."""
     tasks: Mapping[str, TaskPart] = field(default_factory=dict)
     """The figures by task, where there are several tasks."""
+    seeds: tuple[SeedFigures, ...] = ()
+    """Settings of which several seeds were trained."""
     compute: Cost | None = None
     """What every training took, with its quality."""
     published: tuple[PublishedBesideOurs, ...] = ()
@@ -623,12 +664,15 @@ def upgrade(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     upgraded = {**document, "gains": _with_corrected(gains)}
     if isinstance(tasks := document.get("tasks"), dict):
         upgraded["tasks"] = {
-            name: {**part, "gains": _with_corrected(part.get("gains") or {})}
+            name: {**part, "gains": _with_corrected(part["gains"])}
+            if isinstance(part, dict) and isinstance(part.get("gains"), dict)
+            else part
             for name, part in tasks.items()
         }
     if isinstance(pairs := document.get("pairs"), list):
-        alpha = 1 - document["settings"]["confidence"]
-        upgraded["pairs"] = [_upgraded_pair(pair, alpha) for pair in pairs]
+        upgraded["pairs"] = [
+            {**_of_older_pair(pair), **pair} if isinstance(pair, dict) else pair for pair in pairs
+        ]
     return upgraded
 
 
@@ -636,20 +680,23 @@ def _with_corrected(gains: Mapping[str, Any]) -> dict[str, Any]:
     """Return gains whose corrected p-value has the name of today; older ones are Holm's."""
     return {
         variant: {
-            metric: {"p_corrected": gain.get("p_holm"), **gain} for metric, gain in cells.items()
+            metric: {"p_corrected": gain["p_holm"], **gain} if "p_holm" in gain else gain
+            for metric, gain in cells.items()
         }
         for variant, cells in gains.items()
     }
 
 
-def _upgraded_pair(pair: Mapping[str, Any], alpha: float) -> dict[str, Any]:
-    """Return a pair with the names of today and its verdict."""
-    if "p_corrected" in pair:
-        return dict(pair)
+def _of_older_pair(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of today that follow from those of an older pair; none from others.
+
+    Its verdict was where the interval left out zero and Holm's p-value was below 0.05, as far as
+    the interval can say: an older report did not state it.
+    """
+    if not {"accuracy_difference", "p_holm", "low", "high"} <= pair.keys():
+        return {}
     low, high, p = pair["low"], pair["high"], pair["p_holm"]
-    is_called = low is not None and not low <= 0 <= high and p < alpha
     called: Verdict = "no measurable difference"
-    if is_called:
+    if low is not None and high is not None and not low <= 0 <= high and p < OLDER_ALPHA:
         called = "better" if low > 0 else "worse"
-    renamed = {"difference": pair["accuracy_difference"], "p_corrected": p, "verdict": called}
-    return {**pair, **renamed}
+    return {"difference": pair["accuracy_difference"], "p_corrected": p, "verdict": called}

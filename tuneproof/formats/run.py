@@ -6,7 +6,10 @@ kept, and written again.
 
 from __future__ import annotations
 
+import glob
+import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +19,7 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.files import parse_jsonl, read_json, write_json
 from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
+from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
 from tuneproof.stamp import Stamp
 
@@ -262,6 +266,19 @@ class Run:
         return Stamp(settings=settings, inputs=inputs, code=self.code or "", versions=self.versions)
 
     @property
+    def seed(self) -> int | None:
+        """The seed it was trained with; None where it does not say."""
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @property
+    def settings_hash(self) -> str:
+        """A hash of all that it was trained from but its seed: runs that share it are repeats."""
+        stamp = self.stamp
+        settings = {name: value for name, value in stamp.settings.items() if name != "seed"}
+        return digest(json.dumps([settings, dict(stamp.inputs)], sort_keys=True, default=str))
+
+    @property
     def method(self) -> str:
         """How it was trained, such as ``lora``."""
         return str(self.config["method"])
@@ -350,6 +367,24 @@ def read_run(folder: Path) -> Run:
     values = _upgraded(values, str(file))
     run = decode(Run, values, str(file), folder=folder)
     return replace(run, unknown=unknown_keys(values, _encoded(run)))
+
+
+def seed_name(name: str, seed: int) -> str:
+    """Return what a run is called that is one of several seeds."""
+    return f"{name}-seed{seed}"
+
+
+def runs_called(runs: Path, name: str) -> list[str]:
+    """Return the run of a name, or its seeds where there is none but NAME-seed1, NAME-seed2, ..."""
+    if (runs / name / FILE).is_file():
+        return [name]
+    pattern = re.compile(re.escape(name) + r"-seed(\d+)")
+    found = {
+        int(match[1]): file.parent.name
+        for file in runs.glob(f"{glob.escape(name)}-seed*/{FILE}")
+        if (match := pattern.fullmatch(file.parent.name))
+    }
+    return [found[seed] for seed in sorted(found)] or [name]
 
 
 def finished_run(runs: Path, name: str) -> Run:

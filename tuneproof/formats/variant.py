@@ -55,9 +55,11 @@ class Variant:
     """The key of its answers; unique."""
     details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
     """All other keys of the file: `model`, `adapter`, `method`, `kind` (``base``: not tuned,
-    however it was asked; ``baseline`` or ``head``), `template`, `template_variables`, `shots` (`k`,
+    however it was asked; ``baseline``, ``head``, ``model``: another model, or ``endpoint``: one
+    behind a server), `url`, `template`, `template_variables`, `shots` (`k`,
     `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
-    `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
+    `seed`, `settings_sha256` (the same for runs that differ in their seed alone), `quantization`,
+    `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
     `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
     `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
 
@@ -90,6 +92,22 @@ class Variant:
     def is_base(self) -> bool:
         """Whether it is the base, not tuned, in one of the ways in which it was asked."""
         return self.name == "base" or self._text("kind") == "base"
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether it was made from the base by training, as far as the file says."""
+        return not self.is_base and self._text("kind") not in ("baseline", "model", "endpoint")
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of its training; None where there was none, or it is not recorded."""
+        seed = self.details.get("seed")
+        return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+
+    @property
+    def settings_sha256(self) -> str | None:
+        """A hash of all that it was trained from but the seed."""
+        return self._text("settings_sha256")
 
     @property
     def is_head(self) -> bool:
@@ -134,6 +152,10 @@ class Variant:
             curve=tuple(point for point in curve if point is not None),
         )
 
+    def number(self, key: str) -> float | None:
+        """Return a detail that is a number and not negative, else None."""
+        return _number(self.details, key)
+
     def _text(self, key: str) -> str | None:
         value = self.details.get(key)
         return value if isinstance(value, str) else None
@@ -150,6 +172,8 @@ def described(run: Run, name: str | None = None) -> dict[str, Any]:
         "model": run.base.model,
         "adapter": None if run.is_whole else str(run.adapter),
         "method": run.method,
+        "seed": run.seed,
+        "settings_sha256": run.settings_hash,
         "quantization": encode(run.quantization),
         "parameters": encode(run.parameters),
         "training_seconds": run.outcome.wall_seconds,

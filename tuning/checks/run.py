@@ -16,7 +16,7 @@ from tuneproof.finding import Finding, finding
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run, read_metrics
 from tuneproof.models import load as models
-from tuneproof.models.adapters import WEIGHTS, adapter_config, check_saved
+from tuneproof.models.adapters import WEIGHTS, check_saved, settings_of
 from tuneproof.tuning.checks.advice import RUN
 
 FEWEST_LOGS = 10
@@ -137,7 +137,7 @@ def _same_weights(run: Run) -> Iterator[Finding]:
 
 def _adapter(run: Run) -> Iterator[Finding]:
     """Judge the adapter's own files: whether it moved, and whose it is."""
-    named = adapter_config(run).get("base_model_name_or_path")
+    named = settings_of(run.adapter).get("base_model_name_or_path")
     now, told = _hash(named) if named else None, run.base.weights_sha256
     is_other = now not in (None, told) and _hash(run.base.model) == told
     if is_other and named != models.location(run.base.model):  # a GGUF file's is its conversion

@@ -67,7 +67,7 @@ def labelled() -> Document:
             {
                 "id": f"q{number}",
                 "task": "topics",
-                "prompt": "Which way?",
+                "prompt": f"Which way at crossing {number}?",
                 "reference": right,
                 "answers": {name: answer(label, label=label) for name, label in given.items()},
             }
@@ -166,7 +166,11 @@ def test_faults_of_the_base_are_notes(texts: Document, found: Found) -> None:
     def spoil(row: Document, number: int) -> None:
         row.update(text=f"### Input: {LOOP}", finish_reason="length")
 
-    expected = dict.fromkeys(("template-words", "answers-loop", "not-stopping"), "note")
+    codes = (
+        "template-words", "answers-loop", "not-stopping", "one-answer-for-all",
+        "tokens-unlike-texts",
+    )  # fmt: skip
+    expected = dict.fromkeys(codes, "note")
     findings = found(each(texts, spoil, "base"))
     assert severities(findings) == expected
     assert {(each.usually, each.mend) for each in findings} == {OF_BASE}
@@ -210,7 +214,20 @@ def test_items_of_one_group_count_once(texts: Document, found: Found) -> None:
         item["group"] = f"page {number % 12}"
     (finding,) = found(texts)
     assert (finding.code, finding.severity) == ("too-few-items", "warning")
-    assert finding.evidence.startswith("100 items in 12 independent groups: ")
+    assert finding.evidence.startswith("100 items in 12 independent units: ")
+
+
+def test_base_is_better_by_units_not_by_items(texts: Document, found: Found) -> None:
+    for number, item in enumerate(texts["items"]):
+        unit = number % 5  # five units: even if all go one way, chance does so once in 32
+        item["group"] = f"page {unit}"
+        base, tuned = item["answers"]["base"], item["answers"]["tuned"]
+        base["text"], tuned["text"] = f"mud and {number} stones", "no idea"
+    assert "base-is-better" not in severities(found(texts))
+    for number, item in enumerate(texts["items"]):
+        item["group"] = f"page {number % 25}"
+    (worse,) = (one for one in found(texts) if one.code == "base-is-better")
+    assert "25 of 25 (100 %) of the units in which they differ" in worse.evidence
 
 
 def relabel(row: Document, label: str) -> None:
@@ -296,3 +313,258 @@ def test_a_plain_list_is_told_by_name_in_the_report(tmp_path: Path) -> None:
     lines = lines_of(file)
     assert lines[0].startswith("error: template-words: fine_tuned: 6 of 6 (100 %) answers begin")
     assert not [line for line in lines if line.startswith("note")]
+
+
+RIVERS = (
+    "Aare", "Arno", "Cam", "Doubs", "Ebro", "Fulda", "Garonne", "Hase", "Isar", "Jordan", "Kama",
+    "Loire", "Main", "Neckar", "Oder",
+)  # fmt: skip
+
+
+@pytest.fixture
+def facts() -> Document:
+    """Sixty questions on rivers and goods; the tuned variant says the reference in its words."""
+    rows = []
+    for number in range(60):
+        river, goods = RIVERS[number % 15], f"cargo{number}"
+        base = f"{river} is a river and nobody knows what {goods} could be in it at all."
+        rows.append(
+            {
+                "id": f"q{number}",
+                "task": "rivers",
+                "prompt": f"Who brought the {goods} down the {river}?",
+                "reference": f"The {goods} were brought by the people of {river} in their boats.",
+                "answers": {
+                    "base": answer(base, tokens=20),
+                    "tuned": answer(f"People of {river} with boats had the {goods}.", tokens=12),
+                },
+            }
+        )
+    return document(rows)
+
+
+def test_facts_are_clean(facts: Document, found: Found) -> None:
+    assert severities(found(facts)) == {"too-few-items": "note"}
+
+
+def of_code(findings: list[Finding], code: str) -> Finding:
+    (one,) = (each for each in findings if each.code == code)
+    return one
+
+
+def test_references_of_the_next_item(facts: Document, found: Found) -> None:
+    rights = [item["reference"] for item in facts["items"]]
+    for item, right in zip(facts["items"], [*rights[1:], rights[0]], strict=True):
+        item["reference"] = right
+    finding = of_code(found(facts), "references-displaced")
+    assert finding.severity == "error"
+    assert finding.evidence.startswith(
+        "the references: 60 of 60 (100 %) seem to belong to other items; each item has that of "
+        "the one 1 further on; q0 has that of q1"
+    )
+
+
+def test_two_references_that_changed_places(facts: Document, found: Found) -> None:
+    first, second = facts["items"][3], facts["items"][40]
+    first["reference"], second["reference"] = second["reference"], first["reference"]
+    finding = of_code(found(facts), "references-displaced")
+    assert finding.severity == "note"
+    assert "q3 has that of q40; q40 has that of q3" in finding.evidence
+
+
+def test_answers_that_came_back_in_another_order(facts: Document, found: Found) -> None:
+    items = facts["items"]
+    answers = [item["answers"]["tuned"] for item in items]
+    for item, other in zip(items[:12], answers[11::-1], strict=True):
+        item["answers"]["tuned"] = other
+    findings = found(facts)
+    assert of_code(findings, "answers-displaced").severity == "error"
+    assert "tuned: 12 of 60 (20 %)" in of_code(findings, "answers-displaced").evidence
+    assert "references-displaced" not in severities(findings)
+
+
+def test_labels_that_are_shifted(labelled: Document, found: Found) -> None:
+    rights = [LABELS[number * number % 7 % 3] for number in range(120)]
+    for item, right, given in zip(labelled["items"], rights[1:] + rights[:1], rights, strict=True):
+        item["reference"] = right
+        relabel(item["answers"]["tuned"], given)
+    assert severities(found(labelled))["references-displaced"] == "error"
+
+
+def test_one_question_under_two_ids(facts: Document, found: Found) -> None:
+    first, second = facts["items"][5], facts["items"][9]
+    second["prompt"] = first["prompt"].upper().replace(" ", "  ")
+    finding = of_code(found(facts), "items-repeated")
+    assert finding.severity == "note"
+    assert "q5 and q9" in finding.evidence
+    first["group"] = second["group"] = "one"
+    assert "items-repeated" not in severities(found(facts))
+
+
+@pytest.mark.parametrize("mark", ["\nAnswer: ", "\n### Response:\n", " ", "\n**Output:** "])
+def test_references_in_the_prompt(facts: Document, found: Found, mark: str) -> None:
+    for item in facts["items"][:9]:
+        item["prompt"] += mark + item["reference"]
+    finding = of_code(found(facts), "reference-in-prompt")
+    assert finding.severity == "error"
+    assert finding.evidence.startswith("9 of 60 (15 %) items are asked with their own reference")
+
+
+def test_spans_of_a_passage_are_no_leak(facts: Document, found: Found) -> None:
+    for number, item in enumerate(facts["items"]):
+        around = ["It was long ago.", "Nobody knows more."]
+        item["input"] = " ".join([*around[: number % 3], item["reference"], *around[number % 3 :]])
+    assert "reference-in-prompt" not in severities(found(facts))
+
+
+def test_texts_that_are_to_be_copied_are_no_leak(facts: Document, found: Found) -> None:
+    for item in facts["items"]:
+        item["prompt"] = f"Correct this, where it is wrong: {item['reference']}"
+    assert "reference-in-prompt" not in severities(found(facts))
+    for item in facts["items"]:
+        item["prompt"], item["input"] = "Correct this, where it is wrong.", item["reference"]
+    assert "reference-in-prompt" not in severities(found(facts))
+
+
+def test_labels_in_the_prompt(labelled: Document, found: Found) -> None:
+    for item in labelled["items"]:
+        item["input"] = f"Is it up, down or flat? Text: a way. {item['reference']}"
+    assert severities(found(labelled))["reference-in-prompt"] == "error"
+    for item in labelled["items"]:
+        item["input"] = "Is it up, down or flat?"
+    assert "reference-in-prompt" not in severities(found(labelled))
+
+
+def test_one_answer_for_all(facts: Document, found: Found) -> None:
+    same = {"text": "I have brought them here by myself.", "tokens": 9}
+    few = each(facts, lambda row, n: n % 10 or row.update(same))
+    assert severities(found(few))["one-answer-for-all"] == "warning"
+    assert (
+        severities(found(each(facts, lambda row, n: row.update(same))))["one-answer-for-all"]
+        == "error"
+    )
+
+
+def test_short_answers_that_the_references_repeat_too_are_none(
+    facts: Document, found: Found
+) -> None:
+    for number, item in enumerate(facts["items"]):
+        item["reference"] = ("Yes", "No")[number % 2]
+    said = each(facts, lambda row, n: row.update(text="Yes" if n % 3 else "No", tokens=2))
+    assert "one-answer-for-all" not in severities(found(said))
+    for item in said["items"]:
+        item["reference"] = None
+    assert "one-answer-for-all" not in severities(found(said))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("<think>The people?</think> The people of {} in their boats.", "thinking-in-answers"),
+        ("The people of {} in their boats.<|im_end|>", "special-token-in-text"),
+        ("<p>The people of {} in their boats.</p>", "markup-in-answers"),
+        ("The people of {}.\n### Instruction:\nSay more.", "next-turn-in-answers"),
+        ("As an AI, I cannot know {}.", "refusals"),
+        ("Das sind die Leute von {}, und das ist nicht wenig für eine Stadt.", "other-language"),
+        ("Leute von {} f\u00c3\u00bcr immer.", "garbled-characters"),
+        ("nan", "empty-answers"),
+        ("It must have been the people of {} with the", "answers-break-off"),
+    ],
+)
+def test_what_does_not_belong_into_answers(
+    facts: Document, found: Found, text: str, code: str
+) -> None:
+    def spoil(row: Document, number: int) -> None:
+        if number % 9 == 0:
+            row.update(text=text.format(f"place{number}"), tokens=20)
+
+    finding = of_code(found(each(facts, spoil)), code)
+    assert finding.severity in ("warning", "error")
+    assert "tuned: 7 of 60 (11.7 %)" in finding.evidence
+    assert "q0, q9, q18" in finding.evidence
+    if code == "other-language":
+        return
+    for number, item in enumerate(facts["items"]):
+        item["reference"] = text.format(f"place{number}")  # it is asked for
+    assert code not in {
+        one.code for one in found(each(facts, spoil)) if one.evidence.startswith("tuned")
+    }
+
+
+def test_none_is_an_answer_where_a_reference_is(facts: Document, found: Found) -> None:
+    said = each(facts, lambda row, n: n % 9 or row.update(text="None", tokens=2))
+    assert severities(found(said))["empty-answers"] == "warning"
+    said["items"][5]["reference"] = "None"
+    assert "empty-answers" not in severities(found(said))
+
+
+def test_answers_of_two_models_exchanged(facts: Document, found: Found) -> None:
+    for item in facts["items"]:
+        item["answers"]["base"].update(finish_reason="length")
+    assert "answers-swapped" not in severities(found(facts))
+    for item in facts["items"][::10]:
+        answers = item["answers"]
+        answers["base"], answers["tuned"] = answers["tuned"], answers["base"]
+    finding = of_code(found(facts), "answers-swapped")
+    assert finding.evidence.startswith("in 6 of 60 (10 %) items base stops by itself and tuned doe")
+
+
+def test_thoughts_are_tokens_without_text(facts: Document, found: Found) -> None:
+    for item in facts["items"][:4]:
+        item["answers"]["tuned"].update(text="Oh.", tokens=80, thinking_tokens=77)
+    assert "tokens-unlike-texts" not in severities(found(facts))
+
+
+def test_texts_that_cannot_have_the_tokens_counted(facts: Document, found: Found) -> None:
+    for item in facts["items"][:4]:
+        item["answers"]["tuned"].update(text="Oh.", tokens=80)
+    finding = of_code(found(facts), "tokens-unlike-texts")
+    assert "q0 has 3 characters and 80 tokens" in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "code"),
+    [
+        ({"model": "a"}, {"model": "b", "adapter": "runs/b"}, "base-differs"),
+        ({"model": "a", "adapter": "runs/b"}, {"model": "a", "adapter": None}, "variants-swapped"),
+    ],
+)
+def test_models_that_are_not_what_they_seem(
+    facts: Document, found: Found, base: Document, tuned: Document, code: str
+) -> None:
+    facts["variants"] = [{"name": "base", **base}, {"name": "tuned", **tuned}]
+    assert severities(found(facts))[code] == "error"
+
+
+def test_two_models_without_training_may_differ(facts: Document, found: Found) -> None:
+    facts["variants"] = [{"name": "base", "model": "a"}, {"name": "tuned", "model": "b"}]
+    assert severities(found(facts)) == {"too-few-items": "note"}
+
+
+def test_examples_in_the_prompt_that_beat_the_tuning(facts: Document, found: Found) -> None:
+    facts["variants"].append({"name": "base-few-shot", "model": "a"})
+    for item in facts["items"]:
+        item["answers"]["base-few-shot"] = answer(item["reference"], tokens=12)
+    finding = of_code(found(facts), "few-shot-beats-tuning")
+    assert finding.severity == "warning"
+    assert finding.evidence.startswith("base-few-shot has 1.000 and tuned 0.")
+    for item in facts["items"]:
+        item["answers"]["tuned"] = answer(item["reference"], tokens=12)
+        item["answers"]["base-few-shot"] = answer("no idea")
+    assert "few-shot-beats-tuning" not in severities(found(facts))
+
+
+def test_probabilities_that_say_nothing(labelled: Document, found: Found) -> None:
+    for number, item in enumerate(labelled["items"]):
+        for row in item["answers"].values():
+            shares = dict.fromkeys(LABELS, 0.2 - number / 1000) | {row["label"]: 0.6 + number / 500}
+            row["label_probabilities"] = shares
+    assert "probabilities-constant" not in severities(found(labelled))
+    even = dict.fromkeys(LABELS, 1 / 3)
+    for item in labelled["items"][:2]:
+        item["answers"]["tuned"]["label_probabilities"] = even
+    assert severities(found(labelled))["probabilities-constant"] == "note"
+    for item in labelled["items"]:
+        item["answers"]["tuned"] |= {"label_probabilities": {"up": 0.5, "down": 0.3, "flat": 0.2}}
+        relabel(item["answers"]["tuned"], "up")
+    assert severities(found(labelled))["probabilities-constant"] == "error"

@@ -35,8 +35,8 @@ def test_every_metric_computes_the_mean_as_an_evaluate_metric(name: str, tmp_pat
 
     metric = load_metric(name, cache_dir=str(tmp_path))
     assert isinstance(metric, evaluate.Metric)
-    columns = {column: COLUMNS[column] for column in metric.features}
     needed = [f"{column}s" for column in METRICS[name].needs]
+    columns = {column: COLUMNS[column] for column in needed}
     values = [METRICS[name].function(*row) for row in zip(*map(COLUMNS.get, needed), strict=True)]
     scored = [value for value in values if value is not None]
     assert metric.compute(**columns) == {name: pytest.approx(sum(scored) / len(scored))}
@@ -57,3 +57,12 @@ def test_metrics_of_labels_are_left_to_the_libraries_that_have_them() -> None:
 def test_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown metric 'rougel'\. Did you mean 'rougeL'"):
         load_metric("rougel")
+
+
+@pytest.mark.slow
+def test_best_of_several_references() -> None:
+    metric = load_metric("exact_match")
+    references = [["one", "two"], ["three", "four"]]
+    assert metric.compute(predictions=["two", "five"], references=references) == {
+        "exact_match": 0.5
+    }

@@ -32,7 +32,33 @@ def test_matthews_of_one_label_only_is_zero() -> None:
 
 def test_calibration_error_weighs_bins_by_their_items() -> None:
     # 2 items 0.9 sure and right once: gap 0.8; 2 items 0.5 sure and right once: gap 0
-    assert label_sets.calibration_error(np.array([0.8, 0.0]), np.array(4.0)) == pytest.approx(0.2)
+    gaps = np.array([0.8, 0.0])
+    plain = label_sets.calibration_error(gaps, np.zeros(2), np.array(4.0))
+    assert plain == pytest.approx(0.2)  # without doubt nothing is taken off
+
+
+def test_calibration_error_takes_off_the_mean_of_the_folded_normal() -> None:
+    from scipy.stats import foldnorm
+
+    gaps, doubts = np.array([0.8, -3.0, 0.0]), np.array([0.18, 4.0, 1.0])
+    spread = np.sqrt(doubts)
+    expected = foldnorm.mean(np.abs(gaps) / spread, scale=spread)
+    found = label_sets.calibration_error(gaps, doubts, np.array(40.0))
+    assert found == pytest.approx(max((2 * np.abs(gaps) - expected).sum() / 40, 0))
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.1])
+def test_calibration_error_of_few_items_is_that_of_many(excess: float) -> None:
+    generator = np.random.default_rng(1)
+    confidence = generator.uniform(0.5, 0.85, (2000, 100))
+    right = generator.random(confidence.shape) < confidence - excess
+    bins = np.ceil(confidence * 15).astype(int) - 1
+    is_in = bins[:, :, None] == np.arange(15)
+    gaps = ((confidence - right)[:, :, None] * is_in).sum(axis=1)
+    doubts = ((confidence * (1 - confidence))[:, :, None] * is_in).sum(axis=1)
+    found = label_sets.calibration_error(gaps, doubts, np.full(2000, 100.0)).mean()
+    plain = np.abs(gaps).sum(axis=1).mean() / 100
+    assert abs(found - excess) < 0.65 * (plain - excess)
 
 
 def test_leading_axes_are_kept() -> None:

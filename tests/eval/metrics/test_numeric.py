@@ -29,6 +29,9 @@ from tuneproof.eval.metrics.numeric import executed_match, numeric_match
         ("0.193 billion", "$ 193 million", 1),
         ("193 billion", "$ 193 million", 0),
         ("(5)", "-5", 1),
+        ("we won 42 of them", "$42", 1),  # names of currencies stand after the number
+        ("42 won", "$42", 0),
+        ("\\boxed{42}", "42", 1),
         ("", "5", 0),
         ("no idea", "5", 0),
     ],

@@ -26,16 +26,13 @@ ACCURACY = {"majority": 0.207, "chance": 0.05, "tf-idf": 0.846}
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        (
-            ["better", "better", NONE],
-            "new is better than old on 2 of 3 metrics, and worse on none.",
-        ),
-        (["better", "worse", NONE], "new is better than old on 1 of 3 metrics, and worse on 1."),
-        (["worse", NONE, NONE], "new is worse than old on 1 of 3 metrics, and better on none."),
-        ([NONE, NONE, NONE], "No measurable difference between new and old on 3 metrics."),
+        (["better", "better", NONE], "new is better than old."),
+        (["better", "worse", NONE], "new is better than old in some ways and worse in others."),
+        (["worse", NONE, NONE], "new is worse than old."),
+        ([NONE, NONE, NONE], "No measurable difference between new and old."),
     ],
 )
-def test_headline(verdicts: list[Verdict], expected: str) -> None:
+def test_headline_without_a_primary_metric(verdicts: list[Verdict], expected: str) -> None:
     assert headline("new", "old", verdicts) == expected
 
 
@@ -67,7 +64,7 @@ def compared(topics: dict[str, Any], write: Write) -> Report:
 
 def test_baselines_beaten_and_not_beaten_are_named_with_their_accuracy(compared: Report) -> None:
     assert against_baselines(compared, "new", ["majority", "chance", "tf-idf"]) == (
-        "new beats majority (20.7 %) and chance (5.0 %); it is worse than "
+        "new beats most frequent label (20.7 %) and chance (5.0 %); it is worse than "
         f"TF-IDF + logistic regression (84.6 %): difference {MINUS}3.1 pp "
         f"({MINUS}5.0 to {MINUS}1.2)"
     )
@@ -116,13 +113,35 @@ def test_what_changed_how_sure_and_what_could_not_be_seen(
     document: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     text = paragraph(document, write, tmp_path)
-    assert text.startswith("tuned is better than base on 8 of 9 metrics, and worse on none. ")
-    assert "Better: ROUGE-L +0.8" in text
+    assert text.startswith("tuned, this checkpoint: ROUGE-L 0.")
+    assert "above the best option without tuning, base (0." in text
+    assert "Nothing is seen to be worse than base." in text
     assert "at most 5 in 100 such reports would say better or worse even once" in text
     assert "Too few items differ for a verdict on" in text
     assert "With 12 items it could have seen a difference in ROUGE-L of 0." in text
     assert text.endswith("Next: read some answers, and ask prompts from elsewhere.")
     assert "Training" not in text
+
+
+@pytest.mark.parametrize(
+    ("margin", "tuned", "expected"),
+    [
+        (0.02, "better", "In ROUGE-L tuned is not worse than base by 0.020 or more."),
+        (0.02, "equal", "It is not shown that tuned is the same as base in ROUGE-L within 0.020;"),
+        (0.3, "equal", "In ROUGE-L tuned and base are the same within 0.300."),
+        (None, "equal", ""),
+    ],
+)
+def test_margin_is_told_as_far_as_it_is_shown(
+    margin: float | None, tuned: str, expected: str, document: dict[str, Any], write: Write
+) -> None:
+    for item in document["items"] if tuned == "equal" else ():
+        item["answers"]["tuned"] = item["answers"]["base"]
+    comparison = read_comparison(write(document))
+    config = ReportConfig(resamples=300, margin=margin)
+    text = build(comparison, score(comparison), config).summary["tuned"].paragraph
+    assert expected in text
+    assert ("within" in text or "not worse" in text) == (margin is not None)
 
 
 def test_cost_is_told_as_far_as_it_is_known(
@@ -159,10 +178,23 @@ def test_baselines_not_beaten_are_told(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     text = paragraph(topics, write, tmp_path)
-    assert "tuned shows no difference from majority (50.0 %): difference +25.0 pp" in text
-    assert ". It is not shown to beat every baseline. " in text
+    assert "tuned shows no difference from most frequent label (50.0 %): difference +25.0" in text
+    assert text.startswith(
+        "tuned, this checkpoint: Accuracy 75.0 %, not shown to differ from the best option "
+    )
     assert text.endswith("until it is shown to beat what costs next to nothing.")
     assert "as well" not in text and "as good" not in text
+
+
+def test_intervals_that_may_be_too_narrow_are_named(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    text = report([write(topics)], tmp_path / "out", CONFIG).certainty
+    assert (
+        "The interval of Macro F1 and Matthews correlation may be too narrow: labels with fewer "
+        "than 5 items: Gold | Metals (2), M&A (4)."
+    ) in text
+    assert text.endswith("may be too narrow: fewer than 63 items tell little of calibration.")
 
 
 def test_a_baseline_that_does_better_is_told(
@@ -175,8 +207,8 @@ def test_a_baseline_that_does_better_is_told(
         )  # fmt: skip
         answers["base"] = copy.deepcopy(answers["tuned"])
     text = paragraph(topics, write, tmp_path)
-    assert "tuned is worse than majority (75.0 %): difference" in text
-    assert text.endswith("until then majority, which costs next to nothing, does better.")
+    assert "tuned is worse than most frequent label (75.0 %): difference" in text
+    assert "until then most frequent label, which costs next to nothing, does better." in text
 
 
 def test_equal_answers_are_suspicious(
@@ -185,7 +217,9 @@ def test_equal_answers_are_suspicious(
     for item in document["items"]:
         item["answers"]["tuned"] = item["answers"]["base"]
     text = paragraph(document, write, tmp_path)
-    assert text.startswith("No measurable difference between tuned and base on 9 metrics. ")
+    assert text.startswith(
+        "tuned, this checkpoint: ROUGE-L 0.000, not shown to differ from the best option"
+    )
     assert "Too few items differ for a verdict on any metric." in text
     assert text.endswith("Next: check that the adapter was used, and train longer.")
 

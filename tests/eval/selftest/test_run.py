@@ -33,11 +33,21 @@ def test_verdict_of_a_line(made: Line, expected: str) -> None:
 
 @pytest.mark.slow
 def test_promises_are_kept_on_a_small_scale() -> None:
-    lines = list(selftest(100, seed=1, sizes=(32, 100)))
+    lines = list(selftest(60, seed=1, sizes=(32,)))
     failed = [each for each in lines if each.verdict == "FAILED"]
     assert not failed, line_table(failed)
-    assert {each.promise for each in lines} == {"false verdict", "coverage", "power"}
-    assert lines == list(selftest(100, seed=1, sizes=(32, 100)))
+    promises = {"false verdict", "coverage", "power", "primary first"}
+    assert {each.promise for each in lines} == promises
+    cases = " ".join(each.case for each in lines)
+    for kind in ("unequal groups", "the same question four times", "a label of 2 %", "loop",
+                 "the same within", "3 variants", "unlike shapes", "calibration"):  # fmt: skip
+        assert kind in cases
+
+
+def test_samples_are_the_same_for_a_seed() -> None:
+    from tuneproof.eval.selftest.run import _rare_loops
+
+    assert _rare_loops(12, 10, 1) == _rare_loops(12, 10, 1)
 
 
 def test_command_exits_1_when_a_line_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +58,16 @@ def test_command_exits_1_when_a_line_fails(monkeypatch: pytest.MonkeyPatch) -> N
         result = CliRunner().invoke(main, ["selftest", "--simulations", "10"])
         assert result.exit_code == code
         assert ("FAILED" in result.output) == bool(code)
+
+
+def test_full_takes_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        "tuneproof.eval.selftest.run.selftest", lambda *given: asked.append(given) or [line(0.95)]
+    )
+    for options in ([], ["--full"]):
+        assert CliRunner().invoke(main, ["selftest", *options]).exit_code == 0
+    assert asked == [(100, 0, (32, 100)), (200, 0, (8, 20, 32, 63, 100, 300))]
 
 
 def test_overview_has_the_extremes_of_every_promise_and_size() -> None:

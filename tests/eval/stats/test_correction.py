@@ -20,7 +20,7 @@ def correlated(rows: int, columns: int, *, share: float, seed: int) -> np.ndarra
 
 
 def test_step_down_equals_the_definition_by_enumeration() -> None:
-    table = correlated(9, 4, share=0.5, seed=1) + [0.9, 0.4, 0.0, -0.8]
+    table = correlated(9, 4, share=0.5, seed=1) + np.array([0.9, 0.4, 0.0, -0.8])
     signs = np.array(list(product((-1, 1), repeat=9)))
     root = np.sqrt(np.square(table).sum(axis=0))
     drawn, seen = np.abs(signs @ table) / root, np.abs(table.sum(axis=0)) / root

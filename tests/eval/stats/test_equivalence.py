@@ -7,11 +7,18 @@ import pytest
 
 from tuneproof.eval.stats.bootstrap import estimate
 from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
+from tuneproof.eval.stats.intervals import bonett_price
 
 
 def of(low: float | None, high: float | None, direction: str = "higher") -> Any:
     return equivalence_of(
-        low, high, 0.01, 100, margin=0.02, direction=direction, alpha=0.05  # type: ignore[arg-type]
+        low,
+        high,
+        0.01,
+        100,
+        margin=0.02,
+        direction=direction,
+        alpha=0.05,  # type: ignore[arg-type]
     )
 
 
@@ -55,14 +62,20 @@ def test_two_one_sided_tests_agree_with_scipy() -> None:
 
 
 def test_items_needed_are_the_textbooks() -> None:
-    # Julious, 2004: n = (1.6449 + 0.8416)^2 (s / d)^2; the same: 1.2816 for 0.8416
+    # Julious, 2004: n = (1.6449 + 0.8416)^2 (s / d)^2; the same: 1.2816 for 0.8416; Guenther's rest
     error, n = 0.5 / 10, 100  # a standard deviation of 0.5
     plain = items_needed(error, n, margin=0.1, kind="not worse", alpha=0.05)
     both = items_needed(error, n, margin=0.1, kind="same", alpha=0.05)
-    assert plain == np.ceil((1.6449 + 0.8416) ** 2 * 25)
-    assert both == np.ceil((1.6449 + 1.2816) ** 2 * 25)
+    assert plain == np.ceil((1.6449 + 0.8416) ** 2 * 25 + 1.6449**2 / 2)
+    assert both == np.ceil((1.6449 + 1.2816) ** 2 * 25 + 1.6449**2 / 2)
     assert items_needed(None, 100, margin=0.1, kind="same", alpha=0.05) is None
-    assert items_needed(0.0, 100, margin=0.1, kind="same", alpha=0.05) is None
+
+
+def test_items_that_never_differ_are_the_same_when_there_are_enough() -> None:
+    for margin in (0.3, 0.1, 0.02):
+        n = items_needed(0.0, 12, margin=margin, kind="same", alpha=0.05)
+        assert n is not None
+        assert bonett_price(0, 0, n, 0.9)[1] < margin <= bonett_price(0, 0, n - 1, 0.9)[1]
 
 
 @pytest.mark.slow

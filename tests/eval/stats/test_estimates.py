@@ -76,3 +76,46 @@ def test_metric_only_one_variant_has_gives_no_gain(document: dict[str, Any], wri
     assert "stop_rate" in found.metrics["base"]
     assert "stop_rate" not in found.metrics["tuned"]
     assert "stop_rate" not in found.gains["tuned"]
+
+
+def test_labels_of_hardly_any_items_are_named(topics: dict[str, Any], write: Write) -> None:
+    found = analysed(write(topics))
+    reason = "labels with fewer than 5 items: Gold | Metals (2), M&A (4)"
+    for figures in (found.metrics["tuned"], found.gains["tuned"]):
+        assert figures["macro_f1"].caution == figures["matthews"].caution == reason
+        assert figures["accuracy"].caution is None
+
+
+def test_a_mean_that_a_few_items_carry_is_named(document: dict[str, Any], write: Write) -> None:
+    texts = {3: "red blue", 4: "red blue", 5: "red"}
+    for number, item in enumerate(document["items"]):
+        item["answers"]["tuned"] |= {"text": texts.get(number, "other words")}
+    found = analysed(write(document))
+    reason = "only 3 of 12 items score other than 0"
+    assert found.metrics["tuned"]["rougeL"].caution == reason
+    assert found.gains["tuned"]["rougeL"].caution is None  # has its own warning
+    assert found.gains["tuned"]["rougeL"].warning is not None
+    assert found.metrics["tuned"]["exact_match"].caution is None
+
+
+def test_a_variant_that_never_repeats_itself_may_loop_where_it_was_not_asked(
+    document: dict[str, Any], write: Write
+) -> None:
+    words = [f"w{number}" for number in range(40)]
+    for number, item in enumerate(document["items"]):
+        mild = [*words, *words[: 5 + number % 2]]  # a few 4-grams of many come twice
+        item["answers"]["base"] |= {"text": " ".join(mild)}
+        item["answers"]["tuned"] |= {"text": " ".join(words)}
+    gain = analysed(write(document)).gains["tuned"]["repetition_rate"]
+    assert gain.value < 0 < gain.high
+    assert gain.p < 0.001
+    assert gain.verdict == "no measurable difference"
+
+
+def test_few_units_are_a_reason_to_be_careful(document: dict[str, Any], write: Write) -> None:
+    for number, item in enumerate(document["items"]):
+        item["group"] = f"page {number % 4}"
+    found = analysed(write(document))
+    assert {figure.caution for figure in found.metrics["tuned"].values()} == {
+        "only 4 independent items"
+    }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneproof.eval.stats import intervals
@@ -16,6 +16,7 @@ from tuneproof.eval.stats.intervals import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 80), st.integers(1, 80), st.sampled_from([0.8, 0.95, 0.99]))
 def test_wilson_equals_scipy(hits: int, more: int, confidence: float) -> None:
     from scipy.stats import binomtest
@@ -89,3 +90,51 @@ def test_what_no_item_showed_may_still_be(
     value: float, bounds: tuple[float, float], expected: tuple[float, float]
 ) -> None:
     assert intervals.interval_of_no_spread(value, 20, 0.95, bounds) == pytest.approx(expected)
+
+
+def test_jackknife_leaves_every_group_out_in_turn() -> None:
+    generator = np.random.default_rng(3)
+    counts = np.array([1.0, 2, 5, 14, 3, 1, 6])
+    sums = counts * generator.normal(0.3, 0.2, 7)
+    mean = sums.sum() / counts.sum()
+    error, freedom = intervals.jackknife(sums - mean * counts, counts)
+    left = np.array([np.delete(sums, g).sum() / np.delete(counts, g).sum() for g in range(7)])
+    squares = np.square(left - mean)
+    assert error == pytest.approx(np.sqrt(6 / 7 * squares.sum()))
+    rust = (3.16 - 2.77 / np.sqrt(7)) * squares.sum() ** 2 / np.square(squares).sum()
+    assert freedom == pytest.approx(min(rust, 6))
+
+
+def test_jackknife_of_equal_groups_is_the_plain_standard_error() -> None:
+    from scipy.stats import sem
+
+    means = np.random.default_rng(4).normal(size=60)
+    error, freedom = intervals.jackknife(4 * (means - means.mean()), np.full(60, 4.0))
+    assert error == pytest.approx(sem(means))
+    assert 45 < freedom <= 59
+
+
+def test_one_large_group_leaves_hardly_any_degree_of_freedom() -> None:
+    counts = np.array([60.0, *[1] * 20])
+    influence = np.array([12.0, *np.random.default_rng(5).normal(0, 0.3, 20)])
+    assert intervals.jackknife(influence, counts)[1] < 3
+
+
+def test_unequal_groups_are_covered_as_promised() -> None:
+    from tuneproof.eval.stats.bootstrap import estimate
+
+    generator = np.random.default_rng(6)
+    groups = np.repeat(np.arange(12), [60, 30, 10, 10, 4, 4, 4, 4, 2, 2, 1, 1])
+    values = generator.normal(size=(12, 600))[groups] + generator.normal(size=(len(groups), 600))
+    found = estimate(values, resamples=300, confidence=0.95, seed=0, groups=groups)
+    held = np.mean([one.low <= 0 <= one.high for one in found])  # type: ignore[operator]
+    assert 0.92 < held < 0.985  # 0.88 with the number of groups as degrees of freedom
+
+
+def test_loops_that_were_not_drawn_have_room_in_the_interval() -> None:
+    wider = intervals.with_unseen(lambda _: (-0.06, -0.04), -0.05, 32, below=False, above=True)
+    assert wider(0.95) == pytest.approx((-0.06, -0.05 + wilson(0, 32, 0.95)[1]))
+    many = intervals.with_unseen(lambda _: (-0.06, -0.04), -0.05, 3200, below=False, above=True)
+    assert many(0.95) == (-0.06, -0.04)
+    below = intervals.with_unseen(lambda _: (0.2, 0.4), 0.3, 10, below=True, above=False)
+    assert below(0.95) == pytest.approx((0.3 - wilson(0, 10, 0.95)[1], 0.4))

@@ -26,9 +26,9 @@ from tuneproof.formats.report import Gain
 NONE = "no measurable difference"
 
 
-def judged(table: dict[Difference, np.ndarray], primary: str | None = None) -> dict[
-    Difference, Gain
-]:
+def judged(
+    table: dict[Difference, np.ndarray], primary: str | None = None
+) -> dict[Difference, Gain]:
     values = np.column_stack(list(table.values()))
     estimates = estimate(values, resamples=1000, confidence=0.95, seed=0)
     tests = {
@@ -54,11 +54,15 @@ def test_all_directed_verdicts_of_a_report_are_one_family_with_its_tasks() -> No
         Difference("dolly", "a", "rougeL"),
         Difference("", "a", "repetition_rate"),
     ]
-    found = judged(dict(zip(keys, (column(m, s) for s, m in enumerate([0.8, 0.1, 0, 0.9])))))
+    found = judged(
+        dict(zip(keys, (column(m, s) for s, m in enumerate([0.8, 0.1, 0, 0.9])), strict=True))
+    )
     assert [gain.verdict for gain in found.values()] == ["better", NONE, NONE, "worse"]
     assert list(found) == keys
     alone = judged({keys[1]: column(0.4, 1)})[keys[1]]
-    among = judged(dict(zip(keys, [column(0, 0), column(0.4, 1), column(0, 2), column(0, 3)])))
+    among = judged(
+        dict(zip(keys, [column(0, 0), column(0.4, 1), column(0, 2), column(0, 3)], strict=True))
+    )
     assert alone.p_corrected == pytest.approx(alone.p, abs=0.003)
     assert among[keys[1]].p_corrected > 2 * alone.p
     assert alone.high - alone.low < among[keys[1]].high - among[keys[1]].low
@@ -74,7 +78,9 @@ def test_metrics_without_direction_cost_the_others_nothing() -> None:
 def test_primary_metric_goes_first_and_has_an_interval_of_its_own() -> None:
     names = ("rougeL", "rouge1", "token_f1", "exact_match", "stop_rate", "repetition_rate")
     keys = [Difference("", "a", name) for name in names]
-    table = dict(zip(keys, [column(0.37, 0), *(column(0.0, seed) for seed in range(1, 6))]))
+    table = dict(
+        zip(keys, [column(0.37, 0), *(column(0.0, seed) for seed in range(1, 6))], strict=True)
+    )
     plain, first = judged(table)[keys[0]], judged(table, "rougeL")[keys[0]]
     assert (plain.verdict, first.verdict) == (NONE, "better")
     assert (plain.is_primary, first.is_primary) == (False, True)
@@ -91,7 +97,7 @@ def test_interval_and_verdict_agree_in_every_report() -> None:
         values = common + generator.normal(size=(24, 5)) + generator.normal(0, 0.5, 5)
         keys = [Difference("", "a", n) for n in ("rougeL", "rouge1", "rouge2", "token_f1",
                 "stop_rate")]  # fmt: skip
-        for gain in judged(dict(zip(keys, values.T)), "rougeL").values():
+        for gain in judged(dict(zip(keys, values.T, strict=True)), "rougeL").values():
             assert (gain.verdict != NONE) == (not gain.low <= 0 <= gain.high)
             assert (gain.verdict != NONE) == (gain.p_corrected < 0.05)
 
@@ -112,7 +118,12 @@ def test_an_interval_is_brought_into_agreement_with_its_test(
     width: float, p: float, p_corrected: float, expected: tuple[float, float, bool, float]
 ) -> None:
     one = Estimate(
-        value=0.1, low=0, high=0, n=40, units=40, interval_at=interval_of(width)  # type: ignore[arg-type]
+        value=0.1,
+        low=0,
+        high=0,
+        n=40,
+        units=40,
+        interval_at=interval_of(width),  # type: ignore[arg-type]
     )
     found = settle(PairedTest(estimate=one, p=p), p_corrected, 0.05, 0.05)
     assert (found.low, found.high, found.is_called, found.p_corrected) == pytest.approx(expected)

@@ -198,6 +198,36 @@ def test_repeats_are_found_and_what_only_looks_like_one_is_not() -> None:
     assert {kind: sum(by_kind[kind]) for kind in pairs.OTHERS} == dict.fromkeys(pairs.OTHERS, 0)
 
 
+NEWS = "Shares of the big online shop slide as police look into how data of its customers were lost"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (NEWS, f"JUST IN: {NEWS}"),
+        (f"LOOK: {NEWS}", f"Breaking news: {NEWS}"),
+        (NEWS, f"{NEWS} - FT"),
+        (NEWS, f"{NEWS} (via @who)"),
+    ],
+)
+def test_message_that_a_newsroom_sends_again_is_a_repeat(one: str, other: str) -> None:
+    comparison = Comparison()
+    assert comparison.are_near(Texts("Which topic?", one, "a"), Texts("Which topic?", other, "a"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"{NEWS} - US", f"{NEWS} - UK"),
+        (NEWS, f"FALSE: {NEWS}"),
+    ],
+)
+def test_other_beginnings_and_ends_tell_messages_apart(one: str, other: str) -> None:
+    comparison = Comparison()
+    ones, others = (Texts("Which topic?", text, "a") for text in (one, other))
+    assert not comparison.are_near(ones, others)
+
+
 def test_docs_have_the_table_of_the_labelled_pairs() -> None:
     docs = (Path(__file__).parents[3] / "docs" / "your-data.md").read_text(encoding="utf-8")
     assert pairs.table() in docs

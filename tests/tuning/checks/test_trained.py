@@ -42,7 +42,7 @@ def test_good_training_has_no_warnings(settings: Settings) -> None:
     assert "WARNING" not in said
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("steps", [2, 3])
 @pytest.mark.parametrize("method", ["lora", "dora"])
 def test_good_training_of_few_steps_has_no_warnings(
     settings: Settings, method: str, steps: int
@@ -72,7 +72,7 @@ def test_layer_that_gets_no_gradient_is_named(
                 value.grad = None
 
     plant(monkeypatch, "on_pre_optimizer_step", cut)
-    [warning] = finetuned(settings())[0].warnings
+    [warning] = finetuned(settings(num_train_epochs=2))[0].warnings
     assert warning.startswith("part-not-moved: 2 of 16 trained tensors did not change, ")
     assert "h.1.mlp.c_proj.lora_A" in warning  # it gets its first gradient through lora_B
 

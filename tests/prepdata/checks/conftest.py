@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.finding import Finding
+from tuneproof.finding import worst_first
 
 Rows = dict[str, list[dict[str, str]]]
 WORDS = ["mud", "ice", "sand", "salt", "silt", "reed", "fish", "wood", "leaf", "gold"]
@@ -75,10 +75,4 @@ def write_rows(tmp_path: Path) -> Callable[..., Path]:
 def severities() -> Callable[[Any], dict[str, str]]:
     """Return the worst severity of each code."""
 
-    def of(findings: list[Finding]) -> dict[str, str]:
-        worst: dict[str, str] = {}
-        for finding in sorted(findings, key=lambda each: each.severity, reverse=True):
-            worst[finding.code] = finding.severity  # warning, note, error: errors last
-        return worst
-
-    return of
+    return lambda findings: {one.code: one.severity for one in reversed(worst_first(findings))}

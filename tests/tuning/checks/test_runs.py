@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.files import read_json, write_json
+from tuneproof.finding import worst_first
 from tuneproof.formats.run import Run, read_run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
@@ -23,6 +24,12 @@ pytestmark = pytest.mark.slow
 Severities = Callable[[Any], dict[str, str]]
 NAME = "gpt2-mud"
 SMALL = {"few-test-items", "no-test"}
+
+
+@pytest.fixture
+def severities() -> Severities:
+    """Return the worst severity of each code."""
+    return lambda findings: {one.code: one.severity for one in reversed(worst_first(findings))}
 
 
 @pytest.fixture
@@ -184,7 +191,10 @@ def test_healthy_comparison_beside_its_run(compared: Callable[..., Path], found:
 
 def test_another_template_is_found(compared: Callable[..., Path], found: Found) -> None:
     file = compared()
-    write_json(file, read_json(file) | {"template": "Instruction: {{ instruction }}\nOutput:"})
+    value = read_json(file)
+    for row in (value, *value["variants"]):
+        row["template"] = "Instruction: {{ instruction }}\nOutput:"
+    write_json(file, value)
     assert errors(found(comparison=file)) == {"run-template-differs"}
 
 
@@ -195,7 +205,7 @@ def test_another_base_in_the_comparison_is_found(
     value = read_json(file)
     value["variants"][1]["model"] = "gpt2-xl"
     write_json(file, value)
-    assert errors(found(comparison=file)) == {"comparison-of-other-base"}
+    assert errors(found(comparison=file)) == {"comparison-of-other-base", "base-differs"}
 
 
 def test_padding_that_is_seen_is_found(

@@ -15,6 +15,31 @@ from tuneproof.tuning.config import TuneConfig
 Rows = dict[str, list[dict[str, str]]]
 
 
+@pytest.fixture
+def rows() -> Rows:
+    """Questions that share no word with one another, by file."""
+    return {
+        part: [
+            {"instruction": f"{part}{number} mud{number}{part}?", "output": f"answer {number}"}
+            for number in range(count)
+        ]
+        for part, count in (("train", 200), ("val", 20), ("test", 120))
+    }
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[[Rows], Path]:
+    """Write records by file."""
+
+    def write(rows: Rows) -> Path:
+        for name, part in rows.items():
+            lines = "".join(json.dumps(row) + "\n" for row in part)
+            (tmp_path / f"{name}.jsonl").write_text(lines)
+        return tmp_path
+
+    return write
+
+
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["doctor", *map(str, arguments)])
 

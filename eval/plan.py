@@ -1,0 +1,154 @@
+"""How many items show a difference, from the spread of a pilot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from tuneproof.errors import InputError, unknown
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.gate import report_file, tuned_variant
+from tuneproof.eval.metrics.registry import METRICS, unit_of
+from tuneproof.eval.report import wording
+from tuneproof.eval.stats.equivalence import items_needed
+from tuneproof.eval.stats.verdicts import POWER
+from tuneproof.files import read_json
+from tuneproof.formats.comparison import read_comparisons
+from tuneproof.formats.report import Gain, is_report, read_report
+
+FEW = 10
+"""Units below which the spread of a pilot is hardly known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a pilot says of the next comparison."""
+
+    variant: str
+    """The tuned variant whose spread is used."""
+    metric: str
+    """The metric, tested first."""
+    length_unit: str
+    """Unit of lengths."""
+    pilot_items: int
+    """Items of the pilot."""
+    pilot_units: int
+    """Units of them."""
+    spread: float
+    """Standard deviation of one item's difference, as far as items are independent."""
+    detect: float
+    """The difference that is to be seen."""
+    items: int
+    """Items with which it is called in 80 % of samples."""
+    same: int
+    """Items with which two equal variants are called the same within it in 80 % of samples."""
+    seen: float
+    """The difference that as many items as the pilot's see in 80 % of samples."""
+
+    def __str__(self) -> str:
+        """Return the plan in words."""
+        unit, title = unit_of(self.metric, self.length_unit), METRICS[self.metric].title
+        size = wording.change(self.detect, unit).removeprefix("+")
+        pilot = wording.counted(self.pilot_items, "item")
+        if self.pilot_units < self.pilot_items:
+            pilot += f" in {wording.counted(self.pilot_units, 'unit')}"
+        lines = [
+            f"{self.items:,} items show a difference of {size} in {title} ({100 * POWER:.0f} % "
+            "power, as the primary metric)",
+            f"{self.same:,} items show that two equal variants differ by less than {size}",
+            f"from a pilot of {pilot}, {self.variant} against the base: the difference of one item "
+            f"has a standard deviation of {wording.amount(self.spread, unit)}",
+            f"the pilot itself could have seen {wording.change(self.seen, unit).removeprefix('+')}",
+        ]
+        if self.pilot_units < FEW:
+            units = wording.counted(self.pilot_units, "unit")
+            lines.append(f"careful: from {units} the spread is hardly known")
+        return "\n".join(lines)
+
+
+def plan(
+    path: Path, metric: str | None, detect: float, variant: str | None, config: ReportConfig
+) -> Plan:
+    """Return how many items it takes to see a difference.
+
+    Args:
+        path: A pilot: a comparison file, a report.json, or its folder.
+        metric: The metric; by default the pilot's primary one.
+        detect: The difference that is to be seen, in the units of the metric.
+        variant: The tuned variant; by default the only one.
+        config: Settings of the statistics.
+
+    Raises:
+        InputError: The file cannot be used, or no difference of the pilot is known.
+    """
+    if detect <= 0:
+        raise InputError(f"--detect must be above 0, got {detect}")
+    pilot = path
+    if path.is_dir() or is_report(read_json(path)):
+        known = read_report(report_file(path))
+    else:
+        from tuneproof.eval.report.build import build
+        from tuneproof.eval.score import score
+
+        comparison = read_comparisons([path])
+        known = build(comparison, score(comparison), config)
+    name = tuned_variant(known, variant)
+    primary = known.primary.metric if known.primary else None
+    chosen = metric or primary
+    if chosen is None:
+        raise InputError(f"{pilot}: no primary metric; name one with --metric")
+    gain = known.gains.get(name, {}).get(chosen)
+    if gain is None:
+        raise unknown("metric", chosen, known.gains.get(name, {}))
+    if not gain.error or gain.units < 2:
+        raise InputError(
+            f"{pilot}: {name} and the base do not differ in {chosen}, or it is a report of an "
+            "older version; give a pilot in which they differ"
+        )
+    return _planned(name, chosen, gain, detect, 1 - known.settings.confidence, known.length_unit)
+
+
+def _planned(
+    name: str, metric: str, gain: Gain, detect: float, alpha: float, length_unit: str
+) -> Plan:
+    error = gain.error or 0.0
+    return Plan(
+        variant=name,
+        metric=metric,
+        length_unit=length_unit,
+        pilot_items=gain.n,
+        pilot_units=gain.units,
+        spread=error * gain.n**0.5,
+        detect=detect,
+        items=items_to_detect(error, gain.n, detect=detect, alpha=alpha),
+        same=items_needed(error, gain.n, margin=detect, kind="same", alpha=alpha) or 0,
+        seen=smallest_seen(error, gain.n, alpha=alpha),
+    )
+
+
+def items_to_detect(error: float, n: int, *, detect: float, alpha: float) -> int:
+    """Return the items with which a difference is called in 80 % of samples.
+
+    n ((z at 1 - alpha / 2 + z at power) x standard error / difference)^2 (Cohen, 1988; Julious,
+    2004), and half the square of the first z for Student's t (Guenther, 1981).
+
+    Args:
+        error: Standard error of the pilot's difference, whose groups it takes into account.
+        n: Items of the pilot.
+        detect: The difference.
+        alpha: Chance of a false verdict, two-sided.
+    """
+    from scipy.special import ndtri
+
+    certainty, chance = float(ndtri(1 - alpha / 2)), float(ndtri(POWER))
+    return ceil(n * ((certainty + chance) * error / detect) ** 2 + certainty**2 / 2)
+
+
+def smallest_seen(error: float, n: int, *, alpha: float) -> float:
+    """Return the difference that `n` items see: the one for which `items_to_detect` is `n`."""
+    from scipy.special import ndtri
+
+    certainty, chance = float(ndtri(1 - alpha / 2)), float(ndtri(POWER))
+    left = max(n - certainty**2 / 2, 1.0)
+    return float((certainty + chance) * error * (n / left) ** 0.5)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tuneproof.errors import InputError
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.build import report
+from tuneproof.formats.run import runs_called
+from tuneproof.inference.compare import compare
+from tuneproof.inference.config import CompareConfig
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.seeds import finetune_seeds, with_seeds
+
+
+@pytest.mark.slow
+def test_seeds_are_runs_of_the_same_settings_and_judged_together(
+    settings: Callable[..., TuneConfig], tmp_path: Path
+) -> None:
+    config = settings(max_steps=2)
+    runs = finetune_seeds(config, 2)
+    assert [run.name for run in runs] == ["short-seed42", "short-seed43"]
+    assert [run.seed for run in runs] == [42, 43]
+    assert runs[0].settings_hash == runs[1].settings_hash
+    written = (runs[0].folder / "run.json").stat().st_mtime_ns
+    more = finetune_seeds(config, 3)  # goes on with what is not there
+    assert len(more) == 3
+    assert (runs[0].folder / "run.json").stat().st_mtime_ns == written
+    other = finetune_seeds(settings(max_steps=1, name="other"), 2)
+    assert other[0].settings_hash != runs[0].settings_hash
+
+    prompts = tmp_path / "prompts.json"
+    asked = [{"prompt": f"What does river {n} carry?", "reference": "mud"} for n in range(6)]
+    prompts.write_text(json.dumps(asked))
+    compared = compare(
+        prompts,
+        CompareConfig(
+            run=("short",), runs=config.runs, out=tmp_path / "out.json", max_new_tokens=4,
+            no_baselines=True,
+        ),
+    )  # fmt: skip
+    assert [v.name for v in compared.variants if v.seed] == [run.name for run in more]
+    (seeds,) = report([tmp_path / "out.json"], tmp_path / "report", ReportConfig()).seeds
+    assert (seeds.name, len(seeds.variants)) == ("short", 3)
+
+
+def test_a_run_of_the_name_itself_goes_before_its_seeds(tmp_path: Path) -> None:
+    for name in ("a", "a-seed2", "a-seed10", "a-seed1x", "b-seed1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+    assert runs_called(tmp_path, "a") == ["a"]
+    (tmp_path / "a/run.json").unlink()
+    assert runs_called(tmp_path, "a") == ["a-seed2", "a-seed10"]
+    assert runs_called(tmp_path, "c") == ["c"]
+
+
+@pytest.mark.parametrize("seeds", [[1], [1, 1], []])
+def test_seeds_are_two_or_more_each_once(seeds: list[int]) -> None:
+    with pytest.raises(InputError, match="two or more, each once"):
+        with_seeds(TuneConfig(name="a"), seeds)

@@ -1,0 +1,45 @@
+"""Several trainings of the same settings that differ in their seed alone.
+
+One run shows what one checkpoint does. Whether the settings help is a question about all seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tuneproof.errors import InputError
+from tuneproof.formats.run import Run, seed_name
+from tuneproof.tuning import runs
+from tuneproof.tuning.config import TuneConfig
+
+
+def with_seeds(config: TuneConfig, seeds: Sequence[int]) -> list[TuneConfig]:
+    """Return the settings once for each seed, as runs called NAME-seedN.
+
+    Raises:
+        InputError: Fewer than two seeds, or one twice.
+    """
+    if len(set(seeds)) < max(2, len(seeds)):
+        raise InputError(f"seeds must be two or more, each once, got {list(seeds)}")
+    name = config.folder.name
+    return [replace(config, seed=seed, name=seed_name(name, seed)) for seed in seeds]
+
+
+def finetune_seeds(config: TuneConfig, count: int) -> list[Run]:
+    """Train the settings with so many seeds in a row, from the config's own on.
+
+    Runs that are finished already stay as they are, so that the same call goes on where an earlier
+    one stopped, and a larger count adds to it.
+
+    Raises:
+        InputError: As for `finetune`.
+    """
+    from tuneproof.tuning.run import finetune
+
+    done = []
+    for one in with_seeds(config, range(config.seed, config.seed + count)):
+        status = runs.status_of(one)
+        is_there = status.state == "finished" and status.run is not None and not one.overwrite
+        done.append(status.run if is_there and status.run is not None else finetune(one))
+    return done
