@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import FILE, Run, finished_run
+from tuneproof.formats.run import FILE, Run, finished_run, runs_called
 from tuneproof.formats.template import Template
-from tuneproof.inference.config import ModelsConfig
+from tuneproof.inference.config import CompareConfig, ModelsConfig
 from tuneproof.inference.endpoint import Endpoint
 from tuneproof.inference.subject import (
     Subject,
@@ -135,6 +135,15 @@ def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
         (None, text) if Path(text).expanduser().exists() else named(text) for text in config.model
     ]
     return [(name or Path(model).name.removesuffix(".gguf"), model) for name, model in pairs]
+
+
+def with_seeds(config: CompareConfig) -> CompareConfig:
+    """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are."""
+
+    def called(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(n for name in names for n in runs_called(config.runs, name)))
+
+    return replace(config, run=called(config.run), merged=called(config.merged))
 
 
 def lineup(config: ModelsConfig, merged: Sequence[str] = ()) -> Lineup:

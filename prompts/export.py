@@ -7,6 +7,7 @@ one that the training taught, also where the base brought another one along, or 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tuneproof.formats.template import Template
@@ -41,7 +42,7 @@ def chat_template(template: Template, tokenizer: Any) -> str:
     """
     if template.is_chat:
         lines = (
-            "{%- set " + f"{name} = {_literal(value)}" + " %}"
+            "{%- set " + f"{name} = {_literal(value)}" + " %}\n"
             for name, value in template.variables.items()
         )
         return "".join(lines) + template.text
@@ -68,9 +69,11 @@ def chat_template(template: Template, tokenizer: Any) -> str:
 
 def _literal(value: Any) -> str:
     """Return a value as Jinja writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)}: {_literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return "none" if value is None else json.dumps(value)
 
 
 def _begins_with_bos(tokenizer: Any) -> bool:

@@ -10,17 +10,17 @@ from tuneproof.errors import InputError
 from tuneproof.formats.example import Example, Message
 from tuneproof.formats.template import Template
 from tuneproof.prompts.render import (
-    GAP,
+    ASKED,
     Piece,
     TrainOn,
     as_text,
     asked_pieces,
-    control_tokens,
     conversation_of,
     question_of,
     trained_pieces,
     traits_of,
 )
+from tuneproof.prompts.tokens import begun, following
 
 IGNORED = -100
 """The label of a position that is not trained on."""
@@ -142,12 +142,15 @@ def completion_ids(template: Template, tokenizer: Any, output: str) -> list[int]
     Raises:
         InputError: The answer must end with EOS, and the tokenizer has none.
     """
-    lead, end = "", None
+    text, end = as_text(tokenizer, output), None
     if template.is_chat:
         traits = traits_of(template, tokenizer)
-        lead, end = traits.lead, traits.end
-    text = lead + as_text(tokenizer, output) + (end or "")
-    return _piece_ids(tokenizer, Piece(text=text, is_answer=True, needs_eos=end is None))
+        end = traits.end
+        text = traits.lead + text + traits.trail + (end or "")
+    asked = asked_pieces(template, tokenizer, [Message(role="user", content=ASKED)])[-1]
+    return _piece_ids(
+        tokenizer, Piece(text=text, is_answer=True, needs_eos=end is None), after=asked.text
+    )
 
 
 def stop_tokens(template: Template, tokenizer: Any) -> set[int]:
@@ -190,16 +193,25 @@ def _encoded(template: Template, tokenizer: Any, pieces: Sequence[Piece]) -> Enc
     """Return the tokens of pieces, each tokenised apart."""
     ids: list[int] = []
     labels: list[int] = []
+    before = ""
     for number, piece in enumerate(pieces):
         begins = number == 0 and not template.is_chat
-        new = _begun(tokenizer, piece.text) if begins else _piece_ids(tokenizer, piece)
+        new = begun(tokenizer, piece.text) if begins else _piece_ids(tokenizer, piece, before)
         ids += new
         labels += new if piece.is_answer else [IGNORED] * len(new)
+        before = piece.text
     return Encoded(ids=ids, labels=labels)
 
 
-def _piece_ids(tokenizer: Any, piece: Piece) -> list[int]:
-    ids = _text_ids(tokenizer, piece.text)
+def _piece_ids(tokenizer: Any, piece: Piece, after: str) -> list[int]:
+    """Return the tokens of a piece, with EOS where it needs one.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        piece: What is tokenised.
+        after: The piece before it; empty where it begins the text.
+    """
+    ids = following(tokenizer, piece.text, after)
     if not piece.needs_eos:
         return ids
     if tokenizer.eos_token_id is None:
@@ -207,46 +219,6 @@ def _piece_ids(tokenizer: Any, piece: Piece) -> list[int]:
             f"the tokenizer {tokenizer.name_or_path!r} has no EOS token to end answers"
         )
     return [*ids, int(tokenizer.eos_token_id)]
-
-
-def _begun(tokenizer: Any, text: str) -> list[int]:
-    """Return the tokens of a text, with the BOS that the tokenizer begins texts with.
-
-    A BOS that the template writes is not doubled, and no EOS closes the text, since it goes on.
-    """
-    bos = getattr(tokenizer, "bos_token", None)
-    if bos and text.startswith(bos):
-        return _text_ids(tokenizer, text)
-    if GAP in text:
-        around: list[int] = tokenizer("", verbose=False)["input_ids"]
-        return _unclosed(tokenizer, around) + _text_ids(tokenizer, text)
-    return _unclosed(tokenizer, tokenizer(text, verbose=False)["input_ids"])
-
-
-def _unclosed(tokenizer: Any, ids: list[int]) -> list[int]:
-    """Return the tokens without the EOS that some tokenizers put behind every text."""
-    is_closed = len(ids) > 1 and ids[-1] == tokenizer.eos_token_id
-    return ids[:-1] if is_closed else ids
-
-
-def _text_ids(tokenizer: Any, text: str) -> list[int]:
-    """Return the tokens of a text; control tokens that `GAP` breaks up become plain text."""
-    if GAP not in text:
-        whole: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return whole
-    pattern = control_tokens(tokenizer)
-    assert pattern is not None  # it put the gaps there
-    ids: list[int] = []
-    at = 0
-    for mark in [*pattern.finditer(text), None]:
-        between = text[at : mark.start() if mark else None].replace(GAP, "")
-        ids += tokenizer(
-            between, add_special_tokens=False, split_special_tokens=True, verbose=False
-        )["input_ids"]
-        if mark:
-            ids.append(tokenizer.convert_tokens_to_ids(mark[0]))
-            at = mark.end()
-    return ids
 
 
 def _fitting(

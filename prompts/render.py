@@ -46,15 +46,17 @@ class Traits:
     """What a chat template does with a conversation."""
 
     takes_system: bool
-    """Whether it renders a system message."""
+    """Whether it renders a system message, and in the same place when more turns follow."""
     has_opening: bool
     """Whether its prompt ends with what begins an answer, so that only the answer is written."""
     is_cuttable: bool
     """Whether the prompt is the beginning of the conversation with the answer."""
     is_stable: bool
-    """Whether an answer that was given is rendered as it was asked for."""
+    """Whether an answer that was given is rendered as it is trained, its end included."""
     lead: str
     """What stands between prompt and answer, such as a space."""
+    trail: str
+    """What stands between an answer and its end, likewise."""
     end: str | None
     """The control token that ends an answer; None where EOS must."""
 
@@ -73,7 +75,7 @@ class Traits:
             )
         if not self.takes_system:
             listed.append(
-                "a system message is refused or ignored; it is put before the first question"
+                "a system message is refused, ignored or moved; it is put before the first question"
             )
         if not self.is_stable:
             listed.append(
@@ -183,16 +185,33 @@ def _cut(
                 f"template {template.name!r} cannot be cut at the answer: "
                 f"{traits.faults()[0] if traits.faults() else 'this conversation changes it'}"
             )
-        content = as_text(tokenizer, messages[index].content).strip()
-        stop = max(whole.find(content, len(prompt)), len(prompt)) + len(content)
-        end = whole.find(traits.end, stop) if traits.end else -1
-        if traits.end and end >= 0:
-            stop = end + len(traits.end)
+        stop = _end_of_answer(
+            whole, len(prompt), as_text(tokenizer, messages[index].content), traits
+        )
         pieces.append(Piece(text=whole[at : len(prompt)]))
         text = whole[len(prompt) : stop]
-        pieces.append(Piece(text=text, is_answer=True, needs_eos=end < 0))
+        pieces.append(Piece(text=text, is_answer=True, needs_eos=traits.end is None))
         at = stop
     return pieces
+
+
+def _end_of_answer(whole: str, start: int, content: str, traits: Traits) -> int:
+    """Return where an answer that begins at `start` is over, its end included.
+
+    Nothing in an answer reads as a control token, so that the first one of the end's name is the
+    end, also where the template leaves out part of the answer, such as a thought.
+
+    Raises:
+        InputError: The template renders the answer without its end, or otherwise than it is.
+    """
+    mark = traits.end or content.strip()
+    at = whole.find(mark, start)
+    if at < 0:
+        raise InputError(
+            f"the template renders an answer {'without its end' if traits.end else 'changed'}: "
+            f"{content[:60]!r}"
+        )
+    return at + len(mark)
 
 
 def _rendered(
@@ -265,15 +284,20 @@ def _traits(text: str, variables: str, tokenizer: Any) -> Traits:
     pattern = control_tokens(tokenizer)
     mark = pattern.search(tail) if pattern else None
     end = mark[0] if mark and not tail[: mark.start()].strip() else None
+    trail = tail[: mark.start()] if end and mark else ""
     given = whole[: len(whole) - len(tail)] + (tail[: mark.end()] if end and mark else "")
-    again = rendered(asked, answered, asked, asks=True)
-    told = rendered(("system", "Be brief."), asked, asks=True)
+    again = rendered(asked, answered, asked, asks=True) or ""
+    is_stable = end is not None and again.startswith(given)
+    told = rendered(system := ("system", "Be brief."), asked, asks=True) or ""
+    later = [asked, answered] if is_stable else []
+    long = rendered(system, asked, answered, *later, asks=False) or ""
     return Traits(
-        takes_system=told is not None and "Be brief." in told,
+        takes_system="Be brief." in told and long.startswith(told),
         has_opening=not NO_THOUGHT.sub("", lead).strip(),
         is_cuttable=is_cuttable,
-        is_stable=again is not None and again.startswith(given),
+        is_stable=is_stable,
         lead=lead,
+        trail=trail,
         end=end,
     )
 

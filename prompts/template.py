@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,12 @@ FOLDER = Path(__file__).parent / "templates"
 DEFAULT = "instruct"
 AUTO, OWN = "auto", "chat"
 """The model's own chat template, or the default where it has none; or in any case its own."""
-FIXED: Mapping[str, Any] = {"date_string": "26 Jul 2024"}
-"""Variables that templates would take from the clock, so that a prompt is the same every day."""
+TODAY = date(2024, 7, 26)
+"""What templates are told that the day is, so that a prompt is the same every day."""
+FIXED: Mapping[str, Any] = {"date_string": TODAY.strftime("%d %b %Y")}
+"""Variables that templates would take from the clock."""
+CLOCK = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
+"""Where a template reads the clock itself."""
 
 
 def load(
@@ -57,7 +63,8 @@ def load(
 def own(chat: str, variables: Mapping[str, Any] | None = None) -> Template:
     """Return a model's own chat template, with what it would take from the clock held fixed."""
     fixed = {name: value for name, value in FIXED.items() if name in chat}
-    return Template(name=OWN, text=chat, variables={**fixed, **(variables or {})})
+    text = CLOCK.sub(lambda call: f"{call[1]}{TODAY.strftime(call[2])}{call[1]}", chat)
+    return Template(name=OWN, text=text, variables={**fixed, **(variables or {})})
 
 
 def names() -> list[str]:

@@ -179,18 +179,29 @@ def parse_json(text: str | bytes) -> Any:
 
     Raises:
         json.JSONDecodeError: It is no JSON.
-        InputError: It is nested too deeply, or has a number of too many digits.
+        InputError: It is nested too deeply, has a number of too many digits, or an object of it has
+            a key twice.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_distinct)
         raw = text.decode() if isinstance(text, bytes) else text
         return _whole(value) if "\\ud" in raw or "\\uD" in raw else value
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, InputError):
         raise
     except (ValueError, RecursionError) as error:
         is_deep = isinstance(error, RecursionError)
         fault = "nested too deeply" if is_deep else "it has a number of too many digits"
         raise InputError(f"not readable JSON: {fault}") from error
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's keys and values; a key that stands twice would hide a value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"not readable JSON: the key {twice!r} stands twice in one object")
+    return found
 
 
 def _whole(value: Any) -> Any:

@@ -19,6 +19,24 @@ MARKS = {
     "phi": ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
     "without-opening": ["<|im_start|>", "<|im_end|>"],
     "counting": ["<|im_start|>", "<|im_end|>"],
+    "zephyr": [],
+    "vicuna": [],
+    "command": [
+        "<|START_OF_TURN_TOKEN|>",
+        "<|END_OF_TURN_TOKEN|>",
+        "<|SYSTEM_TOKEN|>",
+        "<|USER_TOKEN|>",
+        "<|CHATBOT_TOKEN|>",
+    ],
+    "deepseek": ["<|User|>", "<|Assistant|>"],
+    "olmo": [],
+    "granite": ["<|start_of_role|>", "<|end_of_role|>", "<|end_of_text|>"],
+    "smollm3": ["<|im_start|>", "<|im_end|>"],
+    "mistral-late": ["[INST]", "[/INST]"],
+    "human": [],
+    "default-system": ["<|im_start|>", "<|im_end|>"],
+    "llama2": [],
+    "thinker": ["<|User|>", "<|Assistant|>"],
 }
 """The special tokens that a template writes, beside BOS and EOS."""
 

@@ -157,6 +157,9 @@ class Closing:
         ids = [2 + len(word) for word in text.split()]
         return {"input_ids": [0, *ids, 1] if add_special_tokens else ids}
 
+    def tokenize(self, text: str) -> list[str]:
+        return text.split()
+
 
 def test_eos_that_the_tokenizer_puts_behind_a_prompt_is_taken_off() -> None:
     assert prompt_ids(TEMPLATE, Closing(), "a b", "")[0] == 0

@@ -15,7 +15,10 @@ from tuneproof.prompts.fit import IGNORED, Encoded, ask, completion_ids, fit, st
 from tuneproof.prompts.render import traits_of
 
 Chat = Callable[..., tuple[Template, Any]]
-GOOD = ("chatml", "llama3", "gemma", "mistral", "qwen3", "phi")
+GOOD = (
+    "chatml", "llama3", "gemma", "mistral", "qwen3", "phi", "zephyr", "vicuna", "command",
+    "deepseek", "olmo", "granite", "smollm3", "mistral-late", "default-system", "llama2",
+)  # fmt: skip
 ENDS = {
     "chatml": "<|im_end|>",
     "llama3": "<|eot_id|>",
@@ -23,6 +26,13 @@ ENDS = {
     "mistral": "<|endoftext|>",
     "qwen3": "<|im_end|>",
     "phi": "<|end|>",
+    "command": "<|END_OF_TURN_TOKEN|>",
+    "granite": "<|end_of_text|>",
+    "smollm3": "<|im_end|>",
+    "default-system": "<|im_end|>",
+    **dict.fromkeys(
+        ("zephyr", "vicuna", "deepseek", "olmo", "mistral-late", "llama2"), "<|endoftext|>"
+    ),
 }
 
 
@@ -77,7 +87,9 @@ def rows(shown: Example) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", GOOD)
 def test_question_is_asked_as_the_library_asks_it(chat: Chat, name: str) -> None:
     template, tokenizer = chat(name)
-    expected = tokenizer.apply_chat_template(rows(ONE)[:1], add_generation_prompt=True)["input_ids"]
+    expected = tokenizer.apply_chat_template(
+        rows(ONE)[:1], chat_template=template.text, add_generation_prompt=True
+    )["input_ids"]
     assert asked(template, tokenizer, ONE).prompt_ids == expected
     assert fitted(template, tokenizer, ONE).prompt_ids == expected
 
@@ -86,10 +98,10 @@ def test_question_is_asked_as_the_library_asks_it(chat: Chat, name: str) -> None
 def test_answer_and_its_end_are_trained_and_nothing_else(chat: Chat, name: str) -> None:
     template, tokenizer = chat(name)
     (text,) = trained(fitted(template, tokenizer, ONE), tokenizer)
-    assert text.endswith("Mud and stones." + ENDS[name])
-    assert text.removesuffix("Mud and stones." + ENDS[name]).strip() in (
-        "", "<think>\n\n</think>",
-    )  # fmt: skip
+    assert text.endswith(ENDS[name])
+    said = text.removesuffix(ENDS[name]).removesuffix(" ")
+    assert said.endswith("Mud and stones.")
+    assert said.removesuffix("Mud and stones.").strip() in ("", "<think>\n\n</think>")
     assert completion_ids(template, tokenizer, "Mud and stones.") == (
         fitted(template, tokenizer, ONE).completion_ids
     )
@@ -98,13 +110,13 @@ def test_answer_and_its_end_are_trained_and_nothing_else(chat: Chat, name: str) 
 @pytest.mark.parametrize("name", GOOD)
 def test_whole_conversation_is_the_library_s_up_to_the_last_end(chat: Chat, name: str) -> None:
     template, tokenizer = chat(name)
-    whole = tokenizer.apply_chat_template(rows(TWO))["input_ids"]
+    whole = tokenizer.apply_chat_template(rows(TWO), chat_template=template.text)["input_ids"]
     ids = fitted(template, tokenizer, TWO).ids
     assert ids == whole[: len(ids)]
     assert not {tokenizer.convert_tokens_to_ids(ENDS[name])} & {*whole[len(ids) + 1 :]}
 
 
-@pytest.mark.parametrize("name", ["chatml", "llama3", "gemma", "mistral", "phi"])
+@pytest.mark.parametrize("name", [name for name in GOOD if name not in ("qwen3", "llama2")])
 def test_every_answer_is_trained_as_it_is_asked_for(chat: Chat, name: str) -> None:
     template, tokenizer = chat(name)
     encoded = fitted(template, tokenizer, TWO)
@@ -139,7 +151,10 @@ def test_variables_reach_the_template(chat: Chat) -> None:
 def test_no_bos_is_doubled(chat: Chat, name: str) -> None:
     template, tokenizer = chat(name)
     ids = fitted(template, tokenizer, TWO).ids
-    assert ids.count(tokenizer.bos_token_id) == (name in ("llama3", "gemma", "mistral"))
+    per_round = {"llama2": 2}
+    writes = "bos_token" in template.text
+    assert ids.count(tokenizer.bos_token_id) == per_round.get(name, int(writes))
+    assert tokenizer.bos_token_id not in ids[1:2]
 
 
 def test_bos_that_a_form_of_two_fields_writes_is_not_doubled(chat: Chat) -> None:
@@ -171,7 +186,7 @@ def test_control_tokens_that_people_wrote_stay_text(
     assert marks in tokenizer.decode(encoded.ids, skip_special_tokens=True)
 
 
-@pytest.mark.parametrize("name", ["gemma", "mistral"])
+@pytest.mark.parametrize("name", ["gemma", "mistral", "mistral-late"])
 def test_system_that_a_template_refuses_stands_before_the_question(chat: Chat, name: str) -> None:
     template, tokenizer = chat(name)
     shown = replace(TWO, messages=(Message(role="system", content="Be brief."), *TWO.messages))
@@ -204,7 +219,7 @@ def test_healthy_templates_have_no_faults_of_cutting(chat: Chat, name: str) -> N
     traits = traits_of(*chat(name))
     assert traits.is_cuttable
     assert traits.has_opening
-    assert traits.takes_system == (name not in ("gemma", "mistral"))
+    assert traits.takes_system == (name not in ("gemma", "mistral", "mistral-late"))
     assert traits.is_stable == (name != "qwen3")
 
 
@@ -288,3 +303,117 @@ def test_exported_form_puts_the_system_before_the_first_question(chat: Chat) -> 
         rows(shown)[:-1], chat_template=chat_template(form, tokenizer), add_generation_prompt=True
     )["input_ids"]
     assert ids == asked(form, tokenizer, shown).ids
+
+
+def test_clock_is_held_fixed(chat: Chat) -> None:
+    for name in ("granite", "smollm3"):
+        template, tokenizer = chat(name)
+        text = tokenizer.decode(asked(template, tokenizer, ONE).ids)
+        assert "strftime_now" not in template.text
+        assert "July 26, 2024" in text or "26 July 2024" in text
+
+
+def test_answer_of_which_the_template_leaves_a_part_out_ends_where_it_is_rendered(
+    chat: Chat,
+) -> None:
+    template, tokenizer = chat("deepseek")
+    thought = f"<think>{'Is it hard? ' * 9}</think>Hard water."
+    shown = replace(
+        TWO,
+        messages=(TWO.messages[0], replace(TWO.messages[1], content=thought), *TWO.messages[2:]),
+    )
+    assert trained(fitted(template, tokenizer, shown), tokenizer) == [
+        "Hard water.<|endoftext|>",
+        "Wet earth.<|endoftext|>",
+    ]
+    last = replace(shown, messages=shown.messages[:2])
+    assert trained(fitted(template, tokenizer, last), tokenizer) == ["Hard water.<|endoftext|>"]
+
+
+def test_template_without_an_end_trains_the_last_answer_with_eos(chat: Chat) -> None:
+    template, tokenizer = chat("human")
+    traits = traits_of(template, tokenizer)
+    assert traits.end is None
+    assert not traits.is_stable
+    encoded = fitted(template, tokenizer, TWO)
+    assert trained(encoded, tokenizer) == [" Wet earth.<|endoftext|>"]
+    assert encoded.prompt_ids == asked(template, tokenizer, TWO).ids
+    assert completion_ids(template, tokenizer, "Wet earth.") == encoded.completion_ids
+
+
+def test_template_that_begins_to_think_is_asked_and_named(chat: Chat) -> None:
+    template, tokenizer = chat("thinker")
+    assert tokenizer.decode(asked(template, tokenizer, ONE).ids).endswith("<think>\n")
+    assert "no answer can be cut off" in traits_of(template, tokenizer).faults()[0]
+    with pytest.raises(InputError, match="cannot be cut"):
+        fit(template, tokenizer, ONE, max_length=1000)
+
+
+def test_system_that_a_template_moves_stands_before_the_first_question(chat: Chat) -> None:
+    template, tokenizer = chat("mistral-late")
+    shown = replace(TWO, messages=(Message(role="system", content="Be brief."), *TWO.messages))
+    encoded = fitted(template, tokenizer, shown)
+    assert encoded.ids[: len(asked(template, tokenizer, shown).ids)] == (
+        asked(template, tokenizer, shown).ids
+    )
+    assert len(trained(encoded, tokenizer)) == 2
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"tools": None}, {"tools": [{"name": "look", "strict": True, "of": None}]}, {"controls": {}}],
+)
+def test_exported_template_holds_variables_of_any_kind(
+    chat: Chat, variables: dict[str, Any]
+) -> None:
+    template, tokenizer = chat("granite", **variables)
+    ids = tokenizer.apply_chat_template(
+        rows(ONE)[:1], chat_template=chat_template(template, tokenizer), add_generation_prompt=True
+    )["input_ids"]
+    assert ids == asked(template, tokenizer, ONE).ids
+
+
+@pytest.mark.parametrize("scheme", ["each part", "first"])
+@pytest.mark.parametrize("name", ["zephyr", "vicuna", "llama2", "mistral-late", "instruct"])
+def test_tokenizer_that_begins_texts_with_a_space_puts_none_before_answers(
+    chat: Chat, name: str, scheme: str
+) -> None:
+    template, tokenizer = chat("mistral-late" if name == "instruct" else name)
+    if name == "instruct":
+        template = templates.load()
+    tokenizer = spaced(tokenizer, scheme)
+    exported = chat_template(template, tokenizer)
+    question = rows(ONE)[:-1]
+    ids = tokenizer.apply_chat_template(
+        question, chat_template=exported, add_generation_prompt=True
+    )["input_ids"]
+    whole = tokenizer.apply_chat_template(rows(ONE), chat_template=exported)["input_ids"]
+    encoded = fitted(template, tokenizer, ONE)
+    assert encoded.prompt_ids == asked(template, tokenizer, ONE).ids == ids
+    assert encoded.ids == whole[: len(encoded.ids)]
+    assert completion_ids(template, tokenizer, ONE.output) == encoded.completion_ids
+
+
+def spaced(tokenizer: Any, scheme: str) -> Any:
+    """Return a tokenizer as SentencePiece makes them, with a token for each character."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    marks = ["<unk>", *tokenizer.all_special_tokens]
+    letters = [chr(number) for number in range(32, 127)] + ["\n", "\u2581", "\u2581\u2581"]
+    letters += [f"\u2581{letter}" for letter in letters[:95]]
+    vocabulary = {name: number for number, name in enumerate(dict.fromkeys([*marks, *letters]))}
+    merges = [tuple(name) for name in letters if len(name) == 2]
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>"))
+    if scheme == "first":
+        backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    else:
+        backend.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+        )
+    backend.decoder = decoders.Metaspace()
+    backend.add_special_tokens([AddedToken(mark, normalized=False) for mark in marks])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", eos_token="<|endoftext|>",
+        additional_special_tokens=marks[1:],
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import subprocess
@@ -171,3 +172,23 @@ with files.replacing(Path({str(folder)!r}), "a", "b") as new:
     now = {file.read_text() for file in folder.iterdir()}
     assert now == ({"old"} if rename < 3 else {"new"})
     assert [file.name for file in tmp_path.iterdir()] == ["data"]
+
+
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_text("[]")
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_json(tmp_path / "a.json", [1])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "[]"
+
+
+def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
+    with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
+        files.read_json(path)

@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tuneproof.errors import InputError
 from tuneproof.files import WRITING
@@ -102,3 +103,64 @@ while done < 30:
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert list(tmp_path.iterdir()) == []
+
+
+def built(out: Path) -> None:
+    from tuneproof.prepdata.build import build
+    from tuneproof.prepdata.config import BuildConfig
+
+    build(BuildConfig(source=("sample",), limit=30, out=out))
+
+
+def compared(out: Path) -> None:
+    from tuneproof.formats.example import TEST_PROMPTS
+    from tuneproof.inference.compare import compare
+    from tuneproof.inference.config import CompareConfig
+
+    compare(TEST_PROMPTS, CompareConfig(run=("none",), out=out))
+
+
+def reported(out: Path) -> None:
+    from tuneproof.eval.config import ReportConfig
+    from tuneproof.eval.report.build import report
+
+    report([Path("nowhere.json")], out, ReportConfig())
+
+
+def trained(out: Path) -> None:
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.run import finetune
+
+    finetune(TuneConfig(runs=out.parent, name=out.name))
+
+
+def run_by_recipe(out: Path) -> None:
+    from tuneproof.recipes.recipe import load
+    from tuneproof.recipes.run import run_recipe
+
+    recipe = load("demo", root=out.parents[1])
+    assert recipe.reports == out
+    run_recipe(recipe)
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (built, "data"),
+        (compared, "compared.json"),
+        (reported, "reports/mine"),
+        (trained, "runs/mine"),
+        (run_by_recipe, "reports/demo"),
+    ],
+)
+def test_command_does_not_begin_where_another_is_at_work(
+    tmp_path: Path, write: Callable[[Path], None], name: str
+) -> None:
+    out = tmp_path / name
+    out.parent.mkdir(exist_ok=True)
+    with (
+        FileLock(out.parent / f".{out.name}.lock"),
+        pytest.raises(InputError, match="at work here"),
+    ):
+        write(out)
+    assert not out.exists()

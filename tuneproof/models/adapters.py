@@ -101,7 +101,7 @@ def settings_of(adapter: Path) -> dict[str, Any]:
         InputError: It is no configuration of PEFT.
     """
     values = read_json(adapter / CONFIG)
-    if not isinstance(values, dict) or not values.get("peft_type"):
+    if not isinstance(values, dict) or not isinstance(values.get("peft_type"), str):
         raise InputError(f"{adapter / CONFIG} is no adapter of PEFT: it has no peft_type")
     return values
 
