@@ -116,10 +116,10 @@ def test_missing_or_broken_adapter_is_one_line(changed: Callable[..., Path]) -> 
     runs = changed("gpt2-mud", lambda facts: None)
     weights = runs / "gpt2-mud" / "adapter" / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    assert refused(runs, "gpt2-mud").startswith(f"{weights} is not the file that the training of")
-    weights.rename(weights.with_suffix(".bin"))  # a pickle: never read
     message = refused(runs, "gpt2-mud")
-    assert "holds no adapter_model.safetensors, only adapter_model.bin; save it again" in message
+    assert message.startswith(f"{weights} is not the file that the training of 'gpt2-mud' left")
+    weights.rename(weights.with_suffix(".bin"))  # a pickle: never read
+    assert "holds no adapter_model.safetensors, only adapter_model.bin" in refused(runs, "gpt2-mud")
 
 
 @pytest.fixture(scope="module")
