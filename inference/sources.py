@@ -141,7 +141,11 @@ def with_seeds(config: CompareConfig) -> CompareConfig:
     """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are."""
 
     def called(names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(n for name in names for n in runs_called(config.runs, name)))
+        found: list[str] = []
+        for name in names:
+            is_run = adapter_in_place_of_run(config, name) is None
+            found += runs_called(config.runs, name) if is_run else [name]
+        return tuple(dict.fromkeys(found))
 
     return replace(config, run=called(config.run), merged=called(config.merged))
 
@@ -222,7 +226,7 @@ def _base_for(name: str, folder: Path, base: str | None, *, is_given: bool) -> s
     if base is not None and is_given:
         return base
     config = folder / adapters.CONFIG
-    if not stated:
+    if not stated or not isinstance(stated, str):
         raise InputError(f"{config} names no base; give --model")
     try:
         models.chat_template(stated)
