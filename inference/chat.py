@@ -1,35 +1,175 @@
-"""Trying a run by hand: every line typed is answered by the base and by the run."""
+"""Trying models by hand: each answers in its own template, with the history of its own answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
-from tuneproof.formats.example import Example
-from tuneproof.inference.config import Decoding
-from tuneproof.inference.generate import Answer, answer_batch
-from tuneproof.inference.variants import Variants
+from tuneproof.errors import InputError
+from tuneproof.formats.conversation import transcript
+from tuneproof.formats.example import Example, Message
+from tuneproof.inference.config import Decoding, ModelsConfig
+from tuneproof.inference.endpoint import Endpoint
+from tuneproof.inference.forms import BASE
+from tuneproof.inference.generate import answer_one, can_stream, cleaned
+from tuneproof.inference.sources import lineup
+from tuneproof.inference.variants import Variants, load_variants
+
+Told = Callable[[str], None]
+"""Is given an answer piece by piece, as far as it is certain."""
 
 
-def replies(
-    loaded: Sequence[Variants], lines: Iterable[str], decoding: Decoding
-) -> Iterator[dict[str, Answer] | None]:
-    """Yield the answers to each line by variant; None where a line is too long to be asked.
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What was answered."""
 
-    Every line is asked alone: the runs were trained on single questions.
+    text: str
+    """The answer."""
+    finish_reason: str | None
+    """As in `formats.comparison.Answer`."""
+    dropped_turns: int = 0
+    """Messages at the beginning of the conversation that no longer fitted."""
+
+
+class Speaker(Protocol):
+    """What answers a conversation."""
+
+    @property
+    def name(self) -> str:
+        """Of the variant."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether an answer comes piece by piece."""
+
+    def reply(self, messages: list[Message], seed: int, told: Told) -> Reply | None:
+        """Answer a conversation that ends with a question; None where it is too long."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory."""
+
+    name: str
+    """Of the variant."""
+    variants: Variants
+    """It is among them."""
+    decoding: Decoding
+    """How tokens are chosen."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether an answer comes piece by piece."""
+        return can_stream(self.variants)
+
+    def reply(self, messages: list[Message], seed: int, told: Told) -> Reply | None:
+        """Answer a conversation that ends with a question; None where it is too long."""
+        *before, asked = messages
+        example = Example(
+            id="line",
+            task="chat",
+            instruction=asked.content,
+            input=transcript(before),
+            group="chat",
+            messages=tuple(messages) if before else (),
+        )
+        encoded = self.variants.ask(self.name, example, self.decoding.max_new_tokens)
+        if encoded is None:
+            return None
+        shown = ""
+
+        def show(text: str) -> None:
+            nonlocal shown
+            if text.startswith(shown) and not text.endswith("\N{REPLACEMENT CHARACTER}"):
+                told(text[len(shown) :])
+                shown = text
+
+        answer = answer_one(self.variants, self.name, encoded.prompt_ids, self.decoding, seed, show)
+        told(answer.text.removeprefix(shown))
+        return Reply(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            dropped_turns=encoded.dropped_turns,
+        )
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model behind a server."""
+
+    endpoint: Endpoint
+    """The server."""
+    decoding: Decoding
+    """How tokens are chosen."""
+
+    @property
+    def name(self) -> str:
+        """Of the variant."""
+        return self.endpoint.name
+
+    @property
+    def streams(self) -> bool:
+        """Whether an answer comes piece by piece."""
+        return False
+
+    def reply(self, messages: list[Message], seed: int, told: Told) -> Reply | None:
+        """Answer a conversation that ends with a question."""
+        (found,) = self.endpoint.answer([messages], self.decoding, seed)
+        text = cleaned(found.text)
+        told(text)
+        return Reply(text=text, finish_reason=found.finish_reason)
+
+
+class Talk:
+    """A conversation with one speaker."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        """Begin."""
+        self.speaker = speaker
+        self.history: list[Message] = []
+        """What was said so far, its own answers among it."""
+
+    def ask(self, line: str, seed: int, told: Told) -> Reply | None:
+        """Return the answer to a line; None where it is too long, so that it counts as unsaid.
+
+        Args:
+            line: What is asked.
+            seed: For sampling.
+            told: Is given the answer as it comes.
+        """
+        messages = [*self.history, Message(role="user", content=line)]
+        reply = self.speaker.reply(messages, seed, told)
+        if reply is not None:
+            self.history = [*messages, Message(role="assistant", content=reply.text)]
+        return reply
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self.history = []
+
+
+def talks_of(config: ModelsConfig) -> list[Talk]:
+    """Return a conversation with each model that the options name: the base first.
+
+    Raises:
+        InputError: Something cannot be had, or answers no questions.
     """
-    for number, line in enumerate(lines):
-        example = Example(id=f"line-{number}", task="chat", instruction=line, group="chat")
-        answers: dict[str, Answer] = {}
-        for variants in loaded:
-            asked = {
-                name: variants.ask(name, example, decoding.max_new_tokens)
-                for name in variants.names
-            }
-            ids = {name: encoded.prompt_ids for name, encoded in asked.items() if encoded}
-            if len(ids) < len(asked):
-                break
-            answers |= answer_batch(variants, [ids], decoding, decoding.seed + number)[0]
-        else:
-            yield answers
-            continue
-        yield None
+    found = lineup(config)
+    if found.heads:
+        raise InputError(
+            f"run {found.heads[0].name!r} trained a classification head; it answers no prompts"
+        )
+    speakers: list[Speaker] = []
+    if found.base is not None:
+        loaded = load_variants(
+            found.subjects, base=found.base, template=found.template, dtype=config.dtype
+        )
+        speakers += [
+            Loaded(name, variants, config)
+            for variants in loaded
+            for name in variants.names
+            if name == BASE or name not in variants.untuned
+        ]
+    speakers += [Served(endpoint, config) for endpoint in found.endpoints]
+    return [Talk(speaker) for speaker in speakers]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneproof.errors import Group
-from tuneproof.inference.config import CompareConfig, Decoding
+from tuneproof.inference.config import CompareConfig, ModelsConfig
 from tuneproof.options import options_from, resolve
 
 if TYPE_CHECKING:
     from tuneproof.formats.comparison import Comparison
+    from tuneproof.inference.chat import Talk
 
 
 @click.group(cls=Group)
@@ -48,25 +49,41 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
 
 
 @main.command()
-@click.option("--run", required=True, help="The run to talk to.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-@options_from(Decoding)
-def chat(run: str, runs: Path, **typed: Any) -> None:
-    """Type questions; see the answers of base and run under each other. End with Ctrl-D."""
-    decoding = resolve(Decoding, typed)
-    from tuneproof.formats.run import finished_run
-    from tuneproof.inference.chat import replies
-    from tuneproof.inference.variants import load_variants
+@options_from(ModelsConfig)
+def chat(**typed: Any) -> None:
+    """Talk to base and tuned models at once.
 
-    loaded = load_variants([finished_run(runs, run)])
-    for answers in replies(loaded, _typed_lines(), decoding):
-        if answers is None:
-            click.echo("that is longer than anything the run was trained on", err=True)
-            continue
-        for name, answer in answers.items():
-            mark = "" if answer.finish_reason == "eos" else " (did not stop)"
-            click.secho(f"{name}{mark}", bold=True, nl=False)
-            click.echo(f"\n{answer.text}\n")
+    Each answers in the template that it was made for and remembers its own answers. /reset starts
+    anew, Ctrl-D ends.
+    """
+    settings = resolve(ModelsConfig, typed)
+    from tuneproof.inference.chat import talks_of
+
+    talks = talks_of(settings)
+    for talk in talks:
+        if not talk.speaker.streams:
+            click.echo(f"{talk.speaker.name} shows an answer when it is whole", err=True)
+    for number, line in enumerate(_typed_lines()):
+        for talk in talks:
+            if line == "/reset":
+                talk.reset()
+            else:
+                _say(talk, line, settings.seed + number)
+        if line == "/reset":
+            click.echo("begun anew", err=True)
+
+
+def _say(talk: Talk, line: str, seed: int) -> None:
+    """Print the answer to a line as it comes."""
+    click.secho(talk.speaker.name, bold=True)
+    reply = talk.ask(line, seed, lambda piece: click.echo(piece, nl=False))
+    if reply is None:
+        click.echo(f"{talk.speaker.name}: that is longer than it can be asked", err=True)
+        return
+    click.echo("\n" if reply.finish_reason != "length" else " (did not stop)\n")
+    if reply.dropped_turns:
+        said = f"the first {reply.dropped_turns} messages did not fit any more"
+        click.echo(f"{talk.speaker.name}: {said}", err=True)
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import at_work, existing_file, fingerprint, read_json, write_text
+from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import FILES, MANIFEST, DataFolder
@@ -24,8 +24,13 @@ from tuneproof.formats.example import Example, read_prompts
 from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.panels import Panel, load_panels
+from tuneproof.inference.panel import Panel
+from tuneproof.inference.panels import load_panels
+from tuneproof.inference.remote import COSTS
+from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of
 from tuneproof.inference.task import find_task
+from tuneproof.inference.turns import asked_turns
+from tuneproof.locks import at_work
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 log = logging.getLogger(__name__)
@@ -56,6 +61,8 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
         log.warning(f"{prompts.parent / name} is not the file that `prepdata build` wrote there")
     items = read_prompts(prompts)[: config.limit]
     task = find_task(prompts, items)
+    if task is None:  # a label is the answer to a whole conversation
+        items = asked_turns(items, config.turns)
     panels, conditions = load_panels(prompts, items, config, task)
     too_long: dict[str, tuple[str, ...]] = {}
     for panel in panels:
@@ -99,17 +106,25 @@ def _described(
     """Yield a panel's variants as the file records them, with the mean cost of an answer."""
     for row in panel.described(items):
         answers = [progress.done[item.id][row["name"]] for item in items]
-        tokens = [answer["tokens"] for answer in answers if "tokens" in answer]
         shots = [len(answer["shots"]) for answer in answers if "shots" in answer]
         if shots:
             row = {**row, "shots": {**row["shots"], "mean": round(fmean(shots), 2)}}
-        yield {**row, "answer_tokens": round(fmean(tokens), 1)} if tokens else row
+        for key, mean in (
+            ("prompt_tokens", "prompt_tokens"),
+            ("tokens", "answer_tokens"),
+            ("seconds", "seconds_per_answer"),
+        ):
+            known = [answer[key] for answer in answers if answer.get(key) is not None]
+            if known:
+                row = {**row, mean: round(fmean(known), 4 if key == "seconds" else 1)}
+        yield row
 
 
 def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
     beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
-    trained = [config.runs / name / "run.json" for name in (*config.run, *config.merged)]
+    names = [name for name in config.run if adapter_in_place_of_run(config, name) is None]
+    trained = [config.runs / name / "run.json" for name in (*names, *config.merged)]
     runs = [read_run(existing_file(file).parent) for file in trained]
     beside += [file for folder in trained for file in _chat_files(folder)]
     trained += [file for run in runs for file in run.weights]
@@ -129,9 +144,15 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "run": config.run,
             "merged": config.merged,
             "quantized": config.quantized,
+            "model": config.model,
+            "adapter": config.adapter,
+            "template": config.template,
+            "endpoint": config.endpoint,
+            "turns": config.turns,
         },
         inputs={
             **files,
+            **inputs_of(config),
             **{str(path): fingerprint(path) if path.is_file() else None for path in beside},
         },
         code=code_fingerprint(*ROOMS),
@@ -199,10 +220,12 @@ def _answer(
 
 
 def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
-    answers = {
-        name: Answer(**{**row, **({"shots": tuple(row["shots"])} if "shots" in row else {})})
-        for name, row in rows.items()
-    }
+    answers = {}
+    for name, row in rows.items():
+        known = {key: value for key, value in row.items() if key not in COSTS}
+        if "shots" in known:
+            known["shots"] = tuple(known["shots"])
+        answers[name] = Answer(**known)
     return Item.of(example, answers, truncated=is_shortened)
 
 

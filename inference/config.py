@@ -48,27 +48,75 @@ class Decoding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareConfig(Decoding):
-    """What is compared, and how answers are drawn."""
+class ModelsConfig(Decoding):
+    """What answers."""
 
     run: tuple[str, ...] = ()
-    """A run of `tune run` to compare with its base; may be repeated."""
+    """A run of `tune run`, to stand beside its base; may be repeated."""
+    adapter: tuple[str, ...] = ()
+    """A folder or Hub id of a PEFT adapter of any tool, over the base that it names or --model;
+    NAME=FOLDER gives it a name; may be repeated."""
+    model: tuple[str, ...] = ()
+    """The base; repeated, further models to compare with it (NAME=MODEL gives one a name): tiny,
+    smollm2, a folder, a GGUF file or a Hub id."""
+    endpoint: tuple[str, ...] = ()
+    """A server that speaks OpenAI's chat API, as NAME=URL or NAME=MODEL@URL; the key is read from
+    TUNEPROOF_API_KEY; may be repeated."""
+    endpoint_concurrency: int = 4
+    """Requests to a server that are under way at once."""
+    endpoint_timeout: float = 120.0
+    """Seconds to wait for a server's answer."""
+    template: tuple[str, ...] = ()
+    """How models and adapters are asked that bring no chat template: a name or a file;
+    NAME=TEMPLATE: how one variant is asked in any case (chat: as the model's own); may be
+    repeated."""
+    runs: Path = Path("runs")
+    """The folder that holds the runs."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be."""
+        super().__post_init__()
+        if not self.names_any:
+            raise ValueError(
+                "nothing to ask; name a run with --run (see `tune list`), or give --model, "
+                "--adapter or --endpoint"
+            )
+        if len(set(self.run)) != len(self.run):
+            raise ValueError(f"a run is given twice: {', '.join(self.run)}")
+        if "base" in self.run:
+            raise ValueError("'base' is the name of the untuned model; rename the run's folder")
+        for name in ("endpoint_concurrency", "endpoint_timeout"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise ValueError(f"{name} must be over 0, got {value}")
+
+    @property
+    def names_any(self) -> bool:
+        """Whether anything is named that answers."""
+        return bool(self.run or self.adapter or self.model or self.endpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig(ModelsConfig):
+    """What is compared, and how answers are drawn."""
+
     merged: tuple[str, ...] = ()
     """A run to compare as RUN-merged: its adapter merged into the full-precision base, in memory;
     may be repeated."""
     quantized: Literal["base"] | None = None
     """Compare the base in 4 bits too, as base-4bit."""
-    runs: Path = Path("runs")
-    """The folder that holds the runs."""
     out: Path = Path("model_comparison.json")
     """The file to write."""
     limit: int | None = None
     """Ask the first so many prompts only."""
+    turns: Literal["all", "last"] = "all"
+    """Of a prompt that is a conversation: ask for every answer in it, each after the true turns
+    before it, or for the last one only."""
     batch_size: int = 12
     """Most prompts answered at once (each by every variant); more is faster and takes more
     memory."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
     calibrate: Literal["none", "prior"] = "none"
     """Where answers are labels: prior divides what the base gives a label by what it gives it after
     an empty input."""
@@ -87,13 +135,8 @@ class CompareConfig(Decoding):
     def __post_init__(self) -> None:
         """Reject what cannot be."""
         super().__post_init__()
-        if not self.run and not self.merged:
-            raise ValueError("no run given; name one with --run (see `tune list`)")
-        for names in (self.run, self.merged):
-            if len(set(names)) != len(names):
-                raise ValueError(f"a run is given twice: {', '.join(names)}")
-        if "base" in self.run:
-            raise ValueError("'base' is the name of the untuned model; rename the run's folder")
+        if len(set(self.merged)) != len(self.merged):
+            raise ValueError(f"a run is given twice: {', '.join(self.merged)}")
         for name in ("limit", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -102,6 +145,11 @@ class CompareConfig(Decoding):
             raise ValueError(f"few_shot must be at least 0, got {self.few_shot}")
         if self.system is not None and not self.system.strip():
             raise ValueError("system is empty; give a text, or the file that holds it")
+
+    @property
+    def names_any(self) -> bool:
+        """Whether anything is named that answers."""
+        return super().names_any or bool(self.merged)
 
     @property
     def system_text(self) -> str:

@@ -119,18 +119,18 @@ class Endpoint:
             return list(pool.map(self._reply, bodies))
 
     def _reply(self, body: dict[str, Any]) -> Reply:
-        began = time.perf_counter()
         value = self._sent("POST", "chat/completions", body)
         try:
             choice = value["choices"][0]
             text = choice["message"]["content"] or ""
             usage = value.get("usage") or {}
+            details = usage.get("completion_tokens_details") or {}
             return Reply(
                 text=str(text),
                 finish_reason=REASONS.get(choice.get("finish_reason")),
                 tokens=usage.get("completion_tokens"),
                 prompt_tokens=usage.get("prompt_tokens"),
-                seconds=time.perf_counter() - began,
+                thinking_tokens=details.get("reasoning_tokens") or None,
             )
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise InputError(
@@ -189,8 +189,8 @@ class Reply:
     """Tokens of the answer, as the server counts them."""
     prompt_tokens: int | None
     """Tokens of the prompt, likewise."""
-    seconds: float
-    """From question to answer."""
+    thinking_tokens: int | None = None
+    """Those of `tokens` that were only thought; None where the server does not say."""
 
 
 def _pause(named: str | None, default: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,7 @@ class Form:
             example: What is asked.
             max_length: Most tokens; what is too long loses examples first, then its input.
         """
-        if self.labels and not all(label in example.instruction for label in self.labels):
+        if self.labels and not names_labels(example.instruction, self.labels):
             asked = f"{example.instruction}\n\n{self.label_sentence}"
             example = replace(example, instruction=asked)
         return ask(
@@ -66,7 +66,7 @@ class Form:
     @property
     def label_sentence(self) -> str:
         """What tells a model the labels; empty where nothing does."""
-        return f"Answer with one of these labels: {'; '.join(self.labels)}" if self.labels else ""
+        return label_sentence(self.labels)
 
     def recorded(self) -> dict[str, Any]:
         """Return what the comparison file says of it."""
@@ -119,6 +119,16 @@ def base_forms(
     if system:
         forms[PROMPTED] = replace(base, system=system)
     return forms
+
+
+def names_labels(instruction: str, labels: Sequence[str]) -> bool:
+    """Return whether a question names all the labels itself."""
+    return all(label in instruction for label in labels)
+
+
+def label_sentence(labels: Sequence[str]) -> str:
+    """Return what tells a model the labels; empty where there are none."""
+    return f"Answer with one of these labels: {'; '.join(labels)}" if labels else ""
 
 
 def is_same(one: Template, other: Template) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,45 @@ def answer_batch(
     ]
 
 
+def can_stream(variants: Variants) -> bool:
+    """Return whether a model's answers come token by token."""
+    return can_decode(variants.model)
+
+
+def answer_one(
+    variants: Variants,
+    name: str,
+    prompt: Sequence[int],
+    decoding: Decoding,
+    seed: int,
+    show: Callable[[str], None],
+) -> Answer:
+    """Answer one prompt by one variant.
+
+    Args:
+        variants: The loaded base and adapters.
+        name: The variant.
+        prompt: Its token ids.
+        decoding: How tokens are chosen.
+        seed: For sampling.
+        show: Is given the answer's text so far after every token, where the model's answers come
+            so; see `can_stream`.
+    """
+    stops = stop_ids(variants)
+    torch.manual_seed(seed)
+    rows, so_far = [list(prompt)], list[int]()
+    if not can_stream(variants):
+        (row,) = by_generate(variants, rows, [name], decoding)
+        return _answer(row, stops, variants.tokenizer, prompt)
+
+    def told(_: int, token: int) -> None:
+        so_far.append(token)
+        show(_answer(so_far, stops, variants.tokenizer, prompt).text)
+
+    (row,) = decode(variants.model, rows, [name], variants.routed, stops, decoding, told=told)
+    return _answer(row, stops, variants.tokenizer, prompt)
+
+
 def parts_of(rows: Sequence[Sequence[int]], *, is_padded: bool) -> list[list[int]]:
     """Return the places of rows that are answered together: all, or those of like length.
 
@@ -166,11 +205,22 @@ def _answer(
     kept = list(row if end is None else row[:end])
     text, thinking = _said(kept, tokenizer, is_thinking=_begins_thought(prompt, tokenizer))
     return Answer(
-        text=BLANK_LINES.sub("", text).rstrip(),
+        text=_trimmed(text),
         tokens=len(kept) + (end is not None),
         finish_reason="length" if end is None else "eos",
         thinking_tokens=thinking,
     )
+
+
+def cleaned(text: str) -> str:
+    """Return an answer that came as text as `Answer` has it: without what was only thought."""
+    if THOUGHT in text and THINK not in text.partition(THOUGHT)[0]:
+        text = THINK + text  # the prompt began the thought
+    return _trimmed(BLOCK.sub("", text))
+
+
+def _trimmed(text: str) -> str:
+    return BLANK_LINES.sub("", text).rstrip()
 
 
 def _said(tokens: list[int], tokenizer: Any, *, is_thinking: bool) -> tuple[str, int]:

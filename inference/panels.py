@@ -3,106 +3,32 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.formats.run import finished_run
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.decode import Stopwatch
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
+from tuneproof.inference.panel import Asked, Panel, Rows, Speed
+from tuneproof.inference.remote import of_endpoint
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
+from tuneproof.inference.sources import Lineup, lineup
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
-Rows = dict[str, dict[str, Any]]
-"""The answers to one prompt, by variant, as the comparison file holds them."""
 SPARE_TOKENS = 8
 """Tokens that a free answer may run past the longest label, so that running on is seen."""
 FEW = 4
 """Examples that stand before each question of `base-few-shot`, where nothing else is asked for."""
 NEAREST = "nearest"
 """The baseline that gives the answer of the nearest training example."""
-
-
-@dataclass
-class Speed:
-    """Counts what variants generate, and how long it takes; prompts are counted with it."""
-
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    """The time each variant took so far."""
-    tokens: Counter[str] = field(default_factory=Counter)
-    """Generated so far, by variant."""
-    answers: int = 0
-    """Of each variant so far."""
-
-    def of(self, name: str) -> dict[str, float | None]:
-        """Return a variant's speed as the comparison file holds it; None: nothing was asked."""
-        seconds = self.watch.seconds.get(name)
-        if not seconds:
-            return {"tokens_per_second": None, "seconds_per_answer": None}
-        return {
-            "tokens_per_second": round(self.tokens[name] / seconds, 1),
-            "seconds_per_answer": float(f"{seconds / self.answers:.4g}"),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The prompts of some variants, as tokens."""
-
-    ids: Mapping[str, Mapping[str, Sequence[int]]]
-    """By the item's id and the variant; an item that is too long for any of them is left out."""
-    shots: Mapping[str, Mapping[str, Sequence[str]]]
-    """Ids of the examples that stand before a question, by item and by those variants that have
-    any."""
-    too_long: Mapping[str, tuple[str, ...]]
-    """The variants that an item is too long for, by its id."""
-    shortened: frozenset[str]
-    """Ids of the items whose input is shortened to fit for any variant."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """Variants that answer together."""
-
-    variants: list[dict[str, Any]]
-    """One entry per variant, as the comparison file records it; its speed comes last."""
-    answer: Callable[[Sequence[Example], int], list[Rows]]
-    """Answers a batch of prompts; the number is the seed, for sampling."""
-    asked: Asked | None = None
-    """The prompts as tokens; None where nothing is generated."""
-    speed: Speed | None = None
-    """Of generating; None where nothing is generated."""
-
-    @property
-    def names(self) -> list[str]:
-        """The variants' names."""
-        return [row["name"] for row in self.variants]
-
-    def described(self, items: Sequence[Example]) -> list[dict[str, Any]]:
-        """Return the variants as the comparison file records them, with what they cost so far.
-
-        Args:
-            items: What was answered.
-        """
-        if self.asked is None or self.speed is None:
-            return self.variants
-        prompts = [self.asked.ids[item.id] for item in items]
-        return [
-            row
-            | {"prompt_tokens": _mean([len(by[row["name"]]) for by in prompts])}
-            | self.speed.of(row["name"])
-            for row in self.variants
-        ]
 
 
 def load_panels(
@@ -122,22 +48,18 @@ def load_panels(
     Raises:
         InputError: A run cannot be used, alone or beside the others.
     """
-    runs = [finished_run(config.runs, name) for name in config.run]
-    merged = [finished_run(config.runs, name) for name in config.merged]
-    heads = [run for run in runs if run.is_classifier]
-    if heads and task is None:
-        raise InputError(
-            f"run {heads[0].name!r} trained a classification head; it can only label the test file "
-            "of a data folder with one classification task"
-        )
+    found = lineup(config, config.merged)
+    _check_heads(found, config, task)
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
-    if len(heads) < len(runs) or merged:
+    if found.base is not None:
         loaded = load_variants(
-            [run for run in runs if not run.is_classifier],
+            found.subjects,
+            base=found.base,
+            template=found.template,
             dtype=config.dtype,
-            merged=merged,
+            merged=found.merged,
             has_four_bit_base=config.quantized is not None,
             shots=_shots(prompts, train, items, config, task),
             system=config.system_text,
@@ -147,27 +69,45 @@ def load_panels(
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
         panels += [of_models(variants, items, config, task) for variants in loaded]
-        templates = {row["template"] for panel in panels for row in panel.variants}
-        conditions = {
-            "decoding": config.recorded(),
-            "template": templates.pop() if len(templates) == 1 else None,
-        }
         if task is not None:
             conditions["calibrate"] = config.calibrate
+    panels += [of_endpoint(one, config, task) for one in found.endpoints]
+    if panels:
+        templates = {row.get("template") for panel in panels for row in panel.variants}
+        template = templates.pop() if len(templates) == 1 else None
+        conditions |= {"decoding": config.recorded(), "template": template}
     if task is not None:
-        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in heads]
+        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in found.heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
     return panels, conditions
 
 
+def _check_heads(found: Lineup, config: CompareConfig, task: LabelTask | None) -> None:
+    """Raise InputError where heads cannot answer what is asked, or nothing can be told more."""
+    if found.heads and task is None:
+        raise InputError(
+            f"run {found.heads[0].name!r} trained a classification head; it can only label the "
+            "test file of a data folder with one classification task"
+        )
+    if found.base is not None:
+        return
+    for option in ("few_shot", "system", "quantized"):
+        if getattr(config, option):
+            raise InputError(
+                f"--{option.replace('_', '-')} is for a base that writes its answers, and there is "
+                "none here; leave it out, or give --model or a run that writes as well"
+            )
+
+
 def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(
-                f"{name!r} is the name of two variants; rename the run's folder, or give "
-                "--no-baselines where it is a baseline's"
+                f"{name!r} is the name of two variants; rename the run's folder, give an adapter, "
+                "a model or a server another name with NAME=..., or --no-baselines where it is a "
+                "baseline's"
             )
 
 
@@ -324,7 +264,3 @@ def _nearest(
             chances = dict.fromkeys(task.labels, 1 / len(task.labels))
         rows[item.id] = {NEAREST: {"text": None, **labelled(chances, item.text)}}
     return rows
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(sum(values) / len(values), 1)

@@ -15,11 +15,12 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import FourBit, Run
-from tuneproof.formats.variant import described
+from tuneproof.formats.template import Template
 from tuneproof.inference.forms import BASE, Form, base_forms
 from tuneproof.inference.shots import Shots
+from tuneproof.inference.subject import Subject, from_run
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, check_base, check_saved, shares_base, with_adapter
+from tuneproof.models.adapters import can_merge, check_weights, shares_base, with_adapter
 from tuneproof.models.four_bit import weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
 from tuneproof.prompts import template as templates
@@ -102,25 +103,29 @@ class Variants:
 
 
 def load_variants(
-    runs: Sequence[Run],
+    runs: Sequence[Run | Subject],
     *,
+    base: str | None = None,
+    template: Template | None = None,
     dtype: models.Dtype = "auto",
-    merged: Sequence[Run] = (),
+    merged: Sequence[Run | Subject] = (),
     has_four_bit_base: bool = False,
     shots: Shots | None = None,
     system: str = "",
     labels: tuple[str, ...] = (),
 ) -> list[Variants]:
-    """Load finished runs of one base, each with its own template.
+    """Load a base and what is compared with it, each with its own template.
 
     Args:
-        runs: To be loaded as they were trained.
+        runs: To be loaded as they were trained; models that stand alone are among them.
+        base: The base; None takes that of the runs.
+        template: How the base is asked; None takes its own chat template, or the first run's.
         dtype: Of the weights that are not in 4 bits.
-        merged: Runs whose adapters are merged into the full-precision base, in memory.
+        merged: Those whose adapters are merged into the full-precision base, in memory.
         has_four_bit_base: Whether the base in 4 bits is to be there as well.
         shots: Examples that the base gets as `base-few-shot`; None leaves it out.
         system: What the base is told as `base-prompted`; empty leaves it out.
-        labels: The label set, which the base is told.
+        labels: The label set, which models are told that were not tuned.
 
     Returns:
         First the base with the adapters that share its weights, then one for each of the others.
@@ -129,75 +134,100 @@ def load_variants(
         InputError: A run that answers no prompts, runs whose base differs, a base whose weights are
             not the ones a run was trained on, or nothing that could be merged.
     """
-    every = list({run.name: run for run in (*runs, *merged)}.values())
-    base = _common_base(every)
+    subjects, to_merge = ([_subject(one) for one in group] for group in (runs, merged))
+    others = [one for one in subjects if one.stands_alone]
+    tuned = [one for one in subjects if not one.stands_alone]
+    every = list({one.name: one for one in (*tuned, *to_merge)}.values())
+    base = _common_base(every, base)
     trained = _trained_forms(every)
     tokenizer = models.load_tokenizer(base)
-    chat = models.chat_text(tokenizer.chat_template)
-    own = None if chat is None else templates.own(chat)
-    forms = base_forms(own, trained, shots=shots, system=system, labels=labels)
+    forms = base_forms(
+        template or _own_template(tokenizer, trained),
+        trained,
+        shots=shots,
+        system=system,
+        labels=labels,
+    )
     for name in trained:
         if name in forms:
             raise InputError(f"{name!r} is a name that the base has here; rename the run's folder")
     load = partial(_loaded, dtype=dtype)
-
-    def alone(row: Row, form: Form, loaded: Callable[[], Any]) -> Variants:
-        model, cost = _timed(loaded)
-        virtual_tokens = virtual_tokens_of(model)
-        if virtual_tokens:
-            model = VirtualTokens(model)
-        return Variants(
-            forms={row["name"]: form},
-            model=model,
-            adapters={},
-            tokenizer=tokenizer,
-            described=[row | form.recorded() | cost],
-            virtual_tokens=virtual_tokens,
-        )
-
     stored = models.stored_four_bit(base)
     if stored and has_four_bit_base:
         raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
-    sharing = [run for run in runs if shares_base(run)]
+    sharing = [one for one in tuned if _shares(one)]
     loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer)]
     loaded += [
-        alone(described(run), trained[run.name], partial(_own, run, load))
-        for run in runs
-        if run not in sharing
+        _alone(one.row(), trained[one.name], partial(_own, one, load), tokenizer)
+        for one in tuned
+        if one not in sharing
     ]
-    for run in merged:
-        row = described(run, f"{run.name}-merged") | {"quantization": None, "merged": True}
-        loaded.append(alone(row, trained[run.name], partial(_merged, run, load)))
+    for one in to_merge:
+        row = one.row(f"{one.name}-merged") | {"quantization": None, "merged": True}
+        loaded.append(_alone(row, trained[one.name], partial(_merged, one, load), tokenizer))
     if has_four_bit_base:
-        four_bit = next((run.quantization for run in every if run.quantization), FourBit())
+        four_bit = next((one.quantization for one in every if one.quantization), FourBit())
         row = {"name": "base-4bit", "model": base, "adapter": None}
         row |= {"quantization": asdict(four_bit)}
-        loaded.append(alone(row, forms[BASE], partial(load, base, four_bit)))
+        loaded.append(_alone(row, forms[BASE], partial(load, base, four_bit), tokenizer))
+    for one in others:
+        own = models.load_tokenizer(one.model)
+        form = Form(template=one.template, labels=labels)
+        loaded.append(_alone(one.row(), form, partial(load, one.model), own))
     return loaded
 
 
-def _common_base(runs: Sequence[Run]) -> str:
-    """Return the base of all runs; InputError where they differ or one cannot answer."""
-    for run in runs:
-        if run.template is None:
-            raise InputError(
-                f"run {run.name!r} trained a classification head; it answers no prompts"
-            )
-        check_saved(run)
-    _check_same("base model", {run.name: run.base.model for run in runs})
-    _check_same("base weights", {run.name: run.base.weights_sha256 for run in runs})
-    check_base(runs[0])
-    return runs[0].base.model
+def _subject(one: Run | Subject) -> Subject:
+    return from_run(one) if isinstance(one, Run) else one
 
 
-def _trained_forms(runs: Sequence[Run]) -> dict[str, Form]:
-    """Return how each run is asked: in its template, within the longest of all their limits."""
-    longest = max(run.max_length for run in runs)
-    return {
-        run.name: Form(template=run.template, max_length=longest)
-        for run in runs
-        if run.template is not None
-    }
+def _shares(one: Subject) -> bool:
+    """Return whether it answers in one batch with the base and others."""
+    return one.adapter is not None and one.quantization is None and shares_base(one.adapter)
+
+
+def _alone(row: Row, form: Form, loaded: Callable[[], Any], tokenizer: Any) -> Variants:
+    """Return a variant with a model of its own."""
+    model, cost = _timed(loaded)
+    virtual_tokens = virtual_tokens_of(model)
+    if virtual_tokens:
+        model = VirtualTokens(model)
+    return Variants(
+        forms={row["name"]: form},
+        model=model,
+        adapters={},
+        tokenizer=tokenizer,
+        described=[row | form.recorded() | cost],
+        virtual_tokens=virtual_tokens,
+    )
+
+
+def _common_base(subjects: Sequence[Subject], base: str | None) -> str:
+    """Return the base of all; InputError where they differ, or its weights do."""
+    if base is not None:
+        base = models.stable_name(base)
+    _check_same("base model", {one.name: one.model for one in subjects})
+    known = {one.name: one.weights_sha256 for one in subjects if one.weights_sha256}
+    _check_same("base weights", known)
+    for name, sha256 in list(known.items())[:1]:
+        check_weights(name, subjects[0].model, sha256)
+    if base is None or subjects:
+        base = subjects[0].model
+    return base
+
+
+def _own_template(tokenizer: Any, trained: Mapping[str, Form]) -> Template | None:
+    """Return the base's own chat template; without one that of the first run, else the default."""
+    chat = models.chat_text(tokenizer.chat_template)
+    if chat is not None:
+        return templates.own(chat)
+    return None if trained else templates.load()
+
+
+def _trained_forms(subjects: Sequence[Subject]) -> dict[str, Form]:
+    """Return how each is asked: in its template, within the longest of all their limits."""
+    longest = max((one.max_length for one in subjects if one.max_length), default=None)
+    return {one.name: Form(template=one.template, max_length=longest) for one in subjects}
 
 
 def _check_same(what: str, values: dict[str, str]) -> None:
@@ -210,7 +240,7 @@ def _check_same(what: str, values: dict[str, str]) -> None:
 def _together(
     load: Callable[[], Any],
     base: str,
-    runs: Sequence[Run],
+    subjects: Sequence[Subject],
     trained: Mapping[str, Form],
     forms: Mapping[str, Form],
     tokenizer: Any,
@@ -230,33 +260,35 @@ def _together(
         for name, form in forms.items()
     ]
     adapters = {}
-    for index, run in enumerate(runs, 1):
-        adapters[run.name] = f"v{index}"
-        asked[run.name] = trained[run.name]
+    for index, one in enumerate(subjects, 1):
+        adapters[one.name] = f"v{index}"
+        asked[one.name] = trained[one.name]
         before = weights_bytes(model)
-        model, more = _timed(partial(with_adapter, model, run.adapter, f"v{index}"))
+        assert one.adapter is not None  # it shares the base
+        model, more = _timed(partial(with_adapter, model, one.adapter, f"v{index}"))
         own = {
             "load_seconds": round(cost["load_seconds"] + more["load_seconds"], 3),
             "weights_bytes": cost["weights_bytes"] + more["weights_bytes"] - before,
         }
-        rows.append(described(run) | trained[run.name].recorded() | own)
+        rows.append(one.row() | trained[one.name].recorded() | own)
     return Variants(
         forms=asked, model=model.eval(), adapters=adapters, tokenizer=tokenizer, described=rows
     )
 
 
-def _own(run: Run, load: Callable[..., Any]) -> Any:
-    """Return a run's own model, over the base as it was trained on."""
-    if run.is_whole:
-        return load(str(run.saved))
-    return with_adapter(load(run.base.model, run.quantization), run.adapter).eval()
+def _own(one: Subject, load: Callable[..., Any]) -> Any:
+    """Return its own model, over the base as it was trained on."""
+    if one.whole is not None:
+        return load(one.whole)
+    assert one.adapter is not None
+    return with_adapter(load(one.model, one.quantization), one.adapter).eval()
 
 
-def _merged(run: Run, load: Callable[..., Any]) -> Any:
-    """Return a run merged into its full-precision base; InputError where nothing can be."""
-    if not can_merge(run):
-        raise InputError(f"run {run.name!r} has no adapter that can be merged")
-    return with_adapter(load(run.base.model), run.adapter).merge_and_unload().eval()
+def _merged(one: Subject, load: Callable[..., Any]) -> Any:
+    """Return an adapter merged into its full-precision base; InputError where nothing can be."""
+    if one.adapter is None or not can_merge(one.adapter):
+        raise InputError(f"run {one.name!r} has no adapter that can be merged")
+    return with_adapter(load(one.model), one.adapter).merge_and_unload().eval()
 
 
 def _timed(load: Callable[[], Any]) -> tuple[Any, Row]:

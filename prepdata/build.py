@@ -15,9 +15,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.files import at_work, atomic_write, replacing, write_jsonl
+from tuneproof.files import atomic_write, replacing, write_jsonl
 from tuneproof.formats.data_folder import DROPPED, FILES, MANIFEST, Manifest, Split
 from tuneproof.formats.example import digest
+from tuneproof.locks import at_work
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig

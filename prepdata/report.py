@@ -189,7 +189,7 @@ def quantile(counts: Mapping[int, int], share: float) -> int:
 def _counts(manifest: Manifest) -> str:
     """Return a table of the records per source and split."""
     numbers = {
-        name: [*(source.records[split] for split in SPLITS), sum(source.dropped.values())]
+        name: [*(source.records.get(split, 0) for split in SPLITS), sum(source.dropped.values())]
         for name, source in manifest.sources.items()
     }
     if len(numbers) > 1:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from tuneproof.errors import InputError
 from tuneproof.eval.curve import Curve, learning_curve
-from tuneproof.files import at_work
 from tuneproof.formats.data_folder import DataFolder
+from tuneproof.locks import at_work
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.recipes.run import prepare, train
 

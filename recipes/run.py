@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from tuneproof.files import at_work
 from tuneproof.formats.report import Report
 from tuneproof.formats.run import read_run
+from tuneproof.locks import at_work
 from tuneproof.recipes.recipe import Recipe
 from tuneproof.tuning.config import TuneConfig
 

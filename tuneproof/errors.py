@@ -164,8 +164,8 @@ def _terminable() -> Iterator[None]:
 def _fault_of_machine(error: Exception, command: str) -> str | None:
     """Return what is wrong with a path, the disk or the memory; None where it is none of these."""
     if is_full_disk(error):
-        names = [each.filename for each in _chain(error) if getattr(each, "filename", None)]
-        where = f"{names[0]}: " if names else ""
+        names = [each.filename for each in _chain(error) if isinstance(each, OSError)]
+        where = next((f"{name}: " for name in names if name), "")
         return f"{where}no space left on the disk; make room, and run the same command again"
     if is_out_of_memory(error):
         return f"out of memory; {LOWER.get(command, LOWER['tune'])}"

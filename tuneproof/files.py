@@ -1,19 +1,14 @@
-"""Files that are whole or absent, written by one process, and JSON whose errors name the line."""
+"""Files that are whole or absent, and JSON whose errors name file and line."""
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
-import re
 import shutil
-import socket
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -26,95 +21,9 @@ WRITING = ".writing-"
 """What follows a folder's name in that of the temporary folder beside it."""
 OLD = ".old"
 """The folder that is replaced, in the temporary one."""
-TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
-"""The names that `atomic_write` writes under, with the process."""
-_HELD: set[tuple[Path, int]] = set()
-"""The paths that are locked by this process, each with the thread that did it."""
 
 
-@contextmanager
-def at_work(path: Path) -> Iterator[None]:
-    """Keep other processes from writing a file or folder while the block runs.
-
-    The lock is the file ``.NAME.lock`` beside the path (in a folder whose parent is not writable).
-    The system frees it when its process ends, however that ends, so that none is ever stale. What a
-    process that was killed left half-written of the path is removed. A thread that holds a lock may
-    take it again.
-
-    Raises:
-        InputError: Another process is at work there; the message says which, and since when.
-    """
-    from filelock import FileLock, Timeout
-
-    path = path.resolve()
-    mine = (path, threading.get_ident())
-    if mine in _HELD:
-        yield
-        return
-    room = _room(path)
-    owner = room / f".{path.name}.owner.json"
-    lock = FileLock(room / f".{path.name}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        who = _holder(owner)
-        raise InputError(f"{path}: {who} is at work here; wait, or choose another name") from error
-    try:
-        remove_strays(path)
-        since = datetime.now().astimezone().isoformat(timespec="seconds")
-        me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        owner.write_text(json.dumps(me), encoding="utf-8")
-        _HELD.add(mine)
-        yield
-    finally:
-        _HELD.discard(mine)
-        owner.unlink(missing_ok=True)
-        lock.release()
-
-
-def _holder(owner: Path) -> str:
-    """Return who holds a lock, by what was written beside it."""
-    who: Any = None
-    with suppress(InputError, OSError):
-        who = read_json(owner)
-    if not isinstance(who, dict):
-        return "another process"
-    return f"another process (pid {who.get('pid')} on {who.get('host')}, since {who.get('since')})"
-
-
-def remove_strays(path: Path) -> None:
-    """Remove what processes that were killed left of a file or folder half-written.
-
-    Where one was killed while it put a new folder in the place of the old, the old one comes back.
-    """
-    room = _room(path)
-    inside = path.glob(f"{WRITING}*") if path.is_dir() else ()
-    for stray in [*room.glob(f".{glob.escape(path.name)}{WRITING}*"), *inside]:
-        if (stray / OLD).is_dir() and not path.exists():
-            (stray / OLD).rename(path)
-        shutil.rmtree(stray, ignore_errors=True)
-    for file in room.glob(f".{glob.escape(path.name)}.*.tmp"):
-        if file.name.removeprefix(f".{path.name}.").removesuffix(".tmp").isdigit():
-            file.unlink(missing_ok=True)
-    for file in path.glob(".*.tmp") if path.is_dir() else ():
-        if (match := TEMPORARY.fullmatch(file.name)) and not _is_alive(int(match[1])):
-            file.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    """Return whether a process of this machine runs, or nobody can tell."""
-    if os.name == "nt":  # where looking for a process would end it
-        return True
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _room(path: Path) -> Path:
+def room_beside(path: Path) -> Path:
     """Return the folder for what is written beside a path, and make it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path if path.is_dir() and not os.access(path.parent, os.W_OK) else path.parent
@@ -185,7 +94,7 @@ def replacing(folder: Path, *names: str) -> Iterator[Path]:
     the file that vouches for the others. An error before that leaves `folder` as it was.
     """
     folder = folder.resolve()
-    room = _room(folder)
+    room = room_beside(folder)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}{WRITING}", dir=room) as temporary:
         new = Path(temporary) / folder.name
         new.mkdir()

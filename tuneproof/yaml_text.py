@@ -73,7 +73,7 @@ def _loader() -> Any:
             self.depth += 1
             if self.depth > DEEPEST:
                 fault = f"more than {DEEPEST} deep"
-                raise yaml.composer.ComposerError(None, None, fault, self.peek_event().start_mark)
+                raise yaml.composer.ComposerError(None, None, fault, self.get_mark())
             node = super().compose_node(parent, index)
             self.depth -= 1
             return node

@@ -19,7 +19,8 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from tuneproof.errors import InputError, Terminated
-from tuneproof.files import atomic_write, read_jsonl
+from tuneproof.files import atomic_write
+from tuneproof.formats.run import read_metrics
 from tuneproof.log import NOTICE
 from tuneproof.text import duration
 
@@ -79,7 +80,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Open the bar where the training starts or goes on, and drop logs of steps not kept."""
-        keep = [row for row in logged(self._metrics) if row["step"] <= state.global_step]
+        keep = [row for row in read_metrics(self._metrics) if row["step"] <= state.global_step]
         self._metrics.write_text("".join(json.dumps(row) + "\n" for row in keep))
         self._earlier = max((row.get("seconds", 0.0) for row in keep), default=0.0)
         self._began = time.perf_counter()
@@ -276,20 +277,12 @@ class Pruning(TrainerCallback):  # type: ignore[misc]
             self.has_pruned = control.should_training_stop = True
 
 
-def logged(metrics: Path) -> list[dict[str, Any]]:
-    """Return the rows of a metrics.jsonl; a last line that a crash cut off is left out."""
-    if not metrics.exists():
-        return []
-    whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return [json.loads(line) for line in whole]
-
-
 def plot_loss(metrics: Path, out: Path) -> None:
     """Draw training and validation loss (nats per token) over the steps as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = [row for _, row in read_jsonl(metrics)]
+    rows = read_metrics(metrics)
     training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
     validation = [(row["step"], row["eval_loss"]) for row in rows if "eval_loss" in row]
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import at_work, new_folder
+from tuneproof.files import new_folder
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
+from tuneproof.locks import at_work
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter
@@ -93,7 +94,7 @@ def _check(run: Run, out: Path) -> None:
             f"run {run.name!r} trained all weights: {run.saved} is the whole model, and there is "
             "nothing to merge"
         )
-    if not can_merge(run):
+    if not can_merge(run.adapter):
         raise InputError(
             f"run {run.name!r} trained virtual tokens, which are no part of the weights; there is "
             "nothing to merge"

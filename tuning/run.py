@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 
-from tuneproof.files import at_work
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
+from tuneproof.locks import at_work
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
 from tuneproof.prepdata.checks.data import check_data

@@ -35,10 +35,11 @@ def check_labels(comparison: Comparison) -> Iterator[Finding]:
             continue
         is_tuned = name in comparison.tuned
         given = [item.answers[name].label for item in comparison.items]
-        labels = [label for label in given if label is not None]
-        if len(labels) == len(right):
-            yield from _accuracy(name, right, labels, comparison.labels, is_tuned=is_tuned)
-            yield from _collapse(name, right, labels, is_tuned=is_tuned)
+        said = [(label, true) for label, true in zip(given, right, strict=True) if label]
+        if said and None not in given:
+            labels, of = [label for label, _ in said], [true for _, true in said]
+            yield from _accuracy(name, of, labels, comparison.labels, is_tuned=is_tuned)
+            yield from _collapse(name, of, labels, is_tuned=is_tuned)
         yield from _invalid(comparison, name, is_tuned=is_tuned)
 
 

@@ -143,7 +143,8 @@ def _token_counts(comparison: Comparison, name: str) -> Iterator[Finding]:
 
 
 def _is_possible(answer: Answer) -> bool:
-    size, tokens = len((answer.text or "").encode()), answer.tokens or 0
+    size = len((answer.text or "").encode())
+    tokens = (answer.tokens or 0) - (answer.thinking_tokens or 0)  # thoughts are not in the text
     return tokens <= size + SPARE_TOKENS and size <= TOKEN_BYTES * (tokens + 1)
 
 

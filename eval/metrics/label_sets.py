@@ -122,13 +122,15 @@ def matthews(hits: Floats, predicted: Floats, actual: Floats) -> Any:
     """Return the correlation of predicted and right labels, for any number of labels.
 
     Range [-1, 1], higher is better; 0 is what guessing gives, and also what is returned where all
-    references or all predictions are one label. Source: Gorodkin, 2004.
+    references or all predictions are one label. Answers that are no label count as one more.
+    Source: Gorodkin, 2004.
     """
     import numpy as np
 
     total = actual.sum(axis=-1)
     covariance = hits.sum(axis=-1) * total - (predicted * actual).sum(axis=-1)
-    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (actual**2).sum(-1))
+    none = total - predicted.sum(axis=-1)
+    spread = (total**2 - (predicted**2).sum(-1) - none**2) * (total**2 - (actual**2).sum(-1))
     return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1)), 0.0)
 
 

@@ -21,7 +21,7 @@ from tuneproof.eval.report.published import beside_ours
 from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.files import at_work, atomic_write, fingerprint, write_text
+from tuneproof.files import atomic_write, fingerprint, write_text
 from tuneproof.formats.comparison import Comparison, read_comparisons
 from tuneproof.formats.report import (
     FILE,
@@ -34,6 +34,7 @@ from tuneproof.formats.report import (
     read_report,
     write_report,
 )
+from tuneproof.locks import at_work
 from tuneproof.stamp import code_fingerprint, versions_of
 
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")

@@ -14,7 +14,8 @@ from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores, references_of
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import confidence_of
-from tuneproof.formats.comparison import Answer, Comparison
+from tuneproof.formats.comparison import Answer, Comparison, Item
+from tuneproof.formats.conversation import NAMES, Message, last_question, transcript
 
 CLIP_CHARACTERS = 6_000
 SHOWN_METRICS = ("rougeL", "numeric_match", "executed_match", "exact_match")
@@ -54,6 +55,8 @@ class ShownItem:
 
     id: str
     task: str
+    history: tuple[tuple[str, str], ...]
+    """Who said what before the question; empty where there is no conversation."""
     prompt: str
     input: str
     reference: str | None
@@ -93,8 +96,9 @@ def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
         ShownItem(
             id=item.id,
             task=item.task,
+            history=tuple((NAMES[turn.role], clip(turn.content)) for turn in before(item)),
             prompt=clip(item.instruction),
-            input=clip(item.input),
+            input="" if item.input == transcript(before(item)) else clip(item.input),
             reference=clip("\nor: ".join(references_of(item, comparison.labels))) or None,
             truncated=item.truncated,
             gains=tuple(map(_rounded, gains[row])),
@@ -105,6 +109,12 @@ def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
         )
         for row, item in enumerate(comparison.items)
     ]
+
+
+def before(item: Item) -> list[Message]:
+    """Return the turns of a conversation before its last question."""
+    asked = last_question(item.messages)
+    return [] if asked is None else list(item.messages[:asked])
 
 
 def telling_first(items: Sequence[ShownItem]) -> list[int]:
@@ -137,7 +147,7 @@ def confident_mistakes(
     `variant` counts in the order of `Comparison.names`.
     """
     labels = [(item, item.answers[variant].label) for item in items]
-    wrong = [(item, label) for item, label in labels if label is not None and not label.right]
+    wrong = [(item, label) for item, label in labels if label and label.label and not label.right]
     return sorted(wrong, key=lambda pair: -pair[1].confidence)[:count]
 
 

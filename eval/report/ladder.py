@@ -163,8 +163,11 @@ def headline(report: Report, variant: str) -> str:
         )
     metric = report.primary.metric
     unit, title = unit_of(metric, report.length_unit), METRICS[metric].title
-    value = f"{variant}, this checkpoint: {title} {wording.amount(found.value, unit)}"
-    return _against(value, found, unit, METRICS[metric].direction)
+    (own,) = (other for other in report.variants if other.name == variant)
+    value = f"{variant}, this checkpoint" if own.is_tuned else variant
+    value += f": {title} {wording.amount(found.value, unit)}"
+    direction = METRICS[metric].direction
+    return _against(value, found, unit, direction, is_tuned=own.is_tuned)
 
 
 def seed_headline(report: Report, seeds: SeedFigures) -> str:
@@ -188,9 +191,13 @@ def seed_headline(report: Report, seeds: SeedFigures) -> str:
     )
 
 
-def _against(value: str, found: AgainstBest, unit: str, direction: str) -> str:
+def _against(
+    value: str, found: AgainstBest, unit: str, direction: str, *, is_tuned: bool = True
+) -> str:
     """Say how a value stands to the best option without tuning."""
-    best = f"the best option without tuning, {TITLES.get(found.best, found.best)}"
+    best = TITLES.get(found.best, found.best)
+    if is_tuned:
+        best = f"the best option without tuning, {best}"
     reached = wording.amount(found.best_value, unit)
     if found.verdict not in ("better", "worse"):
         change = wording.bounded_change(found.difference, unit)

@@ -35,6 +35,7 @@ def summarise(report: Report, variant: str) -> Summary:
     parts = [
         summary.headline,
         _sizes(judged, "worse") or f"Nothing is seen to be worse than {report.base}.",
+        _within(judged, variant, report.base),
         f"{summary.baselines}." if summary.baselines else "",
         _unseen(judged, report.counts),
         _cost(details),
@@ -132,6 +133,25 @@ def _primary(judged: Mapping[str, Gain]) -> tuple[str, Gain] | None:
     return next(((name, gain) for name, gain in judged.items() if gain.is_primary), None)
 
 
+def _within(judged: Mapping[str, Gain], variant: str, base: str) -> str:
+    """Say what is shown of the primary metric and the margin, where one was named."""
+    primary = _primary(judged)
+    if primary is None or (found := primary[1].equivalence) is None:
+        return ""
+    name, gain = primary
+    spec = METRICS[name]
+    margin = wording.change(found.margin, spec.unit).removeprefix("+")
+    if found.same:
+        return f"In {spec.title} {variant} and {base} are the same within {margin}."
+    if found.not_worse:
+        return f"In {spec.title} {variant} is not worse than {base} by {margin} or more."
+    needed = f"; about {found.items:,} items could" if found.items and found.items > gain.n else ""
+    return (
+        f"It is not shown that {variant} is the same as {base} in {spec.title} within "
+        f"{margin}{needed}."
+    )
+
+
 def _unseen(judged: Mapping[str, Gain], counts: Counts) -> str:
     """Say which difference in the primary metric the sample was too small for."""
     primary = _primary(judged)
@@ -187,11 +207,11 @@ def certainty(report: Report) -> str:
         same = "Accuracy, F1 and correlation are made from the same labels"
     alpha = 100 * (1 - settings.confidence)
     primary = report.primary and METRICS[report.primary.metric].title
-    of_its_own = f"; of the other differences they hold together, that of {primary} is its own"
+    together = f"; of differences in {primary} they hold together, and of those in all others"
     first = f" {primary} is tested first, the others by the largest of all differences (max-T)."
     return (
         f"In brackets: {percent} intervals from {settings.resamples:,} paired resamples of "
-        f"{units}{of_its_own if primary else ''}. Better and worse are said where the interval "
+        f"{units}{together if primary else ''}. Better and worse are said where the interval "
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
         f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
@@ -210,9 +230,13 @@ def _cautions(report: Report) -> str:
             titles = reasons.setdefault(reason, []) if reason else []
             if METRICS[name].title not in titles:
                 titles.append(METRICS[name].title)
-    return "".join(
-        f" The interval of {wording.listed(titles)} may be too narrow: {reason}."
+    known = {name for figures in report.metrics.values() for name in figures}
+    of = {
+        reason: wording.listed(titles) if len(titles) < len(known) else "every metric"
         for reason, titles in reasons.items()
+    }
+    return "".join(
+        f" The interval of {titles} may be too narrow: {reason}." for reason, titles in of.items()
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tuneproof.eval.selftest.line import ALPHA, CONFIDENCE
 from tuneproof.eval.selftest.simulated import SHAPES
 from tuneproof.eval.stats.bootstrap import Estimate, estimate, totals
+from tuneproof.eval.stats.estimates import FEW_UNITS
 from tuneproof.eval.stats.intervals import Floats, Integers, Range
 from tuneproof.eval.stats.permutation import MeanTests, joint_swaps, sign_flip_p
 from tuneproof.eval.stats.verdicts import Judged, PairedTest, correct, fewest_differing
@@ -100,5 +101,6 @@ def covered(estimates: Sequence[Estimate | Judged | Figure], truth: float) -> in
 
 
 def few(estimates: Sequence[Estimate]) -> int:
-    """Count the gains of which a report warns that too few items differ."""
-    return sum(one.differing < fewest_differing(ALPHA) for one in estimates)
+    """Count the gains of which a report warns: too few units, or too few that differ."""
+    fewest = fewest_differing(ALPHA)
+    return sum(one.units < FEW_UNITS or one.differing < fewest for one in estimates)

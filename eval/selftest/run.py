@@ -31,7 +31,7 @@ from tuneproof.eval.selftest.reports import (
 from tuneproof.eval.selftest.simulated import SHAPES, groups_of, mean_of
 from tuneproof.eval.stats.bootstrap import Estimate
 from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
-from tuneproof.eval.stats.estimates import analyse
+from tuneproof.eval.stats.estimates import FEW_UNITS, analyse
 from tuneproof.eval.stats.intervals import UNBOUNDED, Floats, Range
 from tuneproof.eval.stats.verdicts import PairedTest, detectable, settle
 from tuneproof.formats.comparison import Answer, Comparison, Item
@@ -99,7 +99,8 @@ def _nothing_changed(n: int, simulations: int, seed: int, grouping: str) -> Iter
     for name, shape in SHAPES.items():
         for kind in ("score", "difference"):
             case = f"{shape.title}, {kind}, {grouping}"
-            share = warned[name] / simulations if kind == "difference" else 0.0
+            units = n if groups is None else int(groups.max()) + 1
+            share = warned[name] / simulations if kind == "difference" else float(units < FEW_UNITS)
             yield _line("coverage", case, n, right[name, kind], simulations, share)
 
 
@@ -259,7 +260,8 @@ def _equivalence(n: int, simulations: int, seed: int) -> Iterator[Line]:
                     low, high, one.error, n, margin=margin, direction="higher", alpha=ALPHA
                 ).same
         case = f"the same within {margin:.3g}, {title}"
-        yield _line("false verdict" if is_null else "power", case, n, same, simulations)
+        promise: Promise = "false verdict" if is_null else "power"
+        yield _line(promise, case, n, same, simulations, float(n < FEW_UNITS))
 
 
 def _margin(spread: float, n: int) -> float:

@@ -23,6 +23,8 @@ from tuneproof.eval.stats.intervals import (
     with_unseen,
 )
 from tuneproof.eval.stats.label_figures import (
+    EVERY_LABEL,
+    HARDLY_ANY,
     LabelReport,
     Outcomes,
     estimate_sets,
@@ -37,12 +39,10 @@ from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, SeedFigures, TaskPart
 
-HARDLY_ANY = 5
-"""Items below which a label, or what scores other than 0, says little of its kind."""
+FEW_UNITS = 10
+"""Units below which no interval can be relied on."""
 CALIBRATED = 63
 """Items below which the interval of a calibration error is too narrow."""
-EVERY_LABEL = ("macro_f1", "matthews")
-"""Figures in which a label counts much, however rare it is."""
 NAMED = 5
 """Most rare labels that are named."""
 
@@ -236,7 +236,7 @@ def _figures(
     rare = _rare_labels(comparison, part.chosen)
     for key in sorted(keys, key=lambda key: order[key.name]):
         seen = part.estimates[key]
-        caution = rare if key.name in EVERY_LABEL else _caution(seen, key)
+        caution = _caution(seen, key, rare)
         if key.kind == "gain":
             gain = judged[Difference(task, key.variant, key.name)]
             gains[key.variant][key.name] = replace(gain, caution=caution)
@@ -266,11 +266,15 @@ def _rare_labels(comparison: Comparison, chosen: NDArray[np.bool_]) -> str | Non
     return f"labels with fewer than {HARDLY_ANY} items: {named}{more}"
 
 
-def _caution(seen: Estimate, key: Key) -> str | None:
-    """Say so where a few items alone carry a metric's mean and spread."""
+def _caution(seen: Estimate, key: Key, rare_labels: str | None) -> str | None:
+    """Say why an interval may be too narrow: few units, rare labels, or few items that count."""
+    if seen.units < FEW_UNITS:
+        return f"only {seen.units} independent {'item' if seen.units == 1 else 'items'}"
     if key.name == "calibration_error":
         few = f"fewer than {CALIBRATED} items tell little of calibration"
         return few if seen.n < CALIBRATED else None
+    if key.name in EVERY_LABEL:
+        return rare_labels
     is_share = seen.step > 0  # whose interval holds for a single hit too
     if key.kind == "gain" or is_share or not 0 < seen.differing < HARDLY_ANY:
         return None

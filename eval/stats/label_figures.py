@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.report import LabelFigure, LabelFigures, ReliabilityBin
 
 OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
+HARDLY_ANY = 5
+"""Items below which a label says little of how its kind is answered."""
+EVERY_LABEL = ("macro_f1", "matthews")
+"""Figures in which a label counts much, however rare it is."""
 BY_LABEL = {"precision": label_precision, "recall": label_recall, "f1": label_f1}
 
 
@@ -54,15 +58,18 @@ class Outcomes:
         self.tuned = [name for name in self.names if name in comparison.tuned]
         self.calibrated = [n for n in self.names if first[n].label_probabilities is not None]
         numbers: dict[str | None, int] = {label: i for i, label in enumerate(self.labels)}
+        numbers[""] = len(self.labels)  # a text that is none of them
         self.right = np.array([numbers[item.reference] for item in items])  # (items,)
         self.given = np.array(  # (items, variants)
             [[numbers[item.answers[name].label] for name in self.names] for item in items]
         ).reshape(len(items), len(self.names))
 
     def confusion(self, name: str) -> Integers:
-        """Return (right label, given label) counts."""
+        """Return (right label, given label) counts of the answers that are labels."""
         size = len(self.labels)
-        cells = self.right * size + self.given[:, self.names.index(name)]
+        given = self.given[:, self.names.index(name)]
+        is_label = given < size
+        cells = self.right[is_label] * size + given[is_label]
         return np.bincount(cells, minlength=size**2).reshape(size, size)
 
     def confidence(self, name: str) -> Floats:
@@ -76,8 +83,9 @@ class Outcomes:
         for column, name in enumerate(self.names):
             given, part = self.given[:, column], table[:, column]
             is_right = given == self.right
-            part[rows, given] = is_right
-            part[rows, size + given] = 1
+            is_label = given < size
+            part[rows[is_label], given[is_label]] = is_right[is_label]
+            part[rows[is_label], size + given[is_label]] = 1
             part[rows, 2 * size + self.right] = 1
             if name in self.calibrated:
                 confidence = self.confidence(name)
@@ -117,7 +125,7 @@ class Outcomes:
 
 def confidence_of(answer: Answer) -> float:
     """Return the probability of the label an answer gives; NaN where it has none."""
-    if answer.label is None or answer.label_probabilities is None:
+    if not answer.label or answer.label_probabilities is None:
         return float("nan")
     return answer.label_probabilities[answer.label]
 
@@ -152,7 +160,58 @@ def estimate_sets(outcomes: Outcomes, config: ReportConfig) -> dict[Key, Estimat
         ranges=[_range(key) for key in keys],
         groups=outcomes.groups,
     )
-    return dict(zip(keys, estimates, strict=True))
+    known = dict(zip(keys, estimates, strict=True))
+    for key, room in _room(outcomes, table, statistic, keys).items():
+        known[key] = with_room(known[key], room, config.confidence)
+    return known
+
+
+def with_room(seen: Estimate, room: Range, confidence: float) -> Estimate:
+    """Return an estimate whose interval takes in the values between two others."""
+    interval_at = seen.interval_at
+    if interval_at is None:
+        return seen
+
+    def wider(confidence: float) -> Range:
+        low, high = interval_at(confidence)
+        return min(low, room[0]), max(high, room[1])
+
+    low, high = wider(confidence)
+    return replace(seen, low=low, high=high, interval_at=wider)
+
+
+def _room(
+    outcomes: Outcomes,
+    table: Floats,
+    statistic: Callable[[Floats], Floats],
+    keys: Sequence[Key],
+) -> dict[Key, Range]:
+    """Return what figures of all labels alike would be with one more item of a rare label.
+
+    Resamples cannot know how a label is answered of which hardly an item is there. One item more,
+    answered rightly or wrongly by either variant, stands for those that were not drawn.
+    """
+    support = np.bincount(outcomes.right, minlength=len(outcomes.labels))
+    rare = np.flatnonzero(support < HARDLY_ANY)
+    if not len(rare) or len(rare) == len(support):
+        return {}
+    size, common = len(outcomes.labels), int(support.argmax())
+    base = np.array([name == outcomes.base for name in outcomes.names])
+    more = []
+    for label in rare.tolist():
+        for is_right in (base, ~base, base | True, base & False):
+            row = np.zeros(table.shape[1:])
+            row[is_right, label] = 1
+            row[np.arange(len(base)), size + np.where(is_right, label, common)] = 1
+            row[:, 2 * size + label] = 1
+            row[:, -1] = 1
+            more.append(table.sum(axis=0) + row)
+    values = statistic(np.array(more).reshape(len(more), -1))
+    return {
+        key: (float(values[:, column].min()), float(values[:, column].max()))
+        for column, key in enumerate(keys)
+        if key.kind in ("metric", "gain") and key.name in EVERY_LABEL
+    }
 
 
 def _figure(spec: Metric, parts: dict[str, Floats]) -> Floats:

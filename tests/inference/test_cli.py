@@ -27,7 +27,7 @@ def test_help_imports_nothing_heavy(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "no run given; name one with --run (see `tune list`)"),
+        ([], "nothing to ask; name a run with --run (see `tune list`)"),
         (["--run", "a", "--run", "a"], "a run is given twice: a, a"),
         (["--run", "base"], "'base' is the name of the untuned model"),
         (["--run", "a", "--limit", "0"], "limit must be at least 1, got 0"),

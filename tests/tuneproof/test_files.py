@@ -1,13 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from hypothesis import strategies as st
 
 from tuneproof import files
 from tuneproof.errors import InputError
+from tuneproof.locks import at_work
 
 
 def test_atomic_write_leaves_the_old_file_and_no_other_when_the_block_fails(tmp_path: Path) -> None:
@@ -129,74 +127,6 @@ def test_fingerprint_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
     assert files.fingerprint(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
 
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from tuneproof.files import at_work
-with at_work(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
-    """A path that another process holds, and that process."""
-    path = tmp_path / "made"
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield path, process
-        process.kill()
-
-
-def test_second_process_is_told_who_is_at_work(held: tuple[Path, subprocess.Popen[str]]) -> None:
-    path, process = held
-    told = rf"made: another process \(pid {process.pid} on {socket.gethostname()}, since 20"
-    with pytest.raises(InputError, match=told), files.at_work(path):
-        raise AssertionError
-    assert not path.exists()
-
-
-def test_lock_of_a_killed_process_is_free_and_what_it_left_is_removed(
-    held: tuple[Path, subprocess.Popen[str]],
-) -> None:
-    path, process = held
-    path.mkdir()
-    (path / f".run.json.{process.pid}.tmp").write_text("{")
-    (path / ".env.tmp").write_text("mine")
-    (path.parent / f".made{files.WRITING}x").mkdir()
-    (path.parent / f".made-2{files.WRITING}x").mkdir()
-    process.kill()
-    process.wait()
-    with files.at_work(path), files.at_work(path):  # of the same thread
-        owner = json.loads((path.parent / ".made.owner.json").read_text())
-        assert owner["pid"] == os.getpid()
-    assert [file.name for file in path.iterdir()] == [".env.tmp"]
-    left = sorted(file.name for file in path.parent.iterdir())
-    assert left == [f".made-2{files.WRITING}x", ".made.lock", "made"]
-
-
-def test_other_thread_of_the_process_is_kept_out_as_well(tmp_path: Path) -> None:
-    faults: list[InputError] = []
-
-    def work() -> None:
-        try:
-            with files.at_work(tmp_path / "made"):
-                pass
-        except InputError as error:
-            faults.append(error)
-
-    with files.at_work(tmp_path / "made"):
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    assert len(faults) == 1
-
-
 def test_folder_is_replaced_by_renames_and_keeps_what_else_is_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     (folder / "notes").mkdir(parents=True)
@@ -237,11 +167,31 @@ with files.replacing(Path({str(folder)!r}), "a", "b") as new:
 """
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == (9 if rename < 3 else 0)
-    with files.at_work(folder):  # as every command that writes does
+    with at_work(folder):  # as every command that writes does
         pass
     now = {file.read_text() for file in folder.iterdir()}
     assert now == ({"old"} if rename < 3 else {"new"})
-    assert sorted(file.name for file in tmp_path.iterdir()) == [".data.lock", "data"]
+    assert [file.name for file in tmp_path.iterdir()] == ["data"]
+
+
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_text("[]")
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_json(tmp_path / "a.json", [1])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "[]"
+
+
+def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
+    with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
+        files.read_json(path)
 
 
 def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:

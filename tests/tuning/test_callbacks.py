@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tuneproof.formats.run import read_metrics
 from tuneproof.log import lines_to
-from tuneproof.tuning.callbacks import Progress, logged
+from tuneproof.tuning.callbacks import Progress
 
 
 def state(step: int, **other: Any) -> Any:
@@ -64,5 +65,5 @@ def test_logs_after_the_checkpoint_are_dropped_and_the_time_goes_on(tmp_path: Pa
     metrics.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 5, "lo')
     progress = Progress(metrics)
     progress.on_train_begin(None, state(3), None)
-    assert [row["step"] for row in logged(metrics)] == [1, 2, 3]
+    assert [row["step"] for row in read_metrics(metrics)] == [1, 2, 3]
     assert 30 <= progress.seconds < 31

@@ -37,14 +37,14 @@ def rows(run: Any) -> list[dict[str, Any]]:
 
 
 def test_loss_falls_and_the_folder_is_complete(runs: Path, kind: str) -> None:
-    from tuneproof.tuning.callbacks import logged
+    from tuneproof.formats.run import read_metrics
 
     folder = runs / f"{kind}-mud"
     for name in ("README.md", "loss.png", "metrics.jsonl", "run.json", "checkpoints"):
         assert (folder / name).exists(), name
     assert not list(folder.glob("*/README.md"))  # the drafts of TRL and PEFT
     facts = json.loads((folder / "run.json").read_text())
-    losses = [row["loss"] for row in logged(folder / "metrics.jsonl") if "loss" in row]
+    losses = [row["loss"] for row in read_metrics(folder / "metrics.jsonl") if "loss" in row]
     assert facts["result"]["first_loss"] == pytest.approx(sum(losses[:8]) / 8)
     assert facts["result"]["last_loss"] == pytest.approx(sum(losses[-8:]) / 8)
     assert facts["result"]["last_loss"] < 0.4 * facts["result"]["first_loss"]

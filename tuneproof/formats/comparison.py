@@ -37,7 +37,8 @@ class Answer:
     """Ids of the training examples that stood, answered, before the question; None where a variant
     gets none."""
     label: str | None = None
-    """The label scored as most probable; None where labels were not scored."""
+    """The label scored as most probable, or the one that the text is; empty where it is none of
+    them, None where labels were not scored."""
     label_probabilities: Mapping[str, float] | None = None
     """Probability of every label, in the order of the label set."""
 
@@ -73,6 +74,8 @@ class Item(Example):
         known: dict[str, Any] = {"executed": self.executed} if self.executed else {}
         if self.references:
             known["references"] = list(self.references)
+        if self.messages:
+            known["messages"] = [{"role": m.role, "content": m.content} for m in self.messages]
         return {
             "id": self.id,
             "task": self.task,
@@ -306,7 +309,7 @@ def _answer(where: str, row: dict[str, Any], labels: tuple[str, ...] | None) -> 
     label, probabilities = None, None
     if labels is not None:
         label = member(row, "label", str, where, optional=True)
-        if label is not None:
+        if label:
             check_label(f"{where}: 'label'", label, labels)
         probabilities = member(row, "label_probabilities", dict, where, optional=True)
         if probabilities is not None:

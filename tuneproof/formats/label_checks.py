@@ -56,8 +56,8 @@ def check_probabilities(
     total = sum(row.values())
     if abs(total - 1) > TOLERANCE:
         raise InputError(f"{where}: the probabilities sum to {total:.4g}; expected 1")
-    if label is None or row[label] < max(row.values()) - TOLERANCE:
-        stated = "none" if label is None else repr(label)
+    if not label or row[label] < max(row.values()) - TOLERANCE:
+        stated = repr(label) if label else "none"
         raise InputError(
             f"{where}: 'label' is {stated}; expected the most probable one, "
             f"{max(row, key=row.__getitem__)!r}"

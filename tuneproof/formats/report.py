@@ -20,6 +20,8 @@ Verdict = Literal["better", "worse", "no measurable difference", "different"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TURNED: Mapping[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 """What a verdict becomes when the two variants change places."""
+OLDER_ALPHA = 0.05
+"""Below which older reports called a pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -634,7 +636,11 @@ def read_report(path: Path) -> Report:
     document = read_json(path)
     if not is_report(document):
         raise InputError(f"{path}: not a report; `score report` writes {FILE}")
-    upgraded = upgrade(document, path)
+    try:
+        upgraded = upgrade(document, path)
+    except (AttributeError, KeyError, TypeError) as error:
+        fault = f"{path}: parts of it are missing or of another type; run `score report` again"
+        raise InputError(fault) from error
     try:
         return decode(Report, upgraded, str(path))
     except InputError as error:
@@ -658,12 +664,15 @@ def upgrade(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     upgraded = {**document, "gains": _with_corrected(gains)}
     if isinstance(tasks := document.get("tasks"), dict):
         upgraded["tasks"] = {
-            name: {**part, "gains": _with_corrected(part.get("gains") or {})}
+            name: {**part, "gains": _with_corrected(part["gains"])}
+            if isinstance(part, dict) and isinstance(part.get("gains"), dict)
+            else part
             for name, part in tasks.items()
         }
     if isinstance(pairs := document.get("pairs"), list):
-        alpha = 1 - document["settings"]["confidence"]
-        upgraded["pairs"] = [_upgraded_pair(pair, alpha) for pair in pairs]
+        upgraded["pairs"] = [
+            {**_of_older_pair(pair), **pair} if isinstance(pair, dict) else pair for pair in pairs
+        ]
     return upgraded
 
 
@@ -671,20 +680,23 @@ def _with_corrected(gains: Mapping[str, Any]) -> dict[str, Any]:
     """Return gains whose corrected p-value has the name of today; older ones are Holm's."""
     return {
         variant: {
-            metric: {"p_corrected": gain.get("p_holm"), **gain} for metric, gain in cells.items()
+            metric: {"p_corrected": gain["p_holm"], **gain} if "p_holm" in gain else gain
+            for metric, gain in cells.items()
         }
         for variant, cells in gains.items()
     }
 
 
-def _upgraded_pair(pair: Mapping[str, Any], alpha: float) -> dict[str, Any]:
-    """Return a pair with the names of today and its verdict."""
-    if "p_corrected" in pair:
-        return dict(pair)
+def _of_older_pair(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of today that follow from those of an older pair; none from others.
+
+    Its verdict was where the interval left out zero and Holm's p-value was below 0.05, as far as
+    the interval can say: an older report did not state it.
+    """
+    if not {"accuracy_difference", "p_holm", "low", "high"} <= pair.keys():
+        return {}
     low, high, p = pair["low"], pair["high"], pair["p_holm"]
-    is_called = low is not None and not low <= 0 <= high and p < alpha
     called: Verdict = "no measurable difference"
-    if is_called:
+    if low is not None and high is not None and not low <= 0 <= high and p < OLDER_ALPHA:
         called = "better" if low > 0 else "worse"
-    renamed = {"difference": pair["accuracy_difference"], "p_corrected": p, "verdict": called}
-    return {**pair, **renamed}
+    return {"difference": pair["accuracy_difference"], "p_corrected": p, "verdict": called}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import read_json, write_json
+from tuneproof.files import parse_jsonl, read_json, write_json
 from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.example import digest
@@ -291,7 +291,8 @@ class Run:
     @property
     def max_length(self) -> int:
         """Most tokens of an example."""
-        return int(self.config["max_length"])
+        where = f"{self.folder / FILE}: 'config'"
+        return int(member(self.config, "max_length", int, where))
 
     @property
     def is_classifier(self) -> bool:
@@ -410,6 +411,23 @@ def all_runs(runs: Path) -> Iterator[Run]:
             yield run
 
 
+def read_metrics(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of a metrics.jsonl, all of numbers; a last one that was cut off is left out.
+
+    Raises:
+        InputError: Another line is none of ours; file and line are named.
+    """
+    if not file.is_file():
+        return []
+    text = file.read_text(encoding="utf-8", errors="replace")
+    rows = []
+    for number, row in parse_jsonl(text.split("\n")[:-1], str(file)):
+        where = f"{file}:{number}"
+        member(row, "step", int, where)
+        rows.append({key: member(row, key, float, where) for key in row})
+    return rows
+
+
 def write_run(run: Run) -> None:
     """Write run.json, whole or not at all."""
     write_json(run.folder / FILE, with_unknown_keys(_encoded(run), run.unknown))
@@ -429,7 +447,6 @@ def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     config.setdefault("objective", "generate")
     for name in ("model", "method", "objective"):
         member(config, name, str, f"{where}: 'config'")
-    member(config, "max_length", int, f"{where}: 'config'", optional=True)
     older = {
         "quantization": None,
         "learning_rate": config.get("learning_rate"),

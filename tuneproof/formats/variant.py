@@ -55,7 +55,8 @@ class Variant:
     """The key of its answers; unique."""
     details: Mapping[str, Any] = field(default_factory=dict, metadata={"rest": True})
     """All other keys of the file: `model`, `adapter`, `method`, `kind` (``base``: not tuned,
-    however it was asked; ``baseline`` or ``head``), `template`, `template_variables`, `shots` (`k`,
+    however it was asked; ``baseline``, ``head``, ``model``: another model, or ``endpoint``: one
+    behind a server), `url`, `template`, `template_variables`, `shots` (`k`,
     `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
     `seed`, `settings_sha256` (the same for runs that differ in their seed alone), `quantization`,
     `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
@@ -91,6 +92,11 @@ class Variant:
     def is_base(self) -> bool:
         """Whether it is the base, not tuned, in one of the ways in which it was asked."""
         return self.name == "base" or self._text("kind") == "base"
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether it was made from the base by training, as far as the file says."""
+        return not self.is_base and self._text("kind") not in ("baseline", "model", "endpoint")
 
     @property
     def seed(self) -> int | None:

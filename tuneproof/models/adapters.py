@@ -9,26 +9,42 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.run import Run
-from tuneproof.models.load import weights_hash
+from tuneproof.models.load import chat_template_in, weights_hash
 
 WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+FETCHED = (CONFIG, WEIGHTS, "chat_template.jinja", "chat_template.json", "tokenizer_config.json")
+"""What is fetched of an adapter on the Hub."""
+APART = (
+    "use_dora", "use_qalora", "use_bdlora", "layer_replication", "trainable_token_indices",
+    "alora_invocation_tokens", "arrow_config", "target_parameters", "modules_to_save",
+)  # fmt: skip
+"""Settings of LoRA that answer in no batch with others, or change the base itself."""
 MISSING_KEYS = "Found missing adapter keys"
 """How PEFT's warning begins that an adapter lacks tensors, or is of another model."""
 
 
 def check_base(run: Run) -> None:
     """Raise InputError where the base's weights are not those that the run was trained on."""
-    if weights_hash(run.base.model) != run.base.weights_sha256:
+    check_weights(run.name, run.base.model, run.base.weights_sha256)
+
+
+def check_weights(name: str, base: str, sha256: str) -> None:
+    """Raise InputError where a base's weights are not those that something was trained on."""
+    if weights_hash(base) != sha256:
         raise InputError(
-            f"the weights of {run.base.model!r} are not those that {run.name!r} was trained on; "
+            f"the weights of {base!r} are not those that {name!r} was trained on; "
             "an adapter means nothing on other weights"
         )
 
 
 def check_files(adapter: Path) -> None:
     """Raise InputError where the weights of an adapter are missing; PEFT would ask the Hub."""
-    if not (adapter / WEIGHTS).is_file():
-        raise InputError(f"{adapter} holds no {WEIGHTS}")
+    if (adapter / WEIGHTS).is_file():
+        return
+    other = next((file.name for file in sorted(adapter.glob("adapter_model.*"))), None)
+    hint = f", only {other}; save it again with safe_serialization=True" if other else ""
+    raise InputError(f"{adapter} holds no {WEIGHTS}{hint}")
 
 
 def check_saved(run: Run) -> None:
@@ -73,34 +89,109 @@ def _fault_in(file: Path) -> str | None:
     return None
 
 
-def shares_base(run: Run) -> bool:
-    """Return whether a run's adapter can answer in one batch with others, over one base.
+def is_adapter(folder: Path) -> bool:
+    """Return whether a folder holds an adapter of PEFT."""
+    return (folder / CONFIG).is_file()
 
-    It cannot where the base was in 4 bits, where weights of the base itself were trained, or where
-    PEFT has no batches of several adapters: LoRA without DoRA has them, and nothing else.
+
+def settings_of(adapter: Path) -> dict[str, Any]:
+    """Return what an adapter's configuration holds.
+
+    Raises:
+        InputError: It is no configuration of PEFT.
     """
-    if run.is_whole or run.quantization is not None:
-        return False
-    config = read_json(run.adapter / "adapter_config.json")
+    values = read_json(adapter / CONFIG)
+    if not isinstance(values, dict) or not isinstance(values.get("peft_type"), str):
+        raise InputError(f"{adapter / CONFIG} is no adapter of PEFT: it has no peft_type")
+    return values
+
+
+def checked(adapter: Path) -> dict[str, Any]:
+    """Return the configuration of an adapter that answers prompts.
+
+    Raises:
+        InputError: It is of another kind, or its weights are missing.
+    """
+    values = settings_of(adapter)
+    task = values.get("task_type")
+    if task not in (None, "CAUSAL_LM"):
+        raise InputError(
+            f"{adapter} is an adapter of task_type {task}: it answers no prompts; one of CAUSAL_LM "
+            "is needed"
+        )
+    check_files(adapter)
+    if fault := _fault_in(adapter / WEIGHTS):
+        raise InputError(f"{adapter / WEIGHTS}: {fault}")
+    return values
+
+
+def find(text: str) -> Path:
+    """Return the folder of an adapter: a local one, or that of the Hub's cache.
+
+    Args:
+        text: A folder, or a Hub id.
+
+    Raises:
+        InputError: There is no adapter in the folder, or the Hub does not give one.
+    """
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        if not is_adapter(folder):
+            hint = "; its folder adapter does" if is_adapter(folder / "adapter") else ""
+            raise InputError(f"{folder} holds no {CONFIG}{hint}")
+        return folder
+    if folder.is_absolute() or text.startswith((".", "~")) or text.count("/") != 1:
+        raise InputError(f"no such adapter folder: {text}")
+    return _fetched(text)
+
+
+def _fetched(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    from tuneproof.hub import hub_or_cache
+
+    try:
+        with hub_or_cache() as answers:
+            folder = Path(snapshot_download(name, allow_patterns=list(FETCHED)))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        if not answers:
+            reason = "the Hub does not answer, and it was not fetched before"
+        raise InputError(f"cannot fetch the adapter {name!r}: {reason}; give a folder") from error
+    if not is_adapter(folder):
+        raise InputError(f"{name!r} on the Hub holds no {CONFIG}; it is no adapter")
+    return folder
+
+
+def template_beside(adapter: Path) -> str | None:
+    """Return the text of the chat template that lies beside an adapter, or None."""
+    return chat_template_in(adapter)
+
+
+def shares_base(adapter: Path) -> bool:
+    """Return whether an adapter can answer in one batch with others, over one whole base.
+
+    It cannot where weights of the base itself were trained, or where PEFT has no batches of several
+    adapters: plain LoRA has them, and nothing else.
+    """
+    config = settings_of(adapter)
     return bool(
         config["peft_type"] == "LORA"
-        and not config.get("use_dora")
         and config.get("bias") == "none"
+        and not any(config.get(name) for name in APART)
     )
 
 
-def can_merge(run: Run) -> bool:
-    """Return whether a run has an adapter that is part of the weights; virtual tokens are none."""
-    return not run.is_whole and "num_virtual_tokens" not in read_json(
-        run.adapter / "adapter_config.json"
-    )
+def can_merge(adapter: Path) -> bool:
+    """Return whether an adapter can become part of the weights; virtual tokens cannot."""
+    return "num_virtual_tokens" not in settings_of(adapter)
 
 
 def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
     """Return a model with one more saved adapter on it, and its head where it has one.
 
     Raises:
-        InputError: The adapter cannot be loaded, or lacks a head.
+        InputError: The adapter cannot be loaded, lacks weights or a head, or is another model's.
     """
     from peft import PeftModel
     from safetensors import SafetensorError
@@ -116,13 +207,34 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
             if isinstance(model, PeftModel):
                 model.load_adapter(str(adapter), adapter_name=name)
-                return model
-            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name)
+            else:
+                model = PeftModel.from_pretrained(model, str(adapter), adapter_name=name)
     except KeyError as error:
         raise InputError(f"the adapter in {adapter} lacks the head's {error}") from error
     except UserWarning as error:
         lacking = str(error).partition(":")[2].strip().split("\n")[0]
         raise InputError(f"the adapter in {adapter} lacks tensors: {lacking[:200]}") from error
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"cannot load the adapter in {adapter}: {reason}") from error
+        raise InputError(f"cannot load the adapter in {adapter}: {_first(error)}") from error
+    if settings_of(adapter)["peft_type"] == "LORA":
+        _check_all_used(model, adapter, name)
+    return model
+
+
+def _check_all_used(model: Any, adapter: Path, name: str) -> None:
+    """Raise InputError where the file holds LoRA weights of layers that the base does not have."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(str(adapter / WEIGHTS), "pt") as file:
+        held = {key for key in file.keys() if ".lora_" in key}  # noqa: SIM118 - no mapping
+    used = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    if extra := sorted(held - used.keys()):
+        raise InputError(
+            f"the adapter in {adapter} does not fit the base: {len(extra)} of its weights have no "
+            f"place in it, such as {extra[0]}"
+        )
+
+
+def _first(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:300]

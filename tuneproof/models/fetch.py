@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import at_work, cache_folder, fingerprint, new_folder, write_text
+from tuneproof.files import cache_folder, fingerprint, new_folder, write_text
+from tuneproof.locks import at_work
 from tuneproof.models.gguf import check_reader, convert
 
 _LOGGER = logging.getLogger(__name__)

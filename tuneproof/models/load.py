@@ -118,6 +118,11 @@ def chat_template(model: str) -> str | None:
     folder = Path(location(model))
     if not folder.is_dir():
         return chat_text(load_tokenizer(model, purpose="count").chat_template)
+    return chat_template_in(folder)
+
+
+def chat_template_in(folder: Path) -> str | None:
+    """Return the text of the chat template that a folder's files hold, or None."""
     if (file := folder / "chat_template.jinja").is_file():
         return file.read_text(encoding="utf-8")
     for name in ("chat_template.json", "tokenizer_config.json"):

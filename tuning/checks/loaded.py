@@ -80,11 +80,11 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     from tuneproof.inference.generate import answer_batch
 
     recorded = comparison.decoding or {}
-    variant = comparison.by_name.get(run.name)
-    template = run.template and run.template.text
-    is_same = variant is not None and (variant.template or comparison.template) == template
-    if not is_same or recorded.get("do_sample", True):  # sampled, or nobody knows
-        return
+    known = [
+        (each, name) for each in loaded for name in each.names if _asks(each, name, comparison)
+    ]
+    if run.name not in [name for _, name in known] or recorded.get("do_sample", True):
+        return  # asked otherwise; sampled, or nobody knows
     limit = min(NEW_TOKENS, recorded.get("max_new_tokens", NEW_TOKENS))
     decoding = Decoding(max_new_tokens=limit)
     differing: dict[str, list[tuple[Item, str]]] = {}
@@ -92,16 +92,16 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     for item in _spread(comparison.items):
         if item.truncated:  # how it was shortened depends on all the runs
             continue
-        most = recorded.get("max_new_tokens", limit)
-        encoded = loaded[-1].ask(run.name, item, most)
-        if encoded is None:
-            continue
         asked += 1
-        prompt = dict.fromkeys(loaded[-1].names, encoded.prompt_ids)
-        answer = answer_batch(loaded[-1], [prompt], decoding, seed=0)[0][run.name]
-        told = item.answers[run.name].text
-        if told is not None and not _agree(told, answer):
-            differing.setdefault(run.name, []).append((item, answer.text))
+        for variants, name in known:
+            encoded = variants.ask(name, item, recorded.get("max_new_tokens", limit))
+            if encoded is None:
+                continue
+            prompt = dict.fromkeys(variants.names, encoded.prompt_ids)  # of one length: no padding
+            answer = answer_batch(variants, [prompt], decoding, seed=0)[0][name]
+            told = item.answers[name].text
+            if told is not None and not _agree(told, answer):
+                differing.setdefault(name, []).append((item, answer.text))
     for name, cases in differing.items():
         if len(cases) < max(2, DIFFERING * asked):
             continue
@@ -113,6 +113,16 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
             f"{quoted(text)} instead of {quoted(item.answers[name].text or '')}",
             run=run.name,
         )
+
+
+def _asks(variants: Any, name: str, comparison: Comparison) -> bool:
+    """Return whether a loaded variant is asked as it was for the comparison."""
+    variant = comparison.by_name.get(name)
+    if variant is None:
+        return False
+    template = variant.template or comparison.template
+    beside = variant.details.keys() & {"shots", "system", "label_sentence"}
+    return bool(template == variants.forms[name].template.text) and not beside
 
 
 def _spread(items: Sequence[Item]) -> list[Item]:

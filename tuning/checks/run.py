@@ -12,12 +12,11 @@ from statistics import fmean
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import read_json, read_jsonl
 from tuneproof.finding import Finding, finding
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.run import Run
+from tuneproof.formats.run import Run, read_metrics
 from tuneproof.models import load as models
-from tuneproof.models.adapters import WEIGHTS, check_saved
+from tuneproof.models.adapters import WEIGHTS, check_saved, settings_of
 from tuneproof.tuning.checks.advice import RUN
 
 FEWEST_LOGS = 10
@@ -49,7 +48,7 @@ def check_run(run: Run) -> Iterator[Finding]:
 
 def _losses(run: Run) -> Iterator[Finding]:
     """Judge the curves of metrics.jsonl."""
-    rows = [row for _, row in read_jsonl(run.metrics)] if run.metrics.is_file() else []
+    rows = read_metrics(run.metrics)
     losses = [row["loss"] for row in rows if "loss" in row]
     if any(not math.isfinite(loss) for loss in losses):
         yield finding(
@@ -138,7 +137,7 @@ def _same_weights(run: Run) -> Iterator[Finding]:
 
 def _adapter(run: Run) -> Iterator[Finding]:
     """Judge the adapter's own files: whether it moved, and whose it is."""
-    named = read_json(run.adapter / "adapter_config.json").get("base_model_name_or_path")
+    named = settings_of(run.adapter).get("base_model_name_or_path")
     now, told = _hash(named) if named else None, run.base.weights_sha256
     is_other = now not in (None, told) and _hash(run.base.model) == told
     if is_other and named != models.location(run.base.model):  # a GGUF file's is its conversion

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from tuneproof.errors import InputError, is_out_of_memory
-from tuneproof.files import at_work
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import LOCATION_ONLY, all_runs
+from tuneproof.locks import at_work
 from tuneproof.log import notices_only
 from tuneproof.stamp import Stamp
 from tuneproof.tuning import runs

@@ -509,6 +509,12 @@ def test_answers_of_two_models_exchanged(facts: Document, found: Found) -> None:
     assert finding.evidence.startswith("in 6 of 60 (10 %) items base stops by itself and tuned doe")
 
 
+def test_thoughts_are_tokens_without_text(facts: Document, found: Found) -> None:
+    for item in facts["items"][:4]:
+        item["answers"]["tuned"].update(text="Oh.", tokens=80, thinking_tokens=77)
+    assert "tokens-unlike-texts" not in severities(found(facts))
+
+
 def test_texts_that_cannot_have_the_tokens_counted(facts: Document, found: Found) -> None:
     for item in facts["items"][:4]:
         item["answers"]["tuned"].update(text="Oh.", tokens=80)

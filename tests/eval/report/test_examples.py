@@ -27,8 +27,8 @@ def rows_of(path: Path) -> list[ShownItem]:
 def item(gain: float | None, *flags: str) -> ShownItem:
     answer = ShownAnswer(text="", length=None, flags=flags, scores={}, label=None)
     return ShownItem(
-        id="x", task="", prompt="", input="", reference=None, truncated=False, gains=(gain,),
-        answers=(answer,),
+        id="x", task="", history=(), prompt="", input="", reference=None, truncated=False,
+        gains=(gain,), answers=(answer,),
     )  # fmt: skip
 
 
@@ -45,6 +45,21 @@ def test_record_holds_gains_scores_and_flags(document: dict[str, Any], write: Wr
         label=None,
     )
     assert rows[11].answers[1].flags == ("empty",)
+
+
+def test_history_of_a_conversation_is_shown_apart_from_the_question(
+    document: dict[str, Any], write: Write
+) -> None:
+    turns = ["Who are you?", "A river.", "What do you carry?", "Mud."]
+    document["items"][0] |= {
+        "prompt": turns[2], "reference": turns[3],
+        "messages": [{"role": role, "content": text}
+                     for role, text in zip(["user", "assistant"] * 2, turns, strict=True)],
+    }  # fmt: skip
+    first, second, *_ = rows_of(write(document))
+    assert first.history == (("User", turns[0]), ("Assistant", turns[1]))
+    assert (first.prompt, first.input, first.reference) == (turns[2], "", turns[3])
+    assert second.history == ()
 
 
 def test_without_references_there_are_no_gains(write: Write) -> None:

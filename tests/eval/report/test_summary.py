@@ -123,6 +123,27 @@ def test_what_changed_how_sure_and_what_could_not_be_seen(
     assert "Training" not in text
 
 
+@pytest.mark.parametrize(
+    ("margin", "tuned", "expected"),
+    [
+        (0.02, "better", "In ROUGE-L tuned is not worse than base by 0.020 or more."),
+        (0.02, "equal", "It is not shown that tuned is the same as base in ROUGE-L within 0.020;"),
+        (0.3, "equal", "In ROUGE-L tuned and base are the same within 0.300."),
+        (None, "equal", ""),
+    ],
+)
+def test_margin_is_told_as_far_as_it_is_shown(
+    margin: float | None, tuned: str, expected: str, document: dict[str, Any], write: Write
+) -> None:
+    for item in document["items"] if tuned == "equal" else ():
+        item["answers"]["tuned"] = item["answers"]["base"]
+    comparison = read_comparison(write(document))
+    config = ReportConfig(resamples=300, margin=margin)
+    text = build(comparison, score(comparison), config).summary["tuned"].paragraph
+    assert expected in text
+    assert ("within" in text or "not worse" in text) == (margin is not None)
+
+
 def test_cost_is_told_as_far_as_it_is_known(
     document: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:

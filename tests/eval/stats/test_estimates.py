@@ -110,3 +110,12 @@ def test_a_variant_that_never_repeats_itself_may_loop_where_it_was_not_asked(
     assert gain.value < 0 < gain.high
     assert gain.p < 0.001
     assert gain.verdict == "no measurable difference"
+
+
+def test_few_units_are_a_reason_to_be_careful(document: dict[str, Any], write: Write) -> None:
+    for number, item in enumerate(document["items"]):
+        item["group"] = f"page {number % 4}"
+    found = analysed(write(document))
+    assert {figure.caution for figure in found.metrics["tuned"].values()} == {
+        "only 4 independent items"
+    }

@@ -183,3 +183,20 @@ def test_values_equal_scikit_learn_on_a_large_random_case(
     assert cells["matthews"].value == pytest.approx(metrics.matthews_corrcoef(right, given_))
     squared = np.square(np.eye(3)[right] - np.array(probabilities)).sum(axis=1).mean() / 2
     assert cells["brier"].value == pytest.approx(squared)
+
+
+def test_a_rare_label_leaves_room_for_one_more_item(topics: dict[str, Any], write: Write) -> None:
+    from sklearn.metrics import f1_score
+
+    gold = topics["labels"][0]
+    for number, item in enumerate(topics["items"]):
+        item["reference"] = gold if number == 0 else topics["labels"][1 + number % 2]
+        label = topics["labels"][1 + number % 2]
+        item["answers"]["tuned"] = {"text": None, "label": label}
+    found = analysed(write(topics)).metrics["tuned"]["macro_f1"]
+    right = [0, *(1 + number % 2 for number in range(1, 12))]
+    given = [1 + number % 2 for number in range(12)]
+    assert found.value == pytest.approx(f1_score(right, given, average="macro", zero_division=0))
+    one_more = f1_score([*right, 0], [*given, 0], average="macro", zero_division=0)
+    assert found.high >= one_more - 1e-9 > found.value + 0.2
+    assert found.caution is not None

@@ -19,10 +19,12 @@ from tuneproof.formats.run import (
     Run,
     all_runs,
     finished_run,
+    read_metrics,
     read_run,
     write_run,
 )
 from tuneproof.formats.variant import training_of
+from tuneproof.log import lines_to
 
 MakeRun = Callable[..., Run]
 
@@ -133,3 +135,38 @@ def test_evaluations_are_the_points_of_the_curve(make_run: MakeRun) -> None:
             {"step": 3, "epoch": 1.5, "validation_loss": 1.25},
         ],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"step": 1, "loss": "low"}', r"metrics\.jsonl:2: 'loss': expected a number, found 'low'"),
+        ('{"loss": 1.0}', r"metrics\.jsonl:2: missing key 'step'"),
+        ('{"step": 1, "lo', r"metrics\.jsonl:2: not valid JSON"),
+        ("[1]", r"metrics\.jsonl:2: a JSON object is needed"),
+    ],
+)
+def test_spoilt_line_of_the_metrics_is_named(tmp_path: Path, line: str, fault: str) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(f'{{"step": 0, "loss": NaN}}\n{line}\n{{"step": 2}}\n')
+    with pytest.raises(InputError, match=fault):
+        read_metrics(file)
+
+
+def test_last_line_of_the_metrics_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path / "metrics.jsonl") == []
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 1, "loss": 2.5}]
+
+
+def test_unreadable_run_is_named_and_the_others_are_listed(
+    make_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        make_run(name)
+    (tmp_path / "b" / "run.json").write_text('{"schema": "tuneproof/run@1", "config": {}}')
+    said: list[str] = []
+    with lines_to(said.append):
+        assert [run.name for run in all_runs(tmp_path)] == ["a", "c"]
+    assert said[0].startswith("WARNING: left out: ")
+    assert "b/run.json: 'config': missing key 'model'" in said[0]

@@ -70,6 +70,18 @@ def test_file_that_is_cut_off_or_gone_is_named(run: Any) -> None:
         check_saved(run)
 
 
+def test_comparison_is_of_these_weights_not_only_of_their_run(run: Any, tmp_path: Any) -> None:
+    from tuneproof.formats.example import TEST_PROMPTS
+    from tuneproof.inference.compare import stamp_of
+    from tuneproof.inference.config import CompareConfig
+
+    config = CompareConfig(run=("mine",), runs=tmp_path)
+    before = stamp_of(TEST_PROMPTS, config).key
+    assert stamp_of(TEST_PROMPTS, config).key == before
+    spoil(run, lambda tensors: tensors[NAMES[0]].add_(1e-6))
+    assert stamp_of(TEST_PROMPTS, config).key != before
+
+
 @pytest.mark.slow
 def test_adapter_that_lacks_a_tensor_is_not_loaded_in_part(runs: Any, tmp_path: Any) -> None:
     import shutil

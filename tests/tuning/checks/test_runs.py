@@ -205,7 +205,7 @@ def test_another_base_in_the_comparison_is_found(
     value = read_json(file)
     value["variants"][1]["model"] = "gpt2-xl"
     write_json(file, value)
-    assert errors(found(comparison=file)) == {"comparison-of-other-base"}
+    assert errors(found(comparison=file)) == {"comparison-of-other-base", "base-differs"}
 
 
 def test_padding_that_is_seen_is_found(

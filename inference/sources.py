@@ -1,0 +1,257 @@
+"""What the options name: the base, what is compared with it, and servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneproof.errors import InputError, unknown
+from tuneproof.files import fingerprint
+from tuneproof.formats.example import digest
+from tuneproof.formats.run import FILE, Run, finished_run
+from tuneproof.formats.template import Template
+from tuneproof.inference.config import ModelsConfig
+from tuneproof.inference.endpoint import Endpoint
+from tuneproof.inference.subject import (
+    Subject,
+    from_adapter,
+    from_model,
+    from_run,
+    name_of_folder,
+    named,
+)
+from tuneproof.models import adapters
+from tuneproof.models import load as models
+from tuneproof.prompts import template as templates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineup:
+    """All that is to answer."""
+
+    base: str | None
+    """The model that the others are compared with; None where only heads or servers answer."""
+    template: Template | None
+    """How the base is asked; None where nothing is said of it, so that a run decides."""
+    subjects: tuple[Subject, ...]
+    """Runs, adapters and further models."""
+    merged: tuple[Subject, ...]
+    """Runs whose adapters are to be merged."""
+    heads: tuple[Run, ...]
+    """Runs that trained a classification head."""
+    endpoints: tuple[Endpoint, ...]
+    """Servers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Templates:
+    """What ``--template`` says."""
+
+    default: str | None
+    """For all that bring no chat template."""
+    by_name: Mapping[str, str]
+    """By variant, whatever that brings."""
+
+    @classmethod
+    def parsed(cls, texts: Sequence[str]) -> _Templates:
+        """Read ``TEMPLATE`` and ``NAME=TEMPLATE``."""
+        pairs = [named(text) for text in texts]
+        defaults = [value for name, value in pairs if name is None]
+        if len(defaults) > 1:
+            raise InputError(
+                f"--template is given twice ({', '.join(defaults)}); say for which variant: "
+                f"NAME={defaults[1]}"
+            )
+        by_name = {name: value for name, value in pairs if name is not None}
+        return cls(default=defaults[0] if defaults else None, by_name=by_name)
+
+    def of(self, name: str, own: str | None, base: str | None = None) -> Template:
+        """Return how a variant is asked.
+
+        Args:
+            name: The variant.
+            own: The chat template that it brings; None where it brings none.
+            base: That of its base, which it is asked in where nothing else is said.
+        """
+        if name in self.by_name:
+            return templates.load(self.by_name[name], own or base)
+        if own is not None:
+            return templates.own(own)
+        return templates.load(self.default or templates.AUTO, base)
+
+    def check_used(self, brings: Mapping[str, bool]) -> None:
+        """Raise InputError where some of what was typed decides nothing.
+
+        Args:
+            brings: Whether each variant that can be given a template brings one.
+        """
+        for name in self.by_name:
+            if name not in brings:
+                raise InputError(f"--template {name}=...: {unknown('variant', name, brings)}")
+        if self.default is not None and all(brings.values()):
+            hint = "a run is asked as it was trained"
+            if brings:
+                name = next(iter(brings))
+                hint = f"all bring their own; say for which: --template {name}={self.default}"
+            raise InputError(f"--template {self.default} decides nothing: {hint}")
+
+
+def adapter_in_place_of_run(config: ModelsConfig, name: str) -> Path | None:
+    """Return the folder of another tool's adapter that was given as a run, or None."""
+    if (config.runs / name / FILE).is_file():
+        return None
+    folders = (config.runs / name, Path(name).expanduser())
+    return next((folder for folder in folders if adapters.is_adapter(folder)), None)
+
+
+def adapters_of(config: ModelsConfig) -> dict[str, Path]:
+    """Return the folders of adapters by variant; those of the Hub are fetched.
+
+    Raises:
+        InputError: One cannot be had, or two have the same name.
+    """
+    found: dict[str, Path] = {}
+    texts = [
+        str(folder)
+        for name in config.run
+        if (folder := adapter_in_place_of_run(config, name)) is not None
+    ]
+    for text in (*texts, *config.adapter):
+        is_plain = Path(text).expanduser().is_dir()
+        given, place = (None, text) if is_plain else named(text)
+        folder = adapters.find(place)
+        is_local = Path(place).expanduser().is_dir()
+        name = given or (name_of_folder(folder) if is_local else place.split("/")[-1])
+        if name in found:
+            raise InputError(f"two adapters are called {name!r}; name one: --adapter NAME={place}")
+        found[name] = folder
+    return found
+
+
+def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
+    """Return name and model of each ``--model``."""
+    pairs = [
+        (None, text) if Path(text).expanduser().exists() else named(text) for text in config.model
+    ]
+    return [(name or Path(model).name.removesuffix(".gguf"), model) for name, model in pairs]
+
+
+def lineup(config: ModelsConfig, merged: Sequence[str] = ()) -> Lineup:
+    """Return all that the options name.
+
+    The base is that of the runs; without runs the first ``--model``, else the one that the first
+    adapter names.
+
+    Args:
+        config: The options.
+        merged: Names of runs whose adapters are to be merged.
+
+    Raises:
+        InputError: Something cannot be had, or does not go together.
+    """
+    every = [
+        finished_run(config.runs, name)
+        for name in config.run
+        if adapter_in_place_of_run(config, name) is None
+    ]
+    to_merge = [from_run(finished_run(config.runs, name)) for name in merged]
+    runs = [from_run(run) for run in every if not run.is_classifier]
+    folders = adapters_of(config)
+    listed = models_of(config)
+    base = next((one.model for one in (*runs, *to_merge)), None)
+    others = listed
+    is_given = base is None and bool(listed)
+    if is_given:
+        base, others = listed[0][1], listed[1:]
+        if base != config.model[0]:
+            raise InputError(f"the first --model is called base: --model {base}")
+    elif base is not None:
+        others = [(n, model) for n, model in listed if models.stable_name(model) != base]
+        is_given = len(others) < len(listed)
+    for name, folder in folders.items():
+        base = _base_for(name, folder, base, is_given=is_given)
+    chosen = _Templates.parsed(config.template)
+    chat = None if base is None else models.chat_template(base)
+    brings = {} if base is None else {"base": chat is not None}
+    subjects = list(runs)
+    for name, folder in folders.items():
+        beside = adapters.template_beside(folder)
+        brings[name] = beside is not None
+        assert base is not None
+        template = chosen.of(name, beside, chat)
+        subjects.append(from_adapter(name, folder, models.stable_name(base), template))
+    for name, model in others:
+        own = models.chat_template(model)
+        brings[name] = own is not None
+        subjects.append(from_model(name, model, chosen.of(name, own)))
+    chosen.check_used(brings)
+    is_said = chat is not None or "base" in chosen.by_name or chosen.default is not None
+    return Lineup(
+        base=None if base is None else models.stable_name(base),
+        template=chosen.of("base", chat) if is_said and base is not None else None,
+        subjects=tuple(subjects),
+        merged=tuple(to_merge),
+        heads=tuple(run for run in every if run.is_classifier),
+        endpoints=endpoints_of(config),
+    )
+
+
+def endpoints_of(config: ModelsConfig) -> tuple[Endpoint, ...]:
+    """Return the servers."""
+    settings = {"timeout": config.endpoint_timeout, "concurrency": config.endpoint_concurrency}
+    return tuple(Endpoint.parsed(text, **settings) for text in config.endpoint)
+
+
+def _base_for(name: str, folder: Path, base: str | None, *, is_given: bool) -> str:
+    """Return the base that an adapter is put on: the one of all, else the one that it names.
+
+    Raises:
+        InputError: It answers no prompts, or names no base, another one, or one that is not here.
+    """
+    stated = adapters.checked(folder).get("base_model_name_or_path")
+    if base is not None and is_given:
+        return base
+    config = folder / adapters.CONFIG
+    if not stated:
+        raise InputError(f"{config} names no base; give --model")
+    try:
+        models.chat_template(stated)
+    except InputError as error:
+        raise InputError(
+            f"{config} names the base {stated!r}: {error}. Give the base as --model"
+        ) from error
+    if base is not None and models.stable_name(stated) != models.stable_name(base):
+        raise InputError(
+            f"adapter {name!r} was trained on {stated!r}, and the base here is {base!r}; "
+            f"if they are the same, say so with --model {base}"
+        )
+    return base or str(stated)
+
+
+def inputs_of(config: ModelsConfig) -> dict[str, str]:
+    """Return hashes of all that models, adapters and templates hold and that decides answers.
+
+    Raises:
+        InputError: Something cannot be had.
+    """
+    found: dict[str, str] = {}
+    for folder in adapters_of(config).values():
+        files = (folder / name for name in adapters.FETCHED)
+        found |= {str(file): fingerprint(file) for file in files if file.is_file()}
+        if not config.model:
+            stated = adapters.settings_of(folder).get("base_model_name_or_path")
+            found |= _model_inputs(str(stated)) if stated else {}
+    for _, model in models_of(config):
+        found |= _model_inputs(model)
+    for _, value in map(named, config.template):
+        if (file := Path(value)).is_file():
+            found[str(file)] = fingerprint(file)
+    return found
+
+
+def _model_inputs(model: str) -> dict[str, str]:
+    return {
+        f"weights of {model}": models.weights_hash(model),
+        f"chat template of {model}": digest(models.chat_template(model) or ""),
+    }

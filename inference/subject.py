@@ -1,0 +1,116 @@
+"""What is compared with a base: a run, an adapter that another tool trained, or another model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuneproof.errors import InputError
+from tuneproof.formats.run import FourBit, Run
+from tuneproof.formats.template import Template
+from tuneproof.formats.variant import described
+from tuneproof.models import adapters
+from tuneproof.models import load as models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One thing that answers beside the base, whoever made it."""
+
+    name: str
+    """What the variant is called."""
+    model: str
+    """The base; of a model that was made from no other here, itself."""
+    weights_sha256: str | None = None
+    """Of the base that it was trained on; None where nothing says."""
+    template: Template
+    """How it is asked."""
+    max_length: int | None = None
+    """Most tokens of an example it was trained on; None where nothing says."""
+    adapter: Path | None = None
+    """The folder of its adapter; None where it has all weights of its own."""
+    whole: str | None = None
+    """The model with its weights; None where it is an adapter."""
+    quantization: FourBit | None = None
+    """How its base is held; None leaves it as its files hold it."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What the comparison file says of it."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it was made from no other model here: its tokenizer and limits are its own."""
+        return self.whole == self.model
+
+    def row(self, name: str = "") -> dict[str, Any]:
+        """Return what the comparison file says of it, by default under its own name."""
+        return {"name": name or self.name, **self.details}
+
+
+def from_run(run: Run) -> Subject:
+    """Return a finished run.
+
+    Raises:
+        InputError: It answers no prompts, or its weights are not those that it was left with.
+    """
+    if run.template is None:
+        raise InputError(f"run {run.name!r} trained a classification head; it answers no prompts")
+    adapters.check_saved(run)
+    return Subject(
+        name=run.name,
+        model=run.base.model,
+        weights_sha256=run.base.weights_sha256,
+        template=run.template,
+        max_length=run.max_length,
+        adapter=None if run.is_whole else run.adapter,
+        whole=str(run.saved) if run.is_whole else None,
+        quantization=run.quantization,
+        details={key: value for key, value in described(run).items() if key != "name"},
+    )
+
+
+def from_adapter(name: str, folder: Path, base: str, template: Template) -> Subject:
+    """Return an adapter of any tool over a base.
+
+    Args:
+        name: What the variant is called.
+        folder: It holds PEFT's files; see `tuneproof.models.adapters.checked`.
+        base: The model that it is put on.
+        template: How it is asked.
+    """
+    kind = str(adapters.settings_of(folder)["peft_type"])
+    return Subject(
+        name=name,
+        model=base,
+        template=template,
+        adapter=folder,
+        details={"model": base, "adapter": str(folder), "method": kind.lower()},
+    )
+
+
+def from_model(name: str, model: str, template: Template) -> Subject:
+    """Return a model that was made from no other here."""
+    known = models.stable_name(model)
+    stored = models.stored_four_bit(model)
+    return Subject(
+        name=name,
+        model=known,
+        template=template,
+        whole=known,
+        quantization=stored,
+        details={"kind": "model", "model": known, "adapter": None},
+    )
+
+
+def named(text: str) -> tuple[str | None, str]:
+    """Return name and value of ``NAME=VALUE``; the name is None where there is only a value."""
+    match = re.fullmatch(r"([^=/\\]+)=(.+)", text)
+    return (match[1], match[2]) if match else (None, text)
+
+
+def name_of_folder(folder: Path) -> str:
+    """Return what an adapter is called by its folder; one called ``adapter`` by its parent."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "adapter" else folder.name

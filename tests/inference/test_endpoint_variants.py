@@ -1,0 +1,190 @@
+"""Servers as variants of a comparison."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tests.inference.test_endpoint import question, serving
+from tuneproof.errors import InputError
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.inference import endpoint as endpoints
+from tuneproof.inference.cli import main
+from tuneproof.inference.compare import compare
+from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.endpoint import KEY
+from tuneproof.inference.generate import cleaned
+from tuneproof.inference.remote import messages_for
+
+WORDS = {"What is ice?": "  \n  Frozen\n  water. ", "What is mud?": "<think>Hm.</think>\nWet soil."}
+
+RIGHT = ["Frozen water.", "Soil."]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "PAUSE_S", 0.001)
+    monkeypatch.setenv(KEY, "secret-7")
+
+
+def said(text: str, finish: str = "stop") -> tuple[int, Any]:
+    return 200, {
+        "choices": [{"message": {"content": text}, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 4},
+    }
+
+
+def prompts(folder: Path, count: int = 2) -> Path:
+    rows = [
+        {"id": f"p{n}", "prompt": list(WORDS)[n % 2], "reference": RIGHT[n % 2]}
+        for n in range(count)
+    ]  # fmt: skip
+    (folder / "p.json").write_text(json.dumps(rows))
+    return folder / "p.json"
+
+
+def test_two_servers_are_compared_and_reported(tmp_path: Path) -> None:
+    def good(body: dict[str, Any]) -> tuple[int, Any]:
+        return said(WORDS[body["messages"][-1]["content"]])
+
+    with serving(good) as one, serving(lambda body: said("No.", "length"), ("a", "b")) as other:
+        urls = [f"--endpoint=good={one.url}", f"--endpoint=bad=b@{other.url}"]
+        out = tmp_path / "c.json"
+        done = CliRunner().invoke(
+            main, ["compare", str(prompts(tmp_path, 12)), *urls, "--out", str(out)]
+        )
+        assert done.exit_code == 0, done.output
+        assert one.keys == {"Bearer secret-7"}
+        assert {body["model"] for body in other.asked} == {"b"}
+    text = out.read_text()
+    assert "secret-7" not in text
+    found = json.loads(text)
+    rows = {row["name"]: row for row in found["variants"]}
+    assert list(rows) == ["good", "bad"]
+    assert rows["good"]["kind"] == "endpoint"
+    assert rows["good"]["url"] == one.url
+    assert (rows["good"]["prompt_tokens"], rows["good"]["answer_tokens"]) == (7, 4)
+    assert rows["good"]["seconds_per_answer"] > 0
+    assert found["template"] is None
+    assert found["decoding"] == {"do_sample": False, "max_new_tokens": 200}
+    answer = found["items"][0]["answers"]["good"]
+    assert answer == {"text": "  Frozen\n  water.", "tokens": 4, "finish_reason": "eos"}
+    assert found["items"][1]["answers"]["good"]["text"] == "Wet soil."
+    assert found["items"][0]["answers"]["bad"]["finish_reason"] == "length"
+    from tuneproof.eval.cli import main as score
+
+    options = ["--out", str(tmp_path / "report"), "--resamples", "200"]
+    done = CliRunner().invoke(score, ["report", str(out), *options])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^bad +0\.000", done.output, re.M)
+
+
+def test_interrupted_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    file = prompts(tmp_path, 9)
+    broken, asked = [True], []
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        asked.append(body)
+        return (500, {}) if broken[0] and len(asked) > 4 else said("Ice.")
+
+    with serving(answer) as server:
+        config = CompareConfig(
+            endpoint=(f"s={server.url}",), endpoint_concurrency=1, batch_size=3,
+            out=tmp_path / "c.json",
+        )  # fmt: skip
+        with pytest.raises(InputError, match="status 500"):
+            compare(file, config)
+        assert not config.out.exists()
+        first = tmp_path / ".c.json.partial.jsonl"
+        assert "secret-7" not in first.read_text()
+        assert len(first.read_text().splitlines()) == 1 + 3
+        broken[0] = False
+        asked.clear()
+        found = compare(file, config)
+    assert len(asked) == 6
+    assert len(found.items) == 9
+    assert found.variants[0].details["answer_tokens"] == 4
+    assert not first.exists()
+
+
+def test_labels_are_named_and_a_text_that_is_none_is_wrong(tmp_path: Path) -> None:
+    right = ["mud", "ice"]
+    rows = [
+        {"id": f"r{n}", "task": "river", "instruction": "What is in it?",
+         "input": f"{n} {right[n % 2]}", "output": right[n % 2]} for n in range(24)
+    ]  # fmt: skip
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train = [row | {"id": f"t{row['id']}"} for row in rows]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in train))
+    manifest = {"schema": "tuneproof/data@1", "labels": {"river": right}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        text = body["messages"][-1]["content"]
+        assert "Answer with one of these labels: mud; ice" in text
+        return said("I see mud in it." if "mud" in text.split("\n\n")[-1] else " Ice ")
+
+    with serving(answer) as server:
+        config = CompareConfig(endpoint=(f"s={server.url}",), out=tmp_path / "c.json")
+        compare(tmp_path / "test.jsonl", config)
+    found = read_comparison(config.out)
+    given = [item.answers["s"].label for item in found.items]
+    assert given == ["", "ice"] * 12
+    assert found.items[0].answers["s"].label_probabilities is None
+    from tuneproof.eval.config import ReportConfig
+    from tuneproof.eval.report.build import build
+    from tuneproof.eval.score import score as scores
+
+    report = build(found, scores(found), ReportConfig(resamples=200))
+    assert report.metrics["s"]["accuracy"].value == 0.5
+    assert report.metrics["s"]["accuracy"].n == 24
+    assert report.metrics["s"]["macro_f1"].value == 0.5
+    assert report.metrics["s"]["invalid_rate"].value == 0.5
+    assert "brier" not in report.metrics["s"]
+    assert report.confusion["s"] == ((0, 0), (0, 12))
+
+
+@pytest.mark.slow
+def test_server_stands_beside_a_model(tmp_path: Path) -> None:
+    with serving(lambda body: said("Ice.")) as server:
+        config = CompareConfig(
+            model=("tiny",), endpoint=(f"s={server.url}",), out=tmp_path / "c.json",
+            max_new_tokens=4, no_baselines=True,
+        )  # fmt: skip
+        found = compare(prompts(tmp_path), config)
+    assert [variant.name for variant in found.variants] == ["base", "s"]
+    assert found.base == "base"
+    assert found.template is None
+    assert "### Instruction:" in str(found.by_name["base"].template)
+
+
+def test_names_of_servers_are_unique(tmp_path: Path) -> None:
+    with serving(lambda body: said("Ice."), ("m",)) as server:
+        config = CompareConfig(endpoint=(f"s={server.url}",) * 2, out=tmp_path / "c.json")
+        with pytest.raises(InputError, match=r"'s' is the name of two variants"):
+            compare(prompts(tmp_path), config)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\n\n  code\n", "  code"),
+        ("<think>a</think>\n\nYes.", "Yes."),
+        ("a thought\n</think>\nYes.", "Yes."),
+        ("<think>never ends", ""),
+        ("No thought.", "No thought."),
+    ],
+)
+def test_answers_are_cleaned_like_those_of_models(text: str, kept: str) -> None:
+    assert cleaned(text) == kept
+
+
+def test_question_that_names_the_labels_is_left_as_it_is() -> None:
+    from tests.inference.conftest import question as asked
+
+    assert messages_for(asked("mud or ice?"), ("mud", "ice")) == question("mud or ice?")
