@@ -192,10 +192,3 @@ def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
     with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
         files.read_json(path)
-
-
-def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
-    with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
-        files.read_json(path)
