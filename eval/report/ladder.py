@@ -127,10 +127,8 @@ def against_best(report: Report, variant: str) -> AgainstBest | None:
     own = next((rung for rung in report.primary.ladder if rung.variant == variant), None)
     if own is None:
         return None
-    if best.variant == report.base:
-        gain = report.gains.get(variant, {}).get(metric)
-        if gain is None:
-            return None
+    gain = report.gains.get(variant, {}).get(metric)
+    if gain is not None and best.variant == (gain.against or report.base):
         difference, verdict = Figure(value=gain.value, low=gain.low, high=gain.high), gain.verdict
     else:
         turned = (pair.seen_from(variant, best.variant) for pair in report.pairs)
@@ -150,8 +148,8 @@ def against_best(report: Report, variant: str) -> AgainstBest | None:
 
 def headline(report: Report, variant: str) -> str:
     """Say in one sentence how a variant stands to the best option without tuning."""
-    found = against_best(report, variant)
-    if found is None or report.primary is None:
+    found, best = against_best(report, variant), best_untuned(report)
+    if report.primary is None or best is None:
         return wording.headline(
             variant,
             report.base,
@@ -165,7 +163,13 @@ def headline(report: Report, variant: str) -> str:
     unit, title = unit_of(metric, report.length_unit), METRICS[metric].title
     (own,) = (other for other in report.variants if other.name == variant)
     value = f"{variant}, this checkpoint" if own.is_tuned else variant
-    value += f": {title} {wording.amount(found.value, unit)}"
+    reached = report.metrics[variant].get(metric)
+    value += f": {title} {wording.amount(reached.value, unit) if reached else 'not available'}"
+    if found is None:
+        return (
+            f"{value}; the best option without tuning, {TITLES.get(best.variant, best.variant)}, "
+            f"has {wording.amount(best.value, unit)}, and no test compares the two in {title}."
+        )
     direction = METRICS[metric].direction
     return _against(value, found, unit, direction, is_tuned=own.is_tuned)
 

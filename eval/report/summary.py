@@ -255,12 +255,16 @@ def text_table(report: Report) -> str:
         rows = [["metric", "n", report.base, variant, f"gain ({percent} interval)", "verdict"]]
         for name, gain in gains.items():
             unit = unit_of(name, report.length_unit)
-            cells = [report.metrics[who][name] for who in (report.base, variant)]
+            against = gain.against or report.base
+            cells = [report.metrics[who][name] for who in (against, variant)]
+            values = [wording.amount(cell.value, unit) for cell in cells]
+            if gain.against:
+                values[0] += f" ({against})"
             rows.append(
                 [
                     METRICS[name].title,
                     f"{gain.n:,}",
-                    *(wording.amount(cell.value, unit) for cell in cells),
+                    *values,
                     wording.bounded_change(gain, unit),
                     gain.verdict,
                 ]

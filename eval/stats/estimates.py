@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores, count_scored
+from tuneproof.eval.stats.against import measured_against
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, spread
 from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import (
@@ -53,6 +54,8 @@ class Part:
 
     chosen: NDArray[np.bool_]
     """(items,) which they are."""
+    against: Mapping[str, str]
+    """What the gains of a metric are measured against, where that is not the base."""
     estimates: dict[Key, Estimate]
     tests: tuple[tuple[tuple[Key, ...], MeanTests | SetTests], ...]
     """Gains that are tested together, and what their test is made of."""
@@ -175,7 +178,8 @@ def estimate_part(
     items = [item for item, is_in in zip(comparison.items, chosen, strict=True) if is_in]
     units = scores.units
     groups = None if units is None else renumbered(units[chosen])
-    columns = _columns(comparison, scores, chosen)
+    against = measured_against(comparison, scores)
+    columns = _columns(comparison, scores, chosen, against)
     found = estimate(
         np.column_stack(list(columns.values())),
         resamples=config.resamples,
@@ -185,7 +189,9 @@ def estimate_part(
         ranges=[_range(key) for key in columns],
     )
     estimates = {
-        key: _with_unseen(key, one, columns, comparison.base, config.confidence)
+        key: _with_unseen(
+            key, one, columns, against.get(key.name, comparison.base), config.confidence
+        )
         for key, one in zip(columns, found, strict=True)
     }
     tests: list[tuple[tuple[Key, ...], MeanTests | SetTests]] = []
@@ -195,10 +201,10 @@ def estimate_part(
         sums = by_group(spread(differences, chosen), units)
         tests.append((tuple(gains), MeanTests(sums=sums)))
     if comparison.labels is not None:
-        outcomes = Outcomes(comparison, items, groups)
+        outcomes = Outcomes(comparison, items, groups, against)
         estimates |= estimate_sets(outcomes, config)
         tests += set_tests(outcomes, chosen, units)
-    return Part(chosen=chosen, estimates=estimates, tests=tuple(tests))
+    return Part(chosen=chosen, against=against, estimates=estimates, tests=tuple(tests))
 
 
 def _with_unseen(
@@ -239,7 +245,7 @@ def _figures(
         caution = _caution(seen, key, rare)
         if key.kind == "gain":
             gain = judged[Difference(task, key.variant, key.name)]
-            gains[key.variant][key.name] = replace(gain, caution=caution)
+            gains[key.variant][key.name] = _measured(gain, part.against.get(key.name), caution)
             continue
         metrics[key.variant][key.name] = MetricFigure(
             value=seen.value,
@@ -250,6 +256,14 @@ def _figures(
             **count_scored(comparison, scores, key.name, key.variant, part.chosen),
         )
     return TaskPart(n=int(part.chosen.sum()), metrics=metrics, gains=gains)
+
+
+def _measured(gain: Gain, against: str | None, caution: str | None) -> Gain:
+    """Return a gain that says from what it is measured, and why to be careful."""
+    sentence = (
+        f"{gain.sentence} ({against}, which is better than base)" if against else gain.sentence
+    )
+    return replace(gain, sentence=sentence, against=against, caution=caution)
 
 
 def _rare_labels(comparison: Comparison, chosen: NDArray[np.bool_]) -> str | None:
@@ -283,13 +297,12 @@ def _caution(seen: Estimate, key: Key, rare_labels: str | None) -> str | None:
 
 
 def _columns(
-    comparison: Comparison, scores: Scores, chosen: NDArray[np.bool_]
+    comparison: Comparison, scores: Scores, chosen: NDArray[np.bool_], against: Mapping[str, str]
 ) -> dict[Key, Floats]:
     """Return the per-item values of every figure; those without any value are left out."""
     columns: dict[Key, Floats] = {}
-    base = comparison.names.index(comparison.base)
     for metric, table in scores.values.items():
-        part = table[chosen]
+        part, base = table[chosen], comparison.names.index(against.get(metric, comparison.base))
         for index, variant in enumerate(comparison.names):
             columns[Key("metric", variant, metric)] = part[:, index]
             if variant in comparison.tuned:

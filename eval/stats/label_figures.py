@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +46,18 @@ class Outcomes:
     """The right and the given labels of some items as numbers, for the variants that gave any."""
 
     def __init__(
-        self, comparison: Comparison, items: Sequence[Item], groups: Integers | None = None
+        self,
+        comparison: Comparison,
+        items: Sequence[Item],
+        groups: Integers | None = None,
+        against: Mapping[str, str] | None = None,
     ) -> None:
-        """Look up every label's number."""
+        """Look up every label's number; `against` is what a metric's gains are measured from."""
         assert comparison.labels is not None
         self.labels = comparison.labels
-        self.base = comparison.base
+        self.against = dict.fromkeys(OF_SETS, comparison.base) | {
+            metric: name for metric, name in (against or {}).items() if metric in OF_SETS
+        }
         self.items = items
         self.groups = groups
         first = items[0].answers
@@ -95,6 +102,15 @@ class Outcomes:
         table[:, :, -1] = 1
         return table
 
+    def values(self) -> dict[str, dict[str, float]]:
+        """Return every figure of the whole set by metric and variant."""
+        known: dict[str, dict[str, float]] = {}
+        sums = np.asarray(self.table().sum(axis=0))[None]
+        for key, (value,) in self.figures(self.split(sums)).items():
+            if key.kind == "metric":
+                known.setdefault(key.name, {})[key.variant] = float(value)
+        return known
+
     def split(self, sums: Floats) -> dict[str, Floats]:
         """Name the parts of summed rows of the table; the argument is (..., columns)."""
         size = len(self.labels)
@@ -112,8 +128,8 @@ class Outcomes:
             having = self.calibrated if "gaps" in spec.needs else self.names
             for name in having:
                 values[Key("metric", name, metric)] = table[:, column[name]]
-                if name in self.tuned and self.base in having:
-                    gain = table[:, column[name]] - table[:, column[self.base]]
+                if name in self.tuned and self.against[metric] in having:
+                    gain = table[:, column[name]] - table[:, column[self.against[metric]]]
                     values[Key("gain", name, metric)] = gain
         for figure, function in BY_LABEL.items():
             table = function(parts["hits"], parts["predicted"], parts["actual"])
@@ -196,7 +212,7 @@ def _room(
     if not len(rare) or len(rare) == len(support):
         return {}
     size, common = len(outcomes.labels), int(support.argmax())
-    base = np.array([name == outcomes.base for name in outcomes.names])
+    base = np.array([name in outcomes.against.values() for name in outcomes.names])
     more = []
     for label in rare.tolist():
         for is_right in (base, ~base, base | True, base & False):
@@ -222,7 +238,8 @@ def _differing(key: Key, outcomes: Outcomes, table: Floats) -> int:
     """Return how many units bear on a figure."""
     if key.kind != "gain":
         return len(table)
-    mine, base = (table[:, outcomes.names.index(name)] for name in (key.variant, outcomes.base))
+    both = (key.variant, outcomes.against[key.name])
+    mine, base = (table[:, outcomes.names.index(name)] for name in both)
     return int((by_group(mine - base, outcomes.groups) != 0).any(axis=1).sum())
 
 
@@ -241,23 +258,28 @@ def set_tests(
         chosen: (items,) which they are, of all items.
         units: (items,) unit of each of all items; None where each is its own.
     """
-    if outcomes.base not in outcomes.names:
-        return []
     table = outcomes.table()
 
     def of(name: str) -> Floats:
         return by_group(spread(table[:, outcomes.names.index(name)], chosen), units)
 
     tests = []
-    for name in outcomes.tuned:
-        both = {name, outcomes.base} <= set(outcomes.calibrated)
-        specs = {m: s for m, s in OF_SETS.items() if both or "gaps" not in s.needs}
+    bases = dict.fromkeys(base for base in outcomes.against.values() if base in outcomes.names)
+    for name, base in product(outcomes.tuned, bases):
+        both = {name, base} <= set(outcomes.calibrated)
+        specs = {
+            metric: spec
+            for metric, spec in OF_SETS.items()
+            if outcomes.against[metric] == base and (both or "gaps" not in spec.needs)
+        }
+        if not specs:
+            continue
 
         def figures(sums: Floats, specs: Sequence[Metric] = tuple(specs.values())) -> Floats:
             parts = outcomes.split(sums)
             return np.column_stack([_figure(spec, parts) for spec in specs])
 
-        test = SetTests(first=of(name), second=of(outcomes.base), figures=figures)
+        test = SetTests(first=of(name), second=of(base), figures=figures)
         tests.append((tuple(Key("gain", name, metric) for metric in specs), test))
     return tests
 

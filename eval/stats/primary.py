@@ -86,7 +86,8 @@ def compare_pairs(
         for pair, seen, p in zip(differences, estimates, p_values, strict=True)
     }
     judged = _judged_pairs(tests, sums, known, config)
-    judged |= _beside_best(tests, sums, _best_pairs(comparison, columns, metric), config)
+    asked = _best_pairs(comparison, columns, metric) - {frozenset(pair) for pair in known}
+    judged |= _beside_best(tests, sums, asked, config)
     return tuple(
         _pair(pair, metric, values, tests[pair], judged[pair], config)
         for pair, values in differences.items()
@@ -128,7 +129,7 @@ def _best_pairs(
         return set()
     best = max(untuned, key=means.__getitem__)
     above = [n for n in columns if n in comparison.tuned and means[n] > means[best]]
-    return {frozenset((name, best)) for name in above if best != comparison.base}
+    return {frozenset((name, best)) for name in above}
 
 
 def _beside_best(
@@ -194,10 +195,9 @@ def _gain_of(
     gains: Mapping[str, Mapping[str, Gain]],
     metric: str,
 ) -> Gain | None:
-    """Return the gain that a pair is, the base being the first of it."""
-    if pair[0] != comparison.base:
-        return None
-    return gains.get(pair[1], {}).get(metric)
+    """Return the gain that a pair is, what it is measured against being the first of it."""
+    gain = gains.get(pair[1], {}).get(metric)
+    return gain if gain is not None and pair[0] == (gain.against or comparison.base) else None
 
 
 def primary_report(
@@ -221,6 +221,7 @@ def primary_report(
     for name, one in seen.items():
         low, high = one.interval_at(1 - level) if one.interval_at else (None, None)
         gain = whole.gains.get(name, {}).get(primary)
+        gain = None if gain is None or gain.against else gain
         turned = (p.seen_from(name, comparison.base) for p in pairs if p.metric == primary)
         pair = next((p for p in turned if p is not None), None)
         rungs.append(

@@ -6,11 +6,15 @@ mean has a part of the seeds and a part of the items, estimated by the two-way a
 (Searle, Casella and McCulloch, 1992, Variance Components). Each part has an interval of Student's t
 with its own degrees of freedom; the two are put together as Zou and Donner (2008, "Construction of
 Confidence Limits about Effect Measures") do for a sum: the squares of their lengths are added.
+
+Where all seeds and items agree, neither part has a spread to be seen. What so few items can show at
+most is known from the intervals and tests of one checkpoint: no interval is narrower than that of
+the items' mean over the seeds, and no p-value smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
 from os.path import commonprefix
@@ -21,6 +25,10 @@ from numpy.typing import NDArray
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
+from tuneproof.eval.stats.against import measured_against
+from tuneproof.eval.stats.bootstrap import Estimate, by_group, estimate
+from tuneproof.eval.stats.intervals import DIFFERENCE
+from tuneproof.eval.stats.permutation import sign_flip_p
 from tuneproof.eval.stats.verdicts import verdict
 from tuneproof.eval.units import group_numbers
 from tuneproof.formats.comparison import Comparison
@@ -114,58 +122,99 @@ def over_seeds(differences: Floats, groups: NDArray[np.int64] | None = None) -> 
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A metric of a setting beside what it is measured against."""
+
+    against: str
+    mean: float
+    """The setting's mean over its seeds."""
+    crossed: SeedEstimate
+    """The difference, with seeds and items as samples."""
+    of_items: Estimate
+    """The same with items as the only sample: all that is known where seeds and items agree."""
+    item_p: float
+    """p-value of the paired permutation test of the items."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value: neither test alone suffices."""
+        return max(self.crossed.p_value(), self.item_p)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the interval at a level such as 0.05, as wide as either of the two."""
+        low, high = self.crossed.interval(level)
+        if self.of_items.interval_at is None:
+            return -1.0, 1.0
+        least, most = self.of_items.interval_at(1 - level)
+        return max(min(low, least), -1.0), min(max(high, most), 1.0)
+
+
 def seed_report(
     comparison: Comparison, scores: Scores, config: ReportConfig, primary: str | None
 ) -> tuple[SeedFigures, ...]:
     """Judge settings of which several seeds were trained, each by the mean over its seeds.
 
-    The primary metric is measured against the best option without tuning, and tested first; the
-    others against the base, corrected among themselves (Holm, 1979).
+    The primary metric, or accuracy in place of one that is a figure of whole sets, is measured
+    against the best option without tuning, and tested first; the others against the base,
+    corrected among themselves (Holm, 1979).
     """
+    first = primary if primary is None or primary in scores.values else "accuracy"
+    forms = measured_against(comparison, scores)
     found = []
-    alpha = 1 - config.confidence
     for name, variants in seeds_of(comparison).items():
-        metrics = [m for m in scores.values if METRICS[m].direction != "none"]
         figures = {}
-        for metric in metrics:
-            against = _best_untuned(comparison, scores, metric) if metric == primary else None
-            figure = _figure(comparison, scores, metric, variants, against or comparison.base)
-            if figure is not None:
-                figures[metric] = figure
-        others = sorted((m for m in figures if m != primary), key=lambda m: figures[m][1].p_value())
-        worst = 0.0
-        corrected: dict[str, float] = {}
-        for rank, metric in enumerate(others):
-            worst = max(worst, min(1.0, figures[metric][1].p_value() * (len(others) - rank)))
-            corrected[metric] = worst
-        judged = []
-        for metric, (against, one, value) in figures.items():
-            p = one.p_value() if metric == primary else corrected[metric]
-            level = alpha if metric == primary else alpha / max(len(others), 1)
-            low, high = one.interval(level)
-            if p >= alpha:  # an interval beside a verdict agrees with it
-                low, high = min(low, 0.0), max(high, 0.0)
-            elif low <= 0 <= high:
-                low, high = one.interval(alpha * one.p_value() / p)
-            judged.append(
-                SeedFigure(
-                    metric=metric,
-                    against=against,
-                    mean=value,
-                    value=one.value,
-                    low=low,
-                    high=high,
-                    p_corrected=p,
-                    verdict=verdict(one.value, p < alpha, METRICS[metric].direction),
-                    seed_share=one.seed_share,
-                    seed_spread=one.seed_spread,
-                )
-            )
-        judged.sort(
-            key=lambda figure: (figure.metric != primary, list(METRICS).index(figure.metric))
-        )
-        found.append(SeedFigures(name=name, variants=tuple(variants), figures=tuple(judged)))
+        for metric in (m for m in scores.values if METRICS[m].direction != "none"):
+            against = forms.get(metric, comparison.base)
+            if metric == first:
+                against = _best_untuned(comparison, scores, metric) or against
+            measured = _measured(comparison, scores, config, metric, variants, against)
+            if measured is not None:
+                figures[metric] = measured
+        judged = _judged(figures, first, 1 - config.confidence)
+        found.append(SeedFigures(name=name, variants=tuple(variants), figures=judged))
     return tuple(found)
+
+
+def _judged(
+    figures: Mapping[str, Measured], first: str | None, alpha: float
+) -> tuple[SeedFigure, ...]:
+    """Judge one metric by itself and the others together; the one comes first."""
+    others = sorted((m for m in figures if m != first), key=lambda m: figures[m].p)
+    corrected = {metric: figures[metric].p for metric in figures if metric == first}
+    worst = 0.0
+    for rank, metric in enumerate(others):
+        worst = max(worst, min(1.0, figures[metric].p * (len(others) - rank)))
+        corrected[metric] = worst
+    order = list(METRICS)
+    return tuple(
+        _figure(metric, figures[metric], p, alpha, 1 if metric == first else len(others))
+        for metric, p in sorted(
+            corrected.items(), key=lambda row: (row[0] != first, order.index(row[0]))
+        )
+    )
+
+
+def _figure(metric: str, seen: Measured, p: float, alpha: float, tests: int) -> SeedFigure:
+    """Return a figure whose interval agrees with its verdict."""
+    low, high = seen.interval(alpha / tests)
+    if p < alpha and low <= 0 <= high:
+        low, high = seen.interval(alpha * seen.p / p)
+    is_called = p < alpha and not low <= 0 <= high
+    if not is_called:
+        low, high, p = min(low, 0.0), max(high, 0.0), max(p, alpha)
+    return SeedFigure(
+        metric=metric,
+        against=seen.against,
+        mean=seen.mean,
+        value=seen.crossed.value,
+        low=low,
+        high=high,
+        p_corrected=p,
+        verdict=verdict(seen.crossed.value, is_called, METRICS[metric].direction),
+        seed_share=seen.crossed.seed_share,
+        seed_spread=seen.crossed.seed_spread,
+    )
 
 
 def seeds_of(comparison: Comparison) -> dict[str, list[str]]:
@@ -195,10 +244,15 @@ def _best_untuned(comparison: Comparison, scores: Scores, metric: str) -> str | 
     return max(means, key=means.__getitem__) if means else None
 
 
-def _figure(
-    comparison: Comparison, scores: Scores, metric: str, variants: Sequence[str], against: str
-) -> tuple[str, SeedEstimate, float] | None:
-    """Return the estimate on the items that all have a value on, and the mean over the seeds."""
+def _measured(
+    comparison: Comparison,
+    scores: Scores,
+    config: ReportConfig,
+    metric: str,
+    variants: Sequence[str],
+    against: str,
+) -> Measured | None:
+    """Measure a metric on the items that all have a value on; None where fewer than two are."""
     table = scores.values[metric]
     places = [comparison.names.index(name) for name in variants]
     tuned, other = table[:, places].T, table[:, comparison.names.index(against)]
@@ -208,5 +262,21 @@ def _figure(
     groups = group_numbers(
         [item for item, is_known in zip(comparison.items, known, strict=True) if is_known]
     )
-    estimate = over_seeds(tuned[:, known] - other[known], groups)
-    return against, estimate, float(tuned[:, known].mean())
+    differences = tuned[:, known] - other[known]
+    by_item = differences.mean(axis=0)[:, None]
+    (of_items,) = estimate(
+        by_item,
+        resamples=config.resamples,
+        confidence=config.confidence,
+        seed=config.seed,
+        groups=groups,
+        ranges=[DIFFERENCE],
+    )
+    (item_p,) = sign_flip_p(by_group(by_item, groups), draws=config.draws, seed=config.seed)
+    return Measured(
+        against=against,
+        mean=float(tuned[:, known].mean()),
+        crossed=over_seeds(differences, groups),
+        of_items=of_items,
+        item_p=item_p,
+    )

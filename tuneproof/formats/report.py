@@ -80,6 +80,8 @@ class Equivalence:
 class Gain(Figure):
     """A metric of a tuned variant minus that of the base, tested and judged."""
 
+    against: str | None = field(default=None, metadata={"omit": True})
+    """The form of the base it is measured against, where that does better than `base` by it."""
     p: float
     """p-value of the paired permutation test."""
     p_corrected: float

@@ -193,3 +193,20 @@ def test_one_seed_is_called_this_checkpoint(reported: Callable[..., Report]) -> 
     made = reported(with_seeds(comparison({"base": 4, "lora-seed1": 30})))
     assert made.seeds == ()
     assert headline(made, "lora-seed1").startswith("lora-seed1, this checkpoint: ")
+
+
+def test_figure_of_a_whole_set_is_not_said_to_beat_the_base_alone(
+    reported: Callable[[dict[str, Any]], Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = comparison({"base": 10, "nearest": 36, "tuned": 24})
+    document["labels"] = ["yes", "no"]
+    for place, row in enumerate(document["items"]):
+        row["reference"] = ("yes", "no")[place % 2]
+        for given in row["answers"].values():
+            is_right = given["text"] != "other"
+            given["label"] = row["reference"] if is_right else ("no", "yes")[place % 2]
+    monkeypatch.setattr(f"{__name__}.CONFIG", ReportConfig(resamples=200, primary="macro_f1"))
+    text = headline(reported(document), "tuned")
+    assert text.startswith("tuned, this checkpoint: Macro F1 0.6")
+    assert "the best option without tuning, nearest training example, has 0.9" in text
+    assert text.endswith("no test compares the two in Macro F1.")

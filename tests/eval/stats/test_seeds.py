@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.score import score
+from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.seeds import over_seeds
+from tuneproof.formats.comparison import read_comparison
 
 
 def table(
@@ -92,3 +99,34 @@ def test_no_difference_at_all_is_no_verdict() -> None:
     found = over_seeds(np.zeros((3, 10)))
     assert found.p_value() == 1.0
     assert found.interval(0.05) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("items", "verdict"), [(3, "no measurable difference"), (40, "better")])
+def test_seeds_that_agree_show_no_more_than_their_items_can(
+    write: Callable[..., Path], items: int, verdict: str
+) -> None:
+    texts = {"base": "other", "run-seed1": "red green blue", "run-seed2": "red green blue"}
+    seeds = {"run-seed1": 1, "run-seed2": 2}
+    document = {
+        "schema": "tuneproof/comparison@1",
+        "variants": [
+            {"name": name, "model": "m", "adapter": None}
+            | ({"seed": seeds[name], "settings_sha256": "0" * 64} if name in seeds else {})
+            for name in texts
+        ],
+        "items": [
+            {
+                "id": f"q{place}", "task": "t", "prompt": f"Ask {place}?", "input": "",
+                "reference": "red green blue",
+                "answers": {name: {"text": text} for name, text in texts.items()},
+            }
+            for place in range(items)
+        ],
+    }  # fmt: skip
+    read = read_comparison(write(document))
+    (found,) = analyse(read, score(read), ReportConfig(resamples=200)).seeds
+    first = found.figures[0]
+    assert (first.metric, first.verdict) == ("rougeL", verdict)
+    assert -1 <= first.low < first.high <= 1
+    assert (first.low <= 0) == (verdict != "better")
+    assert first.p_corrected >= 2 ** (1 - items)

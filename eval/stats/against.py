@@ -1,0 +1,52 @@
+"""Which form of the base a metric's gain is measured against.
+
+The base may be asked in its own template and in the run's. What the template alone brings is no
+gain of training: each metric is measured against the form of the base that does better by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.score import Scores
+from tuneproof.eval.stats.label_figures import Outcomes
+from tuneproof.formats.comparison import Comparison
+
+OTHER_FORM = "base-as-"
+"""How the names of variants begin that are the base, asked in the template of a run."""
+
+
+def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
+    """Return the form of the base that does better than `base`, by metric; others are left out.
+
+    That it is the best of several makes it no easier to be above it. Metrics without a better
+    direction are measured against `base`.
+    """
+    forms = [v.name for v in comparison.variants if v.is_base and v.name.startswith(OTHER_FORM)]
+    if comparison.base != "base" or not forms:
+        return {}
+    places = {name: comparison.names.index(name) for name in ("base", *forms)}
+    means: dict[str, dict[str, float]] = {}
+    for metric, table in scores.values.items():
+        scored = {name: table[:, place] for name, place in places.items()}
+        means[metric] = {
+            name: float(np.nanmean(column))
+            for name, column in scored.items()
+            if not np.isnan(column).all()
+        }
+    if comparison.labels is not None:
+        for metric, values in Outcomes(comparison, comparison.items).values().items():
+            means[metric] = {name: values[name] for name in places if name in values}
+    best = {metric: _best(metric, values) for metric, values in means.items()}
+    return {metric: name for metric, name in best.items() if name != "base"}
+
+
+def _best(metric: str, values: Mapping[str, float]) -> str:
+    """Return the form with the best value; `base` where it is as good, or has none."""
+    sign = {"higher": 1, "lower": -1, "none": 0}[METRICS[metric].direction]
+    if "base" not in values:
+        return "base"
+    return max(values, key=lambda name: (sign * values[name], name == "base"))
