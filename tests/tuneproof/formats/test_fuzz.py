@@ -116,12 +116,10 @@ def read_run_file(path: Path) -> None:
 
 def read_comparison_file(path: Path) -> None:
     from tuneproof.eval.checks.comparison import check_comparison
-    from tuneproof.eval.score import count_answers
     from tuneproof.formats.comparison import read_comparison
 
     comparison = read_comparison(path)
     list(check_comparison(comparison))
-    count_answers(comparison)
 
 
 def read_report_file(path: Path) -> None:
