@@ -168,8 +168,8 @@ def talks_of(config: ModelsConfig) -> list[Talk]:
         speakers += [
             Loaded(name, variants, config)
             for variants in loaded
-            for name in variants.names
-            if name == BASE or name not in variants.untuned
+            for name, kind in variants.kinds.items()
+            if name == BASE or kind != BASE
         ]
     speakers += [Served(endpoint, config) for endpoint in found.endpoints]
     return [Talk(speaker) for speaker in speakers]

@@ -27,7 +27,7 @@ from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panel import Panel
 from tuneproof.inference.panels import load_panels
 from tuneproof.inference.remote import COSTS
-from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of
+from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with_seeds
 from tuneproof.inference.task import find_task
 from tuneproof.inference.turns import asked_turns
 from tuneproof.locks import at_work
@@ -52,6 +52,7 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
         InputError: Prompts or runs cannot be used, or another process is writing the comparison.
     """
     _check_out(prompts, config.out)
+    config = with_seeds(config)
     with at_work(config.out):
         return _compare(prompts, config)
 
@@ -176,7 +177,7 @@ def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
     if not config.out.is_file():
         return False
     comparison = read_json(config.out)
-    key = stamp_of(prompts, config).key
+    key = stamp_of(prompts, with_seeds(config)).key
     return isinstance(comparison, dict) and comparison.get("identity") == key
 
 

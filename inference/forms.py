@@ -115,7 +115,7 @@ def base_forms(
         if not is_same(form.template, template):
             forms[AS_TUNED if len(others) == 1 else f"base-as-{name}"] = form
     if shots is not None:
-        forms[FEW_SHOT] = replace(base, shots=shots)
+        forms[FEW_SHOT] = replace(base, shots=shots, labels=())  # they show what labels there are
     if system:
         forms[PROMPTED] = replace(base, system=system)
     return forms

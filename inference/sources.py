@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import FILE, Run, finished_run
+from tuneproof.formats.run import FILE, Run, finished_run, runs_called
 from tuneproof.formats.template import Template
-from tuneproof.inference.config import ModelsConfig
+from tuneproof.inference.config import CompareConfig, ModelsConfig
 from tuneproof.inference.endpoint import Endpoint
 from tuneproof.inference.subject import (
     Subject,
@@ -137,6 +137,19 @@ def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
     return [(name or Path(model).name.removesuffix(".gguf"), model) for name, model in pairs]
 
 
+def with_seeds(config: CompareConfig) -> CompareConfig:
+    """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are."""
+
+    def called(names: Sequence[str]) -> tuple[str, ...]:
+        found: list[str] = []
+        for name in names:
+            is_run = adapter_in_place_of_run(config, name) is None
+            found += runs_called(config.runs, name) if is_run else [name]
+        return tuple(dict.fromkeys(found))
+
+    return replace(config, run=called(config.run), merged=called(config.merged))
+
+
 def lineup(config: ModelsConfig, merged: Sequence[str] = ()) -> Lineup:
     """Return all that the options name.
 
@@ -213,7 +226,7 @@ def _base_for(name: str, folder: Path, base: str | None, *, is_given: bool) -> s
     if base is not None and is_given:
         return base
     config = folder / adapters.CONFIG
-    if not stated:
+    if not stated or not isinstance(stated, str):
         raise InputError(f"{config} names no base; give --model")
     try:
         models.chat_template(stated)

@@ -56,9 +56,14 @@ class Variants:
         return list(self.forms)
 
     @property
+    def kinds(self) -> dict[str, str | None]:
+        """The kind of each variant by its name: ``base``, ``model``, or None where it was tuned."""
+        return {row["name"]: row.get("kind") for row in self.described}
+
+    @property
     def untuned(self) -> list[str]:
-        """The names of those that are the base, however it is asked."""
-        return [row["name"] for row in self.described if row.get("kind") == "base"]
+        """The names of those that were not tuned: the base in all its forms, or another model."""
+        return [name for name, kind in self.kinds.items() if kind is not None]
 
     def routed(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Return what tells the model which adapter each row of a batch goes through.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ OLD = ".old"
 
 def room_beside(path: Path) -> Path:
     """Return the folder for what is written beside a path, and make it."""
+    if path.parent.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     return path if path.is_dir() and not os.access(path.parent, os.W_OK) else path.parent
 

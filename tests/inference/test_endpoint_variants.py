@@ -144,6 +144,7 @@ def test_labels_are_named_and_a_text_that_is_none_is_wrong(tmp_path: Path) -> No
     assert report.metrics["s"]["accuracy"].value == 0.5
     assert report.metrics["s"]["accuracy"].n == 24
     assert report.metrics["s"]["macro_f1"].value == 0.5
+    assert report.metrics["s"]["matthews"].value == pytest.approx(0.5)  # "none" is one label more
     assert report.metrics["s"]["invalid_rate"].value == 0.5
     assert "brier" not in report.metrics["s"]
     assert report.confusion["s"] == ((0, 0), (0, 12))

@@ -81,6 +81,7 @@ def test_base_gets_examples_a_system_message_and_the_labels() -> None:
     assert list(forms) == ["base", "base-as-tuned", "base-few-shot", "base-prompted"]
     named = {name: form.labels for name, form in forms.items()}
     assert named.pop("base-as-tuned") == ()  # it is asked as the run is
+    assert named.pop("base-few-shot") == ()  # its examples show what labels there are
     assert set(named.values()) == {("mud", "ice")}
     assert forms["base-prompted"].system == "Be brief."
     assert forms["base-prompted"].shots is None

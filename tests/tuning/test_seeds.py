@@ -13,6 +13,7 @@ from tuneproof.formats.run import runs_called
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.doctor import examine
 from tuneproof.tuning.seeds import finetune_seeds, with_seeds
 
 
@@ -43,6 +44,8 @@ def test_seeds_are_runs_of_the_same_settings_and_judged_together(
         ),
     )  # fmt: skip
     assert [v.name for v in compared.variants if v.seed] == [run.name for run in more]
+    codes = {found.code for found in examine(comparison=tmp_path / "out.json")}
+    assert "decoding-differs" not in codes  # the seed of a training is none of the answers
     (seeds,) = report([tmp_path / "out.json"], tmp_path / "report", ReportConfig()).seeds
     assert (seeds.name, len(seeds.variants)) == ("short", 3)
 

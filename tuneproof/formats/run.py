@@ -376,7 +376,7 @@ def seed_name(name: str, seed: int) -> str:
 
 def runs_called(runs: Path, name: str) -> list[str]:
     """Return the run of a name, or its seeds where there is none but NAME-seed1, NAME-seed2, ..."""
-    if (runs / name / FILE).is_file():
+    if (runs / name / FILE).is_file() or Path(name).is_absolute():
         return [name]
     pattern = re.compile(re.escape(name) + r"-seed(\d+)")
     found = {

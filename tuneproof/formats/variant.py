@@ -58,7 +58,7 @@ class Variant:
     however it was asked; ``baseline``, ``head``, ``model``: another model, or ``endpoint``: one
     behind a server), `url`, `template`, `template_variables`, `shots` (`k`,
     `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
-    `seed`, `settings_sha256` (the same for runs that differ in their seed alone), `quantization`,
+    `training_seed`, `settings_sha256` (the same for runs that differ in their seed alone), `quantization`,
     `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
     `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
     `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
@@ -101,7 +101,7 @@ class Variant:
     @property
     def seed(self) -> int | None:
         """The seed of its training; None where there was none, or it is not recorded."""
-        seed = self.details.get("seed")
+        seed = self.details.get("training_seed")
         return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
 
     @property
@@ -172,7 +172,7 @@ def described(run: Run, name: str | None = None) -> dict[str, Any]:
         "model": run.base.model,
         "adapter": None if run.is_whole else str(run.adapter),
         "method": run.method,
-        "seed": run.seed,
+        "training_seed": run.seed,
         "settings_sha256": run.settings_hash,
         "quantization": encode(run.quantization),
         "parameters": encode(run.parameters),

@@ -155,7 +155,7 @@ def with_seeds(document: dict[str, Any]) -> dict[str, Any]:
     for variant in document["variants"]:
         name, _, seed = variant["name"].partition("-seed")
         if seed:
-            variant |= {"seed": int(seed), "settings_sha256": name}
+            variant |= {"training_seed": int(seed), "settings_sha256": name}
     return document
 
 
