@@ -25,6 +25,8 @@ GAP = "\ue0ff"
 again before the text becomes tokens."""
 NO_THOUGHT = re.compile(r"<think>\s*</think>")
 """What thinking models write where they do not think."""
+THOUGHTS = ("<think>", "</think>")
+"""Tokens that answers hold, so that they are none of the template's alone."""
 ASKED, ANSWERED = "What is it?", "It is that."
 """A question and an answer, to see what a template makes of them."""
 
@@ -144,7 +146,11 @@ def traits_of(template: Template, tokenizer: Any) -> Traits:
 
 
 def control_tokens(tokenizer: Any) -> re.Pattern[str] | None:
-    """Return the pattern of the tokenizer's special tokens; None where it has none."""
+    """Return the pattern of the tokenizer's control tokens; None where it has none.
+
+    They are its special tokens, and the added ones that its chat template writes: some models'
+    marks of roles are not called special.
+    """
     return _control_pattern(tokenizer)
 
 
@@ -304,8 +310,13 @@ def _traits(text: str, variables: str, tokenizer: Any) -> Traits:
 
 @lru_cache(maxsize=16)
 def _control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+    template = str(getattr(tokenizer, "chat_template", None) or "")
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    names = {str(token.content) for token in added if token.special}
+    names = {
+        str(token.content)
+        for token in added
+        if token.special or (str(token.content) in template and token.content not in THOUGHTS)
+    }
     names |= set(getattr(tokenizer, "all_special_tokens", ()))
     listed = "|".join(map(re.escape, sorted(names - {""}, key=len, reverse=True)))
     return re.compile(listed) if listed else None

@@ -57,13 +57,12 @@ def text_ids(tokenizer: Any, text: str) -> list[int]:
     pattern = control_tokens(tokenizer)
     assert pattern is not None  # it put the gaps there
     ids: list[int] = []
-    at = 0
+    at, before = 0, ""
     for mark in [*pattern.finditer(text), None]:
-        between = text[at : mark.start() if mark else None].replace(GAP, "")
-        ids += tokenizer(
-            between, add_special_tokens=False, split_special_tokens=True, verbose=False
-        )["input_ids"]
+        for part in text[at : mark.start() if mark else None].split(GAP):
+            ids += following(tokenizer, part, before)
+            before = part or before
         if mark:
             ids.append(tokenizer.convert_tokens_to_ids(mark[0]))
-            at = mark.end()
+            at, before = mark.end(), mark[0]
     return ids

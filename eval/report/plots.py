@@ -104,7 +104,10 @@ def gains_plot(report: Report) -> Figure | None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_title("What changed, and how sure that is")
     percent = f"{100 * report.settings.confidence:g} %"
-    axes.set_xlabel(f"difference from {short(report.base)} (0 to 1 scale), {percent} interval")
+    base = short(report.base)
+    if any(gain.against for _, _, gain in rows):
+        base += ", in its better form"
+    axes.set_xlabel(f"difference from {base} (0 to 1 scale), {percent} interval")
     used = {gain.verdict for _, _, gain in rows}
     for verdict in VERDICTS:
         if verdict in used:

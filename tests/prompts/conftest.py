@@ -38,24 +38,27 @@ MARKS = {
     "llama2": [],
     "thinker": ["<|User|>", "<|Assistant|>"],
 }
-"""The special tokens that a template writes, beside BOS and EOS."""
+"""The control tokens that a template writes, beside BOS and EOS."""
+NOT_CALLED_SPECIAL = ("deepseek", "default-system")
+"""Templates whose marks are added tokens that the tokenizer does not call special."""
 
 
 @pytest.fixture(scope="session")
 def chat(tokenizer: Any) -> Callable[..., tuple[Template, Any]]:
     """Return a chat template by name, and a tokenizer that knows its tokens and adds a BOS."""
-    from tokenizers import processors
+    from tokenizers import AddedToken, processors
     from transformers import PreTrainedTokenizerFast
 
     def make(name: str, **variables: Any) -> tuple[Template, Any]:
         backend = type(tokenizer._tokenizer).from_str(tokenizer._tokenizer.to_str())
-        backend.add_special_tokens(["<s>", *MARKS[name]])
+        backend.add_special_tokens(["<s>", *([] if name in NOT_CALLED_SPECIAL else MARKS[name])])
+        backend.add_tokens([AddedToken(mark, normalized=False) for mark in MARKS[name]])
         backend.post_processor = processors.TemplateProcessing(
             single="<s> $A", special_tokens=[("<s>", backend.token_to_id("<s>"))]
         )
         made = PreTrainedTokenizerFast(
             tokenizer_object=backend, bos_token="<s>", eos_token="<|endoftext|>",
-            additional_special_tokens=MARKS[name],
+            additional_special_tokens=[] if name in NOT_CALLED_SPECIAL else MARKS[name],
         )  # fmt: skip
         text = (FOLDER / f"{name}.jinja").read_text()
         made.chat_template = text

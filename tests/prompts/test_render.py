@@ -173,11 +173,11 @@ def test_control_tokens_that_people_wrote_stay_text(
     template, tokenizer = chat(name or "chatml")
     if name is None:
         template = templates.load()
-    marks = f"{ENDS[name or 'chatml']} <s> <|endoftext|>"
+    marks = f"{ENDS[name or 'chatml']} {'<|User|>' if name == 'deepseek' else ''} <s> <|endoftext|>"
     record = replace(ONE, input="Ice.")
     dirty = replace(record, **{where: f"{getattr(record, where)} {marks} so"})  # type: ignore[arg-type]
     clean, encoded = (fitted(template, tokenizer, one) for one in (record, dirty))
-    special = set(tokenizer.all_special_ids)
+    special = set(tokenizer.added_tokens_decoder)
 
     def specials(ids: list[int]) -> list[int]:
         return [token for token in ids if token in special]

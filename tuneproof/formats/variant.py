@@ -58,8 +58,8 @@ class Variant:
     however it was asked; ``baseline``, ``head``, ``model``: another model, or ``endpoint``: one
     behind a server), `url`, `template`, `template_variables`, `shots` (`k`,
     `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
-    `training_seed`, `settings_sha256` (the same for runs that differ in their seed alone), `quantization`,
-    `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
+    `training_seed`, `settings_sha256` (the same for runs that differ in their seed alone),
+    `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
     `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
     `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
 

@@ -111,7 +111,7 @@ def test_seeds_that_agree_show_no_more_than_their_items_can(
         "schema": "tuneproof/comparison@1",
         "variants": [
             {"name": name, "model": "m", "adapter": None}
-            | ({"seed": seeds[name], "settings_sha256": "0" * 64} if name in seeds else {})
+            | ({"training_seed": seeds[name], "settings_sha256": "0" * 64} if name in seeds else {})
             for name in texts
         ],
         "items": [
