@@ -18,7 +18,7 @@ one."""
 WIDEST_RULE = 200
 """Marks of layout that may repeat at the end of an answer; nobody draws a wider rule."""
 LAYOUT = frozenset(
-    "-_=*#~|+:()[]{}<>/\\`\u00b7\u2022\u25aa\u25e6\u2010\u2013\u2014\u2500\u2501\u2550\u2502\u2503\u2551\u253c\u256c"
+    "-_=*~|+:()[]{}<>/\\`\u00b7\u2022\u25aa\u25e6\u2010\u2013\u2014\u2500\u2501\u2550\u2502\u2503\u2551\u253c\u256c"
 )
 """Marks of rules, tables, lists and brackets."""
 _LIST_MARKER = re.compile(
