@@ -158,11 +158,11 @@ class CompareConfig(ModelsConfig):
         Raises:
             InputError: The file is missing or empty.
         """
-        told = self.system or ""
-        is_name = "\n" not in told and len(told) < 250
-        if not is_name or not (told.endswith((".txt", ".md")) or Path(told).is_file()):
-            return told
-        text = existing_file(Path(told)).read_text(encoding="utf-8").strip()
+        system = self.system or ""
+        is_name = "\n" not in system and len(system) < 250
+        if not is_name or not (system.endswith((".txt", ".md")) or Path(system).is_file()):
+            return system
+        text = existing_file(Path(system)).read_text(encoding="utf-8").strip()
         if not text:
-            raise InputError(f"{told} is empty; it should hold the system message")
+            raise InputError(f"{system} is empty; it should hold the system message")
         return text
