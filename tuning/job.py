@@ -32,8 +32,8 @@ RATE_EXPONENT = 0.781
 """How the best rate falls with the width: fitted on Llama models in the same work."""
 
 UNLIKELIHOOD_WIDTH = 768
-"""GPT-2's: at this width the weight of the unlikelihood loss is its authors', 1; narrower models loop
-more."""
+"""GPT-2's: at this width the weight of the unlikelihood loss is its authors', 1; narrower models
+loop more."""
 LARGEST_UNLIKELIHOOD = 3.0
 """The weight for tiny, and for anything narrower."""
 
