@@ -140,11 +140,16 @@ def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
 
 
 def with_seeds(config: CompareConfig) -> CompareConfig:
-    """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are."""
+    """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are.
+
+    A run may be given as its folder in `config.runs` too, as a shell completes it.
+    """
 
     def called(names: Sequence[str]) -> tuple[str, ...]:
         found: list[str] = []
-        for name in names:
+        for typed in names:
+            is_folder = Path(typed).parent == config.runs
+            name = Path(typed).name if is_folder else typed
             is_run = adapter_in_place_of_run(config, name) is None
             found += runs_called(config.runs, name) if is_run else [name]
         return tuple(dict.fromkeys(found))

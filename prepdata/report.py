@@ -55,7 +55,7 @@ def build_summary(folder: Path, manifest: Manifest) -> str:
 def seen_by_test(manifest: Manifest) -> str:
     """Return what difference a test set of that size can show: 1 / sqrt(n), of a share."""
     facts = manifest.files.get(FILES["test"])
-    if facts is None or not (count := facts.records):
+    if facts is None or (count := facts.records) < 1:
         return ""
     points = 100 / math.sqrt(count)
     return (

@@ -133,7 +133,7 @@ def trainer_arguments(
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": config.lr_scheduler_type,
-        "warmup_steps": _warmup_steps(config, examples),
+        "warmup_steps": config.warmup_steps,
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
         "activation_checkpointing": config.gradient_checkpointing,
@@ -154,23 +154,11 @@ def trainer_arguments(
 
 def _logging_steps(config: TuneConfig, examples: int) -> int:
     """Return after how many optimizer steps the loss is logged; one where nobody knows the end."""
-    return 1 if config.has_budget else max(1, _steps(config, examples) // LOGS)
-
-
-def _warmup_steps(config: TuneConfig, examples: int) -> float:
-    """Return the warm-up, and none where it would be less than a step.
-
-    Transformers rounds a share of the steps up, and the first step of a warm-up has a rate of 0: a
-    training of one step would change nothing.
-    """
-    if config.warmup_steps >= 1 or config.has_budget:
-        return config.warmup_steps
-    return config.warmup_steps if config.warmup_steps * _steps(config, examples) >= 1 else 0.0
-
-
-def _steps(config: TuneConfig, examples: int) -> int:
+    if config.has_budget:
+        return 1
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    return config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
+    steps = config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
+    return max(1, steps // LOGS)
 
 
 def uses_bf16(mixed_precision: str, device: str) -> bool:

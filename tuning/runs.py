@@ -132,7 +132,7 @@ def table(runs: list[Run]) -> str:
                 run.objective,
                 run.method,
                 f"{run.data.train.examples:,}",
-                f"{run.parameters.trainable / run.parameters.total:.2%}",
+                f"{run.parameters.trainable / max(1, run.parameters.total):.2%}",
                 _number(result.last_loss if result else None),
                 _number(result.best_validation_loss if result else None),
                 f"{result.wall_seconds / 60:.1f} min" if result else "",

@@ -349,7 +349,7 @@ def test_labels_that_are_turned_round_are_told_loudly(
         (tmp_path / "labelled" / "val.jsonl").unlink()
     said: list[str] = []
     with lines_to(said.append):
-        run = finetune(classify("distilbert", num_train_epochs=24, lora_r=8))
+        run = finetune(classify("distilbert", num_train_epochs=24, lora_r=8, learning_rate=3e-3))
     assert run.accuracy.on == ("validation" if has_validation else "train")
     [warning] = run.warnings
     assert warning.startswith("the labels seem to be turned round: accuracy is ")

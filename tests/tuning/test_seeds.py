@@ -12,6 +12,7 @@ from tuneproof.eval.report.build import report
 from tuneproof.formats.run import runs_called
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.sources import with_seeds as with_seeds_of
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.doctor import examine
 from tuneproof.tuning.seeds import finetune_seeds, with_seeds
@@ -48,6 +49,13 @@ def test_seeds_are_runs_of_the_same_settings_and_judged_together(
     assert "decoding-differs" not in codes  # the seed of a training is none of the answers
     (seeds,) = report([tmp_path / "out.json"], tmp_path / "report", ReportConfig()).seeds
     assert (seeds.name, len(seeds.variants)) == ("short", 3)
+
+
+def test_a_run_is_known_by_its_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/run.json").write_text("{}")
+    config = CompareConfig(run=(f"{tmp_path}/a/",), runs=tmp_path)
+    assert with_seeds_of(config).run == ("a",)
 
 
 def test_a_run_of_the_name_itself_goes_before_its_seeds(tmp_path: Path) -> None:

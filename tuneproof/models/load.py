@@ -117,7 +117,7 @@ def chat_template(model: str) -> str | None:
     """
     folder = Path(location(model))
     if not folder.is_dir():
-        return chat_text(load_tokenizer(model, purpose="count").chat_template)
+        return chat_text(load_tokenizer(model).chat_template)
     return chat_template_in(folder)
 
 
