@@ -17,7 +17,7 @@ from tuneproof.inference.sources import lineup
 from tuneproof.inference.variants import Variants, load_variants
 
 OnPiece = Callable[[str], None]
-"""Is given an answer piece by piece, as far as it is certain."""
+"""Called with every new piece of an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Reply:
     text: str
     """The answer."""
     finish_reason: str | None
-    """As in `formats.comparison.Answer`."""
+    """Why it ended, as in `formats.comparison.Answer`."""
     dropped_turns: int = 0
     """Messages at the beginning of the conversation that no longer fitted."""
 
@@ -37,7 +37,7 @@ class Speaker(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the variant."""
+        """The variant's name."""
 
     @property
     def streams(self) -> bool:
@@ -52,9 +52,9 @@ class Loaded:
     """A model in memory."""
 
     name: str
-    """Of the variant."""
+    """The variant's name."""
     variants: Variants
-    """It is among them."""
+    """The loaded variants that it is one of."""
     decoding: Decoding
     """How tokens are chosen."""
 
@@ -105,7 +105,7 @@ class Served:
 
     @property
     def name(self) -> str:
-        """Of the variant."""
+        """The variant's name."""
         return self.endpoint.name
 
     @property

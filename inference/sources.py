@@ -49,9 +49,9 @@ class _Templates:
     """What ``--template`` says."""
 
     default: str | None
-    """For all that bring no chat template."""
+    """Template of all variants that bring no chat template."""
     by_name: Mapping[str, str]
-    """By variant, whatever that brings."""
+    """Template by variant, whatever that brings."""
 
     @classmethod
     def parsed(cls, texts: Sequence[str]) -> _Templates:

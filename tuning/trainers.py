@@ -85,7 +85,7 @@ class RunTrainer:
     args: Any
     train_dataset: Any
     paths: FastPaths
-    """What of kernels/ is turned on; nothing outside of `fast_paths`."""
+    """The kernels that are turned on; none outside of `fast_paths`."""
 
     def __init__(self, **settings: Any) -> None:
         """Take the trainer's settings."""

@@ -68,7 +68,7 @@ class Analysis(LabelReport):
     metrics: Mapping[str, Mapping[str, MetricFigure]]
     gains: Mapping[str, Mapping[str, Gain]]
     tasks: Mapping[str, TaskPart]
-    """The same of every task, where there are several."""
+    """Metrics and gains of every task, where there are several."""
     pairs: tuple[Pair, ...]
     """Every two variants, by the primary metric."""
     primary: Primary | None

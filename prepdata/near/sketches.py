@@ -50,7 +50,7 @@ class Bitmaps:
     """
 
     starts: Indices
-    """Of each set, ascending."""
+    """Where each set begins, ascending."""
     words: NDArray[np.uint64]
 
     @classmethod
@@ -137,7 +137,7 @@ class Sketches:
     bands: NDArray[np.uint32]
     """A hash of each band of MinHash values: (text, band)."""
     bitmaps: Bitmaps
-    """Of the texts' shingles."""
+    """Bitmaps of the texts' shingles."""
 
 
 def sketches_of(texts: Iterable[str]) -> Sketches:
