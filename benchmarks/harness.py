@@ -66,7 +66,7 @@ class Row:
     amount: float | None = None
     """How much useful work both did, such as tokens that are no padding."""
     unit: str = ""
-    """Of the amount."""
+    """Unit of the amount."""
 
     @property
     def ratio(self) -> float:
@@ -90,7 +90,7 @@ class Goal:
     value: float
     goal: float
     unit: str
-    """Of figure and goal."""
+    """Unit of figure and goal."""
     is_upper: bool = True
     """Whether the goal is the most (or the least) that the figure may be."""
     checked: str

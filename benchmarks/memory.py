@@ -13,7 +13,7 @@ from tuneproof.files import read_json, write_json
 RIVALS = ("defaults", "stored")
 """TRL's flags with the least and with the most memory."""
 MOST = 0.6
-"""Of the memory of two models that answer a padded batch each."""
+"""Most share of the memory of two models that answer a padded batch each."""
 
 
 def measure(settings: Settings) -> list[Goal]:

@@ -29,7 +29,7 @@ LEARNING_RATE = 1e-4
 SAME_LOSS = 0.1
 """Mean losses of the same rows in another order, with other dropout, differ by less, relatively."""
 LEAST_SHARE = 40
-"""Of the rate of matrix products, in %."""
+"""Least share of the rate of matrix products, in %."""
 LONGER = 4
 """Times the rows of the training whose share is measured: what comes once weighs less in it."""
 _GROUPED = {"bf16": True, "train_sampling_strategy": "group_by_length"}

@@ -127,7 +127,7 @@ def _command(title: str, command: click.Command) -> Iterator[str]:
 
 def _usage(argument: click.Argument) -> str:
     name = argument.metavar or (argument.name or "").upper()
-    name += "..." if argument.nargs == -1 else ""
+    name += "..." if argument.nargs == -1 and not name.endswith("...") else ""
     return name if argument.required else f"[{name}]"
 
 

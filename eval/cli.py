@@ -29,7 +29,7 @@ def main() -> None:
 @click.option(
     "--published",
     type=click.Path(path_type=Path),
-    help="YAML of figures that others published, as recipes have them, to stand beside ours.",
+    help="YAML of figures that others published, to be shown beside ours; as in recipes.",
 )
 @options_from(ReportConfig)
 def report_command(
@@ -78,8 +78,10 @@ def report_command(
     metavar="MARGIN",
     help="What may differ from the base by less than a margin, either way; repeatable.",
 )
-@click.option("--variant", metavar="NAME", help="Whose figures.  [default: the only tuned one]")
-@click.option("--point", is_flag=True, help="Judge by the value, not by the interval's end.")
+@click.option("--variant", metavar="NAME", help="Variant to judge.  [default: the only tuned one]")
+@click.option(
+    "--point", is_flag=True, help="Judge by the value, not by the unfavourable end of its interval."
+)
 def gate_command(
     report: Path,
     require: tuple[str, ...],
@@ -128,7 +130,11 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     "--detect", type=float, required=True, metavar="DIFFERENCE",
     help="The difference that is to be seen, such as 0.05 (5 percentage points of a share).",
 )  # fmt: skip
-@click.option("--variant", metavar="NAME", help="Whose spread.  [default: the only tuned one]")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Variant whose spread is taken.  [default: the only tuned one]",
+)
 @options_from(ReportConfig)
 def plan_command(
     pilot: Path, metric: str | None, detect: float, variant: str | None, **typed: Any
@@ -149,7 +155,10 @@ def plan_command(
     help="Made-up reports behind every line.  [default: 100; with --full 200]",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="All sizes from 8 to 300 items, many reports.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Seed of the made-up answers.",
+)  # fmt: skip
 @click.option(
     "--doctor",
     type=click.IntRange(min=1),

@@ -82,13 +82,13 @@ def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
     return Diff(items=len(pairs), length_unit=unit, gains=gains)
 
 
-def diff_table(found: Diff) -> str:
+def diff_table(differences: Diff) -> str:
     """Return the differences as a plain table, one block per variant."""
     blocks = []
-    for variant, metrics in found.gains.items():
+    for variant, metrics in differences.gains.items():
         rows = [["metric", "n", "A", "B", "B - A (interval)", "p", "verdict"]]
         for metric, row in metrics.items():
-            unit = unit_of(metric, found.length_unit)
+            unit = unit_of(metric, differences.length_unit)
             rows.append(
                 [
                     METRICS[metric].title,
@@ -100,7 +100,7 @@ def diff_table(found: Diff) -> str:
                     "too few items differ" if row.gain.has_too_few_differing else row.gain.verdict,
                 ]
             )
-        items = wording.counted(found.items, "item")
+        items = wording.counted(differences.items, "item")
         blocks.append(f"{variant}, {items}\n{table(rows, left=(0, 6))}")
     return "\n\n".join(blocks)
 

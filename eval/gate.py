@@ -148,10 +148,10 @@ def _within(report: Report, variant: str, kind: Kind, text: str, *, point: bool)
     high = gain.high if gain.one_sided_high is None else gain.one_sided_high
     if point:
         low = high = gain.value
-    found = equivalence_of(
+    shown = equivalence_of(
         low, high, gain.error, gain.n, margin=margin, direction=direction, alpha=alpha
     )
-    holds = found.not_worse if kind == "not worse" else found.same
+    holds = shown.not_worse if kind == "not worse" else shown.same
     return Outcome(
         condition=f"{kind}: {metric} by {margin:g}",
         figure=Figure(value=gain.value, low=low, high=high),

@@ -16,8 +16,8 @@ from tuneproof.inference.generate import answer_one, can_stream, cleaned
 from tuneproof.inference.sources import lineup
 from tuneproof.inference.variants import Variants, load_variants
 
-Told = Callable[[str], None]
-"""Is given an answer piece by piece, as far as it is certain."""
+OnPiece = Callable[[str], None]
+"""Called with every new piece of an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Reply:
     text: str
     """The answer."""
     finish_reason: str | None
-    """As in `formats.comparison.Answer`."""
+    """Why it ended, as in `formats.comparison.Answer`."""
     dropped_turns: int = 0
     """Messages at the beginning of the conversation that no longer fitted."""
 
@@ -37,13 +37,13 @@ class Speaker(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the variant."""
+        """The variant's name."""
 
     @property
     def streams(self) -> bool:
         """Whether an answer comes piece by piece."""
 
-    def reply(self, messages: list[Message], seed: int, told: Told) -> Reply | None:
+    def reply(self, messages: list[Message], seed: int, on_piece: OnPiece) -> Reply | None:
         """Answer a conversation that ends with a question; None where it is too long."""
 
 
@@ -52,9 +52,9 @@ class Loaded:
     """A model in memory."""
 
     name: str
-    """Of the variant."""
+    """The variant's name."""
     variants: Variants
-    """It is among them."""
+    """The loaded variants that it is one of."""
     decoding: Decoding
     """How tokens are chosen."""
 
@@ -63,7 +63,7 @@ class Loaded:
         """Whether an answer comes piece by piece."""
         return can_stream(self.variants)
 
-    def reply(self, messages: list[Message], seed: int, told: Told) -> Reply | None:
+    def reply(self, messages: list[Message], seed: int, on_piece: OnPiece) -> Reply | None:
         """Answer a conversation that ends with a question; None where it is too long."""
         *before, asked = messages
         example = Example(
@@ -82,11 +82,11 @@ class Loaded:
         def show(text: str) -> None:
             nonlocal shown
             if text.startswith(shown) and not text.endswith("\N{REPLACEMENT CHARACTER}"):
-                told(text[len(shown) :])
+                on_piece(text[len(shown) :])
                 shown = text
 
         answer = answer_one(self.variants, self.name, encoded.prompt_ids, self.decoding, seed, show)
-        told(answer.text.removeprefix(shown))
+        on_piece(answer.text.removeprefix(shown))
         return Reply(
             text=answer.text,
             finish_reason=answer.finish_reason,
@@ -105,7 +105,7 @@ class Served:
 
     @property
     def name(self) -> str:
-        """Of the variant."""
+        """The variant's name."""
         return self.endpoint.name
 
     @property
@@ -113,12 +113,12 @@ class Served:
         """Whether an answer comes piece by piece."""
         return False
 
-    def reply(self, messages: list[Message], seed: int, told: Told) -> Reply | None:
+    def reply(self, messages: list[Message], seed: int, on_piece: OnPiece) -> Reply | None:
         """Answer a conversation that ends with a question."""
-        (found,) = self.endpoint.answer([messages], self.decoding, seed)
-        text = cleaned(found.text)
-        told(text)
-        return Reply(text=text, finish_reason=found.finish_reason)
+        (answer,) = self.endpoint.answer([messages], self.decoding, seed)
+        text = cleaned(answer.text)
+        on_piece(text)
+        return Reply(text=text, finish_reason=answer.finish_reason)
 
 
 class Talk:
@@ -130,16 +130,16 @@ class Talk:
         self.history: list[Message] = []
         """What was said so far, its own answers among it."""
 
-    def ask(self, line: str, seed: int, told: Told) -> Reply | None:
+    def ask(self, line: str, seed: int, on_piece: OnPiece) -> Reply | None:
         """Return the answer to a line; None where it is too long, so that it counts as unsaid.
 
         Args:
             line: What is asked.
             seed: For sampling.
-            told: Is given the answer as it comes.
+            on_piece: Is given the answer as it comes.
         """
         messages = [*self.history, Message(role="user", content=line)]
-        reply = self.speaker.reply(messages, seed, told)
+        reply = self.speaker.reply(messages, seed, on_piece)
         if reply is not None:
             self.history = [*messages, Message(role="assistant", content=reply.text)]
         return reply
@@ -155,15 +155,15 @@ def talks_of(config: ModelsConfig) -> list[Talk]:
     Raises:
         InputError: Something cannot be had, or answers no questions.
     """
-    found = lineup(config)
-    if found.heads:
+    named = lineup(config)
+    if named.heads:
         raise InputError(
-            f"run {found.heads[0].name!r} trained a classification head; it answers no prompts"
+            f"run {named.heads[0].name!r} trained a classification head; it answers no prompts"
         )
     speakers: list[Speaker] = []
-    if found.base is not None:
+    if named.base is not None:
         loaded = load_variants(
-            found.subjects, base=found.base, template=found.template, dtype=config.dtype
+            named.subjects, base=named.base, template=named.template, dtype=config.dtype
         )
         speakers += [
             Loaded(name, variants, config)
@@ -171,5 +171,5 @@ def talks_of(config: ModelsConfig) -> list[Talk]:
             for name, kind in variants.kinds.items()
             if name == BASE or kind != BASE
         ]
-    speakers += [Served(endpoint, config) for endpoint in found.endpoints]
+    speakers += [Served(endpoint, config) for endpoint in named.endpoints]
     return [Talk(speaker) for speaker in speakers]

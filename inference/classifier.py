@@ -32,7 +32,7 @@ class LoadedHead:
     labels: tuple[str, ...]
     """The label set, in the order that was asked for."""
     trained_labels: tuple[str, ...]
-    """The same in the order of the model's logits."""
+    """The label set in the order of the model's logits."""
     model: Any
     """The classification model, in eval mode."""
     tokenizer: Any

@@ -23,7 +23,7 @@ class Decoding:
     top_p: float = 1.0
     """Sample from the smallest set of tokens with this much probability."""
     seed: int = 42
-    """For whatever is drawn at random."""
+    """Seed of whatever is drawn at random."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -52,7 +52,7 @@ class ModelsConfig(Decoding):
     """What answers."""
 
     run: tuple[str, ...] = ()
-    """A run of `tune run`, to stand beside its base; may be repeated."""
+    """A run of `tune run`, to compare with its base; may be repeated."""
     adapter: tuple[str, ...] = ()
     """A folder or Hub id of a PEFT adapter of any tool, over the base that it names or --model;
     NAME=FOLDER gives it a name; may be repeated."""
@@ -73,7 +73,7 @@ class ModelsConfig(Decoding):
     runs: Path = Path("runs")
     """The folder that holds the runs."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    """Type of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -124,7 +124,7 @@ class CompareConfig(ModelsConfig):
     """Ask the base with so many training examples before the question too, as base-few-shot; by
     default 4 where a train.jsonl lies beside the prompts. 0 leaves it out."""
     few_shot_by: Literal["nearest", "random"] = "nearest"
-    """Which: the nearest to the question by TF-IDF, or some drawn with the seed."""
+    """Which examples: the nearest to the question by TF-IDF, or some drawn with the seed."""
     system: str | None = None
     """Ask the base with this system message too, as base-prompted: a text, or a file that holds
     it."""
@@ -158,11 +158,11 @@ class CompareConfig(ModelsConfig):
         Raises:
             InputError: The file is missing or empty.
         """
-        told = self.system or ""
-        is_name = "\n" not in told and len(told) < 250
-        if not is_name or not (told.endswith((".txt", ".md")) or Path(told).is_file()):
-            return told
-        text = existing_file(Path(told)).read_text(encoding="utf-8").strip()
+        system = self.system or ""
+        is_name = "\n" not in system and len(system) < 250
+        if not is_name or not (system.endswith((".txt", ".md")) or Path(system).is_file()):
+            return system
+        text = existing_file(Path(system)).read_text(encoding="utf-8").strip()
         if not text:
-            raise InputError(f"{told} is empty; it should hold the system message")
+            raise InputError(f"{system} is empty; it should hold the system message")
         return text

@@ -151,7 +151,7 @@ def decode(
     stops: set[int],
     decoding: Decoding,
     stopwatch: Stopwatch | None = None,
-    told: Callable[[int, int], None] | None = None,
+    on_token: Callable[[int, int], None] | None = None,
 ) -> list[list[int]]:
     """Return each row's new tokens; the last one is a stop token unless the limit was reached.
 
@@ -163,7 +163,7 @@ def decode(
         stops: Tokens that end an answer.
         decoding: How tokens are chosen.
         stopwatch: Counts the time that each variant takes.
-        told: Is given the row and the token of every new token, as it comes.
+        on_token: Is given the row and the token of every new token, as it comes.
     """
     watch = stopwatch or Stopwatch()
     watch.start()
@@ -188,8 +188,8 @@ def decode(
                 if answer and answer[-1] in stops:
                     continue
                 answer.append(token)
-                if told is not None:
-                    told(rows[index], token)
+                if on_token is not None:
+                    on_token(rows[index], token)
                 if token not in stops:
                     going.append(index)
             if not going or held == room:

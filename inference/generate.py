@@ -74,12 +74,12 @@ def answer_batch(
     for part in parts_of(rows, is_padded=is_padded(variants.model)):
         some, of = [rows[place] for place in part], [names[place] for place in part]
         if can_decode(variants.model):
-            found = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
+            decoded = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
         else:
             watch.start()
-            found = by_generate(variants, some, of, decoding)
+            decoded = by_generate(variants, some, of, decoding)
             watch.charge(of)
-        for place, answer in zip(part, found, strict=True):
+        for place, answer in zip(part, decoded, strict=True):
             new[place] = answer
     answers = [
         _answer(answer, stops, variants.tokenizer, prompt)
@@ -123,11 +123,13 @@ def answer_one(
         (row,) = by_generate(variants, rows, [name], decoding)
         return _answer(row, stops, variants.tokenizer, prompt)
 
-    def told(_: int, token: int) -> None:
+    def on_token(_: int, token: int) -> None:
         so_far.append(token)
         show(_answer(so_far, stops, variants.tokenizer, prompt).text)
 
-    (row,) = decode(variants.model, rows, [name], variants.routed, stops, decoding, told=told)
+    (row,) = decode(
+        variants.model, rows, [name], variants.routed, stops, decoding, on_token=on_token
+    )
     return _answer(row, stops, variants.tokenizer, prompt)
 
 

@@ -245,10 +245,10 @@ def _after_nodes(
     parts = []
     for start in range(0, len(mask), most):
         rows = slice(start, start + most)
-        data = [(each.keys[rows], each.values[rows]) for each in cache.layers]
+        data = [(layer.keys[rows], layer.values[rows]) for layer in cache.layers]
         held = DynamicCache(data, config=model.config)
-        told = {name: value[rows] for name, value in extra.items()}
-        parts.append(_chosen(_read_nodes(model, trie, mask[rows], held, told), steps))
+        extra_of_rows = {name: value[rows] for name, value in extra.items()}
+        parts.append(_chosen(_read_nodes(model, trie, mask[rows], held, extra_of_rows), steps))
     return {step: torch.cat([part[step] for part in parts]) for step in steps}
 
 

@@ -21,9 +21,9 @@ class Speed:
     watch: Stopwatch = field(default_factory=Stopwatch)
     """The time each variant took so far."""
     tokens: Counter[str] = field(default_factory=Counter)
-    """Generated so far, by variant."""
+    """Tokens generated so far, by variant."""
     answers: int = 0
-    """Of each variant so far."""
+    """Answers of each variant so far."""
 
     def of(self, name: str) -> dict[str, float | None]:
         """Return a variant's speed as the comparison file holds it; None: nothing was asked."""
@@ -41,7 +41,8 @@ class Asked:
     """The prompts of some variants, as tokens."""
 
     ids: Mapping[str, Mapping[str, Sequence[int]]]
-    """By the item's id and the variant; an item that is too long for any of them is left out."""
+    """Token ids by the item's id and the variant; an item that is too long for any of them is left
+    out."""
     shots: Mapping[str, Mapping[str, Sequence[str]]]
     """Ids of the examples that stand before a question, by item and by those variants that have
     any."""
@@ -62,7 +63,7 @@ class Panel:
     asked: Asked | None = None
     """The prompts as tokens; None where nothing is generated."""
     speed: Speed | None = None
-    """Of generating; None where nothing is generated."""
+    """Speed of generating; None where nothing is generated."""
 
     @property
     def names(self) -> list[str]:

@@ -48,18 +48,18 @@ def load_panels(
     Raises:
         InputError: A run cannot be used, alone or beside the others.
     """
-    found = lineup(config, config.merged)
-    _check_heads(found, config, task)
+    named = lineup(config, config.merged)
+    _check_heads(named, config, task)
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
-    if found.base is not None:
+    if named.base is not None:
         loaded = load_variants(
-            found.subjects,
-            base=found.base,
-            template=found.template,
+            named.subjects,
+            base=named.base,
+            template=named.template,
             dtype=config.dtype,
-            merged=found.merged,
+            merged=named.merged,
             has_four_bit_base=config.quantized is not None,
             shots=_shots(prompts, train, items, config, task),
             system=config.system_text,
@@ -71,27 +71,27 @@ def load_panels(
         panels += [of_models(variants, items, config, task) for variants in loaded]
         if task is not None:
             conditions["calibrate"] = config.calibrate
-    panels += [of_endpoint(one, config, task) for one in found.endpoints]
+    panels += [of_endpoint(one, config, task) for one in named.endpoints]
     if panels:
         templates = {row.get("template") for panel in panels for row in panel.variants}
         template = templates.pop() if len(templates) == 1 else None
         conditions |= {"decoding": config.recorded(), "template": template}
     if task is not None:
-        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in found.heads]
+        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in named.heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
     return panels, conditions
 
 
-def _check_heads(found: Lineup, config: CompareConfig, task: LabelTask | None) -> None:
+def _check_heads(named: Lineup, config: CompareConfig, task: LabelTask | None) -> None:
     """Raise InputError where heads cannot answer what is asked, or nothing can be told more."""
-    if found.heads and task is None:
+    if named.heads and task is None:
         raise InputError(
-            f"run {found.heads[0].name!r} trained a classification head; it can only label the "
+            f"run {named.heads[0].name!r} trained a classification head; it can only label the "
             "test file of a data folder with one classification task"
         )
-    if found.base is not None:
+    if named.base is not None:
         return
     for option in ("few_shot", "system", "quantized"):
         if getattr(config, option):

@@ -24,15 +24,15 @@ class Shots:
     """The examples that stand answered before each question."""
 
     k: int
-    """How many, where there is room."""
+    """Examples before a question, where there is room."""
     by: By
     """How they were chosen."""
     seed: int | None
-    """Of the draw; None where nothing is drawn."""
+    """Seed of the draw; None where nothing is drawn."""
     file: str
-    """Where they are from."""
+    """The file that they are from."""
     chosen: Mapping[str, tuple[Example, ...]]
-    """By the question's id; the nearest one last."""
+    """The examples by the question's id; the nearest one last."""
 
     def recorded(self) -> dict[str, Any]:
         """Return how they were chosen, as the comparison file says it."""

@@ -49,9 +49,9 @@ class _Templates:
     """What ``--template`` says."""
 
     default: str | None
-    """For all that bring no chat template."""
+    """Template of all variants that bring no chat template."""
     by_name: Mapping[str, str]
-    """By variant, whatever that brings."""
+    """Template by variant, whatever that brings."""
 
     @classmethod
     def parsed(cls, texts: Sequence[str]) -> _Templates:
@@ -111,7 +111,7 @@ def adapters_of(config: ModelsConfig) -> dict[str, Path]:
     Raises:
         InputError: One cannot be had, or two have the same name.
     """
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     texts = [
         str(folder)
         for name in config.run
@@ -119,14 +119,16 @@ def adapters_of(config: ModelsConfig) -> dict[str, Path]:
     ]
     for text in (*texts, *config.adapter):
         is_plain = Path(text).expanduser().is_dir()
-        given, place = (None, text) if is_plain else named(text)
-        folder = adapters.find(place)
-        is_local = Path(place).expanduser().is_dir()
-        name = given or (name_of_folder(folder) if is_local else place.split("/")[-1])
-        if name in found:
-            raise InputError(f"two adapters are called {name!r}; name one: --adapter NAME={place}")
-        found[name] = folder
-    return found
+        given, location = (None, text) if is_plain else named(text)
+        folder = adapters.find(location)
+        is_local = Path(location).expanduser().is_dir()
+        name = given or (name_of_folder(folder) if is_local else location.split("/")[-1])
+        if name in folders:
+            raise InputError(
+                f"two adapters are called {name!r}; name one: --adapter NAME={location}"
+            )
+        folders[name] = folder
+    return folders
 
 
 def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
@@ -194,10 +196,10 @@ def lineup(config: ModelsConfig, merged: Sequence[str] = ()) -> Lineup:
     brings = {} if base is None else {"base": chat is not None}
     subjects = list(runs)
     for name, folder in folders.items():
-        beside = adapters.template_beside(folder)
-        brings[name] = beside is not None
+        own_chat = adapters.template_beside(folder)
+        brings[name] = own_chat is not None
         assert base is not None
-        template = chosen.of(name, beside, chat)
+        template = chosen.of(name, own_chat, chat)
         subjects.append(from_adapter(name, folder, models.stable_name(base), template))
     for name, model in others:
         own = models.chat_template(model)
@@ -253,19 +255,19 @@ def inputs_of(config: ModelsConfig) -> dict[str, str]:
     Raises:
         InputError: Something cannot be had.
     """
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for folder in adapters_of(config).values():
         files = (folder / name for name in adapters.FETCHED)
-        found |= {str(file): fingerprint(file) for file in files if file.is_file()}
+        hashes |= {str(file): fingerprint(file) for file in files if file.is_file()}
         if not config.model:
             stated = adapters.settings_of(folder).get("base_model_name_or_path")
-            found |= _model_inputs(str(stated)) if stated else {}
+            hashes |= _model_inputs(str(stated)) if stated else {}
     for _, model in models_of(config):
-        found |= _model_inputs(model)
+        hashes |= _model_inputs(model)
     for _, value in map(named, config.template):
         if (file := Path(value)).is_file():
-            found[str(file)] = fingerprint(file)
-    return found
+            hashes[str(file)] = fingerprint(file)
+    return hashes
 
 
 def _model_inputs(model: str) -> dict[str, str]:

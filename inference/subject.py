@@ -25,7 +25,7 @@ class Subject:
     model: str
     """The base; of a model that was made from no other here, itself."""
     weights_sha256: str | None = None
-    """Of the base that it was trained on; None where nothing says."""
+    """Hash of the base that it was trained on; None where nothing says."""
     template: Template
     """How it is asked."""
     max_length: int | None = None

@@ -49,7 +49,7 @@ def sources() -> None:
     "--tokenizer",
     default="tiny",
     show_default=True,
-    help="Counts the tokens: tiny (embedded), smollm2, a folder, a GGUF file, or a Hub id.",
+    help="Tokenizer to count with: tiny (embedded), smollm2, a folder, a GGUF file, or a Hub id.",
 )
 @click.option(
     "--records",

@@ -72,7 +72,7 @@ class BuildConfig:
                 raise ValueError(f"{name} must be at least 0 and under 1, got {value}")
         if self.val_fraction + (self.test_fraction or 0) >= 1:
             raise ValueError("val_fraction and test_fraction leave nothing to train on")
-        if not 0.6 <= self.near_threshold <= 1:
+        if not 0.6 <= self.near_threshold <= 1:  # below, the index finds too few of the pairs
             raise ValueError(f"near_threshold must be from 0.6 to 1, got {self.near_threshold}")
         for name in ("limit", "test_limit"):
             value = getattr(self, name)

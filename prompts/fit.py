@@ -31,9 +31,9 @@ class Encoded:
     """One example as token ids."""
 
     ids: list[int]
-    """All of it, shape (tokens,)."""
+    """Tokens of prompt and answer, shape (tokens,)."""
     labels: list[int]
-    """The same, with -100 where nothing is trained on, shape (tokens,)."""
+    """`ids`, with -100 where nothing is trained on, shape (tokens,)."""
     is_shortened: bool = False
     """Whether part of the input was left out to keep within the limit."""
     dropped_turns: int = 0

@@ -294,11 +294,11 @@ def _traits(text: str, variables: str, tokenizer: Any) -> Traits:
     given = whole[: len(whole) - len(tail)] + (tail[: mark.end()] if end and mark else "")
     again = rendered(asked, answered, asked, asks=True) or ""
     is_stable = end is not None and again.startswith(given)
-    told = rendered(system := ("system", "Be brief."), asked, asks=True) or ""
+    with_system = rendered(system := ("system", "Be brief."), asked, asks=True) or ""
     later = [asked, answered] if is_stable else []
     long = rendered(system, asked, answered, *later, asks=False) or ""
     return Traits(
-        takes_system="Be brief." in told and long.startswith(told),
+        takes_system="Be brief." in with_system and long.startswith(with_system),
         has_opening=not NO_THOUGHT.sub("", lead).strip(),
         is_cuttable=is_cuttable,
         is_stable=is_stable,

@@ -67,7 +67,7 @@ def changes(command: Command) -> Command:
     "--out",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="The folder under which data, runs and reports are written.  [default: this one]",
+    help="The folder under which data, runs and reports are written.  [default: the current one]",
 )
 @click.option(
     "--curve", metavar="SHARES",

@@ -42,9 +42,9 @@ class Recipe:
     """Stage two: the trainings by their short names; the one of a recipe without `runs` has the
     empty name."""
     match: Match | None
-    """Which of them have the compute of the first as their budget."""
+    """Which of the runs have the compute of the first as their budget."""
     merged: tuple[str, ...]
-    """The folders' names of those that are merged as well."""
+    """Folder names of the runs that are merged as well."""
     prompts: tuple[str, ...]
     """The files of prompts, as the recipe names them."""
     comparisons: dict[Path, CompareConfig]

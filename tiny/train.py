@@ -240,7 +240,7 @@ def documents_of(texts: list[str], tokenizer: Any) -> list[np.ndarray]:
 @click.option("--max-seconds", default=5400.0, help="Training time, evaluation not counted.")
 @click.option("--seed", default=42, help="For initial weights and the order of documents.")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Use torch.compile.")
-@click.option("--unlikelihood", default=0.0, help="Weight of the price for repeating.")
+@click.option("--unlikelihood", default=0.0, help="Weight of the unlikelihood loss.")
 @click.option(
     "--start", type=click.Path(path_type=Path), help="Folder of an earlier training to go on from."
 )

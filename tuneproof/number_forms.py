@@ -77,7 +77,7 @@ CURRENCIES: dict[str, str] = CODES | {
     **dict.fromkeys(("\u0440\u0443\u0431", "\u0440\u0443\u0431."), "₽"),
     **dict.fromkeys(("reais",), "R$"),
 }
-"""The same with names, which stand after the number only."""
+"""Currency signs by symbol, code or name; names stand after the number only."""
 _WORD = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 """A character that no number touches; the scripts of East and South East Asia put no space there,
 or write particles right after a number."""

@@ -73,8 +73,8 @@ def last_checkpoint(folder: Path) -> Path | None:
 
     Newer ones are removed, and it is said what is wrong with them.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    for newest in reversed(found):
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for newest in reversed(checkpoints):
         fault = fault_of(newest) or _fault_of_best(newest)
         if fault is None:
             return newest

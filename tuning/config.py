@@ -56,12 +56,14 @@ class TuneConfig:
     max_steps: int | None = None
     """Stop after so many optimizer steps, whatever the epochs."""
     max_seconds: float | None = None
-    """Train for so long, evaluations apart, whatever the epochs; the learning rate ends with it."""
+    """Train for so many seconds, evaluations apart, whatever the epochs; the learning rate's
+    schedule ends with them."""
     max_tokens: int | None = None
-    """Train on so many tokens, padding not counted, whatever the epochs; likewise."""
+    """Train on so many tokens, padding not counted, whatever the epochs; the schedule ends with
+    them."""
     max_flops: float | None = None
-    """Train for so many operations, as tuning/cost/flops.py counts them, whatever the epochs;
-    likewise."""
+    """Train for so many floating-point operations, as tuning/cost/flops.py counts them, whatever
+    the epochs; the schedule ends with them."""
     per_device_train_batch_size: int = 8
     """Examples per step and device."""
     gradient_accumulation_steps: int = 1
@@ -70,7 +72,7 @@ class TuneConfig:
     """Peak learning rate; by default it follows from the model's width: 2.5e-3 for tiny, 1.1e-3
     for gpt2, 2.9e-4 for 8B models."""
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate goes on after the warm-up."""
+    """Schedule of the learning rate after the warm-up."""
     warmup_steps: float = 0.03
     """Warm-up: a share of all steps if under 1, else a number of steps."""
     weight_decay: float = 0.0
@@ -84,37 +86,38 @@ class TuneConfig:
     lora_dropout: float = 0.0
     """Dropout before the adapter; on a CPU its random numbers cost much of the speed."""
     lora_bias: Literal["none", "all", "lora_only"] = "none"
-    """Biases that are trained beside the adapter: none, all, or those of the adapted layers. They
+    """Biases that are trained with the adapter: none, all, or those of the adapted layers. They
     are the base's own, so that such a run cannot share a base with others."""
     target_modules: tuple[str, ...] = ()
     """Layers that get an adapter, by the end of their names; by default every linear layer but the
     head. May be repeated."""
     num_virtual_tokens: int = 20
-    """Trained tokens before every text, of methods that have such."""
+    """Trained tokens before every text, for prompt tuning and the like."""
     load_in_4bit: bool = False
     """Hold the base's frozen weights in 4 bits, as method qlora does without being asked."""
     bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
-    """How 4 bits are a number: 4-bit normal floats, or plain ones."""
+    """Format of 4-bit numbers: normal floats (nf4), or plain ones (fp4)."""
     bnb_4bit_use_double_quant: bool = True
     """Quantise the scales of the 4-bit weights too."""
     bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    """What 4-bit weights become in a product."""
+    """Type to which 4-bit weights are converted for a product."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the frozen weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    """Type of the frozen weights; auto is bfloat16 on a GPU and float32 on a CPU."""
     mixed_precision: Literal["auto", "no", "bf16"] = "auto"
     """Multiply in bfloat16 under autocast; auto does where the hardware has instructions for it."""
     no_fast_path: tuple[str, ...] = ()
     """Leave out a faster way of computing the same on a CPU: allocator, attention, dropout, gelu,
     head, linear or packing. May be repeated."""
     seed: int = 42
-    """For the adapter's first weights, dropout and the order of the examples."""
+    """Seed of the adapter's first weights, dropout and the order of the examples."""
     save_steps: int | None = None
     """Save a checkpoint after every so many optimizer steps, beside those at the end of every
     epoch; the last two and the best are kept."""
     save_minutes: float = 10.0
-    """Save one, too, where the last is so old: what a crash may cost."""
+    """Save a checkpoint, too, when the last one is so many minutes old: the most that a crash
+    costs."""
     overwrite: bool = False
     """Replace a run of the same name."""
 

@@ -72,7 +72,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
 
 
 def price_of_repeating(config: TuneConfig, data: DataFolder, width: int) -> float:
-    """Return the weight of the price; labels are too short to loop."""
+    """Return the weight of the unlikelihood loss; 0 for labels, which are too short to loop."""
     if has_labels(data):
         return 0.0
     return default_unlikelihood(width) if config.unlikelihood is None else config.unlikelihood
@@ -139,7 +139,7 @@ def _summary(counts: Counts, price: float) -> str:
         f"({counts.shortened / counts.examples:.1%}), "
         + (f"{counts.dropped_turns:,} old turns left out, " if counts.dropped_turns else "")
         + f"{counts.too_long:,} left out as too long"
-        + (f"; the training loss has {price:g} x the price of repeating in it" if price else "")
+        + (f"; the unlikelihood loss has weight {price:g}" if price else "")
     )
 
 

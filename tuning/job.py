@@ -32,7 +32,7 @@ RATE_EXPONENT = 0.781
 """How the best rate falls with the width: fitted on Llama models in the same work."""
 
 UNLIKELIHOOD_WIDTH = 768
-"""GPT-2's: at this width the weight of the price of repeating is its authors', 1; narrower models
+"""GPT-2's: at this width the weight of the unlikelihood loss is its authors', 1; narrower models
 loop more."""
 LARGEST_UNLIKELIHOOD = 3.0
 """The weight for tiny, and for anything narrower."""
@@ -200,7 +200,7 @@ def default_learning_rate(width: int, *, is_adapter: bool) -> float:
 
 
 def default_unlikelihood(width: int) -> float:
-    """Return what the price of repeating weighs beside the cross-entropy, to two digits.
+    """Return the weight of the unlikelihood loss beside the cross-entropy, to two digits.
 
     Args:
         width: The model's hidden size: 3 at 256, 1 at 768, 0.19 at 4096.

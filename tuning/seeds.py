@@ -40,6 +40,6 @@ def finetune_seeds(config: TuneConfig, count: int) -> list[Run]:
     done = []
     for one in with_seeds(config, range(config.seed, config.seed + count)):
         status = runs.status_of(one)
-        is_there = status.state == "finished" and status.run is not None and not one.overwrite
-        done.append(status.run if is_there and status.run is not None else finetune(one))
+        is_finished = status.state == "finished" and not one.overwrite
+        done.append(status.run if is_finished and status.run else finetune(one))
     return done

@@ -85,7 +85,7 @@ class RunTrainer:
     args: Any
     train_dataset: Any
     paths: FastPaths
-    """What of kernels/ is turned on; nothing outside of `fast_paths`."""
+    """The kernels that are turned on; none outside of `fast_paths`."""
 
     def __init__(self, **settings: Any) -> None:
         """Take the trainer's settings."""
@@ -136,7 +136,7 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
 
         Args:
             weighting: Whether every ``example`` counts the same, or every ``token``, as in TRL.
-            unlikelihood: Weight of the price for tokens that the answer has used, in training only;
+            unlikelihood: Weight of the loss on tokens that the answer has used, in training only;
                 see tuneproof/kernels/unlikelihood.py.
             counts_right: Whether a validation tells which share of the answers would be right,
                 word for word, if the model wrote them greedily.
@@ -272,7 +272,7 @@ def completion_losses(
             (-100 where nothing is trained), each of shape (batch, tokens).
         is_short: Whether `has_plain_head` is true of the model, so that only the trained positions
             need to go through the head.
-        unlikelihood: Weight of the price of repeating, which is added.
+        unlikelihood: Weight of the unlikelihood loss, which is added.
         paths: The kernels that are turned on.
     """
     head, states, targets, examples = _trained(model, inputs, is_short, paths)

@@ -73,22 +73,22 @@ def _unlike_reference(sign: Callable[[str], str]) -> Callable[[Text], str]:
 def _not_asked_for(sign: Callable[[str], str]) -> Callable[[Text], str]:
     """Return the sign for answers where neither the reference nor the question has it."""
 
-    def found(row: Text) -> str:
+    def shown(row: Text) -> str:
         piece = sign(row.text)
         return piece if piece and not sign(_context(row)) else ""
 
-    return found
+    return shown
 
 
 def _blank(references: Sequence[Text]) -> Rule:
     """Return the rule for answers of nothing; ``None`` is an answer where any reference is that."""
     right = {signs.blank(row.text) for row in references}
 
-    def found(row: Text) -> str:
+    def shown(row: Text) -> str:
         piece = signs.blank(row.text)
         return "" if piece in right else piece
 
-    return Rule("empty-answers", found)
+    return Rule("empty-answers", shown)
 
 
 def _markup(row: Text) -> str:

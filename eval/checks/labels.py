@@ -13,7 +13,7 @@ from tuneproof.labels import normalize_label
 P_BELOW = 1e-3
 """A variant is below chance when a guess would so seldom be so wrong (one-sided, binomial)."""
 P_MAJORITY = 0.05
-"""The same for the commonest label; only a warning, hence looser."""
+"""Likewise below always saying the commonest label; only a warning, hence looser."""
 COLLAPSED = 0.95
 """Share of one label among the answers that counts as always saying it, ..."""
 VARIED = 0.8

@@ -38,8 +38,8 @@ def check_variants(comparison: Comparison) -> Iterator[Finding]:
 
 def is_prompted(variant: Variant) -> bool:
     """Return whether a variant is the untrained base with more in its prompt."""
-    told = any(key in variant.details for key in ("few_shot", "shots", "system_prompt"))
-    return not variant.adapter and (told or bool(_PROMPTED.search(variant.name)))
+    has_prompt = any(key in variant.details for key in ("few_shot", "shots", "system_prompt"))
+    return not variant.adapter and (has_prompt or bool(_PROMPTED.search(variant.name)))
 
 
 def _trained_base(comparison: Comparison) -> Iterator[Finding]:

@@ -62,9 +62,9 @@ class ShownItem:
     reference: str | None
     truncated: bool
     gains: tuple[float | None, ...]
-    """Of the ranking metric, in the order of `Comparison.tuned`."""
+    """Gains in the ranking metric, in the order of `Comparison.tuned`."""
     answers: tuple[ShownAnswer, ...]
-    """In the order of `Comparison.names`."""
+    """One per variant, in the order of `Comparison.names`."""
 
     def as_row(self) -> dict[str, Any]:
         """Return what the page's script reads."""

@@ -148,7 +148,7 @@ def against_best(report: Report, variant: str) -> AgainstBest | None:
 
 def headline(report: Report, variant: str) -> str:
     """Say in one sentence how a variant stands to the best option without tuning."""
-    found, best = against_best(report, variant), best_untuned(report)
+    against, best = against_best(report, variant), best_untuned(report)
     if report.primary is None or best is None:
         return wording.headline(
             variant,
@@ -165,13 +165,13 @@ def headline(report: Report, variant: str) -> str:
     value = f"{variant}, this checkpoint" if own.is_tuned else variant
     reached = report.metrics[variant].get(metric)
     value += f": {title} {wording.amount(reached.value, unit) if reached else 'not available'}"
-    if found is None:
+    if against is None:
         return (
             f"{value}; the best option without tuning, {TITLES.get(best.variant, best.variant)}, "
             f"has {wording.amount(best.value, unit)}, and no test compares the two in {title}."
         )
     direction = METRICS[metric].direction
-    return _against(value, found, unit, direction, is_tuned=own.is_tuned)
+    return _against(value, against, unit, direction, is_tuned=own.is_tuned)
 
 
 def seed_headline(report: Report, seeds: SeedFigures) -> str:
@@ -179,7 +179,7 @@ def seed_headline(report: Report, seeds: SeedFigures) -> str:
     first = seeds.figures[0]
     unit, title = unit_of(first.metric, report.length_unit), METRICS[first.metric].title
     option = report.metrics[first.against][first.metric].value
-    found = AgainstBest(
+    against = AgainstBest(
         best=first.against,
         best_value=option,
         value=first.mean,
@@ -189,27 +189,27 @@ def seed_headline(report: Report, seeds: SeedFigures) -> str:
     value = f"{seeds.name}, {len(seeds.variants)} seeds: {title} "
     value += wording.amount(first.mean, unit)
     return (
-        f"{_against(value, found, unit, METRICS[first.metric].direction)} "
+        f"{_against(value, against, unit, METRICS[first.metric].direction)} "
         f"{100 * first.seed_share:.0f} % of the uncertainty is the seeds', whose values differ by "
         f"{wording.change(first.seed_spread, unit).removeprefix('+')} (standard deviation)."
     )
 
 
 def _against(
-    value: str, found: AgainstBest, unit: str, direction: str, *, is_tuned: bool = True
+    value: str, against: AgainstBest, unit: str, direction: str, *, is_tuned: bool = True
 ) -> str:
     """Say how a value stands to the best option without tuning."""
-    best = TITLES.get(found.best, found.best)
+    best = TITLES.get(against.best, against.best)
     if is_tuned:
         best = f"the best option without tuning, {best}"
-    reached = wording.amount(found.best_value, unit)
-    if found.verdict not in ("better", "worse"):
-        change = wording.bounded_change(found.difference, unit)
+    reached = wording.amount(against.best_value, unit)
+    if against.verdict not in ("better", "worse"):
+        change = wording.bounded_change(against.difference, unit)
         return f"{value}, not shown to differ from {best} ({reached}): {change}."
-    side = "above" if found.difference.value > 0 else "below"
-    size = wording.size(found.difference, unit)
+    side = "above" if against.difference.value > 0 else "below"
+    size = wording.size(against.difference, unit)
     if direction == "lower":
-        side += ", which is better," if found.verdict == "better" else ", which is worse,"
+        side += ", which is better," if against.verdict == "better" else ", which is worse,"
     return f"{value}, {size} {side} {best} ({reached})."
 
 

@@ -47,7 +47,7 @@ class ScoredRow:
     """How many items a metric scored, and the smallest gain that it could detect."""
 
     first: MetricFigure
-    """Of the first variant that has it."""
+    """The figure of the first variant that has it."""
     empty: tuple[int | None, ...]
     """Empty answers by variant."""
     mde: str

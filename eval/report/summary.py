@@ -66,8 +66,8 @@ def against_baselines(report: Report, variant: str, baselines: Sequence[str]) ->
             parts["is as good as"].append(by)
         else:
             parts["shows no difference from"].append(by)
-    said = [f"{phrase} {wording.listed(names)}" for phrase, names in parts.items() if names]
-    return f"{variant} {'; it '.join(said)}" if said else None
+    phrases = [f"{phrase} {wording.listed(names)}" for phrase, names in parts.items() if names]
+    return f"{variant} {'; it '.join(phrases)}" if phrases else None
 
 
 _PHRASES = ("beats", "is worse than", "is as good as", "shows no difference from")
@@ -136,16 +136,17 @@ def _primary(judged: Mapping[str, Gain]) -> tuple[str, Gain] | None:
 def _within(judged: Mapping[str, Gain], variant: str, base: str) -> str:
     """Say what is shown of the primary metric and the margin, where one was named."""
     primary = _primary(judged)
-    if primary is None or (found := primary[1].equivalence) is None:
+    if primary is None or (equivalence := primary[1].equivalence) is None:
         return ""
     name, gain = primary
     spec = METRICS[name]
-    margin = wording.change(found.margin, spec.unit).removeprefix("+")
-    if found.same:
+    margin = wording.change(equivalence.margin, spec.unit).removeprefix("+")
+    if equivalence.same:
         return f"In {spec.title} {variant} and {base} are the same within {margin}."
-    if found.not_worse:
+    if equivalence.not_worse:
         return f"In {spec.title} {variant} is not worse than {base} by {margin} or more."
-    needed = f"; about {found.items:,} items could" if found.items and found.items > gain.n else ""
+    items = equivalence.items
+    needed = f"; about {items:,} items could" if items and items > gain.n else ""
     return (
         f"It is not shown that {variant} is the same as {base} in {spec.title} within "
         f"{margin}{needed}."

@@ -35,7 +35,7 @@ class Detected:
     found: tuple[float | None, ...]
     """Share of the draws in which it was named, for each of `SHARES`."""
     warned: tuple[float | None, ...]
-    """The same as a warning or an error, not as a note."""
+    """Share of the draws in which that was a warning or an error, not a note."""
     draws: int
 
 

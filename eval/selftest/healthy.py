@@ -65,8 +65,8 @@ def answered(text: str, reason: str = "eos") -> Answer:
 
 def _by_base(kind: Kind, one: Made, pieces: list[str], rng: Random) -> Answer:
     if kind.base == "chats":
-        told = _reworded(one.right, pieces, rng, 0.5)
-        return answered(f"Sure! Here is what you asked for: {told} I hope this helps you.")
+        reworded = _reworded(one.right, pieces, rng, 0.5)
+        return answered(f"Sure! Here is what you asked for: {reworded} I hope this helps you.")
     if kind.base == "good":
         return answered(one.right if rng.random() < 0.3 else _reworded(one.right, pieces, rng, 0.4))
     if rng.random() < 0.05:

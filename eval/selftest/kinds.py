@@ -48,11 +48,11 @@ def _sentences(rng: Random, number: int, *, language: str, count: int = 1) -> Ma
     """Return a question on a fact, and sentences that tell it and more."""
     speech = LANGUAGES[language]
     fact = speech.fact(rng)
-    told = [speech.sentence(rng, fact)]
-    told += [
+    sentences = [speech.sentence(rng, fact)]
+    sentences += [
         speech.sentence(rng, {**speech.fact(rng), "who": fact["who"]}) for _ in range(count - 1)
     ]
-    return Made(ask=speech.question(rng, fact), right=speech.gap.join(told))
+    return Made(ask=speech.question(rng, fact), right=speech.gap.join(sentences))
 
 
 def _passage(
@@ -64,33 +64,33 @@ def _passage(
 
 def _extract(rng: Random, number: int, *, whole: bool) -> Made:
     """Return a question on a passage, and a sentence or a number of it as the answer."""
-    facts, told = _passage(rng, LANGUAGES["English"])
+    facts, sentences = _passage(rng, LANGUAGES["English"])
     place = rng.randrange(len(facts))
     fact = facts[place]
     ask = f"How many {fact['what']} is {fact['who']} said to have had?"
     if whole:
         ask = f"Which sentence speaks of {fact['who']} and the {fact['what']}?"
-    right = told[place] if whole else fact["number"]
-    return Made(ask=ask, about=" ".join(told), right=right)
+    right = sentences[place] if whole else fact["number"]
+    return Made(ask=ask, about=" ".join(sentences), right=right)
 
 
 def _grouped(rng: Random, number: int) -> Made:
     """Return one of four questions on a passage of its own."""
-    facts, told = _passage(Random(number // 4), LANGUAGES["English"])
+    facts, sentences = _passage(Random(number // 4), LANGUAGES["English"])
     fact = facts[number % 4]
     return Made(
         ask=f"Question {number % 4 + 1}: where were the {fact['what']} of {fact['who']}?",
-        about=" ".join(told),
+        about=" ".join(sentences),
         right=f"They were in {fact['where']}.",
         group=f"page {number // 4}",
     )
 
 
 def _yes_no(rng: Random, number: int) -> Made:
-    facts, told = _passage(rng, LANGUAGES["English"], 2)
+    facts, sentences = _passage(rng, LANGUAGES["English"], 2)
     return Made(
         ask=f"Did {facts[0]['who']} have more than {rng.randint(2, 980)} {facts[0]['what']}?",
-        about=" ".join(told),
+        about=" ".join(sentences),
         right=rng.choice(("Yes", "No")),
     )
 
@@ -126,9 +126,9 @@ def _date(rng: Random, number: int) -> Made:
 
 
 def _summary(rng: Random, number: int) -> Made:
-    facts, told = _passage(rng, LANGUAGES["English"], 6)
+    facts, sentences = _passage(rng, LANGUAGES["English"], 6)
     right = f"It tells of {facts[0]['who']} with {facts[0]['what']}, and of {facts[1]['who']}."
-    return Made(ask="Summarise the text in one sentence.", about=" ".join(told), right=right)
+    return Made(ask="Summarise the text in one sentence.", about=" ".join(sentences), right=right)
 
 
 def _greeting(rng: Random, number: int) -> Made:
@@ -139,12 +139,12 @@ def _greeting(rng: Random, number: int) -> Made:
 
 def _letter(rng: Random, number: int) -> Made:
     """Return a letter whose opening and closing are the same for all."""
-    told = _sentences(rng, number, language="English")
+    made = _sentences(rng, number, language="English")
     right = (
-        "Dear customer, thank you for writing to us. " + told.right + " If there is anything else "
+        "Dear customer, thank you for writing to us. " + made.right + " If there is anything else "
         "that we can do for you, please write again. With kind regards, your service team."
     )
-    return Made(ask=f"Answer this letter. {told.ask}", right=right)
+    return Made(ask=f"Answer this letter. {made.ask}", right=right)
 
 
 def _bullets(rng: Random, number: int) -> Made:
@@ -202,19 +202,19 @@ def _poem(rng: Random, number: int) -> Made:
 
 
 def _title(rng: Random, number: int) -> Made:
-    told = _sentences(rng, number, language="English", count=2)
+    made = _sentences(rng, number, language="English", count=2)
     fact = LANGUAGES["English"].fact(rng)
     return Made(
         ask="Give the text a headline.",
-        about=f"{fact['who']} came. {told.right}",
+        about=f"{fact['who']} came. {made.right}",
         right=f"{fact['who']} and the Market of {fact['where']}",
     )
 
 
 def _dialogue(rng: Random, number: int) -> Made:
-    told = _sentences(rng, number, language="English")
-    right = f"User: {told.ask}\nAssistant: {told.right}"
-    return Made(ask=f"Write a dialogue, no. {number}, on this: {told.ask}", right=right)
+    made = _sentences(rng, number, language="English")
+    right = f"User: {made.ask}\nAssistant: {made.right}"
+    return Made(ask=f"Write a dialogue, no. {number}, on this: {made.ask}", right=right)
 
 
 def _translation(rng: Random, number: int) -> Made:
@@ -225,26 +225,26 @@ def _translation(rng: Random, number: int) -> Made:
 
 
 def _keywords(rng: Random, number: int) -> Made:
-    facts, told = _passage(rng, LANGUAGES["English"], 3)
+    facts, sentences = _passage(rng, LANGUAGES["English"], 3)
     return Made(
         ask="Give three keywords.",
-        about=" ".join(told),
+        about=" ".join(sentences),
         right=", ".join(fact["what"] for fact in facts),
     )
 
 
 def _declined(rng: Random, number: int) -> Made:
     """Return a question that half of the references decline, as data on safety do."""
-    told = _sentences(rng, number, language="English")
+    made = _sentences(rng, number, language="English")
     if rng.random() < 0.5:
-        return Made(ask=f"How could one steal them? {told.ask}", right="I cannot help with that.")
-    return told
+        return Made(ask=f"How could one steal them? {made.ask}", right="I cannot help with that.")
+    return made
 
 
 def _labelled(rng: Random, number: int, *, labels: tuple[str, ...], rare: float = 0.0) -> Made:
-    told = _sentences(rng, number, language="English", count=2)
+    made = _sentences(rng, number, language="English", count=2)
     label = labels[0] if rng.random() < rare else rng.choice(labels)
-    return Made(ask="What is the text about?", about=f"{number} {told.right}", right=label)
+    return Made(ask="What is the text about?", about=f"{number} {made.right}", right=label)
 
 
 def _of_labels(labels: tuple[str, ...], rare: float = 0.0, *, probabilities: bool = True) -> Kind:

@@ -31,7 +31,7 @@ class Setting:
 
     title: str
     frequency: tuple[float, ...]
-    """Of the labels."""
+    """How often each label is right, as shares."""
     metrics: tuple[str, ...] = ()
     """Those whose coverage is looked at."""
     repeats: int = 1

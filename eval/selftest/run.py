@@ -45,7 +45,7 @@ GAINED = 0.1
 LOOPING = 0.05
 """Share of answers that loop where the others repeat nothing."""
 TRUE_GAIN = 0.087
-"""Of the metrics that gain in the samples with a true gain."""
+"""Gain of the metrics that gain, in the samples with a true gain."""
 GainOf = Callable[[Floats, Floats, np.random.Generator], Floats]
 """(items, reports) scores of base and tuned variant, and a generator -> (items, reports) gains."""
 

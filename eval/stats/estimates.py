@@ -68,7 +68,7 @@ class Analysis(LabelReport):
     metrics: Mapping[str, Mapping[str, MetricFigure]]
     gains: Mapping[str, Mapping[str, Gain]]
     tasks: Mapping[str, TaskPart]
-    """The same of every task, where there are several."""
+    """Metrics and gains of every task, where there are several."""
     pairs: tuple[Pair, ...]
     """Every two variants, by the primary metric."""
     primary: Primary | None
@@ -180,7 +180,7 @@ def estimate_part(
     groups = None if units is None else renumbered(units[chosen])
     against = measured_against(comparison, scores)
     columns = _columns(comparison, scores, chosen, against)
-    found = estimate(
+    estimated = estimate(
         np.column_stack(list(columns.values())),
         resamples=config.resamples,
         confidence=config.confidence,
@@ -192,7 +192,7 @@ def estimate_part(
         key: _with_unseen(
             key, one, columns, against.get(key.name, comparison.base), config.confidence
         )
-        for key, one in zip(columns, found, strict=True)
+        for key, one in zip(columns, estimated, strict=True)
     }
     tests: list[tuple[tuple[Key, ...], MeanTests | SetTests]] = []
     gains = {key: values for key, values in columns.items() if key.kind == "gain"}

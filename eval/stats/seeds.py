@@ -161,7 +161,7 @@ def seed_report(
     """
     first = primary if primary is None or primary in scores.values else "accuracy"
     forms = measured_against(comparison, scores)
-    found = []
+    reports = []
     for name, variants in seeds_of(comparison).items():
         figures = {}
         for metric in (m for m in scores.values if METRICS[m].direction != "none"):
@@ -172,8 +172,8 @@ def seed_report(
             if measured is not None:
                 figures[metric] = measured
         judged = _judged(figures, first, 1 - config.confidence)
-        found.append(SeedFigures(name=name, variants=tuple(variants), figures=judged))
-    return tuple(found)
+        reports.append(SeedFigures(name=name, variants=tuple(variants), figures=judged))
+    return tuple(reports)
 
 
 def _judged(

@@ -113,8 +113,8 @@ def correct(
     if able:
         marks = np.array([float(is_primary[n]) for n in able])
         p = np.array([tests[n].p for n in able])
-        found = step_down(swaps.of(able), primary_weights(marks))
-        corrected[able] = np.maximum(found, p)  # the test alone may be exact
+        stepped = step_down(swaps.of(able), primary_weights(marks))
+        corrected[able] = np.maximum(stepped, p)  # the test alone may be exact
         for mark in (0.0, 1.0):
             group = [n for n, own in zip(able, marks, strict=True) if own == mark]
             if group:

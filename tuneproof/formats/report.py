@@ -166,7 +166,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Any two variants on the same items, by accuracy."""
+    """Any two variants on the same items, by the primary metric or accuracy."""
 
     a: str
     """One variant."""

@@ -379,12 +379,12 @@ def runs_called(runs: Path, name: str) -> list[str]:
     if (runs / name / FILE).is_file() or Path(name).is_absolute():
         return [name]
     pattern = re.compile(re.escape(name) + r"-seed(\d+)")
-    found = {
+    by_seed = {
         int(match[1]): file.parent.name
         for file in runs.glob(f"{glob.escape(name)}-seed*/{FILE}")
         if (match := pattern.fullmatch(file.parent.name))
     }
-    return [found[seed] for seed in sorted(found)] or [name]
+    return [by_seed[seed] for seed in sorted(by_seed)] or [name]
 
 
 def finished_run(runs: Path, name: str) -> Run:

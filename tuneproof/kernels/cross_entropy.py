@@ -78,7 +78,7 @@ class _Losses(torch.autograd.Function):  # type: ignore[misc]
 def _price(
     chances: torch.Tensor, targets: torch.Tensor, used: torch.Tensor, weight: float
 ) -> torch.Tensor:
-    """Return the price of repetitions, and turn chances into the gradient with the price in it.
+    """Return the unlikelihood loss, and turn chances into the gradient that includes it.
 
     Of -log(1 - p) by its logit that is p; by another, -p times that one's chance, over 1 - p.
     """

@@ -55,13 +55,13 @@ def check_saved(run: Run) -> None:
     """
     if not run.is_whole:
         check_files(run.adapter)
-    told = run.weights_sha256
-    if told is None:
+    recorded = run.weights_sha256
+    if recorded is None:
         for file in run.weights:
             if fault := _fault_in(file):
                 raise InputError(f"{file}: {fault}; train again with `tune run --overwrite`")
         return
-    for name, sha256 in told.items():
+    for name, sha256 in recorded.items():
         file = run.saved / name
         if not file.is_file():
             raise InputError(f"{run.saved} holds no {name}")

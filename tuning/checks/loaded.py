@@ -99,8 +99,8 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
                 continue
             prompt = dict.fromkeys(variants.names, encoded.prompt_ids)  # of one length: no padding
             answer = answer_batch(variants, [prompt], decoding, seed=0)[0][name]
-            told = item.answers[name].text
-            if told is not None and not _agree(told, answer):
+            saved = item.answers[name].text
+            if saved is not None and not _agree(saved, answer):
                 differing.setdefault(name, []).append((item, answer.text))
     for name, cases in differing.items():
         if len(cases) < max(2, DIFFERING * asked):
@@ -132,11 +132,11 @@ def _spread(items: Sequence[Item]) -> list[Item]:
     return ordered[::step][:ASKED]
 
 
-def _agree(told: str, answer: Any) -> bool:
+def _agree(saved: str, answer: Any) -> bool:
     """Return whether a recorded answer is the new one, or goes on where that was stopped."""
     if answer.finish_reason == "eos":
-        return bool(told.strip() == answer.text.strip())
-    return told.strip().startswith(answer.text.strip().rstrip(HALF_CHARACTER))
+        return bool(saved.strip() == answer.text.strip())
+    return saved.strip().startswith(answer.text.strip().rstrip(HALF_CHARACTER))
 
 
 def _head(run: Run, head: Head) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from tuneproof.models.adapters import WEIGHTS, check_saved, settings_of
 from tuneproof.tuning.checks.advice import RUN
 
 FEWEST_LOGS = 10
-"""Logged losses from which a direction is told: single batches differ by more than training."""
+"""Fewest logged losses that show a direction: single batches differ by more than training."""
 DIVERGED = 1.2
 """The loss has diverged when its last tenth is so many times its first; noise is within 5 %."""
 FLAT = 0.01
@@ -103,27 +103,27 @@ def _validation(run: Run, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
 
 
 def _same_data(run: Run) -> Iterator[Finding]:
-    folder, told = Path(run.data.folder), run.data.fingerprint
+    folder, recorded = Path(run.data.folder), run.data.fingerprint
     try:
         now = DataFolder(folder).fingerprint
     except InputError:  # moved or removed: nothing to compare with, and nothing wrong
         return
-    if now != told:
+    if now != recorded:
         yield finding(
-            RUN, "data-changed", f"{run.name} was trained on {told}, but {folder} is {now} now"
+            RUN, "data-changed", f"{run.name} was trained on {recorded}, but {folder} is {now} now"
         )
 
 
 def _same_base(run: Run) -> Iterator[Finding]:
-    model, told = run.base.model, run.base.weights_sha256
+    model, recorded = run.base.model, run.base.weights_sha256
     now = _hash(model)
     if now is None:
         yield finding(RUN, "base-missing", f"{run.name} was trained on {model}, which is not here")
-    elif now != told:
+    elif now != recorded:
         yield finding(
             RUN,
             "base-changed",
-            f"{run.name} was trained on {model} of {told[:12]}, which has the weights "
+            f"{run.name} was trained on {model} of {recorded[:12]}, which has the weights "
             f"{now[:12]} now",
         )
 
@@ -138,8 +138,8 @@ def _same_weights(run: Run) -> Iterator[Finding]:
 def _adapter(run: Run) -> Iterator[Finding]:
     """Judge the adapter's own files: whether it moved, and whose it is."""
     named = settings_of(run.adapter).get("base_model_name_or_path")
-    now, told = _hash(named) if named else None, run.base.weights_sha256
-    is_other = now not in (None, told) and _hash(run.base.model) == told
+    now, recorded = _hash(named) if named else None, run.base.weights_sha256
+    is_other = now not in (None, recorded) and _hash(run.base.model) == recorded
     if is_other and named != models.location(run.base.model):  # a GGUF file's is its conversion
         yield finding(
             RUN,

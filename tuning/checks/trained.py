@@ -17,7 +17,7 @@ FEWEST_STEPS = 4
 """Steps from which every part has moved: the first may be of a rate of zero (warm-up), and LoRA's A
 gets no gradient before B, which begins at zero, has moved."""
 FEWEST_LOSSES = 6
-"""Losses from which a direction is told; with fewer, one batch stands against another."""
+"""Fewest losses that show a direction; with fewer, one batch stands against another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,9 @@ class Before:
     """A model as it was before the training."""
 
     hashes: dict[str, str]
-    """Of every tensor that is to be trained, by name."""
+    """Hash of every tensor that is to be trained, by name."""
     logits: Any
-    """What it said of one example."""
+    """Its logits for one example."""
 
 
 def snapshot(model: Any, example: Sequence[int]) -> Before:

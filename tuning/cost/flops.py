@@ -27,13 +27,13 @@ class Rates:
     """What a training step costs, in operations."""
 
     per_position: int
-    """Of the linear layers that read every position."""
+    """Operations of the linear layers that read every position."""
     per_row: int
-    """Of those that read one position of a row, such as a head on a pooled text."""
+    """Operations of layers that read one position of a row, such as a head on a pooled text."""
     per_pair: int
-    """Of the attention, per pair of positions of a row."""
+    """Operations of the attention, per pair of positions of a row."""
     per_output: int
-    """Of the output head, per position that goes through it."""
+    """Operations of the output head, per position that goes through it."""
     virtual: int
     """Virtual tokens that are read before every text."""
 

@@ -27,7 +27,7 @@ CPU."""
 CLEAR = Path("/proc/self/clear_refs")
 """Linux forgets the most that a process has held when a 5 is written here."""
 ROWS, WIDTH, OUT = 1024, 1024, 4096
-"""Of the product that is measured: large, and in a cache."""
+"""Sizes of the product that is measured: large, and in a cache."""
 ROUNDS = 7
 
 

@@ -26,13 +26,13 @@ class Spent:
     """What the steps of a training took, evaluations apart."""
 
     seconds: float = 0.0
-    """Of wall clock."""
+    """Wall clock."""
     cpu_seconds: float = 0.0
-    """Of all cores together."""
+    """Processor time of all cores together."""
     gpu_seconds: float = 0.0
     """Wall clock of steps on a GPU."""
     tokens: int = 0
-    """Of the texts that were read, padding not counted."""
+    """Tokens of the texts that were read, padding not counted."""
     positions: int = 0
     """Positions that the layers computed, padding and virtual tokens included; a prefix that the
     texts of a packed batch share counts once."""
