@@ -20,6 +20,8 @@ compare:
   prompts: [test]
   limit: 3
   max_new_tokens: 4
+  few_shot: 0
+  no_baselines: true
 score:
   resamples: 100
 """

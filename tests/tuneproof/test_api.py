@@ -47,7 +47,7 @@ def test_the_demo_through_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (run.state, run.made_by) == ("finished", "tuneproof.finetune")
     assert tuneproof.finetune(data="data", **settings) == run
     comparison = tuneproof.compare(data.file("test"), "first", limit=2, max_new_tokens=4)
-    assert comparison.names == ["base", "first"]
+    assert comparison.names == ["base", "base-few-shot", "first", "nearest"]
     report = tuneproof.report("model_comparison.json", out="report", resamples=100)
     assert report.base == "base"
     assert Path("report/report.html").is_file()

@@ -118,7 +118,7 @@ def test_flag_that_says_no_is_switched_off_without_a_second_no() -> None:
     [
         ("steps: 2026-13-45", "not readable YAML: a value looks like a date, a number or"),
         ("steps: 0x_", "put it in quotes"),
-        ("steps: " + "[" * 5000, "nested too deeply"),
+        ("steps: " + "[" * 5000, "more than 100 deep"),
         ("rate: 1" + "0" * 400, "rate: expected a number, found 1000000"),
         (f"steps: {'x' * 5000}", "steps: expected a whole number, found 'xxxx"),
     ],

@@ -155,7 +155,10 @@ def stored_four_bit(model: str) -> FourBit | None:
     folder = Path(location(model))
     if not folder.is_dir():
         return None
-    config = read_json(folder / "config.json")
+    try:
+        config = read_json(folder / "config.json")
+    except InputError:  # the loader says what is wrong with it
+        return None
     stored = config.get("quantization_config") if isinstance(config, dict) else None
     if not isinstance(stored, dict):
         return None
