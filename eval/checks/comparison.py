@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tuneproof.eval.checks.answers import check_answers
@@ -25,7 +26,26 @@ CHECKS: tuple[Check, ...] = (
 
 def check_comparison(comparison: Comparison) -> list[Finding]:
     """Return what is wrong with a comparison, errors first; it needs no model."""
-    return worst_first(part for check in CHECKS for part in check(comparison))
+    found = worst_first(part for check in CHECKS for part in check(comparison))
+    others = [
+        variant.name
+        for variant in comparison.variants
+        if "method" not in variant.details and variant.adapter is None
+    ]
+    return [_without_runs(finding, others) for finding in found]
+
+
+def _without_runs(finding: Finding, names: Sequence[str]) -> Finding:
+    """Return a finding whose commands name no run that there is not.
+
+    Args:
+        finding: The finding.
+        names: Variants that nothing in the file says are runs, as those of a plain list.
+    """
+    mend = finding.mend
+    for name in names:
+        mend = mend.replace(f"--run {name}`", "--run RUN`").replace(f"--run {name} ", "--run RUN ")
+    return replace(finding, mend=mend)
 
 
 def lines_of(file: Path) -> list[str]:

@@ -568,3 +568,17 @@ def test_probabilities_that_say_nothing(labelled: Document, found: Found) -> Non
         item["answers"]["tuned"] |= {"label_probabilities": {"up": 0.5, "down": 0.3, "flat": 0.2}}
         relabel(item["answers"]["tuned"], "up")
     assert severities(found(labelled))["probabilities-constant"] == "error"
+
+
+def test_advice_names_no_run_that_there_is_not(tmp_path: Path) -> None:
+    loop = "and so on " * 40
+    rows = [
+        {"prompt": f"question {n}?", "fine_tuned": loop, "regular": f"answer {n}", "reference": "x"}
+        for n in range(20)
+    ]
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps(rows))
+    findings = check_comparison(read_comparison(path))
+    assert "answers-loop" in {finding.code for finding in findings}
+    assert not [finding.mend for finding in findings if "--run fine_tuned" in finding.mend]
+    assert any("--run RUN" in finding.mend for finding in findings)
