@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from math import sqrt
 
 import numpy as np
+from scipy import stats
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.score import Scores
@@ -33,6 +34,7 @@ from tuneproof.eval.stats.bootstrap import Estimate
 from tuneproof.eval.stats.equivalence import equivalence_of, items_needed
 from tuneproof.eval.stats.estimates import FEW_UNITS, analyse
 from tuneproof.eval.stats.intervals import UNBOUNDED, Floats, Range
+from tuneproof.eval.stats.seeds import over_seeds
 from tuneproof.eval.stats.verdicts import PairedTest, detectable, settle
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.variant import Variant
@@ -42,6 +44,10 @@ ALL_SIZES = (8, 20, 32, 63, 100, 300)
 POWER_SHAPES = ("overlap", "half zero", "share 30", "length")
 GAINED = 0.1
 """Share of items that get better in the samples with a skewed gain."""
+SEEDS = ((2, 0.022), (3, 0.022), (3, 0.049), (5, 0.049))
+"""Numbers of seeds, and the standard deviation between their means."""
+ITEM_SPREAD, REST_SPREAD = 0.2, 0.1
+"""Standard deviation between the items, and of what is left, of a difference between two models."""
 LOOPING = 0.05
 """Share of answers that loop where the others repeat nothing."""
 TRUE_GAIN = 0.087
@@ -71,6 +77,8 @@ def selftest(simulations: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Ite
         yield from _skewed_gain(n, simulations, seed)
     for n in sizes:
         yield from labelled.lines(n, max(simulations // 2, 2), seed)
+    for n in sizes:
+        yield from _seeds(n, simulations, seed)
     for n in sizes:
         yield from _power(n, simulations, seed)
     for n in sizes:
@@ -157,6 +165,28 @@ def _some_gain(n: int, simulations: int, seed: int) -> Iterator[Line]:
         if names == (PRIMARY,):
             case = f"a gain of {TRUE_GAIN}; {plain / simulations:.0%} by max-T alone"
             yield _line("primary first", case, n, called, simulations)
+
+
+def _seeds(n: int, simulations: int, seed: int) -> Iterator[Line]:
+    """Yield false verdicts on settings, and on one checkpoint of them, where seeds differ."""
+    for count, spread in SEEDS:
+        generator = np.random.default_rng([seed, n, 9, count])
+        settings = checkpoint = 0
+        for _ in range(simulations):
+            table = (
+                generator.normal(0, spread, (count, 1))
+                + generator.normal(0, ITEM_SPREAD, (1, n))
+                + generator.normal(0, REST_SPREAD, (count, n))
+            )
+            low, high = over_seeds(table).interval(ALPHA)
+            settings += not low <= 0 <= high
+            error = table[0].std(ddof=1) / sqrt(n)
+            checkpoint += 2 * stats.t.sf(abs(table[0].mean()) / error, n - 1) < ALPHA
+        case = f"settings over {count} seeds that differ by {spread:g}"
+        share = checkpoint / simulations
+        yield _line(
+            "false verdict", f"{case}; {share:.0%} by one of them", n, settings, simulations
+        )
 
 
 def _unlike_shapes(n: int, simulations: int, seed: int) -> Line:
