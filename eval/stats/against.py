@@ -1,4 +1,4 @@
-"""Which form of the base a metric's gain is measured against.
+"""What a tuned variant is measured against: a form of the base, or the best without tuning.
 
 The base may be asked in its own template and in the run's. What the template alone brings is no
 gain of training: each metric is measured against the form of the base that does better by it.
@@ -42,6 +42,17 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
             means[metric] = {name: values[name] for name in places if name in values}
     best = {metric: _best(metric, values) for metric, values in means.items()}
     return {metric: name for metric, name in best.items() if name != "base"}
+
+
+def best_untuned(comparison: Comparison, scores: Scores, metric: str) -> str | None:
+    """Return the variant without tuning whose mean is the best; None where none has a value."""
+    sign = -1 if METRICS[metric].direction == "lower" else 1
+    means = {
+        name: sign * float(np.nanmean(column))
+        for name, column in zip(comparison.names, scores.values[metric].T, strict=True)
+        if name not in comparison.tuned and not np.isnan(column).all()
+    }
+    return max(means, key=means.__getitem__) if means else None
 
 
 def _best(metric: str, values: Mapping[str, float]) -> str:

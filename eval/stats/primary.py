@@ -13,6 +13,7 @@ from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.primary import primary_metric
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
+from tuneproof.eval.stats.against import best_untuned
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate
 from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import DIFFERENCE, UNBOUNDED, Floats
@@ -86,7 +87,9 @@ def compare_pairs(
         for pair, seen, p in zip(differences, estimates, p_values, strict=True)
     }
     judged = _judged_pairs(tests, sums, known, config)
-    asked = _best_pairs(comparison, columns, metric) - {frozenset(pair) for pair in known}
+    best = best_untuned(comparison, scores, metric)
+    asked = _pairs_above(best, comparison.tuned, columns, metric)
+    asked -= {frozenset(pair) for pair in known}
     judged |= _beside_best(tests, sums, asked, config)
     return tuple(
         _pair(pair, metric, values, tests[pair], judged[pair], config)
@@ -118,17 +121,15 @@ def _judged_pairs(
     return taken | dict(zip(pairs, results, strict=True))
 
 
-def _best_pairs(
-    comparison: Comparison, columns: Mapping[str, Floats], metric: str
+def _pairs_above(
+    best: str | None, tuned: Collection[str], columns: Mapping[str, Floats], metric: str
 ) -> set[frozenset[str]]:
     """Return the pairs of a tuned variant and the best one without tuning that it is above."""
+    if best is None:
+        return set()
     sign = -1 if METRICS[metric].direction == "lower" else 1
     means = {name: sign * float(np.nanmean(column)) for name, column in columns.items()}
-    untuned = [name for name in columns if name not in comparison.tuned]
-    if not untuned:
-        return set()
-    best = max(untuned, key=means.__getitem__)
-    above = [n for n in columns if n in comparison.tuned and means[n] > means[best]]
+    above = [name for name in columns if name in tuned and means[name] > means[best]]
     return {frozenset((name, best)) for name in above}
 
 

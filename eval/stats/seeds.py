@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
-from tuneproof.eval.stats.against import measured_against
+from tuneproof.eval.stats.against import best_untuned, measured_against
 from tuneproof.eval.stats.bootstrap import Estimate, by_group, estimate
 from tuneproof.eval.stats.intervals import DIFFERENCE
 from tuneproof.eval.stats.permutation import sign_flip_p
@@ -167,7 +167,7 @@ def seed_report(
         for metric in (m for m in scores.values if METRICS[m].direction != "none"):
             against = forms.get(metric, comparison.base)
             if metric == first:
-                against = _best_untuned(comparison, scores, metric) or against
+                against = best_untuned(comparison, scores, metric) or against
             measured = _measured(comparison, scores, config, metric, variants, against)
             if measured is not None:
                 figures[metric] = measured
@@ -232,16 +232,6 @@ def _common(names: Sequence[str]) -> str:
     """Return what the names of runs begin with: NAME of NAME-seed1 and NAME-seed2."""
     start = commonprefix(list(names)).rstrip("0123456789").rstrip("-_.")  # noqa: RUF071 - of names, not paths
     return start.removesuffix("seed").rstrip("-_.") or names[0]
-
-
-def _best_untuned(comparison: Comparison, scores: Scores, metric: str) -> str | None:
-    sign = -1 if METRICS[metric].direction == "lower" else 1
-    means = {
-        name: sign * float(np.nanmean(column))
-        for name, column in zip(comparison.names, scores.values[metric].T, strict=True)
-        if name not in comparison.tuned and not np.isnan(column).all()
-    }
-    return max(means, key=means.__getitem__) if means else None
 
 
 def _measured(
