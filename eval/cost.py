@@ -18,7 +18,7 @@ NOTE = (
     "Time, FLOPs and tokens are those of the whole training, its evaluations apart; the figures, "
     "those of the weights that were kept: where there is validation, the ones with the lowest "
     "loss there, or most right answers. Memory is the most held meanwhile. FLOPs are counted "
-    "(tuning/flops.py), not measured. "
+    "(tuning/cost/flops.py), not measured. "
     "◎ marks the Pareto front: nothing else did better for no more FLOPs (2 % counts as the same), "
     "the base, which took none, included. It goes by the values, not by their intervals: where "
     "these overlap, another sample may have another front."

@@ -28,7 +28,10 @@ def main() -> None:
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(CompareConfig)
 def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
-    """Answer PROMPTS (.json or .jsonl) by base and runs; write model_comparison.json."""
+    """Answer PROMPTS (.json or .jsonl) by base, runs, adapters, models and servers.
+
+    Writes model_comparison.json.
+    """
     settings = resolve(CompareConfig, typed, config)
     from tuneproof.inference.compare import compare as compare_file
 

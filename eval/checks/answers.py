@@ -42,7 +42,7 @@ Answered = Sequence[tuple[Item, Answer, str]]
 
 def check_answers(comparison: Comparison) -> Iterator[Finding]:
     """Yield what is wrong with the form of each variant's answers."""
-    for name in comparison.names:
+    for name in comparison.models:
         is_tuned = name in comparison.tuned
         answered = [
             (item, item.answers[name], item.answers[name].text or "")

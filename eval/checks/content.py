@@ -39,7 +39,7 @@ def check_content(comparison: Comparison) -> Iterator[Finding]:
     questions = [Text(i, f"{i.instruction}\n{i.input}", True) for i in comparison.items]
     yield from _signs(references, "the references", _IN_DATA, "DATA")
     yield from _signs(questions, "the prompts", _IN_DATA, "DATA")
-    for name in comparison.names:
+    for name in comparison.models:
         is_base = name not in comparison.tuned
         answers = [
             Text(item, text, item.answers[name].finish_reason != "length")

@@ -156,6 +156,11 @@ class Comparison:
         return [name for name in self.names if name not in (self.base, *self.baselines, *others)]
 
     @property
+    def models(self) -> list[str]:
+        """The variants that write their answers; baselines repeat those of the training data."""
+        return [name for name in self.names if name not in self.baselines]
+
+    @property
     def baselines(self) -> list[str]:
         """The classical baselines that the tuned variants should beat."""
         return [variant.name for variant in self.variants if variant.is_baseline]

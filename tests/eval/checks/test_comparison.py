@@ -582,3 +582,30 @@ def test_advice_names_no_run_that_there_is_not(tmp_path: Path) -> None:
     assert "answers-loop" in {finding.code for finding in findings}
     assert not [finding.mend for finding in findings if "--run fine_tuned" in finding.mend]
     assert any("--run RUN" in finding.mend for finding in findings)
+
+
+def test_answers_of_a_baseline_are_training_examples_and_not_judged(tmp_path: Path) -> None:
+    same = "the opposite of early is late, as everybody knows."
+    answers = {"base": "answer {n}", "tuned": "reply {n}", "nearest": same}
+    document = {
+        "schema": "tuneproof/comparison@1",
+        "variants": [
+            {"name": "base", "model": "m"}, {"name": "tuned", "model": "m", "adapter": "a"},
+            {"name": "nearest", "kind": "baseline"},
+        ],
+        "items": [
+            {
+                "id": f"q{n}", "task": "t", "group": f"q{n}", "prompt": f"question {n}?",
+                "reference": f"right {n}",
+                "answers": {k: {"text": text.format(n=n)} for k, text in answers.items()},
+            }
+            for n in range(30)
+        ],
+    }  # fmt: skip
+    path = tmp_path / "mc.json"
+    for judged in (False, True):
+        if judged:  # the same answers of a model are a fault
+            document["variants"][2].pop("kind")  # type: ignore[index]
+        path.write_text(json.dumps(document))
+        codes = {finding.code for finding in check_comparison(read_comparison(path))}
+        assert ("one-answer-for-all" in codes) == judged
