@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from tuneproof.formats.example import Example
 from tuneproof.formats.template import Template
 from tuneproof.inference.shots import Shots
 from tuneproof.prompts.fit import Encoded, ask
+from tuneproof.prompts.labels import label_sentence, with_labels
 
 BASE = "base"
 AS_TUNED, FEW_SHOT, PROMPTED = "base-as-tuned", "base-few-shot", "base-prompted"
@@ -28,7 +29,8 @@ class Form:
     system: str = ""
     """A system message that stands before all."""
     labels: tuple[str, ...] = ()
-    """The labels that the question names, so that a model knows them that was not trained."""
+    """The labels that the question names: a model that was not trained does not know them, and one
+    may be trained to be told them."""
 
     def ask(self, tokenizer: Any, example: Example, max_length: int) -> Encoded | None:
         """Return a question as tokens; None where it is too long even without its input.
@@ -38,13 +40,10 @@ class Form:
             example: What is asked.
             max_length: Most tokens; what is too long loses examples first, then its input.
         """
-        if self.labels and not names_labels(example.instruction, self.labels):
-            asked = f"{example.instruction}\n\n{self.label_sentence}"
-            example = replace(example, instruction=asked)
         return ask(
             self.template,
             tokenizer,
-            example,
+            with_labels(example, self.labels),
             max_length=max_length,
             shots=self._shots(example),
             system=self.system,
@@ -119,16 +118,6 @@ def base_forms(
     if system:
         forms[PROMPTED] = replace(base, system=system)
     return forms
-
-
-def names_labels(instruction: str, labels: Sequence[str]) -> bool:
-    """Return whether a question names all the labels itself."""
-    return all(label in instruction for label in labels)
-
-
-def label_sentence(labels: Sequence[str]) -> str:
-    """Return what tells a model the labels; empty where there are none."""
-    return f"Answer with one of these labels: {'; '.join(labels)}" if labels else ""
 
 
 def is_same(one: Template, other: Template) -> bool:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from tuneproof.formats.example import Example, Message
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.endpoint import Endpoint, Reply
-from tuneproof.inference.forms import label_sentence, names_labels
 from tuneproof.inference.generate import cleaned
 from tuneproof.inference.panel import Panel, Rows
 from tuneproof.inference.task import LabelTask
 from tuneproof.labels import normalize_label
+from tuneproof.prompts.labels import label_sentence, with_labels
 from tuneproof.prompts.render import question_of
 
 COSTS = ("prompt_tokens", "seconds")
@@ -45,9 +44,7 @@ def of_endpoint(endpoint: Endpoint, config: Decoding, task: LabelTask | None) ->
 
 def messages_for(item: Example, labels: Sequence[str] = ()) -> list[Message]:
     """Return what a server is asked: the conversation up to the question, labels named in it."""
-    if labels and not names_labels(item.instruction, labels):
-        item = replace(item, instruction=f"{item.instruction}\n\n{label_sentence(labels)}")
-    return question_of(item)
+    return question_of(with_labels(item, labels))
 
 
 def _row(reply: Reply, seconds: float, labels: Sequence[str]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Subject:
     """The folder of its adapter; None where it has all weights of its own."""
     whole: str | None = None
     """The model with its weights; None where it is an adapter."""
+    names_labels: bool = False
+    """Whether the question named the labels when it was trained."""
     quantization: FourBit | None = None
     """How its base is held; None leaves it as its files hold it."""
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +66,7 @@ def from_run(run: Run) -> Subject:
         weights_sha256=run.base.weights_sha256,
         template=run.template,
         max_length=run.max_length,
+        names_labels=run.names_labels,
         adapter=None if run.is_whole else run.adapter,
         whole=str(run.saved) if run.is_whole else None,
         quantization=run.quantization,

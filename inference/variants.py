@@ -144,7 +144,7 @@ def load_variants(
     tuned = [one for one in subjects if not one.stands_alone]
     every = list({one.name: one for one in (*tuned, *to_merge)}.values())
     base = _common_base(every, base)
-    trained = _trained_forms(every)
+    trained = _trained_forms(every, labels)
     tokenizer = models.load_tokenizer(base)
     forms = base_forms(
         template or _own_template(tokenizer, trained),
@@ -229,10 +229,17 @@ def _own_template(tokenizer: Any, trained: Mapping[str, Form]) -> Template | Non
     return None if trained else templates.load()
 
 
-def _trained_forms(subjects: Sequence[Subject]) -> dict[str, Form]:
+def _trained_forms(subjects: Sequence[Subject], labels: tuple[str, ...]) -> dict[str, Form]:
     """Return how each is asked: in its template, within the longest of all their limits."""
     longest = max((one.max_length for one in subjects if one.max_length), default=None)
-    return {one.name: Form(template=one.template, max_length=longest) for one in subjects}
+    return {
+        one.name: Form(
+            template=one.template,
+            max_length=longest,
+            labels=labels if one.names_labels else (),
+        )
+        for one in subjects
+    }
 
 
 def _check_same(what: str, values: dict[str, str]) -> None:

@@ -40,6 +40,9 @@ class TuneConfig:
     """NAME=VALUE for a chat template, such as enable_thinking=false. May be repeated."""
     train_on: Literal["all", "last"] = "all"
     """Which answers of a conversation the loss covers: all of the assistant's, or the last one."""
+    name_labels: bool = False
+    """Name all labels in every question, in training and in asking: for tasks whose answers are
+    labels. It makes every example longer."""
     limit: int | None = None
     """Train on the first so many records only."""
     max_length: int = 512

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -17,6 +17,7 @@ from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.prompts.fit import IGNORED, Encoded, fit
+from tuneproof.prompts.labels import with_labels
 from tuneproof.prompts.render import TrainOn, traits_of
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
@@ -46,13 +47,18 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     tokenizer = models.load_tokenizer(config.model)
     model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)
     check_model(config, model, tokenizer)
-    train = encode(data.train, template, tokenizer, config.max_length, config.train_on)
+    labels = labels_to_name(config, data)
+    train = encode(
+        data.train, template, tokenizer, config.max_length, config.train_on, labels=labels
+    )
     if not train.rows:
         raise InputError(
             f"all {len(train.too_long)} training records are longer than max_length "
             f"{config.max_length} even without their input"
         )
-    validation = encode(data.validation, template, tokenizer, config.max_length, config.train_on)
+    validation = encode(
+        data.validation, template, tokenizer, config.max_length, config.train_on, labels=labels
+    )
     price = price_of_repeating(config, data, models.width(model))
     adapted = adapters.adapt(config, model)
     trainer = _trainer(
@@ -76,6 +82,22 @@ def price_of_repeating(config: TuneConfig, data: DataFolder, width: int) -> floa
     if has_labels(data):
         return 0.0
     return default_unlikelihood(width) if config.unlikelihood is None else config.unlikelihood
+
+
+def labels_to_name(config: TuneConfig, data: DataFolder) -> Mapping[str, Sequence[str]]:
+    """Return the labels that questions are to name, by task; none where that is not asked for.
+
+    Raises:
+        InputError: It is asked for, and there is a task without labels.
+    """
+    if not config.name_labels:
+        return {}
+    if not has_labels(data):
+        raise InputError(
+            f"--name-labels names the labels of a task, and {config.data} has answers that are "
+            "none of a label set; leave it out"
+        )
+    return data.labels
 
 
 def has_labels(data: DataFolder) -> bool:
@@ -185,8 +207,18 @@ def encode(
     tokenizer: Any,
     max_length: int,
     train_on: TrainOn = "all",
+    *,
+    labels: Mapping[str, Sequence[str]] | None = None,
 ) -> Examples:
     """Tokenise records for training: the loss covers answers and their ends, nothing else.
+
+    Args:
+        records: What is learned.
+        template: Renders them.
+        tokenizer: A fast tokenizer.
+        max_length: Limit in tokens.
+        train_on: Which answers of a conversation are trained on.
+        labels: By task, the labels that a question names.
 
     Raises:
         InputError: The template refuses a record; the message names it.
@@ -195,8 +227,9 @@ def encode(
     too_long: list[str] = []
     shortened = dropped_turns = 0
     for record in records:
+        shown = with_labels(record, (labels or {}).get(record.task, ()))
         try:
-            encoded = fit(template, tokenizer, record, max_length=max_length, train_on=train_on)
+            encoded = fit(template, tokenizer, shown, max_length=max_length, train_on=train_on)
         except InputError as error:
             raise InputError(f"record {record.id}: {error}") from error
         if encoded is None:

@@ -12,9 +12,14 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import read_prompts
+from tuneproof.formats.run import read_run
 from tuneproof.inference.compare import compare, is_up_to_date
 from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.variants import load_variants
+from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.generate import labels_to_name
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +30,6 @@ BASELINES = ["chance", "majority", "tf-idf", "nearest"]
 @pytest.fixture(scope="module")
 def labelled(base_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of a labelled task, and a run tuned on it."""
-    from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.run import finetune
 
     folder: Path = tmp_path_factory.mktemp("labelled")
@@ -183,6 +187,23 @@ def test_interrupted_between_two_panels_goes_on(
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+def test_run_that_was_told_the_labels_is_told_them_when_asked(labelled: Path) -> None:
+    run = read_run(labelled / "runs" / "river")
+    told = replace(run, config={**run.config, "name_labels": True})
+    sentence = "Answer with one of these labels: mud; mud and ice; tons of ice"
+    for one, expected in ((run, ""), (told, sentence)):
+        [variants] = load_variants([one], labels=tuple(LABELS))
+        assert variants.forms["river"].label_sentence == expected
+
+
+def test_labels_cannot_be_named_where_answers_are_texts(tmp_path: Path) -> None:
+    row = {"id": "1", "task": "t", "instruction": "Say.", "input": "", "output": "All of it."}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+    config = TuneConfig(data=tmp_path, name_labels=True)
+    with pytest.raises(InputError, match="none of a label set; leave it out"):
+        labels_to_name(config, DataFolder(tmp_path))
 
 
 def test_run_named_like_a_baseline_is_refused(labelled: Path, config: CompareConfig) -> None:

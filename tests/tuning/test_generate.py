@@ -94,3 +94,15 @@ def test_records_that_do_not_fit_are_counted_by_name(tokenizer: Any) -> None:
 def test_marked_shows_what_is_trained(tokenizer: Any) -> None:
     [row] = encode([record("What?", "Mud.")], templates.load(), tokenizer, 100).rows
     assert marked(row, tokenizer).endswith("### Response:\n[[Mud.<|endoftext|>]]")
+
+
+def test_named_labels_stand_in_every_question(tokenizer: Any) -> None:
+    template = templates.load()
+    made = record("Which?", "mud", "Ice.")
+    [row] = encode([made], template, tokenizer, 100, labels={"t": ["mud", "ice"]}).rows
+    question = "Which?\n\nAnswer with one of these labels: mud; ice"
+    prompt = tokenizer(template.render(question, "Ice."))["input_ids"]
+    assert row["input_ids"][: len(prompt)] == prompt
+    assert row["labels"] == [IGNORED] * len(prompt) + row["input_ids"][len(prompt) :]
+    [plain] = encode([made], template, tokenizer, 100, labels={"other": ["mud", "ice"]}).rows
+    assert len(plain["input_ids"]) < len(row["input_ids"])

@@ -295,6 +295,11 @@ class Run:
         return int(member(self.config, "max_length", int, where))
 
     @property
+    def names_labels(self) -> bool:
+        """Whether the questions it was trained on named the labels."""
+        return self.config.get("name_labels") is True
+
+    @property
     def is_classifier(self) -> bool:
         """Whether a classification head was trained, so that it answers no prompts."""
         return self.objective == "classify"
