@@ -29,9 +29,10 @@ class BuildConfig:
     where: tuple[str, ...] = ()
     """FIELD=VALUE: keep the rows whose upstream field is the value, whatever its case; * stands for
     any text. May be repeated: any of the values of one field, all of several fields."""
-    duplicates: Literal["near", "exact", "off"] = "near"
-    """Which repeats train loses: near (and exact) ones, exact ones only, or none but what a
-    held-out split asks too."""
+    duplicates: Literal["near", "exact", "off", "keep"] = "near"
+    """Which repeats train loses: near (and exact) ones, exact ones only, off: none but what a
+    held-out split asks too, or keep: none at all, to repeat a published figure on a split that
+    leaks; what leaks is counted."""
     near_threshold: float = 0.8
     """Near-duplicates have at least this share of their five-character pieces in common, from 0.6,
     and the same figures, names and answer."""

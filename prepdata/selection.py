@@ -41,9 +41,10 @@ def without_repeats(
 ) -> tuple[list[Entry], list[Repeat]]:
     """Drop what stands in a more precious split too: test goes before validation before train.
 
-    The test split is left as it is. From train, repeats within train and prompts of the prompt
-    file that comes with the project are dropped as well. A question that stands in train with
-    several answers stays, and is noted.
+    The test split is left as it is, and with `duplicates: keep` all splits are: what repeats is
+    counted only. From train, repeats within train and prompts of the prompt file that comes with
+    the project are dropped as well. A question that stands in train with several answers stays,
+    and is noted.
 
     Returns:
         The entries that stay, and what was dropped as a repeat.
@@ -67,16 +68,20 @@ def without_repeats(
                 kind, other = repeated
                 origin = entries[other].split if other < len(entries) else TEST_PROMPTS.name
                 reason = f"{split}: {kind} of {origin}"
+                if config.duplicates == "keep":
+                    noted[entry.source][f"{reason}, and kept"] += 1
+                    chosen.append(number)
+                    continue
                 dropped[entry.source][reason] += 1
                 repeats.append(Repeat(reason=reason, offset=entry.offset, other=offsets[other]))
-            elif (entry.source, entry.group) in held_out:
+            elif (entry.source, entry.group) in held_out and config.duplicates != "keep":
                 dropped[entry.source][f"{split}: its group stands in a held-out split"] += 1
             else:
                 chosen.append(number)
                 if split == "train":
                     if index.has_other_answer(number):
                         noted[entry.source]["train: same question as another, other answer"] += 1
-                    if config.duplicates != "off":
+                    if config.duplicates in ("near", "exact"):
                         index.add(number)
         if split == "validation":
             for number in chosen:
@@ -93,7 +98,7 @@ def _sketched(
         len(offsets),
         lambda number: spool.texts(offsets[number]),
         threshold=config.near_threshold,
-        is_exact=config.duplicates != "near",
+        is_exact=config.duplicates not in ("near", "keep"),
         progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
     )
     for number in range(count, len(offsets)):

@@ -222,6 +222,14 @@ def test_setting_decides_which_repeats_are_left_out(
     assert len(built([*rows, *repeats], **settings)[1]["train"]) == kept
 
 
+def test_published_split_that_leaks_can_be_kept_and_is_counted(built: Build, rows: Rows) -> None:
+    files = {"train.jsonl": rows[:33], "test.jsonl": rows[30:]}
+    facts, records = built(files, val_fraction=0.0, duplicates="keep")
+    assert (len(records["train"]), len(records["test"])) == (33, 10)
+    notes = facts["sources"]["jsonl"]["notes"]
+    assert notes == {"train: duplicate of test, and kept": 3}
+
+
 def test_question_with_several_answers_stays_in_train_and_is_noted(
     built: Build, rows: Rows
 ) -> None:
