@@ -1,0 +1,256 @@
+"""Write docs/results.md from reports: `python -m benchmarks.results --machine TEXT NAME=REPORT...`.
+
+NAME is an experiment of `EXPERIMENTS`, REPORT a report.json or its folder. What the page shows of
+each is kept in `benchmarks/kept/results.json`, so that one experiment can be measured anew alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.page import KEPT
+from tuneproof.errors import InputError, unknown
+from tuneproof.eval.gate import report_file
+from tuneproof.eval.metrics.registry import METRICS, unit_of
+from tuneproof.eval.report import wording
+from tuneproof.eval.report.ladder import headline, kind_of, seed_headline, steps
+from tuneproof.files import read_json, write_json, write_text
+from tuneproof.formats.report import Report, read_report
+from tuneproof.text import duration
+
+FILE = KEPT / "results.json"
+"""What the page is made from."""
+PAGE = Path(__file__).parent.parent / "docs" / "results.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A recipe with the settings that it was run with."""
+
+    title: str
+    """What is learned from what."""
+    command: str
+    """Makes the report again."""
+
+
+EXPERIMENTS = {
+    "topics": Experiment(
+        title="Financial tweets into 20 topics, without repeats across the splits",
+        command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER",
+    ),
+    "topics-published": Experiment(
+        title="Financial tweets into 20 topics, split as published: train holds 553 of the "
+        "2,000 tweets that are asked",
+        command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
+        "--set prepdata.duplicates=keep --set runs.head=null",
+    ),
+    "imdb": Experiment(
+        title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER",
+    ),
+    "imdb-all": Experiment(
+        title="Film reviews, all there are to train on, one epoch, 2,000 to ask",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=null "
+        "--set runs.qlora=null --set runs.head-only=null --set tune.num_train_epochs=1 "
+        "--set tune.per_device_train_batch_size=32",
+    ),
+    "imdb-1k": Experiment(
+        title="Film reviews, 1,000 to train on",
+        command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER",
+    ),
+    "complaints": Experiment(
+        title="Complaints about a bank into two products, 304 to train on",
+        command="recipe run complaints --model smollm2 --source complaints=FILE "
+        "--set prepdata.allow_fewer=true "
+        "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'",
+    ),
+    "dolly-finqa": Experiment(
+        title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
+        command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER",
+    ),
+}
+"""By name, in the page's order."""
+HEAD = """\
+# Results with a pretrained model
+
+Written by `python -m benchmarks.results` from the reports of the recipes: SmolLM2-135M-Instruct
+(`tune fetch smollm2`), real data, every option on one ladder. The base is asked at its best; the
+headline is against the best option without tuning. Intervals are of 95 %; seconds of an answer are
+those of the whole comparison, in which all variants share a machine. What trained says how many
+parameters, for how long, and at most how much memory.
+"""
+
+
+@click.command()
+@click.argument("reports", nargs=-1, required=True)
+@click.option("--machine", required=True, help="What it ran on, such as `2 cores of an EPYC`.")
+def main(reports: tuple[str, ...], machine: str) -> None:
+    """Take the reports NAME=REPORT into the kept results, and write the page anew."""
+    kept = read_json(FILE) if FILE.is_file() else {}
+    for text in reports:
+        name, _, path = text.partition("=")
+        if name not in EXPERIMENTS:
+            raise unknown("experiment", name, EXPERIMENTS)
+        if not path:
+            raise InputError(f"{text}: NAME=REPORT is needed")
+        kept[name] = asdict(result_of(read_report(report_file(Path(path))), machine))
+    write_json(FILE, {name: kept[name] for name in EXPERIMENTS if name in kept})
+    write_text(PAGE, page(kept))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One option of an experiment."""
+
+    title: str
+    """What it is."""
+    value: str
+    """The primary metric."""
+    interval: str
+    """Its interval."""
+    seconds: float | None
+    """Of an answer."""
+    trainable: float | None
+    """Parameters that were trained; None where nothing was."""
+    train_seconds: float | None
+    """Of its training, evaluations apart."""
+    peak_bytes: float | None
+    """Most memory that its training held."""
+    others: Mapping[str, str]
+    """Other metrics, by title."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentResult:
+    """What the page shows of an experiment."""
+
+    machine: str
+    """What it ran on."""
+    versions: Mapping[str, str]
+    """Of the packages that decide figures."""
+    metric: str
+    """The primary metric's title."""
+    items: int
+    """What was asked."""
+    headlines: Sequence[str]
+    """On the settings of several seeds, and on single runs."""
+    seen_from: str | None
+    """The least difference that so many items could show."""
+    options: Sequence[Option]
+    """The ladder, the best first."""
+
+
+def result_of(report: Report, machine: str) -> ExperimentResult:
+    """Return what the page shows of a report.
+
+    Raises:
+        InputError: It has no primary metric.
+    """
+    if report.primary is None:
+        raise InputError("the report has no primary metric; no ladder can be shown")
+    unit = unit_of(report.primary.metric, report.length_unit)
+    seeded = {name for seeds in report.seeds for name in seeds.variants}
+    single = [v.name for v in report.variants if kind_of(v) == "run" and v.name not in seeded]
+    return ExperimentResult(
+        machine=machine,
+        versions=report.versions,
+        metric=METRICS[report.primary.metric].title,
+        items=report.counts.items,
+        headlines=[
+            *(seed_headline(report, seeds) for seeds in report.seeds if seeds.figures),
+            *(headline(report, name) for name in single),
+        ],
+        seen_from=report.primary.seen_from and wording.amount(report.primary.seen_from, unit),
+        options=[_option(report, step.name, step.title, step.seconds, unit) for step in
+                 steps(report)],
+    )  # fmt: skip
+
+
+SHOWN = ("loop_rate", "stop_rate", "numeric_match", "invalid_rate")
+"""Other metrics that the page shows, where there are values."""
+
+
+def _option(report: Report, name: str, title: str, seconds: float | None, unit: str) -> Option:
+    assert report.primary is not None
+    figure = report.metrics[name][report.primary.metric]
+    rows = report.compute.rows if report.compute else ()
+    cost = next((row for row in rows if row.variant == name and row.kind != "base"), None)
+    others = {
+        METRICS[metric].title: wording.amount(
+            report.metrics[name][metric].value, unit_of(metric, report.length_unit)
+        )
+        for metric in SHOWN
+        if metric in report.metrics[name]
+    }
+    return Option(
+        title=title,
+        value=wording.amount(figure.value, unit),
+        interval=wording.interval(figure.low, figure.high, unit),
+        seconds=seconds,
+        trainable=cost and cost.trainable,
+        train_seconds=cost and cost.seconds,
+        peak_bytes=cost and cost.peak_bytes,
+        others=others,
+    )
+
+
+def page(kept: Mapping[str, Any]) -> str:
+    """Return the page in Markdown of the kept results."""
+    parts = [HEAD]
+    for name, experiment in EXPERIMENTS.items():
+        if name in kept:
+            parts.append(_section(experiment, kept[name]))
+    return "\n".join(parts)
+
+
+COLUMNS = ("seconds per answer", "trained", "in", "memory")
+"""What is told of every option beside its figures."""
+
+
+def _section(experiment: Experiment, result: Mapping[str, Any]) -> str:
+    titles = list(dict.fromkeys(title for row in result["options"] for title in row["others"]))
+    header = [
+        result["metric"],
+        "interval",
+        *titles,
+        "seconds per answer",
+        "trained",
+        "in",
+        "memory",
+    ]
+    lines = [
+        f"## {experiment.title}",
+        "",
+        "```",
+        experiment.command,
+        "```",
+        "",
+        *(f"- {sentence}" for sentence in result["headlines"]),
+    ]
+    if result["seen_from"]:
+        lines.append(
+            f"- {result['items']:,} items could have shown a difference of {result['seen_from']}."
+        )
+    lines += [f"- On {result['machine']}.", "", "| | " + " | ".join(header) + " |"]
+    lines.append("|---|" + "--:|" * len(header))
+    for row in result["options"]:
+        cells = [
+            row["value"],
+            row["interval"],
+            *(row["others"].get(title, "") for title in titles),
+            "" if row["seconds"] is None else f"{row['seconds']:.3g}",
+            "" if not row["trainable"] else f"{row['trainable'] / 1e6:.2f} M",
+            "" if not row["train_seconds"] else duration(row["train_seconds"]),
+            "" if not row["peak_bytes"] else f"{row['peak_bytes'] / 2**30:.1f} GiB",
+        ]
+        lines.append(f"| {row['title']} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()
