@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -29,27 +29,45 @@ Router = Callable[[Sequence[str]], dict[str, Any]]
 SHRINK = 0.75
 """The batch is made smaller when no more than this share of its rows is still going on."""
 AT_ONCE = 512
-"""Tokens of prompts that are read in one go, unless one prompt is longer: more is no faster."""
+"""Tokens of prompts that a CPU reads in one go, unless one prompt is longer: more is no faster."""
+AT_ONCE_ON_GPU = 2**15
+"""Tokens of prompts, padding counted, that a GPU reads in one go."""
 
 
 class Stopwatch:
-    """Charges the time that a batch takes to the variants that take it."""
+    """Charges the time that a batch takes to the variants that take it.
+
+    The time of a step in which tokens are made goes to the rows that make one: those that have
+    ended, and wait for the others, cost nothing.
+    """
 
     def __init__(self) -> None:
         """Begin."""
         self.seconds: dict[str, float] = defaultdict(float)
         """By variant."""
+        self.step_seconds: dict[str, float] = defaultdict(float)
+        """Those of the steps that made a token of every row, without reading the prompts."""
+        self.step_tokens: Counter[str] = Counter()
+        """The tokens that were made in these steps, by variant."""
         self._last = time.perf_counter()
 
     def start(self) -> None:
         """Leave out what has passed since the last time."""
         self._last = time.perf_counter()
 
-    def charge(self, names: Sequence[str]) -> None:
-        """Charge what has passed since the last time to rows of these variants, in equal parts."""
+    def charge(self, names: Sequence[str], *, is_step: bool = False) -> None:
+        """Charge what has passed since the last time to rows of these variants, in equal parts.
+
+        Args:
+            names: The variant of each row.
+            is_step: Whether every row made one token.
+        """
         now = time.perf_counter()
         for name in names:
             self.seconds[name] += (now - self._last) / len(names)
+            if is_step:
+                self.step_seconds[name] += (now - self._last) / len(names)
+                self.step_tokens[name] += 1
         self._last = now
 
 
@@ -65,6 +83,7 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
         self.is_initialized = False
         self._shape = rows, room
         self._held = 0
+        self._part: slice | None = None
         self.filled: list[tuple[int, int]] | None = None
         """While a row of prompts is read: for each prompt, the row that it belongs to and its
         length."""
@@ -90,6 +109,11 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
                 near = max(0, begin - decoding_attention.GAP)  # not seen, yet multiplied by 0
                 self.values[row, :, near:begin] = 0
                 start = stop
+            return key_states, value_states
+        if self._part is not None:
+            self._held = key_states.shape[-2]
+            self.keys[self._part, :, : self._held] = key_states
+            self.values[self._part, :, : self._held] = value_states
             return key_states, value_states
         start, self._held = self._held, self._held + key_states.shape[-2]
         self.keys[:, :, start : self._held] = key_states
@@ -117,6 +141,12 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
     def fill(self, held: int, rows: list[tuple[int, int]] | None) -> None:
         """Set how many tokens are held, and whose prompts are read next, if any."""
         self._held, self.filled = held, rows
+
+    def fill_rows(self, part: slice | None) -> None:
+        """Set which rows' prompts are read next, as if nothing was held; None: all are read."""
+        self._part = part
+        if part is not None:
+            self._held = 0
 
     def get_seq_length(self) -> int:
         """Return how many tokens are held."""
@@ -181,13 +211,12 @@ def decode(
         for held in range(longest + 1, room + 1):
             new = _chosen(logits, decoding)
             tokens = new.tolist()
-            watch.charge([names[row] for row in rows])
+            made = [index for index, row in enumerate(rows) if not _has_ended(answers[row], stops)]
+            watch.charge([names[rows[index]] for index in made], is_step=held > longest + 1)
             going = []
-            for index, token in enumerate(tokens):
-                answer = answers[rows[index]]
-                if answer and answer[-1] in stops:
-                    continue
-                answer.append(token)
+            for index in made:
+                token = tokens[index]
+                answers[rows[index]].append(token)
                 if on_token is not None:
                     on_token(rows[index], token)
                 if token not in stops:
@@ -200,6 +229,10 @@ def decode(
             logits = reader.go_on(new, [names[row] for row in rows], starts, held)
         del reader, logits  # before memory that is kept is given back
     return answers
+
+
+def _has_ended(answer: list[int], stops: set[int]) -> bool:
+    return bool(answer) and answer[-1] in stops
 
 
 class _Reader:
@@ -223,9 +256,7 @@ class _Reader:
         """Read the prompts, those of a variant as neighbours; return the logits after each."""
         longest = max(map(len, prompts))
         if not self._is_unpadded:
-            ids, _ = left_padded(prompts, 0, self._model.device)
-            starts = [longest - len(prompt) for prompt in prompts]
-            return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
+            return self._read_padded(prompts, names, longest)
         logits = []
         for name, rows in (part for run in runs(tuple(names)) for part in _parts(run, prompts)):
             some = prompts[rows]
@@ -241,6 +272,26 @@ class _Reader:
         for layer in self._cache.layers:
             layer.fill(longest, None)
         trim()  # free what reading prompts needed before the cache fills
+        return torch.cat(logits)
+
+    def _read_padded(
+        self, prompts: list[Sequence[int]], names: list[str], longest: int
+    ) -> torch.Tensor:
+        """Read padded prompts: on a CPU all at once, on a GPU as many as it needs to be busy."""
+        ids, _ = left_padded(prompts, 0, self._model.device)
+        starts = [longest - len(prompt) for prompt in prompts]
+        most = len(prompts)
+        if self._model.device.type != "cpu" and not isinstance(self._model, VirtualTokens):
+            most = max(1, AT_ONCE_ON_GPU // longest)
+        logits = []
+        for first in range(0, len(prompts), most):
+            part = slice(first, first + most)
+            for layer in self._cache.layers if most < len(prompts) else ():
+                layer.fill_rows(part)
+            masked = self._masked(starts[part], longest)
+            logits.append(self._logits(ids[part], names[part], **masked)[:, -1])
+        for layer in self._cache.layers if most < len(prompts) else ():
+            layer.fill_rows(None)
         return torch.cat(logits)
 
     def go_on(
