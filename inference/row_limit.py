@@ -33,7 +33,7 @@ def answers_at_once(model: Any, tokens: int) -> int | None:
     if free is None:
         return None
     rows = int(free * FOR_CACHE / (cache_bytes(model) * max(tokens, 1)))
-    return min(MOST, 2 ** max(rows.bit_length() - 1, 0))
+    return min(MOST, 1 << max(rows.bit_length() - 1, 0))
 
 
 def cache_bytes(model: Any) -> int:
