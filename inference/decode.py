@@ -18,16 +18,22 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from tuneproof.inference.config import Decoding
+from tuneproof.inference.cuda_graph import StaticStep, static_step
 from tuneproof.kernels import decoding_attention
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.lora_rows import runs
 from tuneproof.kernels.memory import trim
+from tuneproof.models.four_bit import quantized_modules
 from tuneproof.models.virtual_tokens import VirtualTokens
 
 Router = Callable[[Sequence[str]], dict[str, Any]]
 """Returns what the model needs to know about rows of the given variants."""
 SHRINK = 0.75
 """The batch is made smaller when no more than this share of its rows is still going on."""
+SHRINK_STATIC = 0.5
+"""The same where steps are repeated by a graph, which has to be made anew for fewer rows."""
+WORTH = 16
+"""Steps from which on a graph is worth making: that takes as long as about five."""
 AT_ONCE = 512
 """Tokens of prompts that a CPU reads in one go, unless one prompt is longer: more is no faster."""
 AT_ONCE_ON_GPU = 2**15
@@ -84,6 +90,8 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
         self._shape = rows, room
         self._held = 0
         self._part: slice | None = None
+        self.index: torch.Tensor | None = None
+        """While a step is computed that can be repeated: where its tokens are written."""
         self.filled: list[tuple[int, int]] | None = None
         """While a row of prompts is read: for each prompt, the row that it belongs to and its
         length."""
@@ -110,6 +118,10 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
                 self.values[row, :, near:begin] = 0
                 start = stop
             return key_states, value_states
+        if self.index is not None:
+            self.keys.index_copy_(2, self.index, key_states)
+            self.values.index_copy_(2, self.index, value_states)
+            return self.keys, self.values
         if self._part is not None:
             self._held = key_states.shape[-2]
             self.keys[self._part, :, : self._held] = key_states
@@ -163,6 +175,23 @@ def can_decode(model: Any) -> bool:
         and all(type(layer) is DynamicLayer for layer in layers)
         and {"position_ids", "logits_to_keep"} <= taken.keys()
     )
+
+
+def prompts_read_at_once(model: Any, longest: int) -> int | None:
+    """Return how many padded prompts a GPU reads in one go; None: all there are.
+
+    A CPU reads all; so do models that read virtual tokens first, with an empty cache.
+    """
+    if model.device.type == "cpu" or isinstance(model, VirtualTokens):
+        return None
+    return max(1, AT_ONCE_ON_GPU // longest)
+
+
+def uses_static_steps(model: Any) -> bool:
+    """Return whether a CUDA graph repeats decoding steps: of models with whole weights."""
+    if model.device.type != "cuda" or isinstance(model, VirtualTokens):
+        return False
+    return model.config._attn_implementation == "sdpa" and not quantized_modules(model)
 
 
 def is_padded(model: Any) -> bool:
@@ -223,7 +252,7 @@ def decode(
                     going.append(index)
             if not going or held == room:
                 break
-            if len(going) <= SHRINK * len(rows):
+            if len(going) <= reader.shrink * len(rows):
                 rows, starts = ([values[index] for index in going] for values in (rows, starts))
                 new = new[reader.keep(going, starts)]
             logits = reader.go_on(new, [names[row] for row in rows], starts, held)
@@ -251,6 +280,14 @@ class _Reader:
         self._model, self._route, self._watch, self._is_unpadded = model, route, watch, is_unpadded
         count = model.config.get_text_config().num_hidden_layers
         self._cache = Cache(layers=[PreallocatedLayer(rows, room) for _ in range(count)])
+        self._room = room
+        self._step: StaticStep | None = None
+        self._is_static = uses_static_steps(model)
+
+    @property
+    def shrink(self) -> float:
+        """The share of rows going on from which the others are dropped."""
+        return SHRINK if self._step is None else SHRINK_STATIC
 
     def read(self, prompts: list[Sequence[int]], names: list[str]) -> torch.Tensor:
         """Read the prompts, those of a variant as neighbours; return the logits after each."""
@@ -280,9 +317,7 @@ class _Reader:
         """Read padded prompts: on a CPU all at once, on a GPU as many as it needs to be busy."""
         ids, _ = left_padded(prompts, 0, self._model.device)
         starts = [longest - len(prompt) for prompt in prompts]
-        most = len(prompts)
-        if self._model.device.type != "cpu" and not isinstance(self._model, VirtualTokens):
-            most = max(1, AT_ONCE_ON_GPU // longest)
+        most = prompts_read_at_once(self._model, longest) or len(prompts)
         logits = []
         for first in range(0, len(prompts), most):
             part = slice(first, first + most)
@@ -305,12 +340,31 @@ class _Reader:
             starts: Where in the cache each row begins.
             held: How many tokens the cache holds with the new ones.
         """
+        if self._step is not None:
+            return self._step.run(new, held)
         arguments = self._masked(starts, held)
         arguments["position_ids"] = arguments["position_ids"][:, -1:]
         if self._is_unpadded:
             arguments["seen"] = decoding_attention.spans(starts, held)
             arguments["attention_mask"] = torch.ones_like(new)[:, None]
-        return self._logits(new[:, None], names, **arguments)[:, -1]
+        logits = self._logits(new[:, None], names, **arguments)[:, -1]
+        if self._is_static and self._room - held >= WORTH:
+            self._make_static(new, names, starts, held, logits)
+        return logits
+
+    def _make_static(
+        self, new: torch.Tensor, names: list[str], starts: list[int], held: int, plain: torch.Tensor
+    ) -> None:
+        """Have the next steps repeated, where that gives the logits of the plain step."""
+
+        def forward(ids: torch.Tensor, **arguments: torch.Tensor) -> torch.Tensor:
+            return self._logits(ids, names, **arguments)[:, -1]
+
+        layers = self._cache.layers
+        self._step = static_step(layers, starts, self._room, forward, new, held, plain)
+        for layer in layers:
+            layer.fill(held, None)
+        self._is_static = self._step is not None  # it is not tried again
 
     def keep(self, indices: list[int], starts: list[int]) -> torch.Tensor:
         """Drop all other rows; return the kept indices as a tensor.
@@ -319,6 +373,7 @@ class _Reader:
             indices: The rows that stay.
             starts: Where in the cache each of them begins.
         """
+        self._step = None
         kept = torch.tensor(indices, device=self._model.device)
         if self._is_unpadded:
             for layer in self._cache.layers:

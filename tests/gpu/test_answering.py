@@ -136,6 +136,37 @@ def test_prompts_read_in_parts_are_answered_the_same(
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_steps_repeated_by_a_graph_give_the_answers_of_plain_steps(
+    bases: dict[str, Path], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    variants = loaded(bases[kind])
+    replayed: list[int] = []
+    replay = torch.cuda.CUDAGraph.replay
+
+    def count(graph: Any) -> None:
+        replayed.append(1)
+        replay(graph)
+
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", count)
+    prompts, long = prompts_of(variants, QUESTIONS, 40), Decoding(max_new_tokens=40)
+    with_graph = answer_batch(variants, prompts, long, 1)
+    assert len(replayed) > 10
+    monkeypatch.setattr(decoding_loop, "WORTH", 1000)
+    without = answer_batch(variants, prompts, long, 1)
+    assert (
+        alike(
+            *(
+                [{name: answer.text for name, answer in row.items()} for row in rows]
+                for rows in (with_graph, without)
+            )
+        )
+        >= 0.9
+    )
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
 def test_label_probabilities_are_those_of_a_cpu(bases: dict[str, Path], kind: str) -> None:
     here, there = (probabilities(loaded(bases[kind], device)) for device in (DEVICE, "cpu"))
     assert float((here - there).abs().max()) < 1e-3
