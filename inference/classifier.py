@@ -18,6 +18,7 @@ from tuneproof.inference.resident import DeviceMemory, Resident
 from tuneproof.inference.row_limit import RowLimit
 from tuneproof.models import load as models
 from tuneproof.models.adapters import check_base, check_saved, with_adapter
+from tuneproof.models.device import Dtype
 from tuneproof.models.four_bit import check_whole, weights_bytes
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
 
@@ -96,7 +97,7 @@ def load_head(
     run: Run,
     labels: Sequence[str],
     *,
-    dtype: models.Dtype = "auto",
+    dtype: Dtype = "auto",
     device: str | None = None,
     memory: DeviceMemory | None = None,
 ) -> LoadedHead:

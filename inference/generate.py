@@ -74,8 +74,10 @@ def answer_batch(
 
     def decoded(part: Sequence[int]) -> list[list[int]]:
         some, of = [rows[place] for place in part], [names[place] for place in part]
+        output: list[list[int]]
         if can_decode(variants.model):
-            return decode(variants.model, some, of, variants.routed, stops, decoding, watch)
+            output = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
+            return output
         watch.start()
         output = by_generate(variants, some, of, decoding)
         kept = zip(of, (up_to_stop(row, stops) for row in output), strict=True)
@@ -133,9 +135,10 @@ def answer_one(
         show(_answer(so_far, stops, variants.tokenizer, prompt).text)
 
     def decoded(some: Sequence[list[int]]) -> list[list[int]]:
-        return decode(
+        output: list[list[int]] = decode(
             variants.model, some, [name], variants.routed, stops, decoding, on_token=on_token
         )
+        return output
 
     (row,) = variants.limit.run(rows, decoded, variants.model.device)
     return _answer(row, stops, variants.tokenizer, prompt)

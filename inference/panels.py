@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,8 @@ def load_panels(
         template = templates.pop() if len(templates) == 1 else None
         conditions |= {"decoding": config.recorded(), "template": template}
     if task is not None:
-        how = {"dtype": config.dtype, "device": config.device, "memory": memory}
-        panels += [of_head(load_head(run, task.labels, **how)) for run in named.heads]
+        load = partial(load_head, dtype=config.dtype, device=config.device, memory=memory)
+        panels += [of_head(load(run, task.labels)) for run in named.heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])

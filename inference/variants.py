@@ -23,7 +23,7 @@ from tuneproof.inference.shots import Shots
 from tuneproof.inference.subject import Subject, from_run
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_weights, shares_base, with_adapter
-from tuneproof.models.device import choose_device, is_cuda
+from tuneproof.models.device import Dtype, choose_device, is_cuda
 from tuneproof.models.four_bit import in_compute_dtype, weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
 from tuneproof.prompts import template as templates
@@ -125,7 +125,7 @@ def load_variants(
     *,
     base: str | None = None,
     template: Template | None = None,
-    dtype: models.Dtype = "auto",
+    dtype: Dtype = "auto",
     device: str | None = None,
     memory: DeviceMemory | None = None,
     merged: Sequence[Run | Subject] = (),
@@ -339,9 +339,7 @@ def _timed(load: Callable[[], Any]) -> tuple[Any, Row]:
     return model, {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
 
 
-def _loaded(
-    model: str, four_bit: FourBit | None = None, *, dtype: models.Dtype, device: str
-) -> Any:
+def _loaded(model: str, four_bit: FourBit | None = None, *, dtype: Dtype, device: str) -> Any:
     """Return a model without what its files say about decoding, its stop tokens apart.
 
     `generate` would fill in a repetition penalty, say, that the comparison does not record.
