@@ -21,6 +21,7 @@ from tuneproof.prompts.render import TrainOn, traits_of
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.device import check_attention, device_of, weights_dtype
 from tuneproof.tuning.job import (
     Job,
     check_model,
@@ -44,7 +45,15 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     limit_onednn_cache()  # batches are packed
     template = template_of(config)
     tokenizer = models.load_tokenizer(config.model)
-    model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)
+    device = device_of(config)
+    check_attention(config.attn_implementation)
+    model = models.load_model(
+        config.model,
+        dtype=weights_dtype(config, device),
+        device=device,
+        four_bit=config.four_bit,
+        attn_implementation=config.attn_implementation,
+    )
     check_model(config, model, tokenizer)
     train = encode(data.train, template, tokenizer, config.max_length, config.train_on)
     if not train.rows:

@@ -32,10 +32,21 @@ def loading_arguments(
         load_in_4bit=True,
         bnb_4bit_quant_type=how.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=how.bnb_4bit_use_double_quant,
-        bnb_4bit_compute_dtype=getattr(torch, how.bnb_4bit_compute_dtype),
+        bnb_4bit_compute_dtype=compute_dtype(how, device),
         llm_int8_skip_modules=None if head is None else list(head),
     )
     return {"quantization_config": config, "device_map": {"": device}}
+
+
+def compute_dtype(how: FourBit, device: str) -> Any:
+    """Return torch's dtype of the products: float16 for bfloat16 on a GPU that has none."""
+    import torch
+
+    is_gpu = device.startswith("cuda") and torch.cuda.is_available()
+    if how.bnb_4bit_compute_dtype == "bfloat16" and is_gpu:
+        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_it else torch.float16
+    return getattr(torch, how.bnb_4bit_compute_dtype)
 
 
 def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
@@ -67,7 +78,11 @@ def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
 def prepare_four_bit(model: Any) -> None:
     """Make a 4-bit model compute the same in training and inference; others stay as they are.
 
-    What is not in 4 bits is put in float32, as PEFT does for training. And bitsandbytes is kept
+    On a CPU what is not in 4 bits is put in float32, as PEFT does for training. On a GPU it stays as
+    it was loaded: a frozen weight that the files hold in 16 bits gains nothing by 32, norms compute
+    in float32 whatever their weights' dtype, and float32 norms would make all hidden states, keys
+    and values float32 (of an 8B Llama, embeddings and head alone are 2 GB more). Trained weights
+    are in float32 in any case. And bitsandbytes is kept
     from packing the weights: on CPUs with AVX512-BF16 it does so for good, and with rounded scales,
     at the first product without gradients, so that after one evaluation no gradient would pass
     (bitsandbytes 0.50: `Linear4bit.forward`, and no backward of `gemv_4bit`).
@@ -75,7 +90,7 @@ def prepare_four_bit(model: Any) -> None:
     names = quantized_modules(model)
     for name in names:  # PEFT's own layers of that name lie around them
         model.get_submodule(name).support_avx512bf16_for_cpu = False
-    for value in model.parameters() if names else ():
+    for value in model.parameters() if names and model.device.type == "cpu" else ():
         if value.is_floating_point() and type(value).__name__ != FOUR_BIT:
             value.data = value.data.float()
 

@@ -177,6 +177,7 @@ def load_model(
     dtype: Dtype = "auto",
     device: str | None = None,
     four_bit: FourBit | None = None,
+    attn_implementation: str | None = None,
 ) -> Any:
     """Return a causal language model on a device, ready for training or generation.
 
@@ -186,6 +187,7 @@ def load_model(
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
         four_bit: How linear layers are held in 4 bits; None leaves them as the files hold them.
             A model whose files are in 4 bits stays as it is.
+        attn_implementation: How attention is computed; None leaves it to transformers.
     """
     from transformers import AutoModelForCausalLM
 
@@ -199,6 +201,7 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            attn_implementation=attn_implementation,
             **how,
         )
     prepare_four_bit(loaded)
@@ -235,6 +238,7 @@ def load_classifier(
     dtype: Dtype = "auto",
     device: str | None = None,
     four_bit: FourBit | None = None,
+    attn_implementation: str | None = None,
 ) -> tuple[Any, list[str]]:
     """Return a model with a classification head on a device, and the names of its head's modules.
 
@@ -248,6 +252,7 @@ def load_classifier(
         dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
         device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
         four_bit: How the linear layers below the head are held in 4 bits; None leaves them whole.
+        attn_implementation: As in `load_model`.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -266,6 +271,7 @@ def load_classifier(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            attn_implementation=attn_implementation,
             **loading_arguments(four_bit, device, whole),
         )
     for config in (loaded.config, loaded.config.get_text_config()):

@@ -28,6 +28,9 @@ CLEAR = Path("/proc/self/clear_refs")
 """Linux forgets the most that a process has held when a 5 is written here."""
 ROWS, WIDTH, OUT = 1024, 1024, 4096
 """Sizes of the product that is measured: large, and in a cache."""
+GPU_SIZE = 8192
+"""The same on a GPU, where a product of 1 TFLOP takes an H100 over a millisecond, and starting it
+some microseconds."""
 ROUNDS = 7
 
 
@@ -85,23 +88,47 @@ def gpu_peak() -> dict[str, int]:
     return {"peak_gpu_memory_bytes": torch.cuda.max_memory_allocated()}
 
 
-def matrix_rate(device: str, *, is_bf16: bool) -> float:
+def matrix_rate(device: str, products: str) -> float:
     """Return the operations per second of large matrix products here, right now.
 
     A product of (n, k) by (k, m) counts 2 n k m.
+
+    Args:
+        device: Where; on a GPU the products are larger, and it is waited for.
+        products: Their dtype: ``float32``, ``bfloat16`` or ``float16``.
     """
     import torch
 
-    dtype = torch.bfloat16 if is_bf16 else torch.float32
-    left = torch.randn(ROWS, WIDTH, device=device).to(dtype)
-    right = torch.randn(WIDTH, OUT, device=device).to(dtype)
+    dtype, kind = getattr(torch, products), torch.device(device).type
+    rows, width, out = (ROWS, WIDTH, OUT) if kind == "cpu" else (GPU_SIZE,) * 3
+    left = torch.randn(rows, width, device=device, dtype=dtype)
+    right = torch.randn(width, out, device=device, dtype=dtype)
+    product = torch.empty(rows, out, device=device, dtype=dtype)
     seconds = []
     for _ in range(ROUNDS + 2):
         began = time.perf_counter()
-        product = left @ right
-        float(product[0, 0])  # waits for a GPU
+        torch.mm(left, right, out=product)
+        _wait(kind)
         seconds.append(time.perf_counter() - began)
-    return 2.0 * ROWS * WIDTH * OUT / median(seconds[2:])
+    return 2.0 * rows * width * out / median(seconds[2:])
+
+
+def _wait(kind: str) -> None:
+    """Wait until a device of a kind has computed what it was asked."""
+    import torch
+
+    if kind == "cuda":
+        torch.cuda.synchronize()
+    elif kind == "mps":
+        torch.mps.synchronize()
+
+
+def device_name(device: Any) -> str:
+    """Return the name of a GPU, or ``cpu`` or ``mps``."""
+    import torch
+
+    kind = torch.device(device).type
+    return str(torch.cuda.get_device_name(device)) if kind == "cuda" else kind
 
 
 def speed(spent: Spent, rate: float) -> Speed:
@@ -123,10 +150,10 @@ def speed(spent: Spent, rate: float) -> Speed:
     )
 
 
-def speed_line(speed: Speed, *, is_bf16: bool) -> str:
+def speed_line(speed: Speed, products: str) -> str:
     """Return the speed as a sentence."""
     return (
         f"{speed.tokens_per_second:,.0f} tokens/s: {speed.share_of_limit:.0%} of what this "
-        f"machine's {'bfloat16' if is_bf16 else 'float32'} matrix products "
+        f"machine's {products} matrix products "
         f"({speed.matrix_flops_per_second / 1e9:,.0f} GFLOP/s) would allow"
     )
