@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +11,8 @@ from typing import Any, Literal
 from tuneproof.errors import unknown
 from tuneproof.formats.run import FourBit
 from tuneproof.kernels.training import FAST_PATHS
+from tuneproof.models.device import check_device
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
-
-DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +181,7 @@ class TuneConfig:
             raise ValueError(
                 f"lora_dropout must be at least 0 and under 1, got {self.lora_dropout}"
             )
-        if not DEVICE.fullmatch(self.device):
-            raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device!r}")
+        check_device(self.device)
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         self._check_name()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
+from tuneproof.models.device import Dtype, has_bfloat16, is_cuda
 from tuneproof.tuning.config import TuneConfig
 
 log = logging.getLogger(__name__)
@@ -26,30 +27,6 @@ def is_launched() -> bool:
     return "LOCAL_RANK" in os.environ or int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def device_of(config: TuneConfig) -> str | None:
-    """Return the device that the settings name, for `load_model`; None picks the best one.
-
-    Raises:
-        InputError: torch does not see such a device here.
-    """
-    import torch
-
-    if config.device == "auto":
-        return None
-    kind, _, number = config.device.partition(":")
-    if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(number or 0) >= count:
-            there = f"cuda:0 to cuda:{count - 1}" if count else "no CUDA device"
-            raise InputError(
-                f"--device {config.device}: torch {torch.__version__} finds {there} here; "
-                "give --device auto or cpu"
-            )
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise InputError("--device mps: there is no MPS device here; give --device auto or cpu")
-    return config.device
-
-
 def uses_bf16(mixed_precision: str, device: str) -> bool:
     """Return whether to multiply in bfloat16 (autocast); weights and optimizer stay as they are.
 
@@ -62,10 +39,9 @@ def uses_bf16(mixed_precision: str, device: str) -> bool:
         return mixed_precision == "bf16"
     import torch
 
-    kind = device.partition(":")[0]
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if kind != "cpu":
+    if is_cuda(device):
+        return has_bfloat16(device)
+    if device != "cpu":
         return False
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer torch
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
@@ -82,7 +58,7 @@ def products(mixed_precision: str, device: str) -> Products:
     """
     if uses_bf16(mixed_precision, device):
         return "bfloat16"
-    is_gpu = device.partition(":")[0] == "cuda"
+    is_gpu = is_cuda(device)
     if mixed_precision == "fp16" and not is_gpu:
         raise InputError(
             f"mixed_precision fp16 needs a CUDA device, and this training is on {device}; give "
@@ -92,17 +68,14 @@ def products(mixed_precision: str, device: str) -> Products:
     return "float16" if is_half else "float32"
 
 
-def weights_dtype(config: TuneConfig, device: str | None) -> Any:
-    """Return the dtype that the base is loaded in.
+def weights_dtype(config: TuneConfig, device: str) -> Dtype:
+    """Return the dtype that the base is loaded in on a device.
 
     On a GPU ``auto`` is that of the products; a base whose own biases are trained stays in float32.
     """
-    import torch
-
-    is_gpu = device is None and torch.cuda.is_available() or str(device).startswith("cuda")
-    if config.weights_dtype != "auto" or not is_gpu:
+    if config.weights_dtype != "auto" or not is_cuda(device):
         return config.weights_dtype
-    return products(config.mixed_precision, "cuda") if config.lora_bias == "none" else "float32"
+    return products(config.mixed_precision, device) if config.lora_bias == "none" else "float32"
 
 
 def keep_to_one_gpu(arguments: Any, device: Any) -> None:

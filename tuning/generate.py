@@ -15,13 +15,14 @@ from tuneproof.formats.run import Counts
 from tuneproof.formats.template import Template
 from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
+from tuneproof.models.device import choose_device
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.prompts.fit import IGNORED, Encoded, fit
 from tuneproof.prompts.render import TrainOn, traits_of
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.device import check_attention, device_of, weights_dtype
+from tuneproof.tuning.device import check_attention, weights_dtype
 from tuneproof.tuning.job import (
     Job,
     check_model,
@@ -45,7 +46,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     limit_onednn_cache()  # batches are packed
     template = template_of(config)
     tokenizer = models.load_tokenizer(config.model)
-    device = device_of(config)
+    device = choose_device(config.device)
     check_attention(config.attn_implementation)
     model = models.load_model(
         config.model,

@@ -7,6 +7,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.run import FourBit
+from tuneproof.models.device import has_bfloat16, is_cuda
 
 FOUR_BIT = "Params4bit"
 """What bitsandbytes calls weights of 4 bits."""
@@ -42,10 +43,8 @@ def compute_dtype(how: FourBit, device: str) -> Any:
     """Return torch's dtype of the products: float16 for bfloat16 on a GPU that has none."""
     import torch
 
-    is_gpu = device.startswith("cuda") and torch.cuda.is_available()
-    if how.bnb_4bit_compute_dtype == "bfloat16" and is_gpu:
-        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if has_it else torch.float16
+    if how.bnb_4bit_compute_dtype == "bfloat16" and is_cuda(device) and not has_bfloat16(device):
+        return torch.float16
     return getattr(torch, how.bnb_4bit_compute_dtype)
 
 
