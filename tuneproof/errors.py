@@ -42,7 +42,8 @@ NO_MEMORY_TEXTS = (
 LOWER = {
     "infer": "lower --batch-size or --max-new-tokens",
     "tune": "lower --per-device-train-batch-size (and raise --gradient-accumulation-steps by as "
-    "much) or --max-length, or give --auto-find-batch-size, --gradient-checkpointing or --load-in-4bit",
+    "much) or --max-length, or give --auto-find-batch-size, --gradient-checkpointing or "
+    "--load-in-4bit",
 }
 """What to do where a command has no memory left."""
 LONGEST = 1200

@@ -6,12 +6,14 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.formats.run import Batch, Run
 from tuneproof.tuning.cost.flops import gpus_of
-from tuneproof.tuning.cost.machine import LIBRARIES, estimate
+from tuneproof.tuning.cost.machine import estimated_memory
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def found_batch(trainer: Any, run: Run) -> Batch:
     fits: Callable[[int], bool] = (
         (lambda size: _can_step(trainer, size))
         if is_gpu
-        else (lambda size: _is_estimated_to_fit(trainer, run, size))
+        else (lambda size: _needed(trainer.model, run, size) < (1 - CPU_SPARE) * _free_bytes())
     )
     for size in _divisors(examples):
         if size <= most and fits(size):
@@ -109,21 +111,14 @@ def _step(trainer: Any, size: int) -> None:
     torch.cuda.synchronize(device)
 
 
-def _is_estimated_to_fit(trainer: Any, run: Run, size: int) -> bool:
-    """Return whether the estimate for so many examples at once is below what is free."""
-    needed = estimate(
-        trainer.model,
-        rows=size,
-        longest=run.data.train.longest or 0,
-        share=_trained_share(run),
-        is_checkpointing=bool(trainer.args.activation_checkpointing),
-        method=run.method,
-        products=run.products,
-    )
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return needed - LIBRARIES < (1 - CPU_SPARE) * free
+def _needed(model: Any, run: Run, size: int) -> float:
+    return estimated_memory(model, run, size).training
 
 
-def _trained_share(run: Run) -> float:
-    """Return which share of the tokens goes through the output head."""
-    return (run.data.train.trained_tokens or 0) / max(1, run.data.train.tokens)
+def _free_bytes() -> int:
+    """Return the memory that processes can still take without swapping."""
+    with suppress(OSError):  # Linux; what can be dropped from its caches counts
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

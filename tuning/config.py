@@ -14,6 +14,8 @@ from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.models.device import check_device
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
 
+Attention = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuneConfig:
@@ -120,9 +122,9 @@ class TuneConfig:
     """Multiply in half precision under autocast: in bfloat16, or in float16 with a scaler of the
     loss (GPUs only). auto is bfloat16 where the hardware has instructions for it, and float16 on
     GPUs without them."""
-    attn_implementation: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = (
-        None
-    )
+    attn_implementation: (
+        Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None
+    ) = None
     """How attention is computed, by transformers' name; by default the model's own choice, sdpa
     where it can."""
     use_liger_kernel: bool = False

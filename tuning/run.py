@@ -138,8 +138,9 @@ def _announce(run: Run, job: Job, config: TuneConfig) -> None:
         f"{', '.join(trained_parts(run))}; "
         f"learning rate {run.learning_rate:g}, {run.products} products"
     )
-    size = estimated_memory(job.trainer.model, config, job.train)
-    log.info(f"memory: about {size / 2**30:.1f} GiB")
+    size = estimated_memory(job.trainer.model, run).total
+    where = "" if run.device in ("cpu", "mps") else f" of {run.device}"
+    log.info(f"memory{where}: about {size / 2**30:.1f} GiB")
     for text in job.shown:
         log.info(f"--- one example; [[what is trained on]]\n{text}\n---")
 

@@ -31,6 +31,7 @@ from tuneproof.prompts.fit import IGNORED
 
 Weighting = Literal["example", "token"]
 
+
 class LengthGroupedSampler(Sampler):  # type: ignore[misc]
     """Batches of examples of like length, in an order that seed and epoch alone decide.
 

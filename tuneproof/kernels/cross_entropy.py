@@ -126,7 +126,12 @@ class _LossesOfLogits(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (back,) = ctx.saved_tensors
-        return back.mul_(gradient[:, None]), None, None, None  # in place: it is as large as all logits
+        return (
+            back.mul_(gradient[:, None]),
+            None,
+            None,
+            None,
+        )  # in place: it is as large as all logits
 
 
 def _block(

@@ -26,7 +26,6 @@ def loading_arguments(
     """
     if how is None:
         return {}
-    import torch
     from transformers import BitsAndBytesConfig
 
     config = BitsAndBytesConfig(
@@ -77,14 +76,14 @@ def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
 def prepare_four_bit(model: Any) -> None:
     """Make a 4-bit model compute the same in training and inference; others stay as they are.
 
-    On a CPU what is not in 4 bits is put in float32, as PEFT does for training. On a GPU it stays as
-    it was loaded: a frozen weight that the files hold in 16 bits gains nothing by 32, norms compute
-    in float32 whatever their weights' dtype, and float32 norms would make all hidden states, keys
-    and values float32 (of an 8B Llama, embeddings and head alone are 2 GB more). Trained weights
-    are in float32 in any case. And bitsandbytes is kept
-    from packing the weights: on CPUs with AVX512-BF16 it does so for good, and with rounded scales,
-    at the first product without gradients, so that after one evaluation no gradient would pass
-    (bitsandbytes 0.50: `Linear4bit.forward`, and no backward of `gemv_4bit`).
+    On a CPU what is not in 4 bits is put in float32, as PEFT does for training. On a GPU it stays
+    as it was loaded: a frozen weight of 16 bits gains nothing by 32, norms compute in float32
+    whatever their weights' dtype, and float32 norms would make all hidden states, keys and values
+    float32 (embeddings and head of an 8B Llama alone would take 2 GB more). What is trained is in
+    float32 in any case. And bitsandbytes is kept from packing the weights: on CPUs with
+    AVX512-BF16 it does so for good, and with rounded scales, at the first product without
+    gradients, so that after one evaluation no gradient would pass (bitsandbytes 0.50:
+    `Linear4bit.forward`, and no backward of `gemv_4bit`).
     """
     names = quantized_modules(model)
     for name in names:  # PEFT's own layers of that name lie around them
