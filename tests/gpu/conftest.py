@@ -42,11 +42,11 @@ def free_gpu() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def llama(make_model: Callable[..., Path], tmp_path_factory: Any) -> Path:
-    """A random Llama of 4 layers, 256 wide, in bfloat16."""
+    """A random Llama of 4 layers, 256 wide."""
     folder: Path = tmp_path_factory.mktemp("gpu") / "llama"
     return make_model(
         folder, "llama", hidden_size=256, intermediate_size=512, num_hidden_layers=4,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024, dtype="bfloat16",
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024,
     )  # fmt: skip
 
 

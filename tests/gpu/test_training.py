@@ -128,7 +128,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 def test_interrupted_run_ends_like_one_that_was_not(
     tuned: Tuned, monkeypatch: pytest.MonkeyPatch, mixed_precision: str
 ) -> None:
-    plain = {"lora_dropout": 0.1, "mixed_precision": mixed_precision}
+    plain = {"lora_dropout": 0.1, "mixed_precision": mixed_precision, "learning_rate": 3e-4}
     whole = tuned(name="whole", **plain)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         stop_at(patched, 5)
