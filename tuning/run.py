@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from typing import Any
 
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
@@ -16,7 +17,7 @@ from tuneproof.stamp import code_fingerprint, versions_of
 from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.cost.machine import estimated_memory, forget_peaks
+from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge
 
 log = logging.getLogger(__name__)
@@ -114,10 +115,17 @@ def _begun(
         versions=versions_of(runs.PACKAGES),
         code=code_fingerprint(*runs.ROOMS),
         learning_rate=job.trainer.args.learning_rate,
-        products="bfloat16" if job.trainer.args.bf16 else "float32",
+        products=_products(job.trainer.args),
+        device=device_name(job.trainer.args.device),
+        batch=earlier.batch if earlier else None,
         made_by=made_by,
         result=earlier.result if earlier else None,
     )
+
+
+def _products(arguments: Any) -> str:
+    """Return the dtype that a trainer multiplies in."""
+    return "bfloat16" if arguments.bf16 else "float16" if arguments.fp16 else "float32"
 
 
 def _announce(run: Run, job: Job, config: TuneConfig) -> None:
@@ -130,8 +138,9 @@ def _announce(run: Run, job: Job, config: TuneConfig) -> None:
         f"{', '.join(trained_parts(run))}; "
         f"learning rate {run.learning_rate:g}, {run.products} products"
     )
-    size = estimated_memory(job.trainer.model, config, job.train)
-    log.info(f"memory: about {size / 2**30:.1f} GiB")
+    size = estimated_memory(job.trainer.model, run).total
+    where = "" if run.device in ("cpu", "mps") else f" of {run.device}"
+    log.info(f"memory{where}: about {size / 2**30:.1f} GiB")
     for text in job.shown:
         log.info(f"--- one example; [[what is trained on]]\n{text}\n---")
 

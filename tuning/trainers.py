@@ -22,6 +22,7 @@ from transformers import DataCollatorWithPadding, Trainer
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
+from tuneproof.kernels.cross_entropy import losses_of_logits
 from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
@@ -29,9 +30,6 @@ from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
 
 Weighting = Literal["example", "token"]
-
-COMPACT_DEVICES = ("cuda", "xpu")
-"""Where TRL leaves the untrained positions out by itself."""
 
 
 class LengthGroupedSampler(Sampler):  # type: ignore[misc]
@@ -161,18 +159,17 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Return the loss; where TRL's own is the same and no slower, it is TRL's."""
-        is_compact = self.args.device.type in COMPACT_DEVICES
+        """Return the loss; TRL's own where it is the same and all logits are needed anyway."""
         by_token = self.weighting == "token"
         price = self.unlikelihood if model.training else 0.0
-        if return_outputs or (by_token and not price and (is_compact or not self.is_short)):
+        if return_outputs or (by_token and not price and not self.is_short):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         with self.accelerator.autocast():
             losses, examples = completion_losses(
                 model, inputs, is_short=self.is_short, unlikelihood=price, paths=self.paths
             )
         if by_token:
-            total, count = losses.sum(), torch.tensor(len(losses)).clamp(min=1)
+            total, count = losses.sum(), torch.tensor(max(1, len(losses)))
         else:
             total, count = sum_of_means(losses, examples), torch.tensor(len(inputs["input_ids"]))
         return total / (count if num_items_in_batch is None else num_items_in_batch)
@@ -279,7 +276,10 @@ def completion_losses(
     used = used_before(targets, examples) if unlikelihood else None
     if is_short and paths.head_loss is not None:
         return paths.head_loss(states, targets, used, unlikelihood), examples
-    logs = head(states).float().log_softmax(-1)
+    logits = head(states)
+    if logits.device.type != "cpu":  # all of them in float32 may be more than a GPU holds
+        return losses_of_logits(logits, targets, used, unlikelihood), examples
+    logs = logits.float().log_softmax(-1)
     losses = F.nll_loss(logs, targets, reduction="none")
     if used is not None:
         losses = losses + unlikelihood * prices(logs, targets, used)
@@ -324,7 +324,9 @@ def _trained(
     elif is_short:
         states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
     else:
-        logits = model(**given, use_cache=False).logits
+        # accelerate's wrapper around `forward` would put all logits in float32
+        forward = getattr(model, "_original_forward", model)
+        logits = forward(**given, use_cache=False).logits
         states = logits[:, -inputs["labels"].shape[1] : -1][trained]
     return head, states, targets[trained], examples
 

@@ -174,6 +174,7 @@ def load_model(
     dtype: Dtype = "auto",
     device: str | None = None,
     four_bit: FourBit | None = None,
+    attn_implementation: str | None = None,
 ) -> Any:
     """Return a causal language model on a device, ready for training or generation.
 
@@ -185,6 +186,7 @@ def load_model(
             is.
         four_bit: How linear layers are held in 4 bits; None leaves them as the files hold them.
             A model whose files are in 4 bits stays as it is.
+        attn_implementation: How attention is computed; None leaves it to transformers.
 
     Raises:
         InputError: It cannot be loaded, there is no such device, or not enough memory on it.
@@ -201,6 +203,7 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            attn_implementation=attn_implementation,
             **(how or placed(device)),
         )
     prepare_four_bit(loaded)
@@ -238,6 +241,7 @@ def load_classifier(
     dtype: Dtype = "auto",
     device: str | None = None,
     four_bit: FourBit | None = None,
+    attn_implementation: str | None = None,
 ) -> tuple[Any, list[str]]:
     """Return a model with a classification head on a device, and the names of its head's modules.
 
@@ -251,6 +255,7 @@ def load_classifier(
         dtype: Of the weights below the head; ``auto`` as in `load_model`.
         device: As in `load_model`.
         four_bit: How the linear layers below the head are held in 4 bits; None leaves them whole.
+        attn_implementation: As in `load_model`.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -269,6 +274,7 @@ def load_classifier(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            attn_implementation=attn_implementation,
             **(loading_arguments(four_bit, device, whole) or placed(device)),
         )
     for config in (loaded.config, loaded.config.get_text_config()):
