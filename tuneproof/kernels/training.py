@@ -20,7 +20,8 @@ FAST_PATHS = {
 }
 """Every kernel by its name, and what it does; they are turned on in another order."""
 
-CPU_ONLY = FAST_PATHS.keys() - {"head"}
+CPU_ONLY = FAST_PATHS.keys() - {"head", "linear"}
+"""Those that torch's own kernels for other devices do better, or that they have no need of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,8 @@ def fast_paths(model: Any, without: Sequence[str] = ()) -> Iterator[FastPaths]:
     """Compute faster while the block runs; yield what is turned on.
 
     All of it on a CPU. Elsewhere torch's own kernels are the fast ones, and what is turned on is
-    the head: it saves the memory of all logits.
+    the head, which saves the memory of all logits, and the linear layers: a GPU waits for Python
+    where a model is small, and this launches a third of the kernels.
 
     Args:
         model: A model in training, its batches padded on the right; PEFT's wrapper or not.
