@@ -41,13 +41,15 @@ class Experiment:
 EXPERIMENTS = {
     "topics": Experiment(
         title="Financial tweets into 20 topics, without repeats across the splits",
-        command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER",
+        command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
+        "--set runs.head=null",
     ),
     "topics-published": Experiment(
         title="Financial tweets into 20 topics, split as published: train holds 553 of the "
         "2,000 tweets that are asked",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
-        "--set prepdata.duplicates=keep --set runs.head=null",
+        "--set prepdata.duplicates=keep --set runs.head=null --set runs.lora.seeds=null "
+        "--set 'compare.merged=[lora]'",
     ),
     "imdb": Experiment(
         title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
@@ -56,8 +58,8 @@ EXPERIMENTS = {
     "imdb-all": Experiment(
         title="Film reviews, all there are to train on, one epoch, 2,000 to ask",
         command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=null "
-        "--set runs.qlora=null --set runs.head-only=null --set tune.num_train_epochs=1 "
-        "--set tune.per_device_train_batch_size=32",
+        "--set runs.head=null --set runs.qlora=null --set runs.head-only=null --set match=null "
+        "--set tune.num_train_epochs=1 --set tune.per_device_train_batch_size=64",
     ),
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
