@@ -39,7 +39,7 @@ def answers_at_once(model: Any, tokens: int) -> int | None:
 def cache_bytes(model: Any) -> int:
     """Return the bytes of a token's keys and values in all layers."""
     config = model.config.get_text_config()
-    heads = config.num_attention_heads
+    heads = getattr(config, "num_attention_heads", None) or 1  # not all models have attention
     shared = getattr(config, "num_key_value_heads", None) or heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     return int(2 * config.num_hidden_layers * shared * width * model.dtype.itemsize)

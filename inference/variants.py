@@ -354,7 +354,7 @@ def _loaded(model: str, four_bit: FourBit | None = None, *, dtype: Dtype, device
     from transformers import GenerationConfig
 
     loaded = models.load_model(model, dtype=dtype, device=device, four_bit=four_bit)
-    if is_cuda(device):
+    if is_cuda(device) and dtype != "float32":
         in_compute_dtype(loaded)
     stops = loaded.generation_config.eos_token_id
     loaded.generation_config = GenerationConfig(eos_token_id=stops)

@@ -179,7 +179,8 @@ def _save(whole: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> list[Any]:
     """Write a model in a dtype with its tokenizer; return the logits of the rounded weights."""
     import torch
 
-    whole.to(getattr(torch, dtype))
+    for value in whole.parameters():  # and no buffers: rotary frequencies must not be rounded
+        value.data = value.data.to(getattr(torch, dtype))
     whole.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     return _logits(whole.float(), tokenizer) if dtype != "float32" else []
