@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 import time
@@ -150,6 +151,8 @@ def forget_peaks() -> None:
     with suppress(OSError):
         CLEAR.write_text("5")
     if torch.cuda.is_available():
+        gc.collect()  # the trainer of an earlier run refers to itself
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 
