@@ -38,6 +38,8 @@ T = TypeVar("T")
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "tokenizers", "bitsandbytes")
 ROOMS = (".", "formats", "models", "kernels", "prompts", "inference")
 """The packages, and the folders of code, that decide what is answered."""
+PROMPTS_AT_ONCE = 12
+"""Most prompts that a CPU answers at once, where nothing else is asked for."""
 LINE_S = 30
 """Seconds between two lines about the progress, where no terminal shows a bar."""
 
@@ -136,6 +138,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "decoding": config.recorded(),
             "batch_size": config.batch_size if config.do_sample else None,  # it decides draws
             "dtype": config.dtype,
+            "device": config.device,
             "calibrate": config.calibrate,
             "few_shot": config.few_shot,
             "few_shot_by": config.few_shot_by,
@@ -208,7 +211,8 @@ def _answer(
     with tqdm(
         total=len(items), desc=panel.names[-1], unit=" prompts", file=sys.stderr, disable=None
     ) as bar:
-        for batch in even(by_length, config.batch_size):
+        most = config.batch_size or panel.prompts_at_once() or PROMPTS_AT_ONCE
+        for batch in even(by_length, most):
             if not all(progress.has(item.id, panel.names) for item in batch):
                 answers = panel.answer(batch, config.seed + start)
                 for item, rows in zip(batch, answers, strict=True):
