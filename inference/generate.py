@@ -84,7 +84,8 @@ def answer_batch(
         watch.charge([name for name, row in kept for _ in row])  # by the tokens that it made
         return output
 
-    for part in parts_of(rows, is_padded=is_padded(variants.model)):
+    apart = names if variants.model.device.type == "cuda" else None
+    for part in parts_of(rows, is_padded=is_padded(variants.model), variants=apart):
         values = variants.limit.run(part, decoded, variants.model.device)
         for place, answer in zip(part, values, strict=True):
             new[place] = answer
@@ -144,12 +145,30 @@ def answer_one(
     return _answer(row, stops, variants.tokenizer, prompt)
 
 
-def parts_of(rows: Sequence[Sequence[int]], *, is_padded: bool) -> list[list[int]]:
+def parts_of(
+    rows: Sequence[Sequence[int]], *, is_padded: bool, variants: Sequence[str] | None = None
+) -> list[list[int]]:
     """Return the places of rows that are answered together: all, or those of like length.
 
     Questions after examples are many times as long as those without; where rows are padded, they
     would make all as dear.
+
+    Args:
+        rows: Token ids.
+        is_padded: Whether they are padded to the longest of a part.
+        variants: The variant of each row, where each is to answer alone: a GPU takes about as long
+            for the rows of one adapter as for all of them, and so for each adapter of a batch.
     """
+    if variants is not None:
+        alone = [
+            [place for place, name in enumerate(variants) if name == one]
+            for one in dict.fromkeys(variants)
+        ]
+        return [
+            [places[place] for place in part]
+            for places in alone
+            for part in parts_of([rows[place] for place in places], is_padded=is_padded)
+        ]
     if not is_padded:
         return [list(range(len(rows)))]
     parts: list[list[int]] = []

@@ -157,8 +157,7 @@ def of_models(
     def prompts_at_once() -> int | None:
         variants.resident.make_room()
         longest = max((len(ids) for row in asked.ids.values() for ids in row.values()), default=1)
-        answers = answers_at_once(variants.model, longest + config.max_new_tokens)
-        return answers and max(1, answers // len(variants.names))
+        return answers_at_once(variants.model, longest + config.max_new_tokens)
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         ids = [asked.ids[item.id] for item in batch]

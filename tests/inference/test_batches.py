@@ -29,3 +29,11 @@ def test_long_rows_are_apart_where_rows_are_padded() -> None:
     rows = [[0] * length for length in (10, 90, 12, 40, 41, 100)]
     assert parts_of(rows, is_padded=True) == [[0, 2, 3], [1, 4, 5]]
     assert parts_of(rows, is_padded=False) == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_variants_that_answer_alone_share_no_part() -> None:
+    rows = [[0] * length for length in (10, 11, 12, 90, 13, 14)]
+    names = ["base", "mud", "base", "base", "mud", "base"]
+    parts = parts_of(rows, is_padded=True, variants=names)
+    assert parts == [[0, 2, 5], [3], [1, 4]]
+    assert parts_of(rows, is_padded=False, variants=names) == [[0, 2, 3, 5], [1, 4]]
