@@ -119,13 +119,19 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     """
     config = resolve(ReportConfig, typed)
     from tuneproof.eval.diff import diff, diff_table
+    from tuneproof.eval.metrics.asked import with_asked
 
-    click.echo(diff_table(diff(a, b, config)))
+    with with_asked(config.metric):
+        click.echo(diff_table(diff(a, b, config)))
 
 
 @main.command("plan")
 @click.argument("pilot", type=click.Path(path_type=Path))
-@click.option("--metric", metavar="NAME", help="The metric.  [default: the primary one]")
+@click.option(
+    "--metric", metavar="NAME",
+    help="The metric, or a further one as `score report --metric` takes it.  [default: the "
+    "primary one]",
+)  # fmt: skip
 @click.option(
     "--detect", type=float, required=True, metavar="DIFFERENCE",
     help="The difference that is to be seen, such as 0.05 (5 percentage points of a share).",
@@ -135,7 +141,7 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     metavar="NAME",
     help="Variant whose spread is taken.  [default: the only tuned one]",
 )
-@options_from(ReportConfig)
+@options_from(ReportConfig, without=("metric",))
 def plan_command(
     pilot: Path, metric: str | None, detect: float, variant: str | None, **typed: Any
 ) -> None:

@@ -21,6 +21,10 @@ class ReportConfig:
     margin: float | None = None
     """Difference in the primary metric that is too small to matter, such as 0.02: two variants that
     differ by less are called the same."""
+    metric: tuple[str, ...] = ()
+    """A further metric: json, json:SCHEMA.json, regex:PATTERN, contains, contains:TEXT,
+    max-length:N, language:CODE, code, code:reference, or a function of your own as FILE.py:NAME;
+    NAME=... gives it a name; may be repeated."""
 
     @property
     def draws(self) -> int:

@@ -11,6 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.cost import cost_of
+from tuneproof.eval.metrics.asked import files_of, with_asked
 from tuneproof.eval.metrics.registry import metrics_of, unit_of
 from tuneproof.eval.report.examples import examples_of
 from tuneproof.eval.report.markdown import render_markdown
@@ -21,7 +22,7 @@ from tuneproof.eval.report.published import beside_ours
 from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.files import atomic_write, fingerprint, write_text
+from tuneproof.files import atomic_write, existing_file, fingerprint, write_text
 from tuneproof.formats.comparison import Comparison, read_comparisons
 from tuneproof.formats.report import (
     FILE,
@@ -66,7 +67,13 @@ def report(
 def _report(
     files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published]
 ) -> Report:
-    comparison = read_comparisons(files)
+    with with_asked(config.metric):
+        return _written(read_comparisons(files), out, config, published)
+
+
+def _written(
+    comparison: Comparison, out: Path, config: ReportConfig, published: Sequence[Published]
+) -> Report:
     scores = score(comparison)
     built = build(comparison, scores, config, published)
     examples = examples_of(comparison, scores)
@@ -111,12 +118,17 @@ def made_from(
 ) -> dict[str, Any]:
     """Return the fields of a report that decide all others."""
     return {
-        "sources": tuple(Source(file=str(path), sha256=fingerprint(path)) for path in files),
+        "sources": tuple(map(_source, files)),
+        "beside_files": tuple(map(_source, files_of(config.metric))),
         "settings": Settings(**dataclasses.asdict(config)),
         "beside": tuple(published),
         "versions": versions_of(_PACKAGES),
         "code": code_fingerprint(".", "formats", "eval"),
     }
+
+
+def _source(path: Path) -> Source:
+    return Source(file=str(path), sha256=fingerprint(existing_file(path)))
 
 
 def build(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tuneproof.eval.metrics.asked import with_defined
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.report.ladder import TITLES, headline, ladder_table, seed_headline
@@ -250,6 +251,11 @@ def nothing_to_compare(report: Report) -> str:
 
 def text_table(report: Report) -> str:
     """Return the figures as a plain table, one block per tuned variant, with the headlines."""
+    with with_defined(report.definitions):
+        return _text_table(report)
+
+
+def _text_table(report: Report) -> str:
     blocks = []
     percent = f"{100 * report.settings.confidence:g} %"
     for variant, gains in report.gains.items():

@@ -319,6 +319,8 @@ class Settings:
     """The primary metric, where one was named."""
     margin: float | None = field(default=None, metadata={"omit": True})
     """The difference on it that is too small to matter, where one was named."""
+    metric: tuple[str, ...] = field(default=(), metadata={"omit": True})
+    """The further metrics that were asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -535,6 +537,8 @@ class Report:
     """The form of the file."""
     sources: tuple[Source, ...]
     """What was scored."""
+    beside_files: tuple[Source, ...] = field(default=(), metadata={"omit": True})
+    """What else it was made from: votes, judgements, and the files of further metrics."""
     settings: Settings
     """Of the statistics."""
     beside: tuple[Published, ...] = ()
@@ -598,7 +602,7 @@ class Report:
         beside = [asdict(figure) for figure in self.beside]
         return Stamp(
             settings={"schema": self.schema, **asdict(self.settings), "beside": beside},
-            inputs={source.file: source.sha256 for source in self.sources},
+            inputs={source.file: source.sha256 for source in (*self.sources, *self.beside_files)},
             code=self.code,
             versions=self.versions,
         )
