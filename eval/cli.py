@@ -31,9 +31,22 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="YAML of figures that others published, to be shown beside ours; as in recipes.",
 )
+@click.option(
+    "--votes", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Votes that somebody exported from the page; repeat it for several people.",
+)  # fmt: skip
+@click.option(
+    "--judgements", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="What `score judge` wrote; repeat it for several judges.",
+)  # fmt: skip
 @options_from(ReportConfig)
 def report_command(
-    files: tuple[Path, ...], out: Path | None, published: Path | None, **typed: Any
+    files: tuple[Path, ...],
+    out: Path | None,
+    published: Path | None,
+    votes: tuple[Path, ...],
+    judgements: tuple[Path, ...],
+    **typed: Any,
 ) -> None:
     """Write report.html, report.md, report.json and plots for FILE.
 
@@ -47,7 +60,8 @@ def report_command(
     from tuneproof.eval.report.summary import text_table
 
     figures = () if published is None else read_published_file(published)
-    click.echo(text_table(report(files, folder, config, figures)))
+    built = report(files, folder, config, figures, votes=votes, judgements=judgements)
+    click.echo(text_table(built))
     click.echo(f"\n{folder / 'report.html'}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
@@ -12,6 +11,7 @@ from tuneproof.eval.gate import report_file, tuned_variant
 from tuneproof.eval.metrics.asked import is_asked, metric_of, with_asked
 from tuneproof.eval.report import wording
 from tuneproof.eval.stats.equivalence import items_needed
+from tuneproof.eval.stats.power import items_to_detect, smallest_seen
 from tuneproof.eval.stats.verdicts import POWER
 from tuneproof.files import read_json
 from tuneproof.formats.comparison import read_comparisons
@@ -134,30 +134,3 @@ def _planned(
         same=items_needed(error, gain.n, margin=detect, kind="same", alpha=alpha) or 0,
         seen=smallest_seen(error, gain.n, alpha=alpha),
     )
-
-
-def items_to_detect(error: float, n: int, *, detect: float, alpha: float) -> int:
-    """Return the items with which a difference is called in 80 % of samples.
-
-    n ((z at 1 - alpha / 2 + z at power) x standard error / difference)^2 (Cohen, 1988; Julious,
-    2004), and half the square of the first z for Student's t (Guenther, 1981).
-
-    Args:
-        error: Standard error of the pilot's difference, whose groups it takes into account.
-        n: Items of the pilot.
-        detect: The difference.
-        alpha: Chance of a false verdict, two-sided.
-    """
-    from scipy.special import ndtri
-
-    certainty, chance = float(ndtri(1 - alpha / 2)), float(ndtri(POWER))
-    return ceil(n * ((certainty + chance) * error / detect) ** 2 + certainty**2 / 2)
-
-
-def smallest_seen(error: float, n: int, *, alpha: float) -> float:
-    """Return the difference that `n` items see: the one for which `items_to_detect` is `n`."""
-    from scipy.special import ndtri
-
-    certainty, chance = float(ndtri(1 - alpha / 2)), float(ndtri(POWER))
-    left = max(n - certainty**2 / 2, 1.0)
-    return float((certainty + chance) * error * (n / left) ** 0.5)

@@ -1,6 +1,7 @@
 """Metrics that are asked for by `--metric`: checks of form, and functions of your own.
 
-A metric is written ``[NAME=]KIND[:ARGUMENT]`` with a kind of `KINDS`, or ``[NAME=]FILE.py:FUNCTION``.
+A metric is written ``[NAME=]KIND[:ARGUMENT]`` with a kind of `KINDS`, or
+``[NAME=]FILE.py:FUNCTION``.
 """
 
 from __future__ import annotations

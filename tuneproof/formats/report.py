@@ -11,6 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
 from tuneproof.formats.codec import decode, encode
+from tuneproof.formats.judging import JudgeFigures, VoteFigures
 from tuneproof.formats.variant import Variant
 from tuneproof.stamp import Stamp
 
@@ -579,6 +580,10 @@ class Report:
     """What every training took, with its quality."""
     published: tuple[PublishedBesideOurs, ...] = ()
     """Published figures with ours."""
+    votes: tuple[VoteFigures, ...] = field(default=(), metadata={"omit": True})
+    """What people said of two variants' answers."""
+    judges: tuple[JudgeFigures, ...] = field(default=(), metadata={"omit": True})
+    """What judges said, and how far each can be trusted."""
     numbers: tuple[NumberForm, ...] = ()
     """How the numbers in answers were read, where references are numbers."""
     not_available: Mapping[str, str]
