@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from tuneproof.errors import Group
-from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.config import JudgeConfig, ReportConfig
 from tuneproof.options import options_from, resolve
+
+CONFIDENCE = ReportConfig().confidence
 
 
 @click.group(cls=Group)
@@ -63,6 +65,34 @@ def report_command(
     built = report(files, folder, config, figures, votes=votes, judgements=judgements)
     click.echo(text_table(built))
     click.echo(f"\n{folder / 'report.html'}")
+
+
+@main.command("judge")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@options_from(JudgeConfig)
+def judge_command(files: tuple[Path, ...], **typed: Any) -> None:
+    """Have a model say which of two answers is better, in both orders, for every item of FILE.
+
+    Its opinion is shown beside its accuracy once `score report --judgements FILE --votes FILE` has
+    votes of people to check it by.
+    """
+    config = resolve(JudgeConfig, typed)
+    from tuneproof.eval.judging.figures import judge_figures
+    from tuneproof.eval.report.judging import judge_text
+    from tuneproof.eval.units import group_numbers
+    from tuneproof.formats.comparison import read_comparisons
+    from tuneproof.inference.judge import judge
+
+    judgements = judge(files, config)
+    comparison = read_comparisons(files)
+    units = group_numbers(comparison.items)
+    click.echo(judge_text(judge_figures(comparison, units, judgements, (), CONFIDENCE)))
+    if judgements.left_out:
+        click.echo(f"left out as too long: {', '.join(judgements.left_out)}", err=True)
+    named = " ".join(map(str, files))
+    click.echo(f"next: score report {named} --judgements {config.out} --votes VOTES.json")
 
 
 @main.command("gate")
