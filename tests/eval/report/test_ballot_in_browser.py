@@ -122,9 +122,7 @@ def compared(document: dict[str, Any], write: Callable[..., Path]) -> Path:
             "prompt": f"What about matter {number} of {40 - number}?",
             "answers": {
                 "base": {"text": f"the plain one {number}"},
-                "tuned": {
-                    "text": f"the plain one {number}" if number < 2 else f"<b>fine</b> {number}"
-                },
+                "tuned": {"text": f"{'the plain one' if number < 2 else '<b>fine</b>'} {number}"},
             },
         }
         for number in range(40)
@@ -249,10 +247,8 @@ def test_ballot_fits_screens_and_colours(
             start(browser)
         else:
             browser.script("document.getElementById('ballot-open').click()")
-        grid = (
-            "getComputedStyle(document.querySelector('#ballot-item .answers')).gridTemplateColumns"
-        )
-        assert len(browser.script(grid).split()) == columns
+        grid = "getComputedStyle(document.querySelector('#ballot-item .answers'))"
+        assert len(browser.script(f"{grid}.gridTemplateColumns").split()) == columns
         assert browser.script("document.documentElement.scrollWidth <= window.innerWidth")
         look = "getComputedStyle(document.querySelector('#ballot-item .answer')).backgroundColor"
         backgrounds.append(browser.script(look))

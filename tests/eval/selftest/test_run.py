@@ -40,7 +40,8 @@ def test_promises_are_kept_on_a_small_scale() -> None:
     assert {each.promise for each in lines} == promises
     cases = " ".join(each.case for each in lines)
     for kind in ("unequal groups", "the same question four times", "a label of 2 %", "loop",
-                 "the same within", "3 variants", "unlike shapes", "calibration", "judge right"):  # fmt: skip
+                 "the same within", "3 variants", "unlike shapes", "calibration",
+                 "judge right"):  # fmt: skip
         assert kind in cases
 
 
