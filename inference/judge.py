@@ -272,7 +272,7 @@ def _opinion(
         None if reply.said is None else meaning[reply.said]
         for reply, meaning in zip(replies, as_said, strict=True)
     )
-    probabilities = {
+    probabilities: dict[str, dict[str, float]] = {
         order: {meaning[label]: p for label, p in reply.probabilities.items()}
         for order, reply, meaning in zip(ORDERS, replies, as_said, strict=True)
         if reply.probabilities is not None

@@ -96,7 +96,8 @@ class Heard:
     @property
     def sources(self) -> list[Path]:
         """The files they were read from."""
-        return [one.source for one in (*self.votes, *self.judgements) if one.source is not None]
+        named = [*(one.source for one in self.votes), *(one.source for one in self.judgements)]
+        return [source for source in named if source is not None]
 
 
 def _written(comparison: Comparison, scores: Scores, built: Report, out: Path) -> Report:
