@@ -26,7 +26,7 @@ from tuneproof.eval.judging.win_rate import WinRate, corrected, mean_and_interva
 from tuneproof.eval.stats.intervals import DIFFERENCE, SHARE, Floats, Integers, Range
 from tuneproof.eval.stats.power import items_to_detect
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.judgements import Judgements
+from tuneproof.formats.judgements import Judgements, Opinion
 from tuneproof.formats.judging import JudgeFigures, Preferred, Rate, VoteFigures
 from tuneproof.formats.variant import Variant
 from tuneproof.formats.votes import Votes
@@ -153,10 +153,6 @@ def _of_judge(
     ]
     both = [one for one in known if None not in (one.a_first, one.b_first)]
     order = np.array([pair.units[pair.numbers[one.id]] for one in both])
-    first = {"a_first": {"a": 1, "b": -1}, "b_first": {"b": 1, "a": -1}}
-    leaning = [
-        np.mean([first[key].get(str(getattr(one, key)), 0) for key in first]) for one in both
-    ]
     figures = JudgeFigures(
         a=pair.a,
         b=pair.b,
@@ -178,13 +174,19 @@ def _of_judge(
         same_both_ways=_mean(
             [one.a_first == one.b_first for one in both], order, confidence, SHARE
         ),
-        position=_mean(leaning, order, confidence, DIFFERENCE),
+        position=_mean([_leaning(one) for one in both], order, confidence, DIFFERENCE),
     )
     scores = votes.scores(pair)
     checked = ~np.isnan(scores) & asked
     if checked.sum() < 2:
         return figures
     return _checked(comparison, pair, figures, said, scores, votes, confidence)
+
+
+def _leaning(opinion: Opinion) -> float:
+    """Return 1 where a judge chose the first answer twice, -1 for the second, else between."""
+    first = {"a": 1.0, "b": -1.0}
+    return (first.get(str(opinion.a_first), 0.0) - first.get(str(opinion.b_first), 0.0)) / 2
 
 
 def _checked(

@@ -122,6 +122,24 @@ def own_metric(file: Path, name: str, direction: Direction) -> Metric:
         if column not in COLUMNS:
             raise InputError(f"{file}: {name}: {unknown('parameter', column, COLUMNS)}")
 
+    returns = inspect.signature(function).return_annotation
+    said = (inspect.getdoc(function) or f"What {name} of {file.name} returns.").splitlines()[0]
+    return Metric(
+        title=name.replace("_", " ").capitalize(),
+        function=_guarded(function, file, name),
+        direction=direction,
+        unit="share" if returns in (bool, "bool") else "score",
+        definition=said,
+        source=f"{name} in {file.name}",
+        weakness="Yours to know.",
+        empty="as the function has it",
+        task="any",
+    )
+
+
+def _guarded(function: Callable[..., Any], file: Path, name: str) -> Callable[..., float | None]:
+    """Return a function whose faults are errors that name it and the answer."""
+
     @wraps(function)
     def value(**inputs: Any) -> float | None:
         try:
@@ -140,19 +158,7 @@ def own_metric(file: Path, name: str, direction: Direction) -> Metric:
             )
         return float(result)
 
-    returns = inspect.signature(function).return_annotation
-    said = (inspect.getdoc(function) or f"What {name} of {file.name} returns.").splitlines()[0]
-    return Metric(
-        title=name.replace("_", " ").capitalize(),
-        function=value,
-        direction=direction,
-        unit="share" if returns in (bool, "bool") else "score",
-        definition=said,
-        source=f"{name} in {file.name}",
-        weakness="Yours to know.",
-        empty="as the function has it",
-        task="any",
-    )
+    return value
 
 
 def _loaded(file: Path, name: str) -> Callable[..., Any]:
