@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tuneproof.eval.judging.win_rate import corrected, plain
-from tuneproof.eval.selftest.line import CONFIDENCE, Line, Promise
+from tuneproof.eval.selftest.line import CONFIDENCE, Line
 from tuneproof.eval.stats.intervals import Floats, Integers
 
 VOTES = (30, 60, 100, 200)
@@ -31,40 +31,28 @@ TOGETHER = 4
 
 
 def lines(simulations: int, seed: int) -> Iterator[Line]:
-    """Yield how often intervals hold the true win rate, and false verdicts where it is one half."""
+    """Yield how often the intervals of win rates hold the true one."""
     count = OFTEN * simulations
     for votes in VOTES:
-        yield _line("coverage", "votes alone", votes, _votes_alone(votes, count, seed), count)
+        yield _line("votes alone", votes, _votes_alone(votes, count, seed), count)
         for accuracy in ACCURACIES:
-            hits = _covered(votes, accuracy, WIN_RATES, count, seed)
-            yield _line("coverage", f"judge right in {accuracy:.0%}", votes, hits, count)
-        false = count - _covered(votes, 0.6, (0.5,), count, seed, holding=0.5)
-        yield _line("false verdict", "judge right in 60%, no difference", votes, false, count)
-    votes = VOTES[1]
-    hits = _covered(votes, 0.8, WIN_RATES, count, seed, together=TOGETHER)
-    yield _line("coverage", f"judge right in 80%, units of {TOGETHER}", votes, hits, count)
+            hits = _covered(votes, accuracy, count, seed)
+            yield _line(f"judge right in {100 * accuracy:.0f} %", votes, hits, count)
+    hits = _covered(VOTES[1], 0.8, count, seed, together=TOGETHER)
+    yield _line(f"judge right in 80 %, units of {TOGETHER}", VOTES[1], hits, count)
 
 
-def _covered(
-    votes: int,
-    accuracy: float,
-    rates: tuple[float, ...],
-    count: int,
-    seed: int,
-    *,
-    together: int = 1,
-    holding: float | None = None,
-) -> int:
-    """Return how many corrected intervals hold the true win rate, or another value."""
+def _covered(votes: int, accuracy: float, count: int, seed: int, *, together: int = 1) -> int:
+    """Return how many corrected intervals hold the true win rate."""
     hits = 0
     for number in range(count):
         generator = np.random.default_rng([seed, votes, round(100 * accuracy), together, number])
-        wins = rates[number % len(rates)]
+        wins = WIN_RATES[number % len(WIN_RATES)]
         truth, units = _truth(wins, together, generator)
         said = _judged(truth, accuracy, generator)
         asked = np.isin(units, generator.permutation(units.max() + 1)[: votes // together])
         rate = corrected(np.where(asked, truth, np.nan), said, units, CONFIDENCE)
-        true = TIES / 2 + (1 - TIES) * wins if holding is None else holding
+        true = TIES / 2 + (1 - TIES) * wins
         hits += rate is not None and rate.low <= true <= rate.high
     return hits
 
@@ -95,7 +83,5 @@ def _judged(truth: Floats, accuracy: float, generator: np.random.Generator) -> F
     return np.where(generator.random(len(truth)) < accuracy, truth, mistaken)
 
 
-def _line(promise: Promise, case: str, votes: int, hits: int, count: int) -> Line:
-    return Line(
-        promise=promise, case=f"win rate, {case}", n=votes, found=hits / count, simulations=count
-    )
+def _line(case: str, votes: int, hits: int, count: int) -> Line:
+    return Line(promise="win rate", case=case, n=votes, found=hits / count, simulations=count)
