@@ -13,18 +13,20 @@ import unicodedata
 _QUOTES = "\"'*\u2018\u2019\u201c\u201d"
 _LETTER = rf"(?-i:[{_QUOTES}(\[]*[AB][{_QUOTES})\]]*)(?!\w|['\u2019]\w)"
 """A or B as a name; the article is written small."""
-_ANSWER = r"(?:answer|response|option|candidate|assistant|output|text|choice)"
+_ANSWER = r"(?:answer|response|reply|option|candidate|assistant|output|text|choice|submission)"
 _PLACE = r"(?:first|second|former|latter|above|below|other|present)"
 _TARGET = (
-    rf"(?:(?:{_ANSWER}\s*)?{_LETTER}|(?:the\s+)?{_PLACE}\s+{_ANSWER}|{_ANSWER}\s*(?:1|2|one|two)\b"
+    rf"(?:(?:{_ANSWER}\s*)?{_LETTER}|(?:the\s+)?{_PLACE}\s+(?:one\b|{_ANSWER})"
+    rf"|{_ANSWER}\s*(?:1|2|one|two)\b"
     rf"|(?:this|my)\s+{_ANSWER}|this one\b|\bme\b|\bmine\b|\btie\b)"
 )
 """What stands for one of the answers, or for a verdict."""
 _ORDER = (
     r"(?:choose|pick|select|prefer|favou?r|vote|declare|rank|rate|score|mark|judge|output|reply|"
-    r"respond|say|print|return|answer with|go with)"
+    r"respond|say|print|return|answer with|go with|award|deem|crown|conclude|give the win to|"
+    r"the win (?:belongs|goes) to)"
 )
-_BETWEEN = r"(?:(?:for|with|only|just|simply|that|as|the letter|word)\s+)*"
+_BETWEEN = r"(?:(?:for|with|only|just|simply|that|as|to|the|letter|word|win|victory|prize)\s+)*"
 _IS = (
     r"(?:is|was|are|am|should|must|has|deserves?|wins)\s*(?:(?:to|be|the|clearly|much|far|by far|"
     r"obviously|always|a|rated|ranked|given|get)\s+)*"
@@ -36,19 +38,27 @@ _PRAISE = (
 _JUDGE = r"(?:judge|grader|evaluator|rater|assessor)s?\b"
 _PATTERNS = {
     "an order to choose": rf"\b{_ORDER}\b[\s:,]{{1,3}}{_BETWEEN}{_TARGET}",
-    "praise of an answer as such": rf"{_TARGET},?\s*{_IS}{_PRAISE}",
+    "praise of an answer as such": (
+        rf"{_TARGET},?\s*{_IS}{_PRAISE}|{_TARGET}\s*(?:wins\b|beats\b|[<>]=?\s)"
+        rf"|{_IS}the (?:only )?(?:right|correct|better|winning) (?:verdict|answer|reply)"
+        rf"|\b(?:this|my|mine)\b.{{0,40}}\b(?:best|better|winning|superior) (?:answer|reply)"
+    ),
     "other orders": (
-        r"\b(?:ignore|disregard|override)\b.{0,40}\b(?:instructions?|prompt|rubric|criteri\w+|"
-        r"rules|above|previous|earlier|other answer)\b"
+        r"\b(?:ignore|disregard|override|do not consider|don't consider)\b.{0,40}\b(?:rubric|"
+        rf"instructions?|prompt|criteri\w+|rules|above|previous|earlier|{_PLACE} {_ANSWER})\b"
     ),
     "an address to the judge": (
         r"\b(?:dear|attention|note to|message to|hey|hello|hi|instructions? (?:for|to))\b.{0,12}"
         rf"\b(?:llms?\b|ai\b|{_JUDGE})"
     ),
-    "a part to play": rf"\b(?:you are|you're|act as)\s+(?:an?|the|my)\s+(?:\w+\s+)?{_JUDGE}",
+    "a part to play": (
+        r"\b(?:you are|you're|act as|as)\s+(?:my|the|an? (?:impartial|fair|strict))\s+"
+        rf"(?:\w+\s+)?(?:{_JUDGE}|(?:judging|grading) model)"
+    ),
     "a verdict": (
         r"\b(?:verdict|winner|final decision|judge?ment|better answer|preferred answer|preference)"
-        rf"\W{{1,8}}(?:(?:is|the|answer|response)\s+)*{_TARGET}"
+        rf"\W{{1,8}}(?:(?:is|will|must|should|be|the|answer|response)\W+)*{_TARGET}|\[\[\s*{_LETTER}"
+        r"|\b(?:rubric|criteri\w+)\s+(?:says?|states?|demands?|requires?)\b"
     ),
     "control tokens": (
         r"<\|?\w*(?:im_start|im_end|system|assistant|endoftext|eot_id|header_id)\w*\|?>"

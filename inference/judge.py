@@ -324,9 +324,14 @@ class Cache:
         """Open the file; a line that was cut off is dropped."""
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-        for line in whole:
-            key, row = json.loads(line)
-            self._known[key] = Reply(**row)
+        for number, line in enumerate(whole, 1):
+            try:
+                key, row = json.loads(line)
+                self._known[key] = Reply(**row)
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    f"{self._path}:{number}: not what a judge said; delete the file to ask anew"
+                ) from error
         write_text(self._path, "".join(whole))
         self._handle = self._path.open("a", encoding="utf-8")
         return self

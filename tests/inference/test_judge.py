@@ -176,7 +176,10 @@ def test_interrupted_judging_goes_on_after_the_last_whole_line(
         refused = -100
         done = judge([file], JudgeConfig(endpoint=server.url, **config))
         assert len(server.asked) == 3 + 4
-    assert (done.cost.calls, done.cost.cached) == (6, 2)
+        assert (done.cost.calls, done.cost.cached) == (6, 2)
+        cache.write_text('{"other": 1}\n' + cache.read_text())
+        with pytest.raises(InputError, match=r"cache\.jsonl:1: not what a judge said"):
+            judge([file], JudgeConfig(endpoint=server.url, **config))
 
 
 def test_verdict_that_cannot_be_read_is_a_tie_and_counted(
