@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from tuneproof.errors import Group
-from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.config import JudgeConfig, ReportConfig
 from tuneproof.options import options_from, resolve
+
+CONFIDENCE = ReportConfig().confidence
 
 
 @click.group(cls=Group)
@@ -31,9 +33,22 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="YAML of figures that others published, to be shown beside ours; as in recipes.",
 )
+@click.option(
+    "--votes", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Votes that somebody exported from the page; repeat it for several people.",
+)  # fmt: skip
+@click.option(
+    "--judgements", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="What `score judge` wrote; repeat it for several judges.",
+)  # fmt: skip
 @options_from(ReportConfig)
 def report_command(
-    files: tuple[Path, ...], out: Path | None, published: Path | None, **typed: Any
+    files: tuple[Path, ...],
+    out: Path | None,
+    published: Path | None,
+    votes: tuple[Path, ...],
+    judgements: tuple[Path, ...],
+    **typed: Any,
 ) -> None:
     """Write report.html, report.md, report.json and plots for FILE.
 
@@ -47,8 +62,37 @@ def report_command(
     from tuneproof.eval.report.summary import text_table
 
     figures = () if published is None else read_published_file(published)
-    click.echo(text_table(report(files, folder, config, figures)))
+    built = report(files, folder, config, figures, votes=votes, judgements=judgements)
+    click.echo(text_table(built))
     click.echo(f"\n{folder / 'report.html'}")
+
+
+@main.command("judge")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@options_from(JudgeConfig)
+def judge_command(files: tuple[Path, ...], **typed: Any) -> None:
+    """Have a model say which of two answers is better, in both orders, for every item of FILE.
+
+    Its opinion is shown beside its accuracy once `score report --judgements FILE --votes FILE` has
+    votes of people to check it by.
+    """
+    config = resolve(JudgeConfig, typed)
+    from tuneproof.eval.judging.figures import judge_figures
+    from tuneproof.eval.report.judging import judge_text
+    from tuneproof.eval.units import group_numbers
+    from tuneproof.formats.comparison import read_comparisons
+    from tuneproof.inference.judge import judge
+
+    judgements = judge(files, config)
+    comparison = read_comparisons(files)
+    units = group_numbers(comparison.items)
+    click.echo(judge_text(judge_figures(comparison, units, judgements, (), CONFIDENCE)))
+    if judgements.left_out:
+        click.echo(f"left out as too long: {', '.join(judgements.left_out)}", err=True)
+    named = " ".join(map(str, files))
+    click.echo(f"next: score report {named} --judgements {config.out} --votes VOTES.json")
 
 
 @main.command("gate")
@@ -119,13 +163,19 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     """
     config = resolve(ReportConfig, typed)
     from tuneproof.eval.diff import diff, diff_table
+    from tuneproof.eval.metrics.asked import with_asked
 
-    click.echo(diff_table(diff(a, b, config)))
+    with with_asked(config.metric):
+        click.echo(diff_table(diff(a, b, config)))
 
 
 @main.command("plan")
 @click.argument("pilot", type=click.Path(path_type=Path))
-@click.option("--metric", metavar="NAME", help="The metric.  [default: the primary one]")
+@click.option(
+    "--metric", metavar="NAME",
+    help="The metric, or a further one as `score report --metric` takes it.  [default: the "
+    "primary one]",
+)  # fmt: skip
 @click.option(
     "--detect", type=float, required=True, metavar="DIFFERENCE",
     help="The difference that is to be seen, such as 0.05 (5 percentage points of a share).",
@@ -135,7 +185,7 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
     metavar="NAME",
     help="Variant whose spread is taken.  [default: the only tuned one]",
 )
-@options_from(ReportConfig)
+@options_from(ReportConfig, without=("metric",))
 def plan_command(
     pilot: Path, metric: str | None, detect: float, variant: str | None, **typed: Any
 ) -> None:

@@ -1,8 +1,10 @@
-"""The settings of `score report`."""
+"""The settings of `score report` and `score judge`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,10 @@ class ReportConfig:
     margin: float | None = None
     """Difference in the primary metric that is too small to matter, such as 0.02: two variants that
     differ by less are called the same."""
+    metric: tuple[str, ...] = ()
+    """A further metric: json, json:SCHEMA.json, regex:PATTERN, contains, contains:TEXT,
+    max-length:N, language:CODE, code, code:reference, or a function of your own as FILE.py:NAME;
+    NAME=... gives it a name; may be repeated."""
 
     @property
     def draws(self) -> int:
@@ -40,3 +46,57 @@ class ReportConfig:
             )
         if self.margin is not None and self.margin <= 0:
             raise ValueError(f"margin must be above 0, got {self.margin}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeConfig:
+    """Who judges which answers."""
+
+    model: str | None = None
+    """A local model as the judge: tiny, smollm2, a folder, a GGUF file or a Hub id. Its verdict is
+    the most probable of A, B and tie."""
+    endpoint: str | None = None
+    """A server as the judge that speaks OpenAI's chat API, as URL or MODEL@URL; the key is read
+    from TUNEPROOF_API_KEY."""
+    variant: str | None = None
+    """The variant that is judged.  [default: the only tuned one]"""
+    against: str | None = None
+    """The variant that it is held against.  [default: the base]"""
+    rubric: Path | None = None
+    """A text file that says by what to judge.  [default: right, to the point, clear, no longer than
+    needed]"""
+    with_reference: bool = False
+    """Show the judge the reference too."""
+    limit: int | None = None
+    """Judge the first so many items of the order drawn."""
+    out: Path = Path("judgements.json")
+    """The file to write; what was asked before is kept beside it."""
+    batch_size: int = 8
+    """Questions asked at once."""
+    max_new_tokens: int = 512
+    """Longest reply of a server in tokens, thoughts included."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Type of a local model's weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    endpoint_concurrency: int = 4
+    """Requests to a server that are under way at once."""
+    endpoint_timeout: float = 120.0
+    """Seconds to wait for a server's answer."""
+    price_read: float | None = None
+    """Price of a million tokens that the judge reads, to show what it cost."""
+    price_written: float | None = None
+    """Price of a million tokens that it writes."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be."""
+        if (self.model is None) == (self.endpoint is None):
+            raise ValueError("who judges? Give --model or --endpoint, one of them")
+        for name in ("limit", "batch_size", "max_new_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("endpoint_concurrency", "endpoint_timeout"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be over 0, got {getattr(self, name)}")
+        for name in ("price_read", "price_written"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")

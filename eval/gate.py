@@ -118,7 +118,7 @@ def _required(report: Report, variant: str, text: str, *, point: bool) -> Outcom
 
 def _no_regression(report: Report, variant: str, metric: str, *, point: bool) -> Outcome:
     figure = _figure(report, variant, metric, is_gain=True)
-    direction = METRICS[metric].direction
+    direction = _direction(report, metric)
     if direction == "none":
         raise InputError(f"metric {metric!r} has no direction, so it cannot regress")
     end = figure.high if direction == "higher" else figure.low
@@ -140,7 +140,7 @@ def _within(report: Report, variant: str, kind: Kind, text: str, *, point: bool)
         )
     metric, margin = match["metric"], float(match["margin"]) / (100 if match["percent"] else 1)
     gain = _gain(report, variant, metric)
-    direction = METRICS[metric].direction
+    direction = _direction(report, metric)
     if direction == "none" and kind == "not worse":
         raise InputError(f"metric {metric!r} has no direction, so it cannot be worse; use --same")
     alpha = 1 - report.settings.confidence
@@ -169,6 +169,13 @@ def _undecided(gain: Gain, margin: float, kind: Kind, direction: Direction, alph
     if needed is None:
         return ""
     return f"; not shown with {gain.n:,} items: equal variants need about {needed:,}"
+
+
+def _direction(report: Report, metric: str) -> Direction:
+    """Return which way a metric is better; one that was asked for is defined in the report."""
+    if metric in METRICS:
+        return METRICS[metric].direction
+    return "lower" if report.definitions[metric].direction == "lower" else "higher"
 
 
 def _gain(report: Report, variant: str, metric: str) -> Gain:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.gate import report_file, tuned_variant
-from tuneproof.eval.metrics.registry import METRICS, unit_of
+from tuneproof.eval.metrics.asked import is_asked, metric_of, with_asked
 from tuneproof.eval.report import wording
 from tuneproof.eval.stats.equivalence import items_needed
+from tuneproof.eval.stats.power import items_to_detect, smallest_seen
 from tuneproof.eval.stats.verdicts import POWER
 from tuneproof.files import read_json
 from tuneproof.formats.comparison import read_comparisons
-from tuneproof.formats.report import Gain, is_report, read_report
+from tuneproof.formats.report import Definition, Gain, is_report, read_report
 
 FEW = 10
 """Units below which the spread of a pilot is hardly known."""
@@ -29,8 +29,10 @@ class Plan:
     """The tuned variant whose spread is used."""
     metric: str
     """The metric, tested first."""
-    length_unit: str
-    """Unit of lengths."""
+    title: str
+    """What the metric is called."""
+    unit: str
+    """The unit of its values."""
     pilot_items: int
     """Items of the pilot."""
     pilot_units: int
@@ -48,7 +50,7 @@ class Plan:
 
     def __str__(self) -> str:
         """Return the plan in words."""
-        unit, title = unit_of(self.metric, self.length_unit), METRICS[self.metric].title
+        unit, title = self.unit, self.title
         size = wording.change(self.detect, unit).removeprefix("+")
         pilot = wording.counted(self.pilot_items, "item")
         if self.pilot_units < self.pilot_items:
@@ -74,7 +76,8 @@ def plan(
 
     Args:
         path: A pilot: a comparison file, a report.json, or its folder.
-        metric: The metric; by default the pilot's primary one.
+        metric: The metric, or one to add as `--metric` of a report does; by default the pilot's
+            primary one.
         detect: The difference that is to be seen, in the units of the metric.
         variant: The tuned variant; by default the only one.
         config: Settings of the statistics.
@@ -85,6 +88,9 @@ def plan(
     if detect <= 0:
         raise InputError(f"--detect must be above 0, got {detect}")
     pilot = path
+    if metric is not None and is_asked(metric):
+        config = replace(config, metric=(*config.metric, metric))
+        metric = metric_of(metric)[0]
     if path.is_dir() or is_report(read_json(path)):
         known = read_report(report_file(path))
     else:
@@ -92,7 +98,8 @@ def plan(
         from tuneproof.eval.score import score
 
         comparison = read_comparisons([path])
-        known = build(comparison, score(comparison), config)
+        with with_asked(config.metric):
+            known = build(comparison, score(comparison), config)
     name = tuned_variant(known, variant)
     primary = known.primary.metric if known.primary else None
     chosen = metric or primary
@@ -106,17 +113,19 @@ def plan(
             f"{pilot}: {name} and the base do not differ in {chosen}, or it is a report of an "
             "older version; give a pilot in which they differ"
         )
-    return _planned(name, chosen, gain, detect, 1 - known.settings.confidence, known.length_unit)
+    definition = known.definitions[chosen]
+    return _planned(name, chosen, gain, detect, 1 - known.settings.confidence, definition)
 
 
 def _planned(
-    name: str, metric: str, gain: Gain, detect: float, alpha: float, length_unit: str
+    name: str, metric: str, gain: Gain, detect: float, alpha: float, definition: Definition
 ) -> Plan:
     error = gain.error or 0.0
     return Plan(
         variant=name,
         metric=metric,
-        length_unit=length_unit,
+        title=definition.title,
+        unit=definition.unit,
         pilot_items=gain.n,
         pilot_units=gain.units,
         spread=error * gain.n**0.5,
@@ -125,30 +134,3 @@ def _planned(
         same=items_needed(error, gain.n, margin=detect, kind="same", alpha=alpha) or 0,
         seen=smallest_seen(error, gain.n, alpha=alpha),
     )
-
-
-def items_to_detect(error: float, n: int, *, detect: float, alpha: float) -> int:
-    """Return the items with which a difference is called in 80 % of samples.
-
-    n ((z at 1 - alpha / 2 + z at power) x standard error / difference)^2 (Cohen, 1988; Julious,
-    2004), and half the square of the first z for Student's t (Guenther, 1981).
-
-    Args:
-        error: Standard error of the pilot's difference, whose groups it takes into account.
-        n: Items of the pilot.
-        detect: The difference.
-        alpha: Chance of a false verdict, two-sided.
-    """
-    from scipy.special import ndtri
-
-    certainty, chance = float(ndtri(1 - alpha / 2)), float(ndtri(POWER))
-    return ceil(n * ((certainty + chance) * error / detect) ** 2 + certainty**2 / 2)
-
-
-def smallest_seen(error: float, n: int, *, alpha: float) -> float:
-    """Return the difference that `n` items see: the one for which `items_to_detect` is `n`."""
-    from scipy.special import ndtri
-
-    certainty, chance = float(ndtri(1 - alpha / 2)), float(ndtri(POWER))
-    left = max(n - certainty**2 / 2, 1.0)
-    return float((certainty + chance) * error * (n / left) ** 0.5)

@@ -7,7 +7,7 @@ the caller is an InputError, whose message says what to give instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,12 +80,20 @@ def compare(prompts: str | Path, *runs: str, **settings: Any) -> Comparison:
     return compare_file(Path(prompts), config)
 
 
-def report(*comparisons: str | Path, out: str | Path = "reports", **settings: Any) -> Report:
+def report(
+    *comparisons: str | Path,
+    out: str | Path = "reports",
+    votes: Sequence[str | Path] = (),
+    judgements: Sequence[str | Path] = (),
+    **settings: Any,
+) -> Report:
     """Score comparison files, as `score report` does; write the pages and return the figures.
 
     Args:
         comparisons: One or more files of one experiment.
         out: The folder to write report.html, report.md, report.json and the plots into.
+        votes: Files that the page exported, one per person.
+        judgements: Files that `score judge` wrote.
         settings: Of `ReportConfig`, such as ``confidence=0.95``.
 
     Raises:
@@ -95,7 +103,8 @@ def report(*comparisons: str | Path, out: str | Path = "reports", **settings: An
     from tuneproof.eval.report.build import report as report_files
 
     config = _config(ReportConfig, settings, "report")
-    return report_files([Path(path) for path in comparisons], Path(out), config)
+    files, votes, judgements = (list(map(Path, one)) for one in (comparisons, votes, judgements))
+    return report_files(files, Path(out), config, votes=votes, judgements=judgements)
 
 
 def doctor(

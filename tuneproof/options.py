@@ -32,18 +32,26 @@ KINDS = {
 """What the types are called when a value is not of them."""
 
 
-def options_from(config: type[Any]) -> Callable[[Command], Command]:
+def options_from(
+    config: type[Any], *, without: Collection[str] = ()
+) -> Callable[[Command], Command]:
     """Decorate a command with one option per field of the settings dataclass.
 
     The option is the field's name with dashes, its help the line of text under the field, its
     default the field's. An option that is not typed arrives as None, so that a YAML file can
     stand between the defaults and the command line (see `resolve`).
+
+    Args:
+        config: The dataclass.
+        without: Fields that are no option of this command.
     """
     docs = field_docs(config)
     hints = typing.get_type_hints(config)
 
     def decorate(command: Command) -> Command:
         for field in reversed(dataclasses.fields(config)):
+            if field.name in without:
+                continue
             default = _shown_default(field)
             text = docs.get(field.name, "") + (f"  [default: {default}]" if default else "")
             settings = _option_type(hints[field.name])

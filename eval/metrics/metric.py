@@ -23,6 +23,11 @@ MISSING = {
     "finish_reason": "no answer says why it ended (finish_reason)",
 }
 """Column -> why a metric that reads it has no value where it is missing."""
+COLUMNS = (
+    "prediction", "reference", "prompt", "finish_reason", "length", "executed", "decimal_mark",
+    "label", "label_probabilities", "labels",
+)  # fmt: skip
+"""What a metric of one answer may read."""
 NOT_READ = "not read: the label was scored, not generated"
 """What metrics of scored labels say of an empty answer."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from tuneproof.eval.metrics import (
     chrf,
     echo,
@@ -61,3 +64,15 @@ def metrics_of(*, with_labels: bool, with_programs: bool = False) -> dict[str, M
 def unit_of(metric: str, length_unit: str) -> str:
     """Return the unit in which a metric's values are shown; lengths are in `length_unit`."""
     return length_unit if metric == "length" else METRICS[metric].unit
+
+
+@contextmanager
+def added(metrics: Mapping[str, Metric]) -> Iterator[None]:
+    """Have further metrics in `METRICS` while a block runs."""
+    new = {name: metric for name, metric in metrics.items() if name not in METRICS}
+    METRICS.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del METRICS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from tuneproof.errors import InputError
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.cost import cost_of
+from tuneproof.eval.judging.figures import judge_figures, vote_figures
+from tuneproof.eval.metrics.asked import files_of, with_asked
 from tuneproof.eval.metrics.registry import metrics_of, unit_of
+from tuneproof.eval.report.ballot import ballots_of
 from tuneproof.eval.report.examples import examples_of
 from tuneproof.eval.report.markdown import render_markdown
 from tuneproof.eval.report.number_table import number_forms
@@ -21,8 +25,9 @@ from tuneproof.eval.report.published import beside_ours
 from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.files import atomic_write, fingerprint, write_text
+from tuneproof.files import atomic_write, existing_file, fingerprint, write_text
 from tuneproof.formats.comparison import Comparison, read_comparisons
+from tuneproof.formats.judgements import Judgements, read_judgements
 from tuneproof.formats.report import (
     FILE,
     SCHEMA,
@@ -34,6 +39,7 @@ from tuneproof.formats.report import (
     read_report,
     write_report,
 )
+from tuneproof.formats.votes import Votes, read_all_votes
 from tuneproof.locks import at_work
 from tuneproof.stamp import code_fingerprint, versions_of
 
@@ -45,7 +51,13 @@ _PACKAGES = ("tuneproof", "sacrebleu", "regex", "numpy", "scipy", "matplotlib")
 
 
 def report(
-    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published] = ()
+    files: Sequence[Path],
+    out: Path,
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+    *,
+    votes: Sequence[Path] = (),
+    judgements: Sequence[Path] = (),
 ) -> Report:
     """Score the comparison files and write report.html, report.md, report.json and the plots.
 
@@ -54,21 +66,41 @@ def report(
         out: Folder to write into; created when missing.
         config: Settings of the statistics.
         published: Figures of others, to stand beside ours.
+        votes: Files that the page exported, one per person.
+        judgements: Files that `score judge` wrote.
 
     Raises:
         InputError: A file cannot be used, or another process is writing there; nothing is written
             then.
     """
-    with at_work(out):
-        return _report(files, out, config, published)
+    with at_work(out), with_asked(config.metric):
+        comparison = read_comparisons(files)
+        scores = score(comparison)
+        heard = Heard(
+            votes=read_all_votes(votes), judgements=tuple(map(read_judgements, judgements))
+        )
+        return _written(
+            comparison, scores, build(comparison, scores, config, published, heard), out
+        )
 
 
-def _report(
-    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published]
-) -> Report:
-    comparison = read_comparisons(files)
-    scores = score(comparison)
-    built = build(comparison, scores, config, published)
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What people and judges said of the answers."""
+
+    votes: tuple[Votes, ...] = ()
+    """One per person."""
+    judgements: tuple[Judgements, ...] = ()
+    """One per judge."""
+
+    @property
+    def sources(self) -> list[Path]:
+        """The files they were read from."""
+        named = [*(one.source for one in self.votes), *(one.source for one in self.judgements)]
+        return [source for source in named if source is not None]
+
+
+def _written(comparison: Comparison, scores: Scores, built: Report, out: Path) -> Report:
     examples = examples_of(comparison, scores)
     images = draw(built, comparison, scores)
     earlier = {out / f"{name}.png" for name in PLOTS} | {
@@ -80,7 +112,10 @@ def _report(
         with atomic_write(out / f"{name}.png", "wb") as handle:
             handle.write(png)
     write_text(out / "report.md", render_markdown(built, examples, images))
-    write_text(out / "report.html", render_page(built, examples, images))
+    write_text(
+        out / "report.html",
+        render_page(built, examples, images, ballots=ballots_of(comparison, built)),
+    )
     write_report(out / FILE, built)  # the last, since it vouches for the others
     return built
 
@@ -107,11 +142,15 @@ def up_to_date_report(
 
 
 def made_from(
-    files: Sequence[Path], config: ReportConfig, published: Sequence[Published] = ()
+    files: Sequence[Path],
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+    heard: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the fields of a report that decide all others."""
     return {
-        "sources": tuple(Source(file=str(path), sha256=fingerprint(path)) for path in files),
+        "sources": tuple(map(_source, files)),
+        "beside_files": tuple(map(_source, (*heard, *files_of(config.metric)))),
         "settings": Settings(**dataclasses.asdict(config)),
         "beside": tuple(published),
         "versions": versions_of(_PACKAGES),
@@ -119,16 +158,22 @@ def made_from(
     }
 
 
+def _source(path: Path) -> Source:
+    return Source(file=str(path), sha256=fingerprint(existing_file(path)))
+
+
 def build(
     comparison: Comparison,
     scores: Scores,
     config: ReportConfig,
     published: Sequence[Published] = (),
+    heard: Heard | None = None,
 ) -> Report:
     """Return the report of a scored comparison."""
+    heard = heard or Heard()
     analysis = analyse(comparison, scores, config)
     built = Report(
-        **made_from(comparison.sources, config, published),
+        **made_from(comparison.sources, config, published, heard.sources),
         base=comparison.base,
         variants=tuple(comparison.by_name.values()),
         labels=comparison.labels,
@@ -138,6 +183,11 @@ def build(
         **vars(analysis),
         compute=cost_of(comparison, analysis.metrics),
         published=beside_ours(published, analysis.metrics, comparison.by_name),
+        votes=vote_figures(comparison, scores.units, heard.votes, config.confidence),
+        judges=tuple(
+            judge_figures(comparison, scores.units, one, heard.votes, config.confidence)
+            for one in heard.judgements
+        ),
         numbers=number_forms(comparison),
         not_available=scores.not_available,
         length_unit=scores.length_unit,

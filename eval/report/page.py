@@ -7,6 +7,7 @@ element, the script builds text nodes only, and the policy in the page admits no
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.eval.cost import NOTE
 from tuneproof.eval.metrics.registry import METRICS, unit_of
-from tuneproof.eval.report import published, wording
+from tuneproof.eval.report import judging, published, wording
+from tuneproof.eval.report.ballot import Ballot, shown_ballots, to_vote_on
 from tuneproof.eval.report.examples import ShownItem, telling_first
 from tuneproof.eval.report.ladder import seed_headline, steps
 from tuneproof.eval.report.number_table import SAMPLES
@@ -59,13 +61,22 @@ def render_page(
     items: Sequence[ShownItem],
     images: Mapping[str, tuple[str, bytes]],
     budget: int = EMBEDDED_BYTES,
+    *,
+    ballots: Sequence[Ballot] = (),
 ) -> str:
     """Return the page, with at most `budget` bytes of items in it.
 
-    `items` comes from `examples.examples_of`, `images` from `plots.draw`.
+    `items` comes from `examples.examples_of`, `images` from `plots.draw`, `ballots` from
+    `ballot.ballots_of`.
     """
-    style, script = (FOLDER / "report.css.j2").read_text(), (FOLDER / "report.js.j2").read_text()
-    kept = chosen_items([item.as_row() for item in items], telling_first(items), budget)
+    style, script = (
+        "".join((FOLDER / f"{name}.{kind}.j2").read_text() for name in ("report", "ballot"))
+        for kind in ("css", "js")
+    )
+    first = to_vote_on(items, ballots)
+    telling = [*first, *(index for index in telling_first(items) if index not in first)]
+    kept = chosen_items([item.as_row() for item in items], telling, budget)
+    ballots = shown_ballots(ballots, {row["id"] for row in kept})
     data = {
         "names": report.names,
         "tuned": report.tuned,
@@ -73,6 +84,7 @@ def render_page(
         "lengthUnit": report.length_unit,
         "labels": report.labels is not None,
         "items": kept,
+        "ballots": [dataclasses.asdict(ballot) for ballot in ballots],
     }
     return (
         environment(autoescape=True)
@@ -84,6 +96,7 @@ def render_page(
             policy=_policy(style, script),
             data=embeddable_json(data),
             kept=len(kept),
+            ballots=ballots,
             images={
                 name: (description, "data:image/png;base64," + base64.b64encode(png).decode())
                 for name, (description, png) in images.items()
@@ -185,6 +198,10 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "arrows": {"higher": "↑", "lower": "↓", "none": ""},
         "families": families,
         "has_programs": has_programs,
+        "judge_rows": judging.judge_rows,
+        "judge_sentence": judging.judge_sentence,
+        "vote_rows": judging.vote_rows,
+        "vote_sentence": judging.vote_sentence,
         "nothing_to_compare": nothing_to_compare,
         "number_samples": SAMPLES,
         "interval": wording.interval,

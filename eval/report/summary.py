@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tuneproof.eval.metrics.asked import with_defined
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
+from tuneproof.eval.report.judging import judge_text, vote_sentence
 from tuneproof.eval.report.ladder import TITLES, headline, ladder_table, seed_headline
 from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
 from tuneproof.formats.variant import Variant
@@ -250,6 +252,11 @@ def nothing_to_compare(report: Report) -> str:
 
 def text_table(report: Report) -> str:
     """Return the figures as a plain table, one block per tuned variant, with the headlines."""
+    with with_defined(report.definitions):
+        return _text_table(report)
+
+
+def _text_table(report: Report) -> str:
     blocks = []
     percent = f"{100 * report.settings.confidence:g} %"
     for variant, gains in report.gains.items():
@@ -283,5 +290,7 @@ def text_table(report: Report) -> str:
     blocks[:0] = [seed_headline(report, seeds) for seeds in report.seeds]
     if report.gains and (ladder := ladder_table(report)):
         blocks.insert(0, ladder)
+    blocks += [vote_sentence(one) for one in report.votes]
+    blocks += [judge_text(one) for one in report.judges]
     missing = [f"{METRICS[m].title}: {why}" for m, why in report.not_available.items()]
     return "\n\n".join(blocks) + "".join(f"\nnot available: {line}" for line in missing)

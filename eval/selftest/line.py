@@ -11,14 +11,16 @@ from typing import Literal
 from tuneproof.text import table
 
 ALPHA, CONFIDENCE = 0.05, 0.95
-Promise = Literal["false verdict", "coverage", "power", "primary first"]
+Promise = Literal["false verdict", "coverage", "power", "primary first", "win rate"]
 BOUNDS: dict[Promise, tuple[float, float]] = {
     "false verdict": (0.0, ALPHA),
     "coverage": (0.93, 0.97),
     "power": (0.7, 0.9),
     "primary first": (0.0, 1.0),
+    "win rate": (0.93, 0.97),
 }
-"""Between which shares a promise is kept; ``primary first`` is there to be compared with max-T."""
+"""Between which shares a promise is kept; ``primary first`` is there to be compared with max-T, and
+``win rate`` is the coverage of rates by votes, whose number is `n`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Line:
     promise: Promise
     case: str
     n: int
-    """Items of a report."""
+    """Items of a report, or votes."""
     found: float
     """The share found, 0 to 1."""
     simulations: int
@@ -57,7 +59,7 @@ class Line:
         low, high = self.bounds
         if low <= self.found <= high:
             return "ok"
-        if self.promise == "coverage" and self.found > high:
+        if self.promise in ("coverage", "win rate") and self.found > high:
             return "wide"
         if self.promise != "false verdict" and self.found < low and self.warned >= 0.5:
             return "warned"

@@ -3,7 +3,7 @@
 Where nothing changed, at most 5 % of reports say better or worse at all; a 95 % interval holds the
 truth in 93 to 97 % of samples; the minimum detectable effect is called in about 80 %; a primary
 metric is called no less often than by max-T alone; variants that differ by the margin are called
-the same in at most 5 %.
+the same in at most 5 %; a judge's win rate that votes correct holds the truth as often as others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import stats
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.score import Scores
-from tuneproof.eval.selftest import labelled, simulated
+from tuneproof.eval.selftest import judged, labelled, simulated
 from tuneproof.eval.selftest.line import ALPHA, Line, Promise
 from tuneproof.eval.selftest.reports import (
     PRIMARY,
@@ -83,6 +83,7 @@ def selftest(simulations: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Ite
         yield from _power(n, simulations, seed)
     for n in sizes:
         yield from _equivalence(n, simulations, seed)
+    yield from judged.lines(simulations, seed)
 
 
 def _nothing_changed(n: int, simulations: int, seed: int, grouping: str) -> Iterator[Line]:

@@ -11,6 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
 from tuneproof.formats.codec import decode, encode
+from tuneproof.formats.judging import JudgeFigures, VoteFigures
 from tuneproof.formats.variant import Variant
 from tuneproof.stamp import Stamp
 
@@ -319,6 +320,8 @@ class Settings:
     """The primary metric, where one was named."""
     margin: float | None = field(default=None, metadata={"omit": True})
     """The difference on it that is too small to matter, where one was named."""
+    metric: tuple[str, ...] = field(default=(), metadata={"omit": True})
+    """The further metrics that were asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -535,6 +538,8 @@ class Report:
     """The form of the file."""
     sources: tuple[Source, ...]
     """What was scored."""
+    beside_files: tuple[Source, ...] = field(default=(), metadata={"omit": True})
+    """What else it was made from: votes, judgements, and the files of further metrics."""
     settings: Settings
     """Of the statistics."""
     beside: tuple[Published, ...] = ()
@@ -575,6 +580,10 @@ class Report:
     """What every training took, with its quality."""
     published: tuple[PublishedBesideOurs, ...] = ()
     """Published figures with ours."""
+    votes: tuple[VoteFigures, ...] = field(default=(), metadata={"omit": True})
+    """What people said of two variants' answers."""
+    judges: tuple[JudgeFigures, ...] = field(default=(), metadata={"omit": True})
+    """What judges said, and how far each can be trusted."""
     numbers: tuple[NumberForm, ...] = ()
     """How the numbers in answers were read, where references are numbers."""
     not_available: Mapping[str, str]
@@ -598,7 +607,7 @@ class Report:
         beside = [asdict(figure) for figure in self.beside]
         return Stamp(
             settings={"schema": self.schema, **asdict(self.settings), "beside": beside},
-            inputs={source.file: source.sha256 for source in self.sources},
+            inputs={source.file: source.sha256 for source in (*self.sources, *self.beside_files)},
             code=self.code,
             versions=self.versions,
         )

@@ -36,12 +36,28 @@ def test_promises_are_kept_on_a_small_scale() -> None:
     lines = list(selftest(60, seed=1, sizes=(32,)))
     failed = [each for each in lines if each.verdict == "FAILED"]
     assert not failed, line_table(failed)
-    promises = {"false verdict", "coverage", "power", "primary first"}
+    promises = {"false verdict", "coverage", "power", "primary first", "win rate"}
     assert {each.promise for each in lines} == promises
     cases = " ".join(each.case for each in lines)
     for kind in ("unequal groups", "the same question four times", "a label of 2 %", "loop",
-                 "the same within", "3 variants", "unlike shapes", "calibration"):  # fmt: skip
+                 "the same within", "3 variants", "unlike shapes", "calibration",
+                 "judge right"):  # fmt: skip
         assert kind in cases
+
+
+def test_corrected_win_rates_hold_the_truth_and_uncorrected_ones_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tuneproof.eval.judging.win_rate import plain
+    from tuneproof.eval.selftest import judged
+
+    monkeypatch.setattr(judged, "VOTES", (60, 60))  # the second has the units
+    kept = list(judged.lines(40, 3))
+    assert [one.case for one in kept if one.verdict == "FAILED"] == []
+    monkeypatch.setattr(judged, "corrected", lambda votes, said, units, c: plain(said, units, c))
+    raw = {one.case: one.verdict for one in judged.lines(40, 3)}
+    assert raw["votes alone"] != "FAILED"
+    assert {raw[f"judge right in {share} %"] for share in (60, 70, 80)} == {"FAILED"}
 
 
 def test_samples_are_the_same_for_a_seed() -> None:

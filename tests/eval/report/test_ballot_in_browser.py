@@ -1,0 +1,255 @@
+"""Voting in a real browser, by keyboard: blind, resumable, exported, and read by `score report`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.build import report
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.formats.votes import drawn, read_votes
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium; apt-get install chromium"),
+]
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-sync "
+    "--disable-component-update --no-first-run --disable-dev-shm-usage --remote-debugging-pipe"
+)
+LEFT, RIGHT, UP = "ArrowLeft", "ArrowRight", "ArrowUp"
+PATIENCE_S = 60.0
+
+
+class Browser:
+    """Chromium, driven by its DevTools protocol through a pipe."""
+
+    def __init__(self, profile: Path, downloads: Path) -> None:
+        read_ours, write_theirs = os.pipe()
+        read_theirs, write_ours = os.pipe()
+        shell = f'exec "$0" {FLAGS} --user-data-dir="$1" 3<&{read_theirs} 4>&{write_theirs}'
+        assert BROWSER is not None
+        self._process = subprocess.Popen(
+            ["bash", "-c", shell, BROWSER, str(profile)],
+            pass_fds=(read_theirs, write_theirs),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(read_theirs)
+        os.close(write_theirs)
+        self._in, self._out = os.fdopen(read_ours, "rb"), os.fdopen(write_ours, "wb")
+        self._number, self._session = 0, ""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._out.write(json.dumps(message).encode() + b"\0")
+        self._out.flush()
+        while True:
+            reply = json.loads(self._message())
+            if reply.get("id") == self._number:
+                assert "error" not in reply, reply
+                result: dict[str, Any] = reply["result"]
+                return result
+
+    def _message(self) -> bytes:
+        held = bytearray()
+        while (byte := self._in.read(1)) != b"\0":
+            assert byte, "the browser is gone"
+            held += byte
+        return bytes(held)
+
+    def script(self, expression: str) -> Any:
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def open(self, page: Path) -> None:
+        self.call("Page.navigate", url=page.as_uri())
+        self.wait("document.readyState === 'complete' && !document.getElementById('ballot').hidden")
+
+    def wait(self, condition: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not self.script(condition):
+            assert time.monotonic() < end, condition
+            time.sleep(0.02)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            text = {"text": key} if len(key) == 1 else {}
+            self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+            self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._in.close()
+        self._out.close()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    driven = Browser(tmp_path / "profile", tmp_path)
+    yield driven
+    driven.close()
+
+
+@pytest.fixture
+def compared(document: dict[str, Any], write: Callable[..., Path]) -> Path:
+    """40 items; two have equal answers."""
+    first = document["items"][0]
+    document["items"] = [
+        {
+            **first,
+            "id": f"q{number}",
+            "prompt": f"What about matter {number} of {40 - number}?",
+            "answers": {
+                "base": {"text": f"the plain one {number}"},
+                "tuned": {"text": f"{'the plain one' if number < 2 else '<b>fine</b>'} {number}"},
+            },
+        }
+        for number in range(40)
+    ]
+    return write(document)
+
+
+@pytest.fixture
+def page(compared: Path, tmp_path: Path) -> Path:
+    report([compared], tmp_path / "out", ReportConfig(resamples=100))
+    return tmp_path / "out" / "report.html"
+
+
+SHOWN = "[...document.querySelectorAll('#ballot-item .answer .text')].map((p) => p.textContent)"
+STATUS = "document.getElementById('ballot-status').textContent"
+
+
+def start(browser: Browser, name: str = "ann") -> None:
+    browser.script("document.getElementById('voter').focus()")
+    browser.press(*name, "Enter")
+    browser.wait("!document.getElementById('ballot-box').hidden")
+
+
+def test_votes_are_cast_by_keyboard_resumed_exported_and_read(
+    browser: Browser, page: Path, compared: Path, tmp_path: Path
+) -> None:
+    browser.open(page)
+    start(browser)
+    items = read_comparison(compared).items
+    differ = [item for item in items if int(item.id[1:]) > 1]
+    order = [differ[number].id for number in drawn(differ)]
+    seen: list[list[str]] = []
+    cast: list[str | None] = []
+    for turn in range(20):
+        left, right = browser.script(SHOWN)
+        seen.append([left, right])
+        wanted = None if turn % 5 == 4 else "fine" if turn % 5 < 3 else "plain"
+        key = {None: "tb"[turn % 2]}.get(wanted, LEFT if wanted and wanted in left else RIGHT)
+        browser.press(key)
+        cast.append(wanted)
+        if turn == 9:  # as if the page were closed
+            before = browser.script(SHOWN)
+            browser.open(page)
+            assert browser.script("document.getElementById('voter').value") == "ann"
+            browser.script("document.getElementById('voter').focus()")
+            browser.press("Enter")
+            assert browser.script(SHOWN) == before  # sides are not drawn again
+            assert browser.script(STATUS).startswith("10 of ")
+    assert [left.split()[-1] for left, _ in seen] == [name[1:] for name in order[:20]]
+    sides = Counter("fine" in left for left, _ in seen)
+    assert min(sides.values()) >= 2  # by lot: less than once in 20,000 otherwise
+
+    browser.press("u")
+    assert browser.script(STATUS).startswith("19 of ")
+    assert browser.script(SHOWN) == seen[-1]
+    browser.press("t", UP, "x")
+    assert browser.script(STATUS).startswith("20 of ")
+
+    browser.script("document.getElementById('ballot-export').click()")
+    file = tmp_path / "votes-ann.json"
+    end = time.monotonic() + PATIENCE_S
+    while not file.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    votes = read_votes(file)
+    assert votes.voter == "ann"
+    assert [vote.id for vote in votes.votes] == order[:20]
+    winners = [vote.winner for vote in votes.votes]
+    assert winners == [{"fine": "tuned", "plain": "base"}.get(str(one)) for one in cast]
+    assert {vote.choice for vote in votes.votes if vote.winner is None} == {"tie", "bad"}
+
+    built = report([compared], tmp_path / "out", ReportConfig(resamples=100), votes=[file])
+    (figures,) = built.votes
+    assert (figures.votes, figures.left_out) == (20, 0)
+    assert figures.choices["a"] == 12
+    assert figures.choices["b"] == 4
+    assert figures.cautions == ("votes on 20 items are few; intervals are tested from 30",)
+
+
+def test_ballot_hides_names_and_keeps_answers_text(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    start(browser)
+    box = browser.script("document.getElementById('ballot-box').textContent")
+    assert "tuned" not in box and "base" not in box
+    assert any("<b>fine</b>" in text for text in browser.script(SHOWN))
+    assert browser.script("document.querySelectorAll('#ballot-item b').length") == 0
+
+
+def test_voters_do_not_share_votes_and_a_name_is_needed(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.script("document.getElementById('ballot-open').click()")
+    assert "Type a name" in browser.script(STATUS)
+    start(browser, "ann")
+    browser.press("t", "t")
+    browser.script("document.getElementById('voter').focus()")
+    browser.press("x")  # typed into the name: no vote, and another voter
+    assert browser.script("document.getElementById('ballot-box').hidden")
+    browser.press("Enter")
+    assert browser.script(STATUS).startswith("0 of ")
+
+
+def test_last_item_ends_the_ballot(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    start(browser)
+    browser.press(*["t"] * 40)
+    assert browser.script(STATUS).startswith("38 of 38 votes by ann. The goal is reached")
+    assert browser.script(STATUS).endswith("That was the last item.")
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1200, 2), (390, 1)])
+def test_ballot_fits_screens_and_colours(
+    browser: Browser, page: Path, width: int, columns: int
+) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.call("Emulation.setDeviceMetricsOverride", **size)
+    backgrounds = []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        browser.call("Emulation.setEmulatedMedia", features=[feature])
+        browser.open(page)
+        if scheme == "light":
+            start(browser)
+        else:
+            browser.script("document.getElementById('ballot-open').click()")
+        grid = "getComputedStyle(document.querySelector('#ballot-item .answers'))"
+        assert len(browser.script(f"{grid}.gridTemplateColumns").split()) == columns
+        assert browser.script("document.documentElement.scrollWidth <= window.innerWidth")
+        look = "getComputedStyle(document.querySelector('#ballot-item .answer')).backgroundColor"
+        backgrounds.append(browser.script(look))
+    assert len(set(backgrounds)) == 2
