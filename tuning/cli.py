@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from tuneproof.errors import Group, InputError
+from tuneproof.errors import TYPED, Group, InputError
 from tuneproof.finding import finding_lines
+from tuneproof.launch import is_to_launch, launch
 from tuneproof.options import options_from, resolve
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
@@ -54,10 +55,26 @@ def main() -> None:
     help="Train so many runs in a row that differ in their seed alone: NAME-seed42, NAME-seed43, "
     "... `infer compare --run NAME` takes them all, and the report judges the settings.",
 )  # fmt: skip
+@click.option(
+    "--num-processes", type=int,
+    help="Train in so many processes on this machine, each on a GPU of its own (or a share of the "
+    "cores): a step takes the batches of all. For several machines, FSDP and DeepSpeed see "
+    "docs/scale.md.",
+)  # fmt: skip
 @options_from(TuneConfig)
-def run(config: Path | None, seeds: int | None, **typed: Any) -> None:
+@click.pass_context
+def run(
+    ctx: click.Context,
+    config: Path | None,
+    seeds: int | None,
+    num_processes: int | None,
+    **typed: Any,
+) -> None:
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
     settings = resolve(TuneConfig, typed, config)
+    if is_to_launch(num_processes):
+        launch("tuneproof.tuning", ctx.meta[TYPED], num_processes)
+        return
     if seeds is not None:
         from tuneproof.tuning.seeds import finetune_seeds
 

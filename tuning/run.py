@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 
+from tuneproof import ranks
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
+from tuneproof.launch import join
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
@@ -30,7 +32,8 @@ def finetune(
 ) -> Run:
     """Train one run, or go on with it where it was interrupted, and leave its folder complete.
 
-    What is trained, on what, and how it goes is logged.
+    What is trained, on what, and how it goes is logged. In one of several processes that torchrun
+    or accelerate started, it trains together with the others, and the first one writes.
 
     Args:
         config: The settings; they are saved in the run.
@@ -42,27 +45,44 @@ def finetune(
             process is at work in it.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
-    with at_work(config.folder):
+    from tuneproof.tuning.parts import check_sharding  # heavy
+
+    check_sharding(config)
+    join()
+    with ranks.on_main(at_work(config.folder)):
         return _finetune(config, made_by, judge)
 
 
 def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
-    status = runs.check(config)
+    status = ranks.from_main(runs.check(config) if ranks.is_main() else None)
+    assert status is not None
     forget_peaks()
     data = open_to_train(config.data, config.limit)
-    job = _prepare(config, data)
     earlier = status.run if status.state != "new" else None
+    job = _prepare(_dealt(config, earlier), data)
     run = _begun(config, data, job, made_by, earlier)
-    if status.state == "new" and config.folder.exists():
-        shutil.rmtree(config.folder)
-    config.folder.mkdir(parents=True, exist_ok=True)
-    write_run(run)
-    _announce(run, job, config)
-    for line in finding_lines(check_data(data), notes=False):
-        log.info(line)
+    if ranks.is_main():
+        if status.state == "new" and config.folder.exists():
+            shutil.rmtree(config.folder)
+        config.folder.mkdir(parents=True, exist_ok=True)
+        write_run(run)
+        _announce(run, job, config)
+        for line in finding_lines(check_data(data), notes=False):
+            log.info(line)
+    ranks.wait()
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
     return train(job, run, judge)
+
+
+def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:
+    """Return the settings for so many processes as there are; a run may have begun with others."""
+    began_with = ranks.world_size() if earlier is None else earlier.processes
+    if began_with == ranks.world_size():
+        return config
+    from tuneproof.tuning.parts import dealt
+
+    return dealt(config, began_with, ranks.world_size())
 
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -115,6 +135,7 @@ def _begun(
         code=code_fingerprint(*runs.ROOMS),
         learning_rate=job.trainer.args.learning_rate,
         products="bfloat16" if job.trainer.args.bf16 else "float32",
+        processes=earlier.processes if earlier else ranks.world_size(),
         made_by=made_by,
         result=earlier.result if earlier else None,
     )

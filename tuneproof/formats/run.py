@@ -228,6 +228,8 @@ class Run:
     """The dtype of matrix products."""
     code: str | None = None
     """SHA-256 of the code that trained it; None in older runs."""
+    processes: int = 1
+    """How many processes began it, each on a device of its own; their batches make up a step."""
     made_by: str
     """The command that asked for it: ``tune run``, ``recipe NAME``, ..."""
     result: Result | None
