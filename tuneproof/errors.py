@@ -173,14 +173,15 @@ class Group(click.Group):
 
 @contextmanager
 def _one_voice() -> Iterator[None]:
-    """Show the lines of progress, of several processes those of the first; so with results."""
+    """Show lines of progress and results; of several processes, those of the first."""
     if ranks.is_main():
         with lines_to(to_stderr):
             yield
         return
     try:
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            yield
+            with lines_to(lambda line: None):
+                yield
     except InputError as error:
         time.sleep(ALIKE_S)
         raise InputError(f"process {ranks.rank()}: {error}") from error
