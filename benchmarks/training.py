@@ -18,7 +18,7 @@ from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.tuning.cost.machine import matrix_rate, speed
 from tuneproof.tuning.cost.meter import Meter, Spent
-from tuneproof.tuning.job import uses_bf16
+from tuneproof.tuning.device import uses_bf16
 
 ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 """Rows of a training: fewer, and grouping by length could not do what it does for TRL."""
@@ -148,7 +148,7 @@ def _is_bf16() -> bool:
 
 
 def _rate(is_bf16: bool) -> float:
-    return matrix_rate("cpu", is_bf16=is_bf16)
+    return matrix_rate("cpu", "bfloat16" if is_bf16 else "float32")
 
 
 RATE = Side(prepare=_is_bf16, run=_rate)

@@ -35,12 +35,19 @@ FULL_TEXTS = (
     "PytorchStreamWriter failed writing",
 )
 """What libraries that are not written in Python say of a full disk, or of a quota."""
-NO_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "CUDA out of memory")
+NO_MEMORY_TEXTS = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 """What torch says, on a CPU and on a GPU."""
 LOWER = {
     "infer": "lower --batch-size or --max-new-tokens",
     "tune": "lower --per-device-train-batch-size (and raise --gradient-accumulation-steps by as "
-    "much) or --max-length, or give --gradient-checkpointing or --load-in-4bit",
+    "much) or --max-length, or give --auto-find-batch-size, --gradient-checkpointing or "
+    "--load-in-4bit",
 }
 """What to do where a command has no memory left."""
 LOST_TEXTS = ("Connection closed by peer", "Connection reset by peer", "ncclRemoteError")

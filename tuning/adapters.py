@@ -69,14 +69,14 @@ def adapt(config: TuneConfig, model: Any, head: Sequence[str] = ()) -> Adapted:
     """
     if not METHODS[config.method].is_adapter:
         return Adapted(model=model)
-    from peft import get_peft_model, get_peft_model_state_dict, prepare_model_for_kbit_training
+    from peft import get_peft_model, get_peft_model_state_dict
     from transformers import set_seed
 
     _check_context(config, model)
     set_seed(config.seed)  # an adapter draws its first weights from the global state
     try:
         if config.four_bit is not None:
-            model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+            model.requires_grad_(False)  # all of PEFT's preparation but float32, see four_bit.py
         wrapped = get_peft_model(model, peft_config(config, model, head))
     except (ValueError, TypeError, NotImplementedError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__

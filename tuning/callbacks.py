@@ -120,6 +120,10 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         row = {name: logs[name] for name in LOGGED if name in logs}
         if not row:
             return
+        if not math.isfinite(row.get("grad_norm", 0.0)):
+            del row[
+                "grad_norm"
+            ]  # in float16 the scaler finds its scale so, and leaves the step out
         if not math.isfinite(row.get("loss", 0.0)):
             raise InputError(
                 f"the loss is {row['loss']} at step {state.global_step}; a lower learning_rate or "

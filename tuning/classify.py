@@ -16,10 +16,12 @@ from tuneproof.formats.example import Example
 from tuneproof.formats.run import Accuracy, Change, Counts, Head, Run
 from tuneproof.label_order import Mapping, check_mapping
 from tuneproof.models import load as models
+from tuneproof.models.device import choose_device
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.device import check_attention, weights_dtype
 from tuneproof.tuning.job import (
     Job,
     check_model,
@@ -46,13 +48,17 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     tokenizer = models.load_tokenizer(config.model, purpose="classify")
     from transformers import set_seed  # heavy; what is wrong with the data is said before
 
+    device = choose_device(config.device)
+    check_attention(config.attn_implementation)
     set_seed(config.seed)  # a new head draws its first weights from the global state
     model, modules = models.load_classifier(
         config.model,
         labels,
         pad_token_id=tokenizer.pad_token_id,
-        dtype=config.weights_dtype,
+        dtype=weights_dtype(config, device),
+        device=device,
         four_bit=config.four_bit,
+        attn_implementation=config.attn_implementation,
     )
     check_model(config, model, tokenizer, modules)
     train = encode(data.train, labels, tokenizer, config.max_length)

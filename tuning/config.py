@@ -11,7 +11,10 @@ from typing import Any, Literal
 from tuneproof.errors import unknown
 from tuneproof.formats.run import FourBit
 from tuneproof.kernels.training import FAST_PATHS
+from tuneproof.models.device import check_device
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
+
+Attention = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,10 @@ class TuneConfig:
     """Examples per step and device."""
     gradient_accumulation_steps: int = 1
     """Steps whose gradients are added up before the optimizer moves."""
+    auto_find_batch_size: bool = False
+    """Find the largest batch that fits in memory, by trying on a GPU and by the estimate on a CPU.
+    The optimizer still moves after per_device_train_batch_size times gradient_accumulation_steps
+    examples; only how they are shared out changes, and run.json says how."""
     learning_rate: float | None = None
     """Peak learning rate; by default it follows from the model's width: 2.5e-3 for tiny, 1.1e-3
     for gpt2, 2.9e-4 for 8B models."""
@@ -75,6 +82,9 @@ class TuneConfig:
     """Schedule of the learning rate after the warm-up."""
     warmup_steps: float = 0.03
     """Warm-up: a share of all steps if under 1, else a number of steps."""
+    optim: str | None = None
+    """The optimizer, by transformers' name: adamw_torch, adamw_torch_fused, adamw_8bit,
+    paged_adamw_8bit, adafactor, ...; by default transformers' own choice of AdamW."""
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay."""
     max_grad_norm: float = 1.0
@@ -103,10 +113,23 @@ class TuneConfig:
     """Type to which 4-bit weights are converted for a product."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
+    device: str = "auto"
+    """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:N or mps. One GPU is used,
+    unless a launcher starts a process for each."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Type of the frozen weights; auto is bfloat16 on a GPU and float32 on a CPU."""
-    mixed_precision: Literal["auto", "no", "bf16"] = "auto"
-    """Multiply in bfloat16 under autocast; auto does where the hardware has instructions for it."""
+    """Type of the frozen weights; auto is that of the products on a GPU and float32 on a CPU."""
+    mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    """Multiply in half precision under autocast: in bfloat16, or in float16 with a scaler of the
+    loss (GPUs only). auto is bfloat16 where the hardware has instructions for it, and float16 on
+    GPUs without them."""
+    attn_implementation: (
+        Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None
+    ) = None
+    """How attention is computed, by transformers' name; by default the model's own choice, sdpa
+    where it can."""
+    use_liger_kernel: bool = False
+    """Compute norms, rotary embeddings and gated layers by Liger's kernels, on a GPU where the
+    package liger-kernel is installed."""
     no_fast_path: tuple[str, ...] = ()
     """Leave out a faster way of computing the same on a CPU: allocator, attention, dropout, gelu,
     head, linear or packing. May be repeated."""
@@ -160,6 +183,7 @@ class TuneConfig:
             raise ValueError(
                 f"lora_dropout must be at least 0 and under 1, got {self.lora_dropout}"
             )
+        check_device(self.device)
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         self._check_name()

@@ -15,12 +15,14 @@ from tuneproof.formats.run import Counts
 from tuneproof.formats.template import Template
 from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
+from tuneproof.models.device import choose_device
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.prompts.fit import IGNORED, Encoded, fit
 from tuneproof.prompts.render import TrainOn, traits_of
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.device import check_attention, weights_dtype
 from tuneproof.tuning.job import (
     Job,
     check_model,
@@ -44,7 +46,15 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     limit_onednn_cache()  # batches are packed
     template = template_of(config)
     tokenizer = models.load_tokenizer(config.model)
-    model = models.load_model(config.model, dtype=config.weights_dtype, four_bit=config.four_bit)
+    device = choose_device(config.device)
+    check_attention(config.attn_implementation)
+    model = models.load_model(
+        config.model,
+        dtype=weights_dtype(config, device),
+        device=device,
+        four_bit=config.four_bit,
+        attn_implementation=config.attn_implementation,
+    )
     check_model(config, model, tokenizer)
     train = encode(data.train, template, tokenizer, config.max_length, config.train_on)
     if not train.rows:

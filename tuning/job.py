@@ -15,6 +15,12 @@ from tuneproof.formats.template import Template
 from tuneproof.models import load as models
 from tuneproof.tuning import adapters
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.device import (
+    check_optimizer,
+    keep_to_one_gpu,
+    products,
+    use_liger_kernel,
+)
 from tuneproof.tuning.methods import METHODS
 
 Judge = Callable[[int, Mapping[str, float]], bool]
@@ -68,17 +74,23 @@ class Job:
 
 
 def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
-    """Raise InputError when model, tokenizer and settings do not go together."""
+    """Raise InputError when model, tokenizer and settings do not go together.
+
+    Where they do, Liger's kernels are put in if they are wanted.
+    """
     models.check_vocabulary(model, tokenizer)
     if not METHODS[config.method].is_adapter and models.stored_four_bit(config.model):
         raise InputError(
             f"the weights of {config.model!r} are in 4 bits and cannot be trained; "
             "use --method lora"
         )
+    check_optimizer(config.optim)
     adapters.check_targets(model, config.target_modules, head)
     limit = models.context_length(model)
     if limit is not None and config.max_length > limit:
         raise InputError(f"max_length {config.max_length} is more than the model's {limit} tokens")
+    if config.use_liger_kernel:
+        use_liger_kernel(model)
 
 
 def make_trainer(
@@ -98,6 +110,7 @@ def make_trainer(
     from datasets import Dataset
     from transformers import PrinterCallback
 
+    keep_to_one_gpu(settings["args"], settings["model"].device)
     rows = sorted(validation, key=lambda row: len(row["input_ids"]))  # little padding
     trainer = trainer_class(
         train_dataset=Dataset.from_list(list(train)),
@@ -119,6 +132,7 @@ def trainer_arguments(
         examples: How many there are to train on.
         has_validation: Whether there is anything to choose the best checkpoint by.
     """
+    dtype, is_gpu = products(config.mixed_precision, device), device == "cuda"
     choice: dict[str, Any] = {"eval_strategy": "no"}
     if has_validation:
         choice = {
@@ -140,7 +154,8 @@ def trainer_arguments(
         "max_grad_norm": config.max_grad_norm,
         "activation_checkpointing": config.gradient_checkpointing,
         "use_cpu": device == "cpu",
-        "bf16": uses_bf16(config.mixed_precision, device),
+        "bf16": dtype == "bfloat16",
+        "fp16": dtype == "float16",
         "seed": config.seed,
         "logging_steps": _logging_steps(config, examples),
         "logging_nan_inf_filter": False,  # a loss that is no number must be seen
@@ -148,8 +163,10 @@ def trainer_arguments(
         "save_strategy": "epoch",
         "save_total_limit": 2,
         "disable_tqdm": True,
-        "dataloader_pin_memory": device == "cuda",
+        "dataloader_pin_memory": is_gpu,
+        "accelerator_config": {"non_blocking": is_gpu},
         "report_to": "none",
+        **({} if config.optim is None else {"optim": config.optim}),
         **choice,
     }
 
@@ -162,25 +179,6 @@ def _logging_steps(config: TuneConfig, examples: int) -> int:
     batch *= ranks.world_size()
     steps = config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
     return max(1, steps // LOGS)
-
-
-def uses_bf16(mixed_precision: str, device: str) -> bool:
-    """Return whether to multiply in bfloat16 (autocast); weights and optimizer stay as they are.
-
-    Args:
-        mixed_precision: ``bf16``, ``no``, or ``auto``: where the hardware has instructions for it.
-        device: ``cpu``, ``cuda`` or ``mps``.
-    """
-    if mixed_precision != "auto":
-        return mixed_precision == "bf16"
-    import torch
-
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device != "cpu":
-        return False
-    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer torch
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 def with_rate(config: TuneConfig, model: Any) -> TuneConfig:

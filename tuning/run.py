@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from typing import Any
 
 from tuneproof import ranks
 from tuneproof.finding import finding_lines
@@ -18,7 +19,7 @@ from tuneproof.stamp import code_fingerprint, versions_of
 from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.cost.machine import estimated_memory, forget_peaks
+from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,9 @@ def finetune(
             process is at work in it.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
-    from tuneproof.tuning.parts import check_sharding  # heavy
+    from tuneproof.tuning.parts import check_parts  # heavy
 
-    check_sharding(config)
+    check_parts(config)
     join()
     with ranks.on_main(at_work(config.folder)):
         return _finetune(config, made_by, judge)
@@ -134,11 +135,18 @@ def _begun(
         versions=versions_of(runs.PACKAGES),
         code=code_fingerprint(*runs.ROOMS),
         learning_rate=job.trainer.args.learning_rate,
-        products="bfloat16" if job.trainer.args.bf16 else "float32",
+        products=_products(job.trainer.args),
         processes=earlier.processes if earlier else ranks.world_size(),
+        device=device_name(job.trainer.args.device),
+        batch=earlier.batch if earlier and earlier.processes == ranks.world_size() else None,
         made_by=made_by,
         result=earlier.result if earlier else None,
     )
+
+
+def _products(arguments: Any) -> str:
+    """Return the dtype that a trainer multiplies in."""
+    return "bfloat16" if arguments.bf16 else "float16" if arguments.fp16 else "float32"
 
 
 def _announce(run: Run, job: Job, config: TuneConfig) -> None:
@@ -151,8 +159,9 @@ def _announce(run: Run, job: Job, config: TuneConfig) -> None:
         f"{', '.join(trained_parts(run))}; "
         f"learning rate {run.learning_rate:g}, {run.products} products"
     )
-    size = estimated_memory(job.trainer.model, config, job.train)
-    log.info(f"memory: about {size / 2**30:.1f} GiB")
+    size = estimated_memory(job.trainer.model, run).total
+    where = "" if run.device in ("cpu", "mps") else f" of {run.device}"
+    log.info(f"memory{where}: about {size / 2**30:.1f} GiB")
     for text in job.shown:
         log.info(f"--- one example; [[what is trained on]]\n{text}\n---")
 

@@ -13,8 +13,9 @@ from typing import Any
 from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, sync_folder
-from tuneproof.formats.run import Result, Run, write_run
+from tuneproof.formats.run import Batch, Result, Run, write_run
 from tuneproof.log import NOTICE
+from tuneproof.tuning.batch_size import found_batch, use_batch
 from tuneproof.tuning.callbacks import Progress, Pruning, StopOnSignal, plot_loss
 from tuneproof.tuning.card import write_card
 from tuneproof.tuning.checkpoints import TimedCheckpoints, Vouching, last_checkpoint
@@ -60,6 +61,8 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
             run = replace(run, fast_paths=paths.used)
+            if run.config["auto_find_batch_size"]:
+                run = replace(run, batch=use_batch(trainer, run.batch or _batch(trainer, run)))
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         is_interrupt = isinstance(error, KeyboardInterrupt)
@@ -74,10 +77,9 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         run = replace(run, state="pruned")
         _write(run)
         return run
-    is_bf16 = bool(trainer.args.bf16)
-    rate = matrix_rate(trainer.args.device.type, is_bf16=is_bf16) * ranks.world_size()
+    rate = matrix_rate(str(trainer.args.device), run.products) * ranks.world_size()
     reached = speed(meter.spent, rate)
-    log.info(speed_line(reached, is_bf16=is_bf16))
+    log.info(speed_line(reached, run.products))
     is_spent = budget is not None and budget.is_spent
     run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
     losses = _logged(trainer.state, "loss")
@@ -92,6 +94,12 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     except InputError:
         _write(replace(run, state="failed"))
         raise
+
+
+def _batch(trainer: Any, run: Run) -> Batch:
+    """Return the largest batch that fits in the memory of every process."""
+    found = ranks.gathered(found_batch(trainer, run))
+    return min(found, key=lambda batch: batch.per_device_train_batch_size)
 
 
 def _write(run: Run) -> None:

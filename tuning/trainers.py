@@ -23,6 +23,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
 from tuneproof import ranks
+from tuneproof.kernels.cross_entropy import losses_of_logits
 from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
@@ -32,9 +33,6 @@ from tuneproof.tuning.parts import RankBatches, with_filler
 
 T = TypeVar("T")
 Weighting = Literal["example", "token"]
-
-COMPACT_DEVICES = ("cuda", "xpu")
-"""Where TRL leaves the untrained positions out by itself."""
 
 
 class LengthGroupedSampler(Sampler):  # type: ignore[misc]
@@ -92,10 +90,9 @@ class RunTrainer:
     paths: FastPaths
     """The kernels that are turned on; none outside of `fast_paths`."""
 
-    def __init__(self, *, args: Any, **settings: Any) -> None:
-        """Take the trainer's settings; a process uses one GPU, however many there are."""
-        args._n_gpu = min(1, args.n_gpu)
-        super().__init__(args=args, **settings)
+    def __init__(self, **settings: Any) -> None:
+        """Take the trainer's settings."""
+        super().__init__(**settings)
         self.paths = PLAIN
         if isinstance(self.model, PeftModel):
             # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
@@ -195,11 +192,10 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Return the loss; where TRL's own is the same and no slower, it is TRL's."""
-        is_compact = self.args.device.type in COMPACT_DEVICES
+        """Return the loss; TRL's own where it is the same and all logits are needed anyway."""
         by_token = self.weighting == "token"
         price = self.unlikelihood if model.training else 0.0
-        if return_outputs or (by_token and not price and (is_compact or not self.is_short)):
+        if return_outputs or (by_token and not price and not self.is_short):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         losses, examples = self._within(
             model, inputs, partial(completion_losses, unlikelihood=price)
@@ -370,7 +366,10 @@ def completion_losses(
     used = used_before(targets, examples) if unlikelihood else None
     if is_short and paths.head_loss is not None:
         return paths.head_loss(states, targets, used, unlikelihood), examples
-    logs = head(states).float().log_softmax(-1)
+    logits = head(states)
+    if logits.device.type != "cpu":  # all of them in float32 may be more than a GPU holds
+        return losses_of_logits(logits, targets, used, unlikelihood), examples
+    logs = logits.float().log_softmax(-1)
     losses = F.nll_loss(logs, targets, reduction="none")
     if used is not None:
         losses = losses + unlikelihood * prices(logs, targets, used)

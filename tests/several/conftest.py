@@ -90,8 +90,8 @@ def settings(
         if not (folder / "llama").exists():
             for kind in ("gpt2", "llama"):
                 make_model(folder / kind, kind)
-            write_data(folder / "data", train=27, validation=5)
-            write_data(folder / "unjudged", train=27, validation=0)
+            write_data(folder / "data", train=25, validation=5)
+            write_data(folder / "unjudged", train=25, validation=0)
             river(folder / "river", train=26, validation=7)
 
     def make(**changes: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tuneproof.tuning.job import default_learning_rate, uses_bf16
+from tuneproof.tuning.device import uses_bf16
+from tuneproof.tuning.job import default_learning_rate
 
 
 @pytest.mark.parametrize(("width", "rate"), [(256, 2.5e-3), (768, 1.1e-3), (4096, 2.9e-4)])

@@ -26,6 +26,7 @@ from tuneproof.stamp import Stamp
 SCHEMA = "tuneproof/run@1"
 LOCATION_ONLY = (
     "name", "runs", "overwrite", "template", "template_variable", "save_steps", "save_minutes",
+    "device",
 )  # fmt: skip
 """Settings that say where and when a run is written, not how it is trained; a template's text
 does."""
@@ -171,6 +172,16 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Batch:
+    """How the examples of an optimizer step go through the model."""
+
+    per_device_train_batch_size: int
+    """Examples at once."""
+    gradient_accumulation_steps: int
+    """How often, before the optimizer moves."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Speed:
     """How fast a training was."""
 
@@ -226,6 +237,10 @@ class Run:
     """At its peak."""
     products: str
     """The dtype of matrix products."""
+    device: str | None = None
+    """Where it was trained: ``cpu``, ``mps``, or a GPU's name; None in older runs."""
+    batch: Batch | None = None
+    """How the examples of a step were shared out, where that was found by trying."""
     code: str | None = None
     """SHA-256 of the code that trained it; None in older runs."""
     processes: int = 1

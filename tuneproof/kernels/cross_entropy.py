@@ -1,7 +1,8 @@
-"""Fused output head and cross-entropy for a frozen head, a block of tokens at a time.
+"""Cross-entropy a block of tokens at a time, fused with the output head where that is frozen.
 
 The gradient of a token's loss is known together with the loss, up to a factor. It goes back through
-the head at once, so that a matrix of (tokens, vocabulary) exists for one block only.
+a frozen head at once, so that a matrix of (tokens, vocabulary) exists for one block only. Where the
+head is trained, or scales its logits, they exist in the dtype of the products, but not in float32.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ from tuneproof.kernels.unlikelihood import MOST
 TOKENS = 128
 """Tokens of a block: with GPT-2's vocabulary 26 MB of logits, which a processor's cache may
 hold."""
+LOGITS = 2**26
+"""Logits of a block on a GPU: 256 MiB in float32, enough to keep it busy."""
+
+
+def block_size(values: torch.Tensor, vocabulary: int) -> int:
+    """Return how many tokens make a block on the device of some values."""
+    return TOKENS if values.device.type == "cpu" else max(TOKENS, LOGITS // vocabulary)
 
 
 def losses(
@@ -52,19 +60,17 @@ class _Losses(torch.autograd.Function):  # type: ignore[misc]
         unlikelihood: float,
     ) -> torch.Tensor:
         is_trained = ctx.needs_input_grad[0]
-        out = torch.empty(len(hidden), dtype=torch.float32)
+        out = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         back = torch.empty_like(hidden) if is_trained else None
-        for start in range(0, len(hidden), TOKENS):
-            part = slice(start, start + TOKENS)
-            target = targets[part, None]
-            logs = F.log_softmax((hidden[part] @ weight).float(), -1)
-            out[part] = -logs.gather(1, target)[:, 0]
-            chances = logs.exp_()
-            if used is not None:
-                out[part] += unlikelihood * _price(chances, targets, used[part], unlikelihood)
+        size = block_size(hidden, weight.shape[1])
+        for start in range(0, len(hidden), size):
+            part = slice(start, start + size)
+            repeated = None if used is None else used[part]
+            out[part], gradient = _block(
+                (hidden[part] @ weight).float(), targets, part, repeated, unlikelihood
+            )
             if back is not None:
-                chances.scatter_add_(1, target, torch.full_like(target, -1, dtype=chances.dtype))
-                torch.mm(chances.to(hidden.dtype), weight.T, out=back[part])
+                torch.mm(gradient.to(hidden.dtype), weight.T, out=back[part])
         if back is not None:
             ctx.save_for_backward(back)
         return out
@@ -73,6 +79,85 @@ class _Losses(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (back,) = ctx.saved_tensors
         return (back * gradient[:, None]).to(back.dtype), None, None, None, None
+
+
+def losses_of_logits(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    used: torch.Tensor | None = None,
+    unlikelihood: float = 0.0,
+) -> torch.Tensor:
+    """Return every token's loss as `losses` does, from logits of any dtype.
+
+    Args:
+        logits: Shape (tokens, vocabulary).
+        targets: Of each token, shape (tokens,).
+        used: As for `losses`.
+        unlikelihood: Likewise.
+    """
+    out: torch.Tensor = _LossesOfLogits.apply(logits, targets, used, unlikelihood)
+    return out
+
+
+class _LossesOfLogits(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(
+        ctx: Any,
+        logits: torch.Tensor,
+        targets: torch.Tensor,
+        used: torch.Tensor | None,
+        unlikelihood: float,
+    ) -> torch.Tensor:
+        out = torch.empty(len(logits), dtype=torch.float32, device=logits.device)
+        back = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        size = block_size(logits, logits.shape[1])
+        for start in range(0, len(logits), size):
+            part = slice(start, start + size)
+            repeated = None if used is None else used[part]
+            out[part], gradient = _block(
+                logits[part].float(), targets, part, repeated, unlikelihood
+            )
+            if back is not None:
+                back[part] = gradient
+        if back is not None:
+            ctx.save_for_backward(back)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (back,) = ctx.saved_tensors
+        return (
+            back.mul_(gradient[:, None]),
+            None,
+            None,
+            None,
+        )  # in place: it is as large as all logits
+
+
+def _block(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    part: slice,
+    used: torch.Tensor | None,
+    unlikelihood: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the losses of a block of tokens, and their gradients by its logits.
+
+    Args:
+        logits: Of the block, in float32.
+        targets: Of all tokens.
+        part: Which of them the block is.
+        used: The block's rows of what would be repetitions, or None.
+        unlikelihood: Weight of the unlikelihood loss.
+    """
+    target = targets[part, None]
+    logs = F.log_softmax(logits, -1)
+    out = -logs.gather(1, target)[:, 0]
+    chances = logs.exp_()
+    if used is not None:
+        out += unlikelihood * _price(chances, targets, used, unlikelihood)
+    chances.scatter_add_(1, target, torch.full_like(target, -1, dtype=chances.dtype))
+    return out, chances
 
 
 def _price(

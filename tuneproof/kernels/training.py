@@ -20,6 +20,8 @@ FAST_PATHS = {
 }
 """Every kernel by its name, and what it does; they are turned on in another order."""
 
+CPU_ONLY = FAST_PATHS.keys() - {"head"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FastPaths:
@@ -43,7 +45,8 @@ PLAIN = FastPaths()
 def fast_paths(model: Any, without: Sequence[str] = ()) -> Iterator[FastPaths]:
     """Compute faster while the block runs; yield what is turned on.
 
-    Only on a CPU: elsewhere torch's own kernels are the fast ones.
+    All of it on a CPU. Elsewhere torch's own kernels are the fast ones, and what is turned on is
+    the head: it saves the memory of all logits.
 
     Args:
         model: A model in training, its batches padded on the right; PEFT's wrapper or not.
@@ -52,8 +55,8 @@ def fast_paths(model: Any, without: Sequence[str] = ()) -> Iterator[FastPaths]:
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     undo: list[Undo] = []
     try:
-        is_cpu = base.device.type == "cpu"
-        yield _turned_on(base, set(without), undo) if is_cpu else PLAIN
+        left_out = set(without) | (set() if base.device.type == "cpu" else CPU_ONLY)
+        yield _turned_on(base, left_out, undo)
     finally:
         for take_back in reversed(undo):
             take_back()

@@ -7,6 +7,7 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.run import FourBit
+from tuneproof.models.device import has_bfloat16, is_cuda
 
 FOUR_BIT = "Params4bit"
 """What bitsandbytes calls weights of 4 bits."""
@@ -25,17 +26,25 @@ def loading_arguments(
     """
     if how is None:
         return {}
-    import torch
     from transformers import BitsAndBytesConfig
 
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=how.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=how.bnb_4bit_use_double_quant,
-        bnb_4bit_compute_dtype=getattr(torch, how.bnb_4bit_compute_dtype),
+        bnb_4bit_compute_dtype=compute_dtype(how, device),
         llm_int8_skip_modules=None if head is None else list(head),
     )
     return {"quantization_config": config, "device_map": {"": device}}
+
+
+def compute_dtype(how: FourBit, device: str) -> Any:
+    """Return torch's dtype of the products: float16 for bfloat16 on a GPU that has none."""
+    import torch
+
+    if how.bnb_4bit_compute_dtype == "bfloat16" and is_cuda(device) and not has_bfloat16(device):
+        return torch.float16
+    return getattr(torch, how.bnb_4bit_compute_dtype)
 
 
 def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
@@ -67,15 +76,19 @@ def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
 def prepare_four_bit(model: Any) -> None:
     """Make a 4-bit model compute the same in training and inference; others stay as they are.
 
-    What is not in 4 bits is put in float32, as PEFT does for training. And bitsandbytes is kept
-    from packing the weights: on CPUs with AVX512-BF16 it does so for good, and with rounded scales,
-    at the first product without gradients, so that after one evaluation no gradient would pass
-    (bitsandbytes 0.50: `Linear4bit.forward`, and no backward of `gemv_4bit`).
+    On a CPU what is not in 4 bits is put in float32, as PEFT does for training. On a GPU it stays
+    as it was loaded: a frozen weight of 16 bits gains nothing by 32, norms compute in float32
+    whatever their weights' dtype, and float32 norms would make all hidden states, keys and values
+    float32 (embeddings and head of an 8B Llama alone would take 2 GB more). What is trained is in
+    float32 in any case. And bitsandbytes is kept from packing the weights: on CPUs with
+    AVX512-BF16 it does so for good, and with rounded scales, at the first product without
+    gradients, so that after one evaluation no gradient would pass (bitsandbytes 0.50:
+    `Linear4bit.forward`, and no backward of `gemv_4bit`).
     """
     names = quantized_modules(model)
     for name in names:  # PEFT's own layers of that name lie around them
         model.get_submodule(name).support_avx512bf16_for_cpu = False
-    for value in model.parameters() if names else ():
+    for value in model.parameters() if names and model.device.type == "cpu" else ():
         if value.is_floating_point() and type(value).__name__ != FOUR_BIT:
             value.data = value.data.float()
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.run import FourBit
 from tuneproof.log import quiet_libraries, quiet_loading
 from tuneproof.models import fetch, gguf
+from tuneproof.models.device import Dtype, choose_device, placed, torch_dtype
 from tuneproof.models.four_bit import (
     check_whole,
     head_patterns,
@@ -24,13 +25,9 @@ from tuneproof.models.four_bit import (
     prepare_four_bit,
 )
 
-if TYPE_CHECKING:
-    import torch
-
 TINY = (Path(__file__).parents[1] / "tiny").resolve()
 
 ENCODER_HINT = ". An encoder (BERT, DistilBERT, ...) is tuned with --objective classify"
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Purpose = Literal["generate", "classify", "count"]
 
 
@@ -177,19 +174,26 @@ def load_model(
     dtype: Dtype = "auto",
     device: str | None = None,
     four_bit: FourBit | None = None,
+    attn_implementation: str | None = None,
 ) -> Any:
     """Return a causal language model on a device, ready for training or generation.
 
     Args:
         model: ``tiny``, ``smollm2``, a folder, a GGUF file, or a Hub id.
-        dtype: Of the weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
-        device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+        dtype: Of the weights; ``auto`` is bfloat16 on a GPU (float16 on one without it) and
+            float32 on a CPU.
+        device: ``cpu``, ``cuda``, ``cuda:N``, ``mps``; ``auto`` or None picks the fastest there
+            is.
         four_bit: How linear layers are held in 4 bits; None leaves them as the files hold them.
             A model whose files are in 4 bits stays as it is.
+        attn_implementation: How attention is computed; None leaves it to transformers.
+
+    Raises:
+        InputError: It cannot be loaded, there is no such device, or not enough memory on it.
     """
     from transformers import AutoModelForCausalLM
 
-    device = device or best_device()
+    device = choose_device(device)
     stored = stored_four_bit(model)
     how = {"device_map": {"": device}} if stored else loading_arguments(four_bit, device)
     with _one_clear_error(model, "model"):
@@ -199,7 +203,8 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **how,
+            attn_implementation=attn_implementation,
+            **(how or placed(device)),
         )
     prepare_four_bit(loaded)
     if report["missing_keys"]:  # transformers would go on with random weights instead
@@ -223,7 +228,8 @@ def _sees_ahead(model: Any) -> bool:
     if getattr(model.config, "is_decoder", None) is not False:  # only encoders can be both
         return False
     with torch.inference_mode():
-        one, other = (model(input_ids=torch.tensor([[5, ahead]])).logits[0, 0] for ahead in (6, 7))
+        rows = (torch.tensor([[5, ahead]], device=model.device) for ahead in (6, 7))
+        one, other = (model(input_ids=row).logits[0, 0].float() for row in rows)
     return not torch.allclose(one, other, atol=1e-3)
 
 
@@ -235,6 +241,7 @@ def load_classifier(
     dtype: Dtype = "auto",
     device: str | None = None,
     four_bit: FourBit | None = None,
+    attn_implementation: str | None = None,
 ) -> tuple[Any, list[str]]:
     """Return a model with a classification head on a device, and the names of its head's modules.
 
@@ -245,15 +252,16 @@ def load_classifier(
         model: As in `load_model`, of any architecture that transformers classifies by.
         labels: The label set; logits are in its order.
         pad_token_id: The padding; decoders classify by the last token before it.
-        dtype: Of the weights below the head; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
-        device: ``cpu``, ``cuda``, ``mps``; None picks the fastest there is.
+        dtype: Of the weights below the head; ``auto`` as in `load_model`.
+        device: As in `load_model`.
         four_bit: How the linear layers below the head are held in 4 bits; None leaves them whole.
+        attn_implementation: As in `load_model`.
     """
     from transformers import AutoModelForSequenceClassification
 
     from tuneproof.models.head import in_float32, new_modules
 
-    device = device or best_device()
+    device = choose_device(device)
     with _one_clear_error(model, "model"), quiet_loading():
         whole = head_patterns(location(model), labels) if four_bit else None
         loaded, report = AutoModelForSequenceClassification.from_pretrained(
@@ -266,7 +274,8 @@ def load_classifier(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **loading_arguments(four_bit, device, whole),
+            attn_implementation=attn_implementation,
+            **(loading_arguments(four_bit, device, whole) or placed(device)),
         )
     for config in (loaded.config, loaded.config.get_text_config()):
         config.pad_token_id = pad_token_id
@@ -287,25 +296,6 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
             f"the tokenizer of {tokenizer.name_or_path!r} has {len(tokenizer):,} tokens, "
             f"its model only {rows:,} embeddings"
         )
-
-
-def best_device() -> str:
-    """Return ``cuda``, ``mps`` or ``cpu``, the first that this machine has."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def torch_dtype(dtype: Dtype, device: str) -> torch.dtype:
-    """Return torch's dtype for a name; ``auto`` depends on the device."""
-    import torch
-
-    if dtype == "auto":
-        return torch.bfloat16 if device == "cuda" else torch.float32
-    value: torch.dtype = getattr(torch, dtype)
-    return value
 
 
 def context_length(model: Any) -> int | None:
@@ -377,6 +367,11 @@ def _one_clear_error(
     except InputError:
         raise
     except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which may not be loaded yet
+            raise InputError(
+                f"the {what} of {model!r} does not fit in the memory that is free on the GPU; "
+                "give a smaller --dtype, a model in 4 bits, or --device cpu"
+            ) from error
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         hint = "" if Path(source).is_dir() else f". {option} tiny needs no network"
         if "AutoModelForCausalLM" in reason:

@@ -83,6 +83,11 @@ def rates_of(model: Any, *, is_checkpointing: bool = False) -> Rates:
     )
 
 
+def gpus_of(model: Any) -> list[Any]:
+    """Return the GPU whose random state a model's forward pass moves on, if it is on one."""
+    return [model.device] if model.device.type == "cuda" else []
+
+
 def _loose_products(model: Any) -> int:
     """Return the products of trained matrices that are no layers, as AdaLoRA's."""
     import torch
@@ -131,7 +136,7 @@ def _probed(model: Any) -> list[tuple[Any, int, bool]]:
     ids = torch.ones(1, PROBED_TOKENS, dtype=torch.long, device=model.device)
     was_training = model.training
     try:
-        with torch.random.fork_rng(), torch.enable_grad():
+        with torch.random.fork_rng(gpus_of(model)), torch.enable_grad():
             model.train()(input_ids=ids, attention_mask=torch.ones_like(ids))
     finally:
         model.train(was_training)

@@ -20,7 +20,7 @@ def test_padding_is_no_useful_work() -> None:
     found = speed(spent, 5e9)
     assert found.tokens_per_second == 300
     assert found.share_of_limit == pytest.approx((4e9 * 600 / 800 + 1e9) / 2 / 5e9)
-    assert speed_line(found, is_bf16=True).startswith("300 tokens/s: 40% of what")
+    assert speed_line(found, "bfloat16").startswith("300 tokens/s: 40% of what")
 
 
 def test_nothing_trained_is_no_division_by_zero() -> None:
@@ -29,7 +29,7 @@ def test_nothing_trained_is_no_division_by_zero() -> None:
 
 
 def test_a_rate_is_measured() -> None:
-    assert matrix_rate("cpu", is_bf16=False) > 1e8
+    assert matrix_rate("cpu", "float32") > 1e8
 
 
 @pytest.mark.skipif(not os.access(CLEAR, os.W_OK), reason="this system cannot forget a peak")
