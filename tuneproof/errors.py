@@ -186,9 +186,12 @@ def _one_voice() -> Iterator[None]:
             yield
         return
     try:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            with lines_to(lambda line: None):
-                yield
+        with (
+            Path(os.devnull).open("w") as nowhere,
+            redirect_stdout(nowhere),
+            lines_to(lambda line: None),
+        ):
+            yield
     except InputError as error:
         time.sleep(ALIKE_S)
         raise InputError(f"process {ranks.rank()}: {error}") from error

@@ -161,6 +161,35 @@ def doctor(
 
 
 @main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@click.option("--gpus", type=int, default=1, show_default=True, help="GPUs, a process on each.")
+@click.option("--gpu", default="h100", show_default=True, help="Their kind: a10, a100, h100, ...")
+@click.option(
+    "--sharding", type=click.Choice(["none", "full"]), default="none", show_default=True,
+    help="Whether every GPU holds all weights, or a part of them, as with FSDP and ZeRO-3.",
+)  # fmt: skip
+@click.option(
+    "--share-of-peak", type=float, default=0.35, show_default=True,
+    help="Which part of the operations of the GPU's data sheet is reached.",
+)  # fmt: skip
+@options_from(TuneConfig)
+def plan(
+    config: Path | None, gpus: int, gpu: str, sharding: Any, share_of_peak: float, **typed: Any
+) -> None:
+    """Say what `tune run` with these options would take on GPUs: memory, batch and time.
+
+    Only the model's config and tokenizer are read, and --data where there are any.
+    """
+    settings = resolve(TuneConfig, typed, config)
+    from tuneproof.tuning.cost.plan import plan as make_plan
+
+    planned = make_plan(
+        settings, gpus=gpus, gpu=gpu, sharding=sharding, share_of_peak=share_of_peak
+    )
+    click.echo("\n".join(planned.lines()))
+
+
+@main.command()
 @click.argument("name")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder to write, instead of the user's cache."

@@ -68,8 +68,8 @@ def test_logits_are_computed_where_something_is_trained_and_counted_over_all(
     result = first["run"]["result"]
     assert second["run"]["result"]["flops"] == result["flops"]
     assert result["head_flops"] == one.result.head_flops
-    # a batch of half the size shares less of its beginnings
-    assert one.result.flops <= result["flops"] < 1.5 * one.result.flops
+    # what a batch's texts share, and their order, is another
+    assert result["flops"] == pytest.approx(one.result.flops, rel=0.1)
 
 
 def test_all_choose_the_checkpoint_by_the_accuracy_over_all(
