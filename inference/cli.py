@@ -37,6 +37,7 @@ def main() -> None:
 @click.pass_context
 def compare(
     ctx: click.Context,
+    /,
     prompts: Path,
     config: Path | None,
     num_processes: int | None,

@@ -217,9 +217,13 @@ def _answer(
     """
     by_length = sorted(items, key=lambda item: len(item.instruction) + len(item.input))
     reported, start = time.monotonic(), 0
-    bar_of = {"total": len(items), "desc": panel.names[-1], "unit": " prompts"}
-    hidden = None if ranks.is_main() else True
-    with tqdm(**bar_of, file=sys.stderr, disable=hidden) as bar:
+    with tqdm(
+        total=len(items),
+        desc=panel.names[-1],
+        unit=" prompts",
+        file=sys.stderr,
+        disable=None if ranks.is_main() else True,
+    ) as bar:
         for number, batch in enumerate(even(by_length, config.batch_size)):
             is_mine = number % ranks.world_size() == ranks.rank()
             if is_mine and not all(progress.has(item.id, panel.names) for item in batch):

@@ -65,6 +65,7 @@ def main() -> None:
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     config: Path | None,
     seeds: int | None,
     num_processes: int | None,

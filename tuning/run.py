@@ -78,12 +78,17 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
 
 def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:
     """Return the settings for so many processes as there are; a run may have begun with others."""
-    began_with = ranks.world_size() if earlier is None else earlier.processes
+    began_with = _began_with(earlier)
     if began_with == ranks.world_size():
         return config
     from tuneproof.tuning.parts import dealt
 
     return dealt(config, began_with, ranks.world_size())
+
+
+def _began_with(earlier: Run | None) -> int:
+    """Return how many processes began a run: those that are here, if it is a new one."""
+    return ranks.world_size() if earlier is None else earlier.processes or 1
 
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -136,9 +141,9 @@ def _begun(
         code=code_fingerprint(*runs.ROOMS),
         learning_rate=job.trainer.args.learning_rate,
         products=_products(job.trainer.args),
-        processes=earlier.processes if earlier else ranks.world_size(),
+        processes=_began_with(earlier),
         device=device_name(job.trainer.args.device),
-        batch=earlier.batch if earlier and earlier.processes == ranks.world_size() else None,
+        batch=earlier.batch if earlier and _began_with(earlier) == ranks.world_size() else None,
         made_by=made_by,
         result=earlier.result if earlier else None,
     )
