@@ -10,8 +10,8 @@ from benchmarks.harness import Row, Settings, Side, Workers
 from benchmarks.subjects import RUN, gpt2, run_on
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.formats.run import finished_run
-from tuneproof.inference.compare import even
-from tuneproof.inference.config import CompareConfig, Decoding
+from tuneproof.inference.compare import PROMPTS_AT_ONCE, even
+from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import decode, left_padded
 from tuneproof.inference.variants import Variants, load_variants
 from tuneproof.models import load as models
@@ -20,7 +20,7 @@ from tuneproof.prompts.fit import ask
 
 ALONE = 3
 """Prompts that are answered one at a time; all would take several minutes a round."""
-USUAL = CompareConfig(run=(RUN,)).batch_size
+USUAL = PROMPTS_AT_ONCE
 """Most prompts that `infer compare` answers at once."""
 
 

@@ -163,7 +163,11 @@ def talks_of(config: ModelsConfig) -> list[Talk]:
     speakers: list[Speaker] = []
     if named.base is not None:
         loaded = load_variants(
-            named.subjects, base=named.base, template=named.template, dtype=config.dtype
+            named.subjects,
+            base=named.base,
+            template=named.template,
+            dtype=config.dtype,
+            device=config.device,
         )
         speakers += [
             Loaded(name, variants, config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,18 @@ from tuneproof.formats.example import Example
 from tuneproof.formats.run import Head, Run
 from tuneproof.formats.variant import described
 from tuneproof.inference.baselines import pick_label
+from tuneproof.inference.resident import DeviceMemory, Resident
+from tuneproof.inference.row_limit import RowLimit
 from tuneproof.models import load as models
 from tuneproof.models.adapters import check_base, check_saved, with_adapter
+from tuneproof.models.device import Dtype
 from tuneproof.models.four_bit import check_whole, weights_bytes
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
 
 BATCH_SIZE = 32
-"""Texts labelled at once."""
+"""Texts that a CPU labels at once."""
+BATCH_SIZE_ON_GPU = 256
+"""Texts that a GPU labels at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +38,25 @@ class LoadedHead:
     """The label set, in the order that was asked for."""
     trained_labels: tuple[str, ...]
     """The label set in the order of the model's logits."""
-    model: Any
-    """The classification model, in eval mode."""
+    resident: Resident
+    """Holds the classification model, in eval mode."""
     tokenizer: Any
     """Its tokenizer; it pads on the right."""
     max_length: int
     """Most tokens of a text; the rest is left out, as in training."""
+
+    limit: RowLimit = field(default_factory=RowLimit)
+    """How many texts are labelled together, where memory does not suffice for all."""
+
+    @property
+    def model(self) -> Any:
+        """The classification model, in eval mode."""
+        return self.resident.model
+
+    @property
+    def batch_size(self) -> int:
+        """Texts labelled at once."""
+        return BATCH_SIZE if self.resident.device == "cpu" else BATCH_SIZE_ON_GPU
 
     def answer(self, prompts: Sequence[Example]) -> list[dict[str, Any]]:
         """Label prompts: for each its `label`, and the `label_probabilities` of all labels."""
@@ -46,9 +64,11 @@ class LoadedHead:
         rows = tokenize_texts(texts, self.tokenizer, self.max_length)[0]
         answers: list[dict[str, Any]] = [{} for _ in texts]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))  # little padding
-        for start in range(0, len(order), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
-            values = self._probabilities([rows[index] for index in batch])
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            values = self.limit.run(
+                [rows[index] for index in batch], self._probabilities, self.resident.device
+            )
             for index, row in zip(batch, values, strict=True):
                 by_name = dict(zip(self.trained_labels, row, strict=True))
                 chances = {label: by_name[label] for label in self.labels}
@@ -73,13 +93,22 @@ class LoadedHead:
         return values
 
 
-def load_head(run: Run, labels: Sequence[str], *, dtype: models.Dtype = "auto") -> LoadedHead:
+def load_head(
+    run: Run,
+    labels: Sequence[str],
+    *,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    memory: DeviceMemory | None = None,
+) -> LoadedHead:
     """Load a finished run of the objective `classify`.
 
     Args:
         run: The run.
         labels: The label set to answer with; the run's own in any order.
         dtype: Of the base's weights; a model whose weights were all trained stays in float32.
+        device: Where the model answers, as in `load_model`.
+        memory: What else is loaded there; None where nothing is.
 
     Raises:
         InputError: Another objective or label set, a base whose weights are not those the run was
@@ -96,26 +125,33 @@ def load_head(run: Run, labels: Sequence[str], *, dtype: models.Dtype = "auto") 
     check_saved(run)
     source = str(run.saved) if run.is_whole else run.base.model
     tokenizer = models.load_tokenizer(source, purpose="classify")
-    model, _ = models.load_classifier(
-        source,
-        head.labels,
-        pad_token_id=tokenizer.pad_token_id,
-        dtype="float32" if run.is_whole else dtype,
-        four_bit=run.quantization,
-    )
     if not run.is_whole:
         check_base(run)
         _check_saved(run, head.modules)
-        model = with_adapter(model, run.adapter)
-    check_whole(model, head.modules, where=run.name)
-    _check_head(run.name, model, head)
+
+    def load() -> Any:
+        model, _ = models.load_classifier(
+            source,
+            head.labels,
+            pad_token_id=tokenizer.pad_token_id,
+            dtype="float32" if run.is_whole else dtype,
+            device=device,
+            four_bit=run.quantization,
+        )
+        model = model if run.is_whole else with_adapter(model, run.adapter)
+        check_whole(model, head.modules, where=run.name)
+        _check_head(run.name, model, head)
+        return model.eval()
+
+    memory = memory or DeviceMemory()
+    model = memory.load(load)
     seconds = round(time.perf_counter() - began, 3)
     cost = {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
     return LoadedHead(
         described=described(run) | {"kind": "head"} | cost,
         labels=tuple(labels),
         trained_labels=tuple(head.labels),
-        model=model.eval(),
+        resident=memory.add(model, load),
         tokenizer=tokenizer,
         max_length=run.max_length,
     )

@@ -41,6 +41,8 @@ T = TypeVar("T")
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "tokenizers", "bitsandbytes")
 ROOMS = (".", "formats", "models", "kernels", "prompts", "inference")
 """The packages, and the folders of code, that decide what is answered."""
+PROMPTS_AT_ONCE = 12
+"""Most prompts that a CPU answers at once, where nothing else is asked for."""
 LINE_S = 30
 """Seconds between two lines about the progress, where no terminal shows a bar."""
 
@@ -57,7 +59,7 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
     """
     _check_out(prompts, config.out)
     config = with_seeds(config)
-    join()
+    join(config.device)
     with ranks.on_main(at_work(config.out)):
         ranks.wait()
         return _compare(prompts, config)
@@ -147,6 +149,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "decoding": config.recorded(),
             "batch_size": config.batch_size if config.do_sample else None,  # it decides draws
             "dtype": config.dtype,
+            "device": config.device,
             "calibrate": config.calibrate,
             "few_shot": config.few_shot,
             "few_shot_by": config.few_shot_by,
@@ -224,7 +227,7 @@ def _answer(
         file=sys.stderr,
         disable=None if ranks.is_main() else True,
     ) as bar:
-        for number, batch in enumerate(even(by_length, config.batch_size)):
+        for number, batch in enumerate(even(by_length, _at_once(panel, len(items), config))):
             is_mine = number % ranks.world_size() == ranks.rank()
             if is_mine and not all(progress.has(item.id, panel.names) for item in batch):
                 answers = panel.answer(batch, config.seed + start)
@@ -235,6 +238,17 @@ def _answer(
             if bar.disable and time.monotonic() - reported > LINE_S:
                 reported = time.monotonic()
                 log.info("answered %s of %s", f"{start:,}", f"{len(items):,}")
+
+
+def _at_once(panel: Panel, count: int, config: CompareConfig) -> int:
+    """Return how many prompts make a batch, in all processes: as many as fit in every memory.
+
+    Where nobody says how many, and nothing is drawn, there is a batch for every process.
+    """
+    most = config.batch_size or panel.prompts_at_once() or PROMPTS_AT_ONCE
+    if config.batch_size is None and not config.do_sample:
+        most = min(most, ceil(count / ranks.world_size()))
+    return min(ranks.gathered(most))
 
 
 def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file
+from tuneproof.models.device import check_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +74,15 @@ class ModelsConfig(Decoding):
     runs: Path = Path("runs")
     """The folder that holds the runs."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Type of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    """Type of the weights; auto is bfloat16 on a GPU (float16 where it has none) and float32 on a
+    CPU."""
+    device: str = "auto"
+    """Where the models answer: auto, cpu, cuda, cuda:N or mps; auto is a GPU where there is one."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
         super().__post_init__()
+        check_device(self.device)
         if not self.names_any:
             raise ValueError(
                 "nothing to ask; name a run with --run (see `tune list`), or give --model, "
@@ -114,9 +119,9 @@ class CompareConfig(ModelsConfig):
     turns: Literal["all", "last"] = "all"
     """Of a prompt that is a conversation: ask for every answer in it, each after the true turns
     before it, or for the last one only."""
-    batch_size: int = 12
-    """Most prompts answered at once (each by every variant); more is faster and takes more
-    memory."""
+    batch_size: int | None = None
+    """Most prompts answered at once (each by every variant); more is faster and takes more memory.
+    By default 12; on a GPU as many as its free memory holds, up to 256 answers."""
     calibrate: Literal["none", "prior"] = "none"
     """Where answers are labels: prior divides what the base gives a label by what it gives it after
     an empty input."""

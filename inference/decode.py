@@ -10,117 +10,72 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+from tuneproof.inference.cache import PreallocatedLayer
 from tuneproof.inference.config import Decoding
+from tuneproof.inference.cuda_graph import StaticStep, static_step
 from tuneproof.kernels import decoding_attention
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.lora_rows import runs
 from tuneproof.kernels.memory import trim
+from tuneproof.models.four_bit import quantized_modules
 from tuneproof.models.virtual_tokens import VirtualTokens
 
 Router = Callable[[Sequence[str]], dict[str, Any]]
 """Returns what the model needs to know about rows of the given variants."""
 SHRINK = 0.75
 """The batch is made smaller when no more than this share of its rows is still going on."""
+SHRINK_STATIC = 0.5
+"""The same where steps are repeated by a graph, which has to be made anew for fewer rows."""
+WORTH = 16
+"""Steps from which on a graph is worth making: that takes as long as about five."""
 AT_ONCE = 512
-"""Tokens of prompts that are read in one go, unless one prompt is longer: more is no faster."""
+"""Tokens of prompts that a CPU reads in one go, unless one prompt is longer: more is no faster."""
+AT_ONCE_ON_GPU = 2**15
+"""Tokens of prompts, padding counted, that a GPU reads in one go."""
 
 
 class Stopwatch:
-    """Charges the time that a batch takes to the variants that take it."""
+    """Charges the time that a batch takes to the variants that take it.
+
+    The time of a step in which tokens are made goes to the rows that make one: those that have
+    ended, and wait for the others, cost nothing.
+    """
 
     def __init__(self) -> None:
         """Begin."""
         self.seconds: dict[str, float] = defaultdict(float)
         """By variant."""
+        self.step_seconds: dict[str, float] = defaultdict(float)
+        """Those of the steps that made a token of every row, without reading the prompts."""
+        self.step_tokens: Counter[str] = Counter()
+        """The tokens that were made in these steps, by variant."""
         self._last = time.perf_counter()
 
     def start(self) -> None:
         """Leave out what has passed since the last time."""
         self._last = time.perf_counter()
 
-    def charge(self, names: Sequence[str]) -> None:
-        """Charge what has passed since the last time to rows of these variants, in equal parts."""
+    def charge(self, names: Sequence[str], *, is_step: bool = False) -> None:
+        """Charge what has passed since the last time to rows of these variants, in equal parts.
+
+        Args:
+            names: The variant of each row.
+            is_step: Whether every row made one token.
+        """
         now = time.perf_counter()
         for name in names:
             self.seconds[name] += (now - self._last) / len(names)
+            if is_step:
+                self.step_seconds[name] += (now - self._last) / len(names)
+                self.step_tokens[name] += 1
         self._last = now
-
-
-class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
-    """The keys and values of one layer, in tensors with room for all tokens of the answers.
-
-    Every row ends at the same index, so that a shorter row begins later.
-    """
-
-    def __init__(self, rows: int, room: int) -> None:
-        """Set the number of rows, and the most tokens of a row."""
-        super().__init__()
-        self.is_initialized = False
-        self._shape = rows, room
-        self._held = 0
-        self.filled: list[tuple[int, int]] | None = None
-        """While a row of prompts is read: for each prompt, the row that it belongs to and its
-        length."""
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write new keys and values, both (rows, heads, tokens, width), behind those held.
-
-        Returns:
-            All keys and values; or, while prompts are read, only the new ones.
-        """
-        if not self.is_initialized:
-            self.keys, self.values = self._empty(key_states), self._empty(value_states)
-            self.dtype, self.device = key_states.dtype, key_states.device
-            self.is_initialized = True
-        if self.filled is not None:
-            start = 0
-            for row, length in self.filled:
-                begin, stop = self._held - length, start + length
-                self.keys[row, :, begin : self._held] = key_states[0, :, start:stop]
-                self.values[row, :, begin : self._held] = value_states[0, :, start:stop]
-                near = max(0, begin - decoding_attention.GAP)  # not seen, yet multiplied by 0
-                self.values[row, :, near:begin] = 0
-                start = stop
-            return key_states, value_states
-        start, self._held = self._held, self._held + key_states.shape[-2]
-        self.keys[:, :, start : self._held] = key_states
-        self.values[:, :, start : self._held] = value_states
-        return self.keys[:, :, : self._held], self.values[:, :, : self._held]
-
-    def select(self, rows: Sequence[int], starts: Sequence[int]) -> None:
-        """Drop all rows but these, which begin at these indices.
-
-        The cache before a row begins is not copied: where lengths differ much it is most of it, and
-        memory that was never written takes none.
-        """
-        keys, values = self.keys, self.values
-        self._shape = len(rows), self._shape[1]
-        self.keys, self.values = self._empty(keys), self._empty(values)
-        for new, (old, start) in enumerate(zip(rows, starts, strict=True)):
-            begin = max(0, start - decoding_attention.GAP)
-            self.keys[new, :, begin : self._held] = keys[old, :, begin : self._held]
-            self.values[new, :, begin : self._held] = values[old, :, begin : self._held]
-
-    def _empty(self, states: torch.Tensor) -> torch.Tensor:
-        rows, room = self._shape
-        return states.new_empty(rows, states.shape[1], room, states.shape[-1])
-
-    def fill(self, held: int, rows: list[tuple[int, int]] | None) -> None:
-        """Set how many tokens are held, and whose prompts are read next, if any."""
-        self._held, self.filled = held, rows
-
-    def get_seq_length(self) -> int:
-        """Return how many tokens are held."""
-        return self._held
 
 
 def can_decode(model: Any) -> bool:
@@ -133,6 +88,23 @@ def can_decode(model: Any) -> bool:
         and all(type(layer) is DynamicLayer for layer in layers)
         and {"position_ids", "logits_to_keep"} <= taken.keys()
     )
+
+
+def prompts_read_at_once(model: Any, longest: int) -> int | None:
+    """Return how many padded prompts a GPU reads in one go; None: all there are.
+
+    A CPU reads all; so do models that read virtual tokens first, with an empty cache.
+    """
+    if model.device.type == "cpu" or isinstance(model, VirtualTokens):
+        return None
+    return max(1, AT_ONCE_ON_GPU // longest)
+
+
+def uses_static_steps(model: Any) -> bool:
+    """Return whether a CUDA graph repeats decoding steps: of models with whole weights."""
+    if model.device.type != "cuda" or isinstance(model, VirtualTokens):
+        return False
+    return model.config._attn_implementation == "sdpa" and not quantized_modules(model)
 
 
 def is_padded(model: Any) -> bool:
@@ -181,25 +153,28 @@ def decode(
         for held in range(longest + 1, room + 1):
             new = _chosen(logits, decoding)
             tokens = new.tolist()
-            watch.charge([names[row] for row in rows])
+            made = [index for index, row in enumerate(rows) if not _has_ended(answers[row], stops)]
+            watch.charge([names[rows[index]] for index in made], is_step=held > longest + 1)
             going = []
-            for index, token in enumerate(tokens):
-                answer = answers[rows[index]]
-                if answer and answer[-1] in stops:
-                    continue
-                answer.append(token)
+            for index in made:
+                token = tokens[index]
+                answers[rows[index]].append(token)
                 if on_token is not None:
                     on_token(rows[index], token)
                 if token not in stops:
                     going.append(index)
             if not going or held == room:
                 break
-            if len(going) <= SHRINK * len(rows):
+            if len(going) <= reader.shrink * len(rows):
                 rows, starts = ([values[index] for index in going] for values in (rows, starts))
                 new = new[reader.keep(going, starts)]
             logits = reader.go_on(new, [names[row] for row in rows], starts, held)
         del reader, logits  # before memory that is kept is given back
     return answers
+
+
+def _has_ended(answer: list[int], stops: set[int]) -> bool:
+    return bool(answer) and answer[-1] in stops
 
 
 class _Reader:
@@ -218,14 +193,20 @@ class _Reader:
         self._model, self._route, self._watch, self._is_unpadded = model, route, watch, is_unpadded
         count = model.config.get_text_config().num_hidden_layers
         self._cache = Cache(layers=[PreallocatedLayer(rows, room) for _ in range(count)])
+        self._room = room
+        self._step: StaticStep | None = None
+        self._is_static = uses_static_steps(model)
+
+    @property
+    def shrink(self) -> float:
+        """The share of rows going on from which the others are dropped."""
+        return SHRINK if self._step is None else SHRINK_STATIC
 
     def read(self, prompts: list[Sequence[int]], names: list[str]) -> torch.Tensor:
         """Read the prompts, those of a variant as neighbours; return the logits after each."""
         longest = max(map(len, prompts))
         if not self._is_unpadded:
-            ids, _ = left_padded(prompts, 0, self._model.device)
-            starts = [longest - len(prompt) for prompt in prompts]
-            return self._logits(ids, names, **self._masked(starts, longest))[:, -1]
+            return self._read_padded(prompts, names, longest)
         logits = []
         for name, rows in (part for run in runs(tuple(names)) for part in _parts(run, prompts)):
             some = prompts[rows]
@@ -243,6 +224,24 @@ class _Reader:
         trim()  # free what reading prompts needed before the cache fills
         return torch.cat(logits)
 
+    def _read_padded(
+        self, prompts: list[Sequence[int]], names: list[str], longest: int
+    ) -> torch.Tensor:
+        """Read padded prompts: on a CPU all at once, on a GPU as many as it needs to be busy."""
+        ids, _ = left_padded(prompts, 0, self._model.device)
+        starts = [longest - len(prompt) for prompt in prompts]
+        most = prompts_read_at_once(self._model, longest) or len(prompts)
+        logits = []
+        for first in range(0, len(prompts), most):
+            part = slice(first, first + most)
+            for layer in self._cache.layers if most < len(prompts) else ():
+                layer.fill_rows(part)
+            masked = self._masked(starts[part], longest)
+            logits.append(self._logits(ids[part], names[part], **masked)[:, -1])
+        for layer in self._cache.layers if most < len(prompts) else ():
+            layer.fill_rows(None)
+        return torch.cat(logits)
+
     def go_on(
         self, new: torch.Tensor, names: list[str], starts: list[int], held: int
     ) -> torch.Tensor:
@@ -254,12 +253,31 @@ class _Reader:
             starts: Where in the cache each row begins.
             held: How many tokens the cache holds with the new ones.
         """
+        if self._step is not None:
+            return self._step.run(new, held)
         arguments = self._masked(starts, held)
         arguments["position_ids"] = arguments["position_ids"][:, -1:]
         if self._is_unpadded:
             arguments["seen"] = decoding_attention.spans(starts, held)
             arguments["attention_mask"] = torch.ones_like(new)[:, None]
-        return self._logits(new[:, None], names, **arguments)[:, -1]
+        logits = self._logits(new[:, None], names, **arguments)[:, -1]
+        if self._is_static and self._room - held >= WORTH:
+            self._make_static(new, names, starts, held, logits)
+        return logits
+
+    def _make_static(
+        self, new: torch.Tensor, names: list[str], starts: list[int], held: int, plain: torch.Tensor
+    ) -> None:
+        """Have the next steps repeated, where that gives the logits of the plain step."""
+
+        def forward(ids: torch.Tensor, **arguments: torch.Tensor) -> torch.Tensor:
+            return self._logits(ids, names, **arguments)[:, -1]
+
+        layers = self._cache.layers
+        self._step = static_step(layers, starts, self._room, forward, new, held, plain)
+        for layer in layers:
+            layer.fill(held, None)
+        self._is_static = self._step is not None  # it is not tried again
 
     def keep(self, indices: list[int], starts: list[int]) -> torch.Tensor:
         """Drop all other rows; return the kept indices as a tensor.
@@ -268,6 +286,7 @@ class _Reader:
             indices: The rows that stay.
             starts: Where in the cache each of them begins.
         """
+        self._step = None
         kept = torch.tensor(indices, device=self._model.device)
         if self._is_unpadded:
             for layer in self._cache.layers:

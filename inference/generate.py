@@ -71,15 +71,22 @@ def answer_batch(
     stops = stop_ids(variants)
     torch.manual_seed(seed)
     new: list[list[int]] = [[] for _ in rows]
-    for part in parts_of(rows, is_padded=is_padded(variants.model)):
+
+    def decoded(part: Sequence[int]) -> list[list[int]]:
         some, of = [rows[place] for place in part], [names[place] for place in part]
+        output: list[list[int]]
         if can_decode(variants.model):
-            decoded = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
-        else:
-            watch.start()
-            decoded = by_generate(variants, some, of, decoding)
-            watch.charge(of)
-        for place, answer in zip(part, decoded, strict=True):
+            output = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
+            return output
+        watch.start()
+        output = by_generate(variants, some, of, decoding)
+        kept = zip(of, (up_to_stop(row, stops) for row in output), strict=True)
+        watch.charge([name for name, row in kept for _ in row])  # by the tokens that it made
+        return output
+
+    for part in parts_of(rows, is_padded=is_padded(variants.model)):
+        values = variants.limit.run(part, decoded, variants.model.device)
+        for place, answer in zip(part, values, strict=True):
             new[place] = answer
     answers = [
         _answer(answer, stops, variants.tokenizer, prompt)
@@ -127,9 +134,13 @@ def answer_one(
         so_far.append(token)
         show(_answer(so_far, stops, variants.tokenizer, prompt).text)
 
-    (row,) = decode(
-        variants.model, rows, [name], variants.routed, stops, decoding, on_token=on_token
-    )
+    def decoded(some: Sequence[list[int]]) -> list[list[int]]:
+        output: list[list[int]] = decode(
+            variants.model, some, [name], variants.routed, stops, decoding, on_token=on_token
+        )
+        return output
+
+    (row,) = variants.limit.run(rows, decoded, variants.model.device)
     return _answer(row, stops, variants.tokenizer, prompt)
 
 
@@ -190,6 +201,12 @@ def stop_ids(variants: Variants) -> set[int]:
     listed = named if isinstance(named, list) else [named]
     ends = [fit.stop_tokens(form.template, variants.tokenizer) for form in variants.forms.values()]
     return {token for token in listed if token is not None}.union(*ends)
+
+
+def up_to_stop(row: Sequence[int], stops: set[int]) -> Sequence[int]:
+    """Return a generated row up to its first stop token, that one among them."""
+    end = next((place for place, token in enumerate(row) if token in stops), len(row))
+    return row[: end + 1]
 
 
 def _answer(

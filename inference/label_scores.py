@@ -19,13 +19,16 @@ from tuneproof.formats.example import Example
 from tuneproof.formats.template import Template
 from tuneproof.inference.baselines import pick_label
 from tuneproof.inference.decode import left_padded
+from tuneproof.inference.row_limit import RowLimit
 from tuneproof.inference.variants import Variants
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.prompts.fit import completion_ids
 
 Calibration = Literal["none", "prior"]
 LOGITS = 2**23
-"""At a time: 32 MB, which need no memory that the system would have to clear first."""
+"""At a time on a CPU: 32 MB, which need no memory that the system would have to clear first."""
+LOGITS_ON_GPU = 2**28
+"""At a time on a GPU: 1 GB in float32."""
 
 
 def longest_label(variants: Variants, labels: Sequence[str]) -> int:
@@ -61,6 +64,7 @@ class LabelScorer:
             for name, form in variants.forms.items()
         }
         self._calibrated = variants.untuned if calibrate == "prior" else []
+        self._limit = RowLimit()
         self._priors: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
 
     def score(
@@ -92,13 +96,19 @@ class LabelScorer:
 
     def _log_probabilities(self, name: str, rows: list[list[int]]) -> torch.Tensor:
         """Return a variant's log-probabilities, shape (rows, labels)."""
-        return label_log_probabilities(
-            self._variants.model,
-            rows,
-            self._tries[name],
-            pad_token_id=self._variants.tokenizer.pad_token_id,
-            forward=self._variants.routed([name] * len(rows)),
-        ).cpu()
+        model = self._variants.model
+
+        def scored(some: Sequence[list[int]]) -> list[torch.Tensor]:
+            values = label_log_probabilities(
+                model,
+                some,
+                self._tries[name],
+                pad_token_id=self._variants.tokenizer.pad_token_id,
+                forward=self._variants.routed([name] * len(some)),
+            )
+            return list(values.cpu())
+
+        return torch.stack(self._limit.run(rows, scored, model.device))
 
 
 def _sequences(template: Template, tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
@@ -241,7 +251,8 @@ def _after_nodes(
 ) -> dict[tuple[int, int], torch.Tensor]:
     """Return the log-probability of each step in every prompt, a few prompts at a time."""
     vocabulary = model.config.get_text_config().vocab_size
-    most = max(1, LOGITS // (len(trie.tokens) * vocabulary))
+    logits = LOGITS if mask.device.type == "cpu" else LOGITS_ON_GPU
+    most = max(1, logits // (len(trie.tokens) * vocabulary))
     parts = []
     for start in range(0, len(mask), most):
         rows = slice(start, start + most)

@@ -41,8 +41,10 @@ class Speed:
         seconds = self.watch.seconds.get(name)
         if not seconds:
             return {"tokens_per_second": None, "seconds_per_answer": None}
+        steps = self.watch.step_seconds.get(name)
+        rate = self.watch.step_tokens[name] / steps if steps else self.tokens[name] / seconds
         return {
-            "tokens_per_second": round(self.tokens[name] / seconds, 1),
+            "tokens_per_second": round(rate, 1),
             "seconds_per_answer": float(f"{seconds / self.answers:.4g}"),
         }
 
@@ -75,6 +77,9 @@ class Panel:
     """The prompts as tokens; None where nothing is generated."""
     speed: Speed | None = None
     """Speed of generating; None where nothing is generated."""
+    prompts_at_once: Callable[[], int | None] = lambda: None
+    """Makes ready to answer, and returns how many prompts a GPU answers at once; None: no more
+    than a CPU."""
 
     @property
     def names(self) -> list[str]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.inference.baselines import BASELINES, predict
-from tuneproof.inference.classifier import LoadedHead, load_head
+from tuneproof.inference.classifier import BATCH_SIZE, LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
 from tuneproof.inference.panel import Asked, Panel, Rows, Speed
 from tuneproof.inference.remote import of_endpoint
+from tuneproof.inference.resident import DeviceMemory
+from tuneproof.inference.row_limit import answers_at_once
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
 from tuneproof.inference.sources import Lineup, lineup
 from tuneproof.inference.task import LabelTask, train_examples, train_file
@@ -53,12 +55,15 @@ def load_panels(
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
+    memory = DeviceMemory()
     if named.base is not None:
         loaded = load_variants(
             named.subjects,
             base=named.base,
             template=named.template,
             dtype=config.dtype,
+            device=config.device,
+            memory=memory,
             merged=named.merged,
             has_four_bit_base=config.quantized is not None,
             shots=_shots(prompts, train, items, config, task),
@@ -77,7 +82,8 @@ def load_panels(
         template = templates.pop() if len(templates) == 1 else None
         conditions |= {"decoding": config.recorded(), "template": template}
     if task is not None:
-        panels += [of_head(load_head(run, task.labels, dtype=config.dtype)) for run in named.heads]
+        load = partial(load_head, dtype=config.dtype, device=config.device, memory=memory)
+        panels += [of_head(load(run, task.labels)) for run in named.heads]
     if train and not config.no_baselines:
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
@@ -148,6 +154,12 @@ def of_models(
     asked = _asked(variants, items, config.max_new_tokens, reserve)
     speed = Speed()
 
+    def prompts_at_once() -> int | None:
+        variants.resident.make_room()
+        longest = max((len(ids) for row in asked.ids.values() for ids in row.values()), default=1)
+        answers = answers_at_once(variants.model, longest + config.max_new_tokens)
+        return answers and max(1, answers // len(variants.names))
+
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         ids = [asked.ids[item.id] for item in batch]
         answers = answer_batch(variants, ids, config, seed, speed.watch)
@@ -165,7 +177,13 @@ def of_models(
                     row[name] |= labelled(probabilities, item.text)
         return rows
 
-    return Panel(variants=variants.described, answer=answer, asked=asked, speed=speed)
+    return Panel(
+        variants=variants.described,
+        answer=answer,
+        asked=asked,
+        speed=speed,
+        prompts_at_once=prompts_at_once,
+    )
 
 
 def _asked(
@@ -199,6 +217,7 @@ def of_head(head: LoadedHead) -> Panel:
     return Panel(
         variants=[head.described],
         answer=lambda batch, seed: [{name: answer} for answer in head.answer(batch)],
+        prompts_at_once=lambda: head.batch_size if head.batch_size > BATCH_SIZE else None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,14 @@ from tuneproof.formats.example import Example
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.formats.template import Template
 from tuneproof.inference.forms import BASE, Form, base_forms
+from tuneproof.inference.resident import DeviceMemory, Resident
+from tuneproof.inference.row_limit import RowLimit
 from tuneproof.inference.shots import Shots
 from tuneproof.inference.subject import Subject, from_run
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_weights, shares_base, with_adapter
-from tuneproof.models.four_bit import weights_bytes
+from tuneproof.models.device import Dtype, choose_device, is_cuda
+from tuneproof.models.four_bit import in_compute_dtype, weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import Encoded
@@ -39,8 +42,10 @@ class Variants:
     forms: Mapping[str, Form]
     """How each variant is asked, by its name: the base in all its ways and the runs that share it,
     in the order given; or one run."""
-    model: Any
-    """PEFT's model over the base; or, where no adapter shares it, the model that answers."""
+    resident: Resident
+    """Holds the model, which may have to be loaded again."""
+    context_length: int | None
+    """How many tokens the model can read at once; None where it has no such limit."""
     adapters: Mapping[str, str]
     """What each variant's adapter is called in PEFT's model; empty where it has none."""
     tokenizer: Any
@@ -49,6 +54,14 @@ class Variants:
     """One entry per variant."""
     virtual_tokens: int = 0
     """Tokens of the model's context that trained virtual tokens take."""
+
+    limit: RowLimit = field(default_factory=RowLimit)
+    """How many rows are answered together, where memory does not suffice for all."""
+
+    @property
+    def model(self) -> Any:
+        """PEFT's model over the base; or, where no adapter shares it, the model that answers."""
+        return self.resident.model
 
     @property
     def names(self) -> list[str]:
@@ -93,7 +106,7 @@ class Variants:
             InputError: The model has no room for any prompt beside so many new tokens.
         """
         form = self.forms[name]
-        context = models.context_length(self.model)
+        context = self.context_length
         room = NO_LIMIT
         if context is not None:
             room = context - self.virtual_tokens - max_new_tokens
@@ -112,7 +125,9 @@ def load_variants(
     *,
     base: str | None = None,
     template: Template | None = None,
-    dtype: models.Dtype = "auto",
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    memory: DeviceMemory | None = None,
     merged: Sequence[Run | Subject] = (),
     has_four_bit_base: bool = False,
     shots: Shots | None = None,
@@ -126,6 +141,8 @@ def load_variants(
         base: The base; None takes that of the runs.
         template: How the base is asked; None takes its own chat template, or the first run's.
         dtype: Of the weights that are not in 4 bits.
+        device: Where the models answer, as in `load_model`.
+        memory: What else is loaded there; None where nothing is.
         merged: Those whose adapters are merged into the full-precision base, in memory.
         has_four_bit_base: Whether the base in 4 bits is to be there as well.
         shots: Examples that the base gets as `base-few-shot`; None leaves it out.
@@ -156,29 +173,31 @@ def load_variants(
     for name in trained:
         if name in forms:
             raise InputError(f"{name!r} is a name that the base has here; rename the run's folder")
-    load = partial(_loaded, dtype=dtype)
+    load = partial(_loaded, dtype=dtype, device=choose_device(device))
+    memory = memory or DeviceMemory()
+    alone = partial(_alone, tokenizer=tokenizer, memory=memory)
     stored = models.stored_four_bit(base)
     if stored and has_four_bit_base:
         raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
     sharing = [one for one in tuned if _shares(one)]
-    loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer)]
+    loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer, memory)]
     loaded += [
-        _alone(one.row(), trained[one.name], partial(_own, one, load), tokenizer)
+        alone(one.row(), trained[one.name], partial(_own, one, load))
         for one in tuned
         if one not in sharing
     ]
     for one in to_merge:
         row = one.row(f"{one.name}-merged") | {"quantization": None, "merged": True}
-        loaded.append(_alone(row, trained[one.name], partial(_merged, one, load), tokenizer))
+        loaded.append(alone(row, trained[one.name], partial(_merged, one, load)))
     if has_four_bit_base:
         four_bit = next((one.quantization for one in every if one.quantization), FourBit())
         row = {"name": "base-4bit", "model": base, "adapter": None}
         row |= {"quantization": asdict(four_bit)}
-        loaded.append(_alone(row, forms[BASE], partial(load, base, four_bit), tokenizer))
+        loaded.append(alone(row, forms[BASE], partial(load, base, four_bit)))
     for one in others:
         own = models.load_tokenizer(one.model)
         form = Form(template=one.template, labels=labels)
-        loaded.append(_alone(one.row(), form, partial(load, one.model), own))
+        loaded.append(alone(one.row(), form, partial(load, one.model), tokenizer=own))
     return loaded
 
 
@@ -191,15 +210,21 @@ def _shares(one: Subject) -> bool:
     return one.adapter is not None and one.quantization is None and shares_base(one.adapter)
 
 
-def _alone(row: Row, form: Form, loaded: Callable[[], Any], tokenizer: Any) -> Variants:
+def _alone(
+    row: Row, form: Form, load: Callable[[], Any], tokenizer: Any, memory: DeviceMemory
+) -> Variants:
     """Return a variant with a model of its own."""
-    model, cost = _timed(loaded)
-    virtual_tokens = virtual_tokens_of(model)
-    if virtual_tokens:
-        model = VirtualTokens(model)
+
+    def callable_model() -> Any:
+        model = load()
+        return VirtualTokens(model) if virtual_tokens_of(model) else model
+
+    model, cost = memory.load(partial(_timed, callable_model))
+    virtual_tokens = model.count if isinstance(model, VirtualTokens) else 0
     return Variants(
         forms={row["name"]: form},
-        model=model,
+        resident=memory.add(model, callable_model),
+        context_length=models.context_length(model),
         adapters={},
         tokenizer=tokenizer,
         described=[row | form.recorded() | cost],
@@ -249,12 +274,26 @@ def _together(
     trained: Mapping[str, Form],
     forms: Mapping[str, Form],
     tokenizer: Any,
+    memory: DeviceMemory,
 ) -> Variants:
     """Return the base in all its forms, with adapters `v1`, `v2`, ... beside it.
 
     Each says what it costs to load alone.
     """
-    model, cost = _timed(load)
+
+    def load_all() -> tuple[Any, list[Row]]:
+        model, cost = _timed(load)
+        costs = [cost]
+        for name, one in zip(adapters.values(), subjects, strict=True):
+            before = weights_bytes(model)
+            assert one.adapter is not None  # it shares the base
+            model, more = _timed(partial(with_adapter, model, one.adapter, name))
+            more["weights_bytes"] -= before
+            costs.append({key: round(costs[0][key] + more[key], 3) for key in more})
+        return model.eval(), costs
+
+    adapters = {one.name: f"v{index}" for index, one in enumerate(subjects, 1)}
+    model, (cost, *costs) = memory.load(load_all)
     stored = models.stored_four_bit(base)
     asked = dict(forms)
     rows: list[Row] = [
@@ -264,20 +303,16 @@ def _together(
         | cost
         for name, form in forms.items()
     ]
-    adapters = {}
-    for index, one in enumerate(subjects, 1):
-        adapters[one.name] = f"v{index}"
+    for one, own in zip(subjects, costs, strict=True):
         asked[one.name] = trained[one.name]
-        before = weights_bytes(model)
-        assert one.adapter is not None  # it shares the base
-        model, more = _timed(partial(with_adapter, model, one.adapter, f"v{index}"))
-        own = {
-            "load_seconds": round(cost["load_seconds"] + more["load_seconds"], 3),
-            "weights_bytes": cost["weights_bytes"] + more["weights_bytes"] - before,
-        }
         rows.append(one.row() | trained[one.name].recorded() | own)
     return Variants(
-        forms=asked, model=model.eval(), adapters=adapters, tokenizer=tokenizer, described=rows
+        forms=asked,
+        resident=memory.add(model, lambda: load_all()[0]),
+        context_length=models.context_length(model),
+        adapters=adapters,
+        tokenizer=tokenizer,
+        described=rows,
     )
 
 
@@ -304,14 +339,16 @@ def _timed(load: Callable[[], Any]) -> tuple[Any, Row]:
     return model, {"load_seconds": seconds, "weights_bytes": weights_bytes(model)}
 
 
-def _loaded(model: str, four_bit: FourBit | None = None, *, dtype: models.Dtype) -> Any:
+def _loaded(model: str, four_bit: FourBit | None = None, *, dtype: Dtype, device: str) -> Any:
     """Return a model without what its files say about decoding, its stop tokens apart.
 
     `generate` would fill in a repetition penalty, say, that the comparison does not record.
     """
     from transformers import GenerationConfig
 
-    loaded = models.load_model(model, dtype=dtype, four_bit=four_bit)
+    loaded = models.load_model(model, dtype=dtype, device=device, four_bit=four_bit)
+    if is_cuda(device) and dtype != "float32":
+        in_compute_dtype(loaded)
     stops = loaded.generation_config.eos_token_id
     loaded.generation_config = GenerationConfig(eos_token_id=stops)
     return loaded.eval()

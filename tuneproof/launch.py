@@ -100,14 +100,22 @@ def _end_of(failures: dict[int, Any], processes: int) -> BaseException:
     return SystemExit(code if code > 0 else 128 - code)
 
 
-def join() -> None:
+def join(device: str = "auto") -> None:
     """Meet the other processes of the job; each takes the GPU of its number.
 
+    Args:
+        device: Where the user wants the work to be done.
+
     Raises:
-        InputError: This process has no GPU of its own where others have.
+        InputError: This process has no GPU of its own where others have, or all are to use one.
     """
     if ranks.world_size() == 1:
         return
+    if ":" in device:
+        raise InputError(
+            f"--device {device} would put {ranks.world_size()} processes on one GPU; leave it out, "
+            "and each takes its own"
+        )
     import torch
     from torch import distributed
 

@@ -220,14 +220,20 @@ def methods() -> None:
 @click.argument("run")
 @RUNS
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default runs/RUN/merged.")
-def merge(run: str, runs: Path, out: Path | None) -> None:
-    """Write base and adapter as one full-precision model, after checking that they agree."""
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where they are added and compared: auto, cpu, cuda, cuda:N or mps.",
+)
+def merge(run: str, runs: Path, out: Path | None, device: str) -> None:
+    """Write base and adapter as one model in the base's dtype, after checking that they agree."""
     from tuneproof.formats.run import read_run
     from tuneproof.tuning.merge import merge_run
 
     opened = read_run(runs / run)
     folder = out or opened.folder / "merged"
-    merged = merge_run(opened, folder)
+    merged = merge_run(opened, folder, device=device)
     click.echo(f"merged model: {folder}")
     for line in merged.lines():
         click.echo(line)

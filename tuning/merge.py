@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,12 @@ from tuneproof.locks import at_work
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter
+from tuneproof.models.device import Dtype, choose_device, release
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.prompts.fit import ask
 
+STORED_DTYPES: dict[str, Dtype] = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+"""What safetensors calls the dtypes that a merged model is stored in; any other becomes float32."""
 TOLERANCE = 1e-3
 """Largest logit difference in float32 that rounding explains."""
 ANSWER_TOKENS = 24
@@ -36,8 +41,9 @@ class Merged:
     """How a merged model compares with base and adapter."""
 
     difference: float
-    """Largest absolute difference between the logits of the merged file, loaded again, and of
-    full-precision base + adapter, over a few probe texts."""
+    """Largest absolute difference between the logits of the merged model and of full-precision base
+    + adapter, over a few probe texts; both in float32. Where the file is in float32, it is loaded
+    again for that."""
     same_answers: int
     """Held-out prompts that both answer by the same tokens, greedily; of a head, probes labelled
     the same."""
@@ -46,6 +52,11 @@ class Merged:
     quantization_difference: float | None = None
     """The same difference to the 4-bit base + adapter that was trained, where there is one: what
     the quantisation changed, not the merge."""
+    dtype: str = "float32"
+    """What the file's weights are stored in: as the base's are."""
+    rounding_difference: float | None = None
+    """Largest difference between the logits of the file, loaded again, and of base + adapter, where
+    weights are stored in fewer bits than float32: what rounding them changed, not the merge."""
 
     def lines(self) -> list[str]:
         """Return the comparison in words."""
@@ -53,6 +64,12 @@ class Merged:
             f"largest logit difference from base + adapter: {self.difference:.1e}",
             f"greedy answers that are the same: {self.same_answers} of {self.prompts}",
         ]
+        if self.rounding_difference is not None:
+            lines.insert(
+                1,
+                f"largest logit difference after rounding the weights to {self.dtype}, as the "
+                f"base's are: {self.rounding_difference:.1e}",
+            )
         if self.quantization_difference is not None:
             lines.append(
                 "largest logit difference from the 4-bit model that was trained: "
@@ -61,24 +78,33 @@ class Merged:
         return lines
 
 
-def merge_run(run: Run, out: Path) -> Merged:
-    """Write the merged model in float32 with its tokenizer, whole or not at all.
+def merge_run(run: Run, out: Path, *, device: str | None = None) -> Merged:
+    """Write the merged model in the base's dtype with its tokenizer, whole or not at all.
 
-    A run whose base was in 4 bits is merged into the full-precision base.
+    The adapter is added in float32. A run whose base was in 4 bits is merged into the
+    full-precision base.
 
     Args:
         run: A finished run.
         out: The folder to write; it must not exist or be empty.
+        device: Where it is added and compared, as in `load_model`.
 
     Raises:
         InputError: The run is not finished, its base has changed, the folder is not empty, there is
             nothing to merge, the difference is more than rounding explains, or another process is
             writing there.
     """
-    out = out.absolute()
+    from torch import OutOfMemoryError
+
+    out, device = out.absolute(), choose_device(device)
     _check(run, out)
     with at_work(out), new_folder(out) as folder:
-        result = _write(run, folder)
+        try:
+            result = _write(run, folder, device)
+        except OutOfMemoryError as error:
+            raise InputError(
+                f"merging in float32 needs more memory than is free on {device}; give --device cpu"
+            ) from error
         if not result.difference <= TOLERANCE:
             raise InputError(
                 f"the merged model's logits differ from base + adapter by {result.difference:.2g} "
@@ -111,38 +137,70 @@ def _check(run: Run, out: Path) -> None:
         )
 
 
-def _write(run: Run, folder: Path) -> Merged:
+def _write(run: Run, folder: Path, device: str) -> Merged:
     """Write the merged model, and compare it with base and adapter."""
     quiet_libraries()  # before PEFT loads bitsandbytes
-    base = run.base.model
-    tokenizer, model = _load(run, base)
+    base, dtype = run.base.model, stored_dtype(run.base.model)
+    tokenizer, model = _load(run, base, device)
     adapted = with_adapter(model, run.adapter).eval()
     prompts = _held_out(run, tokenizer)
     before = _logits(adapted, tokenizer), _answers(adapted, prompts, tokenizer)
     whole = adapted.merge_and_unload()
+    unrounded = _logits(whole, tokenizer) if dtype != "float32" else None
     if run.template is not None:
         ask_as_trained(whole, tokenizer, run.template)
-    whole.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
+    rounded = _save(whole, tokenizer, folder, dtype)
     del model, adapted, whole  # room for the merged one
-    again = _load(run, str(folder))[1].eval()
+    release(device)
+    again = _load(run, str(folder), device)[1].eval()
     after = _logits(again, tokenizer), _answers(again, prompts, tokenizer)
     del again
+    release(device)
+    difference = _largest_difference(before[0], unrounded or after[0])
+    if unrounded is not None:  # and the file must hold what was rounded, no more and no less
+        difference = max(difference, _largest_difference(rounded, after[0]))
     trained = None
     if run.quantization is not None:
-        quantized = with_adapter(_load(run, base, run.quantization)[1], run.adapter).eval()
+        quantized = with_adapter(_load(run, base, device, run.quantization)[1], run.adapter).eval()
         trained = _largest_difference(_logits(quantized, tokenizer), after[0])
     return Merged(
-        difference=_largest_difference(before[0], after[0]),
+        difference=difference,
         same_answers=sum(one == other for one, other in zip(before[1], after[1], strict=True)),
         prompts=len(prompts),
         quantization_difference=trained,
+        dtype=dtype,
+        rounding_difference=(
+            None if unrounded is None else _largest_difference(before[0], after[0])
+        ),
     )
 
 
-def _load(run: Run, source: str, held: FourBit | None = None) -> tuple[Any, Any]:
+def _save(whole: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> list[Any]:
+    """Write a model in a dtype with its tokenizer; return the logits of the rounded weights."""
+    import torch
+
+    whole.to(getattr(torch, dtype))
+    whole.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    return _logits(whole.float(), tokenizer) if dtype != "float32" else []
+
+
+def stored_dtype(model: str) -> Dtype:
+    """Return the dtype in which most of a base's weights are stored; float32 of any other."""
+    from safetensors import safe_open
+
+    sizes: Counter[Dtype] = Counter()
+    for file in models.weight_files(model):
+        with safe_open(str(file), "pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - no mapping
+                value = tensors.get_slice(name)
+                sizes[STORED_DTYPES.get(value.get_dtype(), "float32")] += prod(value.get_shape())
+    return sizes.most_common(1)[0][0] if sizes else "float32"
+
+
+def _load(run: Run, source: str, device: str, held: FourBit | None = None) -> tuple[Any, Any]:
     """Return tokenizer and model of the run's kind in float32, from its base or a merged folder."""
-    how: dict[str, Any] = {"dtype": "float32", "device": "cpu", "four_bit": held}
+    how: dict[str, Any] = {"dtype": "float32", "device": device, "four_bit": held}
     if run.head is None:
         return models.load_tokenizer(source), models.load_model(source, **how)
     tokenizer = models.load_tokenizer(source, purpose="classify")
@@ -169,7 +227,7 @@ def _answers(model: Any, prompts: Sequence[list[int]], tokenizer: Any) -> list[l
     """Return each prompt's greedy answer as tokens, or its label's number."""
     import torch
 
-    rows = [torch.tensor([prompt]) for prompt in prompts]
+    rows = [torch.tensor([prompt], device=model.device) for prompt in prompts]
     with torch.inference_mode():
         if not hasattr(model, "generation_config"):
             return [model(input_ids=row).logits.argmax(-1).tolist() for row in rows]
@@ -205,4 +263,5 @@ def _logits(model: Any, tokenizer: Any) -> list[Any]:
 
     model.eval()
     with torch.no_grad():
-        return [model(**tokenizer(text, return_tensors="pt")).logits for text in PROBES]
+        rows = [tokenizer(text, return_tensors="pt").to(model.device) for text in PROBES]
+        return [model(**row).logits.cpu() for row in rows]

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch.utils.data import BatchSampler, Sampler
 
-from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.config import TuneConfig
@@ -98,13 +97,8 @@ def dealt(config: TuneConfig, began_with: int, world_size: int) -> TuneConfig:
     )
 
 
-def check_parts(config: TuneConfig) -> None:
-    """Raise InputError for what several processes, or with weights dealt out, cannot train."""
-    if ranks.world_size() > 1 and ":" in config.device:
-        raise InputError(
-            f"--device {config.device} would put {ranks.world_size()} processes on one GPU; leave "
-            "it out, and each takes its own"
-        )
+def check_sharding(config: TuneConfig) -> None:
+    """Raise InputError for what cannot be trained with its weights dealt out."""
     kind = next((SHARDING[name] for name in SHARDING if os.environ.get(name) == "true"), None)
     if kind is None:
         return

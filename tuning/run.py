@@ -46,10 +46,10 @@ def finetune(
             process is at work in it.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
-    from tuneproof.tuning.parts import check_parts  # heavy
+    from tuneproof.tuning.parts import check_sharding  # heavy
 
-    check_parts(config)
-    join()
+    check_sharding(config)
+    join(config.device)
     with ranks.on_main(at_work(config.folder)):
         return _finetune(config, made_by, judge)
 

@@ -414,7 +414,9 @@ def _trained(
     elif is_short:
         states = core.base_model(**given, use_cache=False).last_hidden_state[:, :-1][trained]
     else:
-        logits = model(**given, use_cache=False).logits
+        # accelerate's wrapper around `forward` would put all logits in float32
+        forward = getattr(model, "_original_forward", model)
+        logits = forward(**given, use_cache=False).logits
         states = logits[:, -inputs["labels"].shape[1] : -1][trained]
     return head, states, targets[trained], examples
 

@@ -95,7 +95,7 @@ def test_qlora_learns(tuned: Tuned, checkpointing: bool) -> None:
 
 @pytest.mark.parametrize("method", ["lora", "qlora"])
 def test_float16_with_a_scaler_learns(tuned: Tuned, method: str) -> None:
-    run = tuned(mixed_precision="fp16", method=method)
+    run = tuned(mixed_precision="fp16", method=method, num_train_epochs=8)
     check_learned(run)
     assert run.products == "float16"
     assert saved_dtypes(run) == {"torch.float32"}
@@ -175,9 +175,9 @@ def test_labels_are_validated_by_their_accuracy(tuned: Tuned, labelled: Path) ->
 
 @pytest.fixture(scope="module")
 def long_data(write_data: Callable[..., Path], tmp_path_factory: Any) -> Path:
-    """64 records of about 900 tokens each."""
+    """128 records of several hundred tokens each."""
     folder: Path = tmp_path_factory.mktemp("long")
-    return write_data(folder, "the river carries mud and stones to the sea. " * 20, train=64)
+    return write_data(folder, "the river carries mud and stones to the sea. " * 20, train=128)
 
 
 def test_no_memory_is_one_line_that_says_what_to_lower(
@@ -187,10 +187,10 @@ def test_no_memory_is_one_line_that_says_what_to_lower(
 
     from tuneproof.tuning.cli import main
 
-    leave_gib(6)
+    leave_gib(16)
     arguments = [
         "run", "--data", str(long_data), "--model", str(gpt2), "--runs", str(tmp_path / "runs"),
-        "--per-device-train-batch-size", "64", "--max-length", "1000", "--device", "cuda",
+        "--per-device-train-batch-size", "128", "--max-length", "1000", "--device", "cuda",
         "--dtype", "float32", "--mixed-precision", "no", "--max-steps", "1",
     ]  # fmt: skip
     outcome = CliRunner().invoke(main, arguments)
@@ -200,15 +200,15 @@ def test_no_memory_is_one_line_that_says_what_to_lower(
 
 
 def test_batch_size_is_found_by_trying(tuned: Tuned, gpt2: Path, long_data: Path) -> None:
-    leave_gib(6)
+    leave_gib(16)
     run = tuned(
-        data=long_data, model=str(gpt2), max_length=1000, per_device_train_batch_size=64,
+        data=long_data, model=str(gpt2), max_length=1000, per_device_train_batch_size=128,
         auto_find_batch_size=True, max_steps=1, dtype="float32", mixed_precision="no",
     )  # fmt: skip
     assert run.batch is not None
-    assert 1 <= run.batch.per_device_train_batch_size < 64
-    assert run.batch.per_device_train_batch_size * run.batch.gradient_accumulation_steps == 64
-    assert run.result is not None and run.result.examples_seen == 64
+    assert 1 <= run.batch.per_device_train_batch_size < 128
+    assert run.batch.per_device_train_batch_size * run.batch.gradient_accumulation_steps == 128
+    assert run.result is not None and run.result.examples_seen == 128
 
 
 def leave_gib(size: float) -> None:

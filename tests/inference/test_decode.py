@@ -3,14 +3,17 @@ row."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 import torch
 
 from tests.inference.conftest import QUESTIONS, prompts_of
+from tuneproof.inference import cuda_graph
+from tuneproof.inference import decode as decode_module
 from tuneproof.inference.config import Decoding
-from tuneproof.inference.decode import _parts, can_decode, decode
+from tuneproof.inference.decode import Stopwatch, _parts, can_decode, decode
 from tuneproof.inference.generate import by_generate, stop_ids
 from tuneproof.kernels import answering, decoding_attention
 from tuneproof.kernels.answering import fast_answering
@@ -142,3 +145,55 @@ def test_what_the_cache_held_before_does_not_matter(
         torch.Tensor, "new_empty", lambda self, *shape: self.new_full(shape, torch.nan)
     )
     assert decoded(variants, {-1}, GREEDY) == expected
+
+
+def test_static_steps_give_the_same_tokens(variants: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stops = stop_ids(variants)
+    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    expected = decoded(variants, stops, GREEDY)
+    steps: list[int] = []
+    run = cuda_graph.StaticStep.run
+
+    def count(step: Any, new: Any, held: int) -> Any:
+        steps.append(len(new))
+        return run(step, new, held)
+
+    monkeypatch.setattr(decode_module, "uses_static_steps", lambda model: True)
+    monkeypatch.setattr(decode_module, "WORTH", 2)
+    monkeypatch.setattr(cuda_graph.StaticStep, "run", count)
+    assert decoded(variants, stops, GREEDY) == expected
+    assert len(steps) > 10 and len(set(steps)) > 1  # also after rows have left the batch
+
+
+def test_step_that_computes_something_else_is_not_repeated(
+    variants: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    expected = decoded(variants, {-1}, GREEDY)
+    monkeypatch.setattr(decode_module, "uses_static_steps", lambda model: True)
+    run = cuda_graph.StaticStep.run
+    monkeypatch.setattr(
+        cuda_graph.StaticStep, "run", lambda self, new, held: run(self, new, held) + 100.0
+    )
+    assert decoded(variants, {-1}, GREEDY) == expected
+
+
+def test_prompts_read_a_few_rows_at_a_time_give_the_same_tokens(
+    variants: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    expected = decoded(variants, {-1}, GREEDY)
+    monkeypatch.setattr(decode_module, "prompts_read_at_once", lambda model, longest: 3)
+    assert decoded(variants, {-1}, GREEDY) == expected
+
+
+def test_rows_that_have_ended_cost_nothing(variants: Any) -> None:
+    watch = Stopwatch()
+    stops = stop_ids(variants)
+    rows, names = batch(variants)
+    answers = decode(variants.model, rows, names, variants.routed, stops, GREEDY, watch)
+    made = Counter[str]()
+    for name, answer in zip(names, answers, strict=True):
+        made[name] += len(answer) - 1  # the first token comes from reading the prompt
+    assert watch.step_tokens == made
+    assert sum(watch.step_seconds.values()) < sum(watch.seconds.values())

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from tuneproof import ranks
 from tuneproof.errors import InputError
-from tuneproof.launch import _end_of, is_to_launch
+from tuneproof.launch import _end_of, is_to_launch, join
 from tuneproof.tuning.cli import main
 
 
@@ -47,6 +47,11 @@ def test_launched_process_launches_no_more(second_of_four: None) -> None:
     assert not is_to_launch(4)
     with pytest.raises(InputError, match="4 processes were started, and --num-processes is 2"):
         is_to_launch(2)
+
+
+def test_processes_do_not_share_a_named_gpu(second_of_four: None) -> None:
+    with pytest.raises(InputError, match="cuda:1 would put 4 processes on one GPU"):
+        join("cuda:1")
 
 
 @pytest.mark.parametrize("command", ["list", "sweep x.yaml", "merge run"])

@@ -137,3 +137,30 @@ def test_virtual_tokens_are_not_merged(settings: Callable[..., Any], tmp_path: P
     run = tuned_by(settings, method="prompt-tuning")
     with pytest.raises(InputError, match="virtual tokens, which are no part of the weights"):
         merge_run(run, tmp_path / "merged")
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_merged_model_is_stored_as_its_base_is(
+    settings: Callable[..., Any], base_models: dict[str, Path], tmp_path: Path, dtype: str
+) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    from tuneproof.models.adapters import with_adapter
+    from tuneproof.models.load import load_model
+
+    base, out = str(tmp_path / "base"), tmp_path / "merged"
+    load_model(str(base_models["llama"]), dtype=dtype, device="cpu").save_pretrained(base)
+    AutoTokenizer.from_pretrained(base_models["llama"]).save_pretrained(base)
+    run = tuned_by(settings, model=base)
+    result = merge_run(run, out, device="cpu")
+    assert result.dtype == dtype
+    assert result.difference < 1e-4
+    assert result.rounding_difference is not None
+    assert result.rounding_difference > result.difference
+    assert f"after rounding the weights to {dtype}" in result.lines()[1]
+    exact = with_adapter(load_model(base, dtype="float32", device="cpu"), run.adapter)
+    expected = exact.merge_and_unload().state_dict()
+    for name, value in load_file(out / "model.safetensors").items():
+        assert str(value.dtype) == f"torch.{dtype}"
+        assert value.equal(expected[name].to(value.dtype)), name

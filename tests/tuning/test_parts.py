@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.parts import RankBatches, check_parts, dealt, with_filler
+from tuneproof.tuning.parts import RankBatches, check_sharding, dealt, with_filler
 from tuneproof.tuning.trainers import LengthGroupedSampler
 
 FILLER = 999
@@ -95,19 +94,8 @@ def test_what_cannot_be_sharded_is_said(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     config = TuneConfig(**changes)
-    check_parts(config)
+    check_sharding(config)
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(InputError, match="cannot be trained with FSDP"):
-        check_parts(config)
-    check_parts(TuneConfig())
-
-
-def test_processes_do_not_share_a_named_gpu(
-    monkeypatch: pytest.MonkeyPatch, settings: Callable[..., TuneConfig]
-) -> None:
-    config = settings(device="cuda:1")
-    check_parts(config)
-    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
-        monkeypatch.setenv(name, "2")
-    with pytest.raises(InputError, match="would put 2 processes on one GPU"):
-        check_parts(config)
+        check_sharding(config)
+    check_sharding(TuneConfig())

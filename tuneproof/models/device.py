@@ -14,6 +14,8 @@ AUTO = "auto"
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 BFLOAT16_SINCE = 8
 """The first major compute capability of NVIDIA's cards that multiplies bfloat16 (Ampere)."""
+FREE_FOR_ANSWERS = 3
+"""One part in so many of a GPU's memory is kept free of models, for keys and values."""
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -126,3 +128,11 @@ def release(device: Any) -> None:
     gc.collect()
     if is_cuda(str(device)):
         torch.cuda.empty_cache()
+
+
+def is_short(device: Any) -> bool:
+    """Return whether too little of a CUDA device's memory is free for answers: under a third."""
+    import torch
+
+    free = free_bytes(device)
+    return free is not None and free < torch.cuda.mem_get_info(device)[1] / FREE_FOR_ANSWERS

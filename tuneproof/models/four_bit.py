@@ -93,6 +93,21 @@ def prepare_four_bit(model: Any) -> None:
             value.data = value.data.float()
 
 
+def in_compute_dtype(model: Any) -> None:
+    """Put what a 4-bit model holds in float32 into its compute dtype, for answering on a GPU.
+
+    Keys and values are in that dtype then, and attention has its fast kernels; others stay as they
+    are.
+    """
+    names = quantized_modules(model)
+    if not names:
+        return
+    dtype = model.get_submodule(names[0]).compute_dtype
+    for value in model.parameters() if dtype is not None else ():
+        if value.is_floating_point() and type(value).__name__ != FOUR_BIT:
+            value.data = value.data.to(dtype)
+
+
 def quantized_modules(model: Any) -> list[str]:
     """Return the names of the modules whose weights are to be in 4 bits, new ones included."""
     return [

@@ -333,15 +333,16 @@ def weights_hash(model: str) -> str:
     if gguf.is_gguf(model):
         return gguf.weights_hash(Path(model).expanduser().resolve())
     digest = hashlib.sha256()
-    for file in _weight_files(location(model)):
+    for file in weight_files(model):
         digest.update(f"{file.name} {fingerprint(file)}\n".encode())
     return digest.hexdigest()
 
 
-def _weight_files(source: str) -> list[Path]:
+def weight_files(model: str) -> list[Path]:
     """Return the files that transformers reads the weights from, and no others of the folder."""
     from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
+    source = location(model)
     folder = Path(source)
     if not folder.is_dir():
         from huggingface_hub import snapshot_download

@@ -27,7 +27,8 @@ class VirtualTokens:
         """Take PEFT's model; it must be in eval mode."""
         self._adapted = adapted
         self._core = adapted.get_base_model()
-        self._count = virtual_tokens_of(adapted)
+        self.count = virtual_tokens_of(adapted)
+        """Virtual tokens before every text."""
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the model below, such as its config or device."""
@@ -76,13 +77,13 @@ class VirtualTokens:
         if cache.get_seq_length() == 0:
             cache.layers = self._read(len(input_ids)).layers
         if attention_mask.dim() == 2:
-            seen = attention_mask.new_ones(len(attention_mask), self._count)
+            seen = attention_mask.new_ones(len(attention_mask), self.count)
         else:
-            seen = attention_mask.new_zeros(*attention_mask.shape[:-1], self._count)
+            seen = attention_mask.new_zeros(*attention_mask.shape[:-1], self.count)
         return self._core(
             input_ids=input_ids,
             attention_mask=torch.cat([seen, attention_mask], -1),
-            position_ids=position_ids + self._count,
+            position_ids=position_ids + self.count,
             past_key_values=cache,
             **others,
         )

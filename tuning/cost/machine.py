@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 import time
@@ -132,7 +133,7 @@ def _activations(
     width, layers = models.width(model), int(shape.num_hidden_layers)
     is_gated = any(name.endswith("gate_proj") for name, _ in model.named_modules())
     inner = getattr(shape, "intermediate_size", None) or getattr(shape, "n_inner", None)
-    per_layer = WIDE * width + (GATED if is_gated else INNER) * int(inner or 4 * width)
+    per_layer: float = WIDE * width + (GATED if is_gated else INNER) * int(inner or 4 * width)
     per_layer *= size / 2
     if getattr(shape, "_attn_implementation", None) == "eager":
         per_layer += SCORES * size * longest * int(shape.num_attention_heads)
@@ -170,6 +171,8 @@ def forget_peaks() -> None:
     with suppress(OSError):
         CLEAR.write_text("5")
     if torch.cuda.is_available():
+        gc.collect()  # the trainer of an earlier run refers to itself
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 
