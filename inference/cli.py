@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneproof.errors import Group
+from tuneproof import ranks
+from tuneproof.errors import TYPED, Group
 from tuneproof.inference.config import CompareConfig, ModelsConfig
+from tuneproof.launch import is_to_launch, launch
 from tuneproof.options import options_from, resolve
 
 if TYPE_CHECKING:
@@ -26,20 +28,39 @@ def main() -> None:
 @main.command()
 @click.argument("prompts", type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@click.option(
+    "--num-processes", type=int,
+    help="Answer in so many processes on this machine, each on a GPU of its own (or a share of the "
+    "cores) and a share of the prompts; the answers are the same.",
+)  # fmt: skip
 @options_from(CompareConfig)
-def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    /,
+    prompts: Path,
+    config: Path | None,
+    num_processes: int | None,
+    **typed: Any,
+) -> None:
     """Answer PROMPTS (.json or .jsonl) by base, runs, adapters, models and servers.
 
     Writes model_comparison.json.
     """
     settings = resolve(CompareConfig, typed, config)
+    if is_to_launch(num_processes):
+        launch("tuneproof.inference", ctx.meta[TYPED], num_processes)
+        return
     from tuneproof.inference.compare import compare as compare_file
 
     try:
         comparison = compare_file(prompts, settings)
     except KeyboardInterrupt:
-        click.echo("stopped; the same command goes on from here", err=True)
+        if ranks.is_main():
+            click.echo("stopped; the same command goes on from here", err=True)
         raise
+    if not ranks.is_main():
+        return
     items, variants = len(comparison.items), len(comparison.variants)
     click.echo(f"{items} prompts x {variants} variants: {settings.out}")
     if comparison.left_out:

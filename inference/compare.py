@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
@@ -30,6 +32,7 @@ from tuneproof.inference.remote import COSTS
 from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with_seeds
 from tuneproof.inference.task import find_task
 from tuneproof.inference.turns import asked_turns
+from tuneproof.launch import join
 from tuneproof.locks import at_work
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
@@ -48,14 +51,17 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
     """Answer a file of prompts by base, runs and baselines, and write the comparison.
 
     An interrupted comparison goes on where it stopped when it is started again with the same
-    prompts and settings.
+    prompts and settings. In one of several processes it answers its share of the prompts; the
+    answers are those of one process, and the first one writes the file.
 
     Raises:
         InputError: Prompts or runs cannot be used, or another process is writing the comparison.
     """
     _check_out(prompts, config.out)
     config = with_seeds(config)
-    with at_work(config.out):
+    join(config.device)
+    with ranks.on_main(at_work(config.out)):
+        ranks.wait()
         return _compare(prompts, config)
 
 
@@ -78,6 +84,9 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
     with Progress(config.out, key) as progress:
         for panel in panels:
             _answer(panel, asked, config, progress)
+        for theirs in ranks.gathered(progress.done):
+            progress.take_over(theirs)
+        panels = [panel.of_all() for panel in panels]
         shortened = {
             name for panel in panels for name in (panel.asked.shortened if panel.asked else ())
         }
@@ -98,8 +107,10 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
                 _item(item, item.id in shortened, progress.done[item.id]) for item in asked
             ),
         )
-        write_comparison(config.out, comparison)
-        progress.finish()
+        if ranks.is_main():
+            write_comparison(config.out, comparison)
+            progress.finish()
+        ranks.wait()
     return comparison
 
 
@@ -204,16 +215,21 @@ def _answer(
     """Answer what is not answered yet, short prompts first, so that little is padding.
 
     The batches are the same whatever is answered already, and so is each batch's seed: an
-    interrupted comparison draws what an uninterrupted one would have drawn.
+    interrupted comparison draws what an uninterrupted one would have drawn. Several
+    processes take the batches in turn.
     """
     by_length = sorted(items, key=lambda item: len(item.instruction) + len(item.input))
     reported, start = time.monotonic(), 0
     with tqdm(
-        total=len(items), desc=panel.names[-1], unit=" prompts", file=sys.stderr, disable=None
+        total=len(items),
+        desc=panel.names[-1],
+        unit=" prompts",
+        file=sys.stderr,
+        disable=None if ranks.is_main() else True,
     ) as bar:
-        most = config.batch_size or panel.prompts_at_once() or PROMPTS_AT_ONCE
-        for batch in even(by_length, most):
-            if not all(progress.has(item.id, panel.names) for item in batch):
+        for number, batch in enumerate(even(by_length, _at_once(panel, len(items), config))):
+            is_mine = number % ranks.world_size() == ranks.rank()
+            if is_mine and not all(progress.has(item.id, panel.names) for item in batch):
                 answers = panel.answer(batch, config.seed + start)
                 for item, rows in zip(batch, answers, strict=True):
                     progress.add(item.id, rows)
@@ -222,6 +238,17 @@ def _answer(
             if bar.disable and time.monotonic() - reported > LINE_S:
                 reported = time.monotonic()
                 log.info("answered %s of %s", f"{start:,}", f"{len(items):,}")
+
+
+def _at_once(panel: Panel, count: int, config: CompareConfig) -> int:
+    """Return how many prompts make a batch, in all processes: as many as fit in every memory.
+
+    Where nobody says how many, and nothing is drawn, there is a batch for every process.
+    """
+    most = config.batch_size or panel.prompts_at_once() or PROMPTS_AT_ONCE
+    if config.batch_size is None and not config.do_sample:
+        most = min(most, ceil(count / ranks.world_size()))
+    return min(ranks.gathered(most))
 
 
 def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
@@ -246,7 +273,7 @@ def even(items: Sequence[T], most: int) -> list[Sequence[T]]:
 
 
 class Progress:
-    """The answers so far, in a file beside the result."""
+    """The answers so far, in a file beside the result; each process has one of its own."""
 
     def __init__(self, out: Path, key: str) -> None:
         """Name the file.
@@ -255,25 +282,38 @@ class Progress:
             out: The result's path.
             key: What decides the answers; an earlier try with another key is thrown away.
         """
-        self._path = out.with_name(f".{out.name}.partial.jsonl")
+        self._first = out.with_name(f".{out.name}.partial.jsonl")
+        self._path = self._first
+        if not ranks.is_main():
+            self._path = out.with_name(f".{out.name}.partial-{ranks.rank()}.jsonl")
         self._key = key
         self.done: dict[str, dict[str, Any]] = {}
         """The answers by prompt and variant."""
 
     def __enter__(self) -> Progress:
-        """Open the file, keeping the whole lines of an earlier try."""
-        text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-        whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        """Open the file, keeping the whole lines of an earlier try: of all its processes."""
         first = json.dumps(self._key) + "\n"
-        if not whole or whole[0] != first:
-            whole = [first]
         self.done = {}
-        for line in whole[1:]:
-            name, answers = json.loads(line)
-            self.done[name] = self.done.get(name, {}) | answers
-        write_text(self._path, "".join(whole))
+        for path in self._files():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]
+            for line in whole[1:] if whole and whole[0] == first else ():
+                name, answers = json.loads(line)
+                self.done[name] = self.done.get(name, {}) | answers
+        ranks.wait()  # all have read what is there
+        if ranks.is_main():
+            rows = [json.dumps([name, answers]) + "\n" for name, answers in self.done.items()]
+            write_text(self._path, "".join([first, *rows]))
+        ranks.wait()  # the first has all of it
+        if not ranks.is_main():
+            write_text(self._path, first)
         self._handle = self._path.open("a", encoding="utf-8")
         return self
+
+    def _files(self) -> list[Path]:
+        """Return the files of all processes, of this try or an earlier one."""
+        others = self._first.parent.glob(f"{glob.escape(self._first.stem)}-*.jsonl")
+        return [path for path in (self._first, *sorted(others)) if path.exists()]
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
@@ -289,7 +329,13 @@ class Progress:
         self._handle.write(json.dumps([name, answers]) + "\n")
         self._handle.flush()
 
+    def take_over(self, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Add what another process has answered, by prompt and variant."""
+        for name, rows in answers.items():
+            self.done[name] = self.done.get(name, {}) | rows
+
     def finish(self) -> None:
-        """Remove the file; the result is written."""
+        """Remove the files; the result is written."""
         self._handle.close()
-        self._path.unlink()
+        for path in self._files():
+            path.unlink()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tuneproof import ranks
 from tuneproof.formats.example import Example
 from tuneproof.inference.decode import Stopwatch
 
@@ -24,6 +25,16 @@ class Speed:
     """Tokens generated so far, by variant."""
     answers: int = 0
     """Answers of each variant so far."""
+
+    def of_all(self) -> Speed:
+        """Return the sum over all processes: per second of one of them."""
+        whole = Speed()
+        for one in ranks.gathered(self):
+            for name, seconds in one.watch.seconds.items():
+                whole.watch.seconds[name] = whole.watch.seconds.get(name, 0.0) + seconds
+            whole.tokens.update(one.tokens)
+            whole.answers += one.answers
+        return whole
 
     def of(self, name: str) -> dict[str, float | None]:
         """Return a variant's speed as the comparison file holds it; None: nothing was asked."""
@@ -74,6 +85,10 @@ class Panel:
     def names(self) -> list[str]:
         """The variants' names."""
         return [row["name"] for row in self.variants]
+
+    def of_all(self) -> Panel:
+        """Return the panel with the speed that all processes had together."""
+        return self if self.speed is None else replace(self, speed=self.speed.of_all())
 
     def described(self, items: Sequence[Example]) -> list[dict[str, Any]]:
         """Return the variants as the comparison file records them, with what they cost so far.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tuneproof import ranks
 from tuneproof.log import lines_to, to_stderr
 
 UNUSABLE_PATH = (
@@ -46,6 +50,15 @@ LOWER = {
     "--load-in-4bit",
 }
 """What to do where a command has no memory left."""
+LOST_TEXTS = ("Connection closed by peer", "Connection reset by peer", "ncclRemoteError")
+"""What torch says in a process whose job has lost another one."""
+TYPED = "tuneproof.typed"
+"""Where a context's `meta` holds the sub-command and its arguments as they were typed."""
+TOGETHER = ("tune run", "infer compare")
+"""The commands that several processes can do together."""
+ALIKE_S = 8.0
+"""Seconds that an error waits in another process than the first: mostly that has the same one, says
+so, and with its end ends them all."""
 LONGEST = 1200
 """Characters of a message."""
 TERMINATED = 128 + 15
@@ -117,6 +130,19 @@ class Group(click.Group):
         kwargs.setdefault("token_normalize_func", lambda name: name.replace("_", "-"))
         return super().make_context(*args, **kwargs)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the sub-command; of several processes, not one that each would do by itself."""
+        ctx.meta[TYPED] = list(args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if ranks.world_size() > 1 and f"{ctx.info_name} {name}" not in TOGETHER:
+            raise _Failure(
+                f"`{ctx.info_name} {name}` works in one process, and {ranks.world_size()} were "
+                "started; start it without torchrun or accelerate"
+            )
+        return name, command, rest
+
     def __init__(self, *args: Any, **settings: Any) -> None:
         """Take click's settings, and add ``--version``."""
         super().__init__(*args, **settings)
@@ -130,7 +156,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
         try:
-            with lines_to(to_stderr), _terminable():
+            with _terminable(), _one_voice():
                 return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:
             raise
@@ -140,7 +166,8 @@ class Group(click.Group):
         except InputError as error:
             raise _Failure(str(error)) from error
         except Terminated:
-            click.echo("Terminated!", err=True)
+            if ranks.is_main():
+                click.echo("Terminated!", err=True)
             raise click.exceptions.Exit(TERMINATED) from None
         except KeyboardInterrupt:
             raise click.Abort from None
@@ -149,6 +176,28 @@ class Group(click.Group):
             if fault is None:
                 raise
             raise _Failure(fault) from error
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Show lines of progress and results; of several processes, those of the first."""
+    if ranks.is_main():
+        with lines_to(to_stderr):
+            yield
+        return
+    try:
+        with (
+            Path(os.devnull).open("w") as nowhere,
+            redirect_stdout(nowhere),
+            lines_to(lambda line: None),
+        ):
+            yield
+    except InputError as error:
+        time.sleep(ALIKE_S)
+        raise InputError(f"process {ranks.rank()}: {error}") from error
+    except Exception:
+        time.sleep(ALIKE_S)
+        raise
 
 
 @contextmanager
@@ -176,6 +225,11 @@ def _fault_of_machine(error: Exception, command: str) -> str | None:
         return f"{where}no space left on the disk; make room, and run the same command again"
     if is_out_of_memory(error):
         return f"out of memory; {LOWER.get(command, LOWER['tune'])}"
+    if ranks.world_size() > 1 and any(t in str(each) for each in _chain(error) for t in LOST_TEXTS):
+        return (
+            "another process of this job ended, and this one with it; the same command goes on "
+            "from what is saved"
+        )
     if isinstance(error, ValueError) and "embedded null" in str(error):
         return "a path holds a NUL character"
     if isinstance(error, OSError) and error.errno in UNUSABLE_PATH and error.filename is not None:

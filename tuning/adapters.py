@@ -30,25 +30,27 @@ class Adapted:
     first_weights: Mapping[str, Any] = field(default_factory=dict)
     """PiSSA's factors before the training, by name; it starts by taking them out of the base."""
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, weights: Mapping[str, Any] | None = None) -> None:
         """Write the trained weights into a folder, an adapter as one over the untouched base.
+
+        The model's own, or those given where it does not hold them all.
 
         PiSSA splits the base W into a rest R and an adapter: W = R + B0 A0 s at first, R + B A s in
         the end. The difference to W is [B, -B0] [A; A0] s, which is saved: a plain LoRA of twice
         the rank.
         """
-        self.model.save_pretrained(str(folder))
+        self.model.save_pretrained(str(folder), state_dict=weights)
         if not self.first_weights:
             return
         import torch
         from safetensors.torch import load_file, save_file
 
-        weights = load_file(folder / "adapter_model.safetensors")
+        saved = load_file(folder / "adapter_model.safetensors")
         for name, first in self.first_weights.items():
             axis, sign = (0, 1) if _factor(name) == "lora_A" else (1, -1)
-            first = sign * first.to(weights[name])
-            weights[name] = torch.cat([weights[name], first], dim=axis).contiguous()
-        save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+            first = sign * first.to(saved[name])
+            saved[name] = torch.cat([saved[name], first], dim=axis).contiguous()
+        save_file(saved, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         config = read_json(folder / "adapter_config.json")
         doubled = {name: 2 * config[name] for name in ("r", "lora_alpha")}
         write_json(folder / "adapter_config.json", config | doubled | {"init_lora_weights": True})

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from tuneproof import ranks
 from tuneproof.errors import InputError, Terminated
 from tuneproof.files import atomic_write
 from tuneproof.formats.run import read_metrics
@@ -46,7 +47,10 @@ ORTHOGONALITY = 0.5
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
-    """Shows loss, tokens per second and time left, and writes every log to metrics.jsonl."""
+    """Shows loss, tokens per second and time left, and writes every log to metrics.jsonl.
+
+    Of several processes the first does.
+    """
 
     def __init__(
         self,
@@ -81,7 +85,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Open the bar where the training starts or goes on, and drop logs of steps not kept."""
         keep = [row for row in read_metrics(self._metrics) if row["step"] <= state.global_step]
-        self._metrics.write_text("".join(json.dumps(row) + "\n" for row in keep))
+        ranks.wait()  # all have read it
+        if ranks.is_main():
+            self._metrics.write_text("".join(json.dumps(row) + "\n" for row in keep))
         self._earlier = max((row.get("seconds", 0.0) for row in keep), default=0.0)
         self._began = time.perf_counter()
         self._from = (state.global_step, state.num_input_tokens_seen)
@@ -93,7 +99,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             desc="training",
             unit=" steps",
             file=sys.stderr,
-            disable=None,
+            disable=None if ranks.is_main() else True,
         )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -123,6 +129,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
                 f"the loss is {row['loss']} at step {state.global_step}; a lower learning_rate or "
                 "dtype float32 may help"
             )
+        if not ranks.is_main():
+            return
         where = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4)}
         spent = {"seconds": round(self.seconds, 2), "num_tokens": state.num_input_tokens_seen}
         with self._metrics.open("a") as handle:
@@ -172,7 +180,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 class StopOnSignal(TrainerCallback):  # type: ignore[misc]
     """Ctrl-C and SIGTERM end the training after the step at hand, with a checkpoint to go on from.
 
-    The signals are taken over while the ``with`` block runs; a second Ctrl-C stops at once.
+    The signals are taken over while the ``with`` block runs; a second Ctrl-C stops at once. Of
+    several processes all stop after the same step, whichever of them got a signal.
     """
 
     def __init__(self) -> None:
@@ -201,12 +210,14 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Log, save and stop when a signal has come."""
+        self._agree()
         if self._asked is not None and state.global_step < state.max_steps:
             self.has_stopped = True
             control.should_log = control.should_save = control.should_training_stop = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop when it came during the evaluation; the epoch's checkpoint follows it."""
+        self._agree()
         if self._asked is not None and state.global_step < state.max_steps:
             self.has_stopped = control.should_training_stop = True
 
@@ -214,6 +225,11 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
         """Leave out what belongs to the end of a whole epoch."""
         if self.has_stopped:
             control.should_evaluate = control.should_save = False
+
+    def _agree(self) -> None:
+        """Take over a signal that another process got."""
+        if ranks.world_size() > 1:
+            self._asked = int(ranks.largest(self._asked or 0)) or None
 
     def _note(self, number: int, _: Any) -> None:
         if self._asked is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json, sync, write_json
 
@@ -28,8 +29,8 @@ class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
         self._saved = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Save where it is time."""
-        is_old = time.perf_counter() - self._saved >= 60 * self._minutes
+        """Save where it is time, by the first process's clock."""
+        is_old = ranks.from_main(time.perf_counter() - self._saved >= 60 * self._minutes)
         if is_old or (self._steps is not None and state.global_step % self._steps == 0):
             control.should_save = True
 
@@ -49,6 +50,9 @@ class Vouching(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Have the disk keep the checkpoint, and write what its files are."""
+        ranks.wait()  # every process writes files of its own into it
+        if not ranks.is_main():
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if folder.is_dir():
             vouch_for(folder)

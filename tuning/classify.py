@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from tuneproof import ranks
 from tuneproof.errors import InputError, unknown
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
@@ -112,7 +113,8 @@ def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run) 
     """
     head = run.head
     assert head is not None
-    trainer.model.config.save_pretrained(str(run.saved))  # PEFT saves its own config only
+    if ranks.is_main():
+        trainer.model.config.save_pretrained(str(run.saved))  # PEFT saves its own config only
     after = _hashes(trainer.model, head.modules)
     _check_trained(trainer, head.modules, before, after)
     mapping = _mapping(trainer, examples, head.labels)

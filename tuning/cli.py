@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from tuneproof.errors import Group, InputError
+from tuneproof.errors import TYPED, Group, InputError
 from tuneproof.finding import finding_lines
+from tuneproof.launch import is_to_launch, launch
 from tuneproof.options import options_from, resolve
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
@@ -54,10 +55,27 @@ def main() -> None:
     help="Train so many runs in a row that differ in their seed alone: NAME-seed42, NAME-seed43, "
     "... `infer compare --run NAME` takes them all, and the report judges the settings.",
 )  # fmt: skip
+@click.option(
+    "--num-processes", type=int,
+    help="Train in so many processes on this machine, each on a GPU of its own (or a share of the "
+    "cores): a step takes the batches of all. For several machines, FSDP and DeepSpeed see "
+    "docs/scale.md.",
+)  # fmt: skip
 @options_from(TuneConfig)
-def run(config: Path | None, seeds: int | None, **typed: Any) -> None:
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    config: Path | None,
+    seeds: int | None,
+    num_processes: int | None,
+    **typed: Any,
+) -> None:
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
     settings = resolve(TuneConfig, typed, config)
+    if is_to_launch(num_processes):
+        launch("tuneproof.tuning", ctx.meta[TYPED], num_processes)
+        return
     if seeds is not None:
         from tuneproof.tuning.seeds import finetune_seeds
 
@@ -141,6 +159,35 @@ def doctor(
         click.echo("\n".join(finding_lines(findings)) or "nothing found")
     if any(finding.severity == "error" for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@click.option("--gpus", type=int, default=1, show_default=True, help="GPUs, a process on each.")
+@click.option("--gpu", default="h100", show_default=True, help="Their kind: a10, a100, h100, ...")
+@click.option(
+    "--sharding", type=click.Choice(["none", "full"]), default="none", show_default=True,
+    help="Whether every GPU holds all weights, or a part of them, as with FSDP and ZeRO-3.",
+)  # fmt: skip
+@click.option(
+    "--share-of-peak", type=float, default=0.35, show_default=True,
+    help="Which part of the operations of the GPU's data sheet is reached.",
+)  # fmt: skip
+@options_from(TuneConfig)
+def plan(
+    config: Path | None, gpus: int, gpu: str, sharding: Any, share_of_peak: float, **typed: Any
+) -> None:
+    """Say what `tune run` with these options would take on GPUs: memory, batch and time.
+
+    Only the model's config and tokenizer are read, and --data where there are any.
+    """
+    settings = resolve(TuneConfig, typed, config)
+    from tuneproof.tuning.cost.plan import plan as make_plan
+
+    planned = make_plan(
+        settings, gpus=gpus, gpu=gpu, sharding=sharding, share_of_peak=share_of_peak
+    )
+    click.echo("\n".join(planned.lines()))
 
 
 @main.command()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.formats.run import Counts, Head, Run
 from tuneproof.formats.template import Template
@@ -64,11 +65,12 @@ class Job:
     """The examples in one line."""
     shown: tuple[str, ...]
     """Examples as text, with what is trained on between ``[[`` and ``]]``."""
-    save: Callable[[Path], None]
-    """Writes what was trained into a folder."""
+    save: Callable[[Path, Mapping[str, Any] | None], None]
+    """Writes what was trained into a folder: the model's weights, or those given where it does not
+    hold them all."""
     finish: Callable[[Run], Run] = lambda run: run
-    """Called when the weights are saved: completes and checks them, and returns the run with what
-    there is to say of them."""
+    """Called when the weights are saved, in all processes: completes and checks them, and returns
+    the run with what there is to say of them."""
 
 
 def check_model(config: TuneConfig, model: Any, tokenizer: Any, head: Sequence[str] = ()) -> None:
@@ -174,6 +176,7 @@ def _logging_steps(config: TuneConfig, examples: int) -> int:
     if config.has_budget:
         return 1
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    batch *= ranks.world_size()
     steps = config.max_steps or math.ceil(examples / batch * config.num_train_epochs)
     return max(1, steps // LOGS)
 

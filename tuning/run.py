@@ -6,9 +6,11 @@ import logging
 import shutil
 from typing import Any
 
+from tuneproof import ranks
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
+from tuneproof.launch import join
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
@@ -31,7 +33,8 @@ def finetune(
 ) -> Run:
     """Train one run, or go on with it where it was interrupted, and leave its folder complete.
 
-    What is trained, on what, and how it goes is logged.
+    What is trained, on what, and how it goes is logged. In one of several processes that torchrun
+    or accelerate started, it trains together with the others, and the first one writes.
 
     Args:
         config: The settings; they are saved in the run.
@@ -43,27 +46,49 @@ def finetune(
             process is at work in it.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
-    with at_work(config.folder):
+    from tuneproof.tuning.parts import check_sharding  # heavy
+
+    check_sharding(config)
+    join(config.device)
+    with ranks.on_main(at_work(config.folder)):
         return _finetune(config, made_by, judge)
 
 
 def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
-    status = runs.check(config)
+    status = ranks.from_main(runs.check(config) if ranks.is_main() else None)
+    assert status is not None
     forget_peaks()
     data = open_to_train(config.data, config.limit)
-    job = _prepare(config, data)
     earlier = status.run if status.state != "new" else None
+    job = _prepare(_dealt(config, earlier), data)
     run = _begun(config, data, job, made_by, earlier)
-    if status.state == "new" and config.folder.exists():
-        shutil.rmtree(config.folder)
-    config.folder.mkdir(parents=True, exist_ok=True)
-    write_run(run)
-    _announce(run, job, config)
-    for line in finding_lines(check_data(data), notes=False):
-        log.info(line)
+    if ranks.is_main():
+        if status.state == "new" and config.folder.exists():
+            shutil.rmtree(config.folder)
+        config.folder.mkdir(parents=True, exist_ok=True)
+        write_run(run)
+        _announce(run, job, config)
+        for line in finding_lines(check_data(data), notes=False):
+            log.info(line)
+    ranks.wait()
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
     return train(job, run, judge)
+
+
+def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:
+    """Return the settings for so many processes as there are; a run may have begun with others."""
+    began_with = _began_with(earlier)
+    if began_with == ranks.world_size():
+        return config
+    from tuneproof.tuning.parts import dealt
+
+    return dealt(config, began_with, ranks.world_size())
+
+
+def _began_with(earlier: Run | None) -> int:
+    """Return how many processes began a run: those that are here, if it is a new one."""
+    return ranks.world_size() if earlier is None else earlier.processes or 1
 
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -116,8 +141,9 @@ def _begun(
         code=code_fingerprint(*runs.ROOMS),
         learning_rate=job.trainer.args.learning_rate,
         products=_products(job.trainer.args),
+        processes=_began_with(earlier),
         device=device_name(job.trainer.args.device),
-        batch=earlier.batch if earlier else None,
+        batch=earlier.batch if earlier and _began_with(earlier) == ranks.world_size() else None,
         made_by=made_by,
         result=earlier.result if earlier else None,
     )

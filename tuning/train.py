@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, sync_folder
-from tuneproof.formats.run import Result, Run, write_run
+from tuneproof.formats.run import Batch, Result, Run, write_run
 from tuneproof.log import NOTICE
 from tuneproof.tuning.batch_size import found_batch, use_batch
 from tuneproof.tuning.callbacks import Progress, Pruning, StopOnSignal, plot_loss
@@ -21,6 +23,7 @@ from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
 from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
 from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.parts import whole_weights
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         KeyboardInterrupt: Ctrl-C or SIGTERM came; there is a checkpoint to go on from.
     """
     trainer = job.trainer
-    last = last_checkpoint(run.folder / "checkpoints")
+    last = ranks.from_main(last_checkpoint(run.folder / "checkpoints") if ranks.is_main() else None)
     if last is not None:
         log.log(NOTICE, "going on from %s", last.name)
     example = trainer.train_dataset[0]["input_ids"]
@@ -59,39 +62,71 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
             run = replace(run, fast_paths=paths.used)
             if run.config["auto_find_batch_size"]:
-                run = replace(run, batch=use_batch(trainer, run.batch or found_batch(trainer, run)))
+                run = replace(run, batch=use_batch(trainer, run.batch or _batch(trainer, run)))
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         is_interrupt = isinstance(error, KeyboardInterrupt)
         with suppress(OSError):  # a full disk; that is said already
-            write_run(replace(run, state="interrupted" if is_interrupt else "failed"))
+            _write(replace(run, state="interrupted" if is_interrupt else "failed"))
         raise
     run = replace(run, result=_result(trainer.state, run, progress.seconds, meter.spent))
     if stop.has_stopped:
-        write_run(replace(run, state="interrupted"))
+        _write(replace(run, state="interrupted"))
         raise stop.as_exception
     if pruning.has_pruned:
         run = replace(run, state="pruned")
-        write_run(run)
+        _write(run)
         return run
-    reached = speed(meter.spent, matrix_rate(str(trainer.args.device), run.products))
+    rate = matrix_rate(str(trainer.args.device), run.products) * ranks.world_size()
+    reached = speed(meter.spent, rate)
     log.info(speed_line(reached, run.products))
     is_spent = budget is not None and budget.is_spent
     run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
     losses = _logged(trainer.state, "loss")
     try:
         steps = trainer.state.global_step
-        findings = check_trained(trainer.model, example, before, losses, run.learning_rate, steps)
+        weights = whole_weights(trainer)
+        findings = check_trained(
+            trainer.model, example, before, losses, run.learning_rate, steps, weights
+        )
         run = replace(run, warnings=[as_warning(finding) for finding in findings])
-        return _complete(job, run)
+        return _complete(job, run, weights)
     except InputError:
-        write_run(replace(run, state="failed"))
+        _write(replace(run, state="failed"))
         raise
 
 
-def _complete(job: Job, run: Run) -> Run:
+def _batch(trainer: Any, run: Run) -> Batch:
+    """Return the largest batch that fits in the memory of every process."""
+    found = ranks.gathered(found_batch(trainer, run))
+    return min(found, key=lambda batch: batch.per_device_train_batch_size)
+
+
+def _write(run: Run) -> None:
+    """Write run.json, from the first process."""
+    if ranks.is_main():
+        write_run(run)
+
+
+def _complete(job: Job, run: Run, weights: Mapping[str, Any] | None) -> Run:
     """Write what a finished run has; run.json, which says that it is finished, comes last."""
-    job.save(run.saved)
+    if ranks.is_main():
+        _save(job, run, weights)
+    ranks.wait()
+    run = job.finish(run)
+    ranks.wait()
+    hashes = {file.name: fingerprint(file) for file in run.weights} if ranks.is_main() else {}
+    run = replace(run, state="finished", weights_sha256=ranks.from_main(hashes))
+    if ranks.is_main():
+        plot_loss(run.metrics, run.folder / "loss.png")
+        write_card(run)
+        write_run(run)
+    return run
+
+
+def _save(job: Job, run: Run, weights: Mapping[str, Any] | None) -> None:
+    """Write the weights and what belongs to them, and have the disk keep it."""
+    job.save(run.saved, weights)
     (run.saved / "README.md").unlink(missing_ok=True)  # PEFT's form, with nothing filled in
     job.trainer.processing_class.save_pretrained(str(run.saved))
     if run.template is not None:
@@ -99,12 +134,6 @@ def _complete(job: Job, run: Run) -> Run:
     for warning in run.warnings or ():
         log.warning(warning)
     sync_folder(run.saved)
-    hashes = {file.name: fingerprint(file) for file in run.weights}
-    run = replace(job.finish(run), state="finished", weights_sha256=hashes)
-    plot_loss(run.metrics, run.folder / "loss.png")
-    write_card(run)
-    write_run(run)
-    return run
 
 
 def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
@@ -129,7 +158,7 @@ def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
         best_step=state.best_global_step,
         best_validation_accuracy=_at_best(state, "eval_accuracy"),
         wall_seconds=round(seconds, 1),
-        peak_memory_bytes=max(earlier, peak_bytes()),
+        peak_memory_bytes=max(earlier, int(ranks.largest(peak_bytes()))),
         **gpu_peak(),
     )
 

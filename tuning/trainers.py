@@ -8,27 +8,30 @@ lets long answers decide what is learned; the mean over examples teaches a small
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from peft import PeftModel
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import Sampler
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import DataCollatorWithPadding, Trainer
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
+from tuneproof import ranks
 from tuneproof.kernels.cross_entropy import losses_of_logits
 from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
+from tuneproof.tuning.parts import RankBatches, with_filler
 
+T = TypeVar("T")
 Weighting = Literal["example", "token"]
 
 
@@ -81,6 +84,8 @@ class RunTrainer:
 
     model: Any
     args: Any
+    accelerator: Any
+    data_collator: Any
     train_dataset: Any
     paths: FastPaths
     """The kernels that are turned on; none outside of `fast_paths`."""
@@ -111,9 +116,37 @@ class RunTrainer:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         return LengthGroupedSampler(
             [len(ids) for ids in dataset["input_ids"]],
-            self.args.train_batch_size * self.args.gradient_accumulation_steps,
+            self.args.train_batch_size * self.args.gradient_accumulation_steps * ranks.world_size(),
             self.args.seed,
         )
+
+    def get_train_dataloader(self) -> Any:
+        """Return the batches of an epoch; of several processes each gets its part of every one."""
+        if ranks.world_size() == 1:
+            return super().get_train_dataloader()  # type: ignore[misc]
+        sampler = self._get_train_sampler()
+        return self._dealt(self.train_dataset, sampler, self.args.train_batch_size)
+
+    def _dealt(self, dataset: Any, sampler: Any, batch_size: int) -> Any:
+        """Return this process's part of every batch, on its device."""
+        from accelerate.data_loader import DataLoaderShard
+
+        return DataLoaderShard(
+            with_filler(dataset),
+            device=self.accelerator.device,
+            batch_sampler=RankBatches(
+                sampler, batch_size, ranks.rank(), ranks.world_size(), filler=len(dataset)
+            ),
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
+        """Count the tokens of a batch, but not those of a filler."""
+        if ranks.world_size() > 1 and bool((inputs["labels"] == IGNORED).all()):
+            inputs = {**inputs, "attention_mask": torch.zeros_like(inputs["attention_mask"])}
+        super()._track_num_input_tokens(inputs)  # type: ignore[misc]
 
 
 class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
@@ -145,9 +178,9 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         self.unlikelihood = unlikelihood
         self.counts_right = counts_right
         self._right: list[torch.Tensor] = []
-        self.is_short = (  # several processes must go through the wrapper that joins gradients
-            self.accelerator.num_processes == 1
-            and not self.aux_loss_enabled
+        self._losses: list[tuple[float, int]] = []
+        self.is_short = (
+            not self.aux_loss_enabled
             and not virtual_tokens_of(self.model)
             and has_plain_head(_core(self.model))
         )
@@ -164,15 +197,30 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         price = self.unlikelihood if model.training else 0.0
         if return_outputs or (by_token and not price and not self.is_short):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        losses, examples = self._within(
+            model, inputs, partial(completion_losses, unlikelihood=price)
+        )
+        total = losses.sum() if by_token else sum_of_means(losses, examples)
+        if num_items_in_batch is None:
+            return total / max(1, self._items(inputs["labels"]))
+        # of all processes, whose gradients are averaged
+        return total * ranks.world_size() / num_items_in_batch
+
+    def _within(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], function: Callable[..., T]
+    ) -> T:
+        """Call a function of model and inputs by way of what the model is wrapped in."""
+        how = {"is_short": self.is_short, "paths": self.paths}
         with self.accelerator.autocast():
-            losses, examples = completion_losses(
-                model, inputs, is_short=self.is_short, unlikelihood=price, paths=self.paths
-            )
-        if by_token:
-            total, count = losses.sum(), torch.tensor(max(1, len(losses)))
-        else:
-            total, count = sum_of_means(losses, examples), torch.tensor(len(inputs["input_ids"]))
-        return total / (count if num_items_in_batch is None else num_items_in_batch)
+            if model is self.model or not self.is_short:
+                return function(model, inputs, **how)
+            call = partial(function, self.model, inputs, **how)
+            return through_wrapper(model, _core(self.model), call, inputs)
+
+    def _items(self, labels: torch.Tensor) -> int:
+        """Return how many examples, or tokens, the loss of a batch is the mean of."""
+        trained = labels[:, 1:] != IGNORED
+        return int((trained if self.weighting == "token" else trained.any(1)).sum())
 
     def prediction_step(
         self,
@@ -187,47 +235,89 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         inputs = self._prepare_inputs(inputs)
         with torch.no_grad():
             loss = self.compute_loss(model, inputs)
+            items = self._items(inputs["labels"])
+            self._losses.append((float(loss) * items, items))
             if self.counts_right:
-                with self.accelerator.autocast():
-                    right = greedy_right(model, inputs, is_short=self.is_short, paths=self.paths)
-                self._right.append(right.cpu())
+                right = self._within(model, inputs, greedy_right)
+                if items:
+                    self._right.append(right.cpu())
         return loss.detach(), None, None
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **named: Any) -> Any:
-        """Evaluate as transformers does, and add the share of right answers."""
-        self._right = []
+        """Evaluate as transformers does: the mean of all losses, and the share of right answers.
+
+        Both are those of all processes together, so that all choose the same checkpoint.
+        """
+        self._right, self._losses = [], []
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **named)
-        if self._right:
-            share = float(torch.cat(self._right).float().mean())
-            output.metrics[f"{metric_key_prefix}_accuracy"] = share
+        total, items = ranks.summed([sum(column) for column in zip(*self._losses, strict=True)])
+        output.metrics[f"{metric_key_prefix}_loss"] = total / max(1, items)
+        if self.counts_right:
+            mine = [float(right.float().sum()) for right in self._right]
+            right, count = ranks.summed([sum(mine), sum(map(len, self._right))])
+            output.metrics[f"{metric_key_prefix}_accuracy"] = right / max(1, count)
         return output
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Return the validation's batches; each process gets its part of every one."""
+        if ranks.world_size() == 1:
+            return super().get_eval_dataloader(eval_dataset)
+        dataset = self.eval_dataset if eval_dataset is None else eval_dataset
+        return self._dealt(dataset, SequentialSampler(dataset), self.args.eval_batch_size)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Return what the losses of all accumulated batches are divided by."""
-        if self.weighting == "token":
-            return super()._get_num_items_in_batch(batch_samples, device)
-        return torch.tensor(sum(len(batch["input_ids"]) for batch in batch_samples), device=device)
+        items = ranks.summed([sum(self._items(batch["labels"]) for batch in batch_samples)])[0]
+        return torch.tensor(int(items), device=device).clamp(min=1)
 
 
 class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
     """Transformers' trainer over texts of different lengths.
 
-    The labels' cross-entropy is the loss, in nats per example; evaluations give the accuracy too.
+    The labels' cross-entropy is the loss, in nats per example: a mean over the examples of all
+    accumulated batches and all processes. Evaluations give the accuracy too.
     """
+
+    loss_is_scaled_for_ga = True
+    """Whether `compute_loss` divides by all accumulated examples."""
 
     def __init__(self, *, processing_class: Any, **settings: Any) -> None:
         """Take Trainer's settings; the tokenizer fills the batches up."""
         super().__init__(
             processing_class=processing_class,
             data_collator=DataCollatorWithPadding(processing_class),
-            compute_metrics=accuracy,
+            compute_metrics=head_metrics,
             **settings,
         )
 
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Return the mean loss, of training over all accumulated batches and all processes."""
+        labels = inputs["labels"]
+        outputs = model(**{name: value for name, value in inputs.items() if name != "labels"})
+        total = F.cross_entropy(outputs.logits.float(), labels, reduction="sum")
+        if num_items_in_batch is None:
+            loss = total / len(labels)
+        else:  # of all processes, whose gradients are averaged
+            loss = total * ranks.world_size() / num_items_in_batch
+        return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
 
-def accuracy(output: Any) -> dict[str, float]:
-    """Return the share of texts whose most probable label is the right one."""
-    return {"accuracy": float((output.predictions.argmax(-1) == output.label_ids).mean())}
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        """Return how many examples the accumulated batches of all processes have."""
+        mine = sum(int((batch["labels"] != IGNORED).sum()) for batch in batch_samples)
+        return torch.tensor(int(ranks.summed([mine])[0]), device=device).clamp(min=1)
+
+
+def head_metrics(output: Any) -> dict[str, float]:
+    """Return the share of texts whose most probable label is the right one, and the mean loss."""
+    logits, labels = output.predictions, output.label_ids
+    loss = F.cross_entropy(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+    return {"accuracy": float((logits.argmax(-1) == labels).mean()), "loss": float(loss)}
 
 
 def has_plain_head(core: Any) -> bool:
@@ -357,6 +447,31 @@ def sum_of_means(losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
         examples: The number of the example that each belongs to, shape (tokens,).
     """
     return (losses / examples.bincount()[examples]).sum()
+
+
+def through_wrapper(
+    wrapper: Any, core: Any, call: Callable[[], T], inputs: Mapping[str, torch.Tensor]
+) -> T:
+    """Return what a function gives where a wrapped model's forward pass would be.
+
+    DDP, FSDP and DeepSpeed prepare there what they do with weights and gradients.
+
+    Args:
+        wrapper: What is called, with `input_ids` and `attention_mask`.
+        core: The model inside, whose forward pass the function takes the place of.
+        call: Uses the parts of the model; returns tensors.
+        inputs: The batch.
+    """
+    before = vars(core).get("forward")
+    core.forward = lambda *_, **__: call()
+    try:
+        result: T = wrapper(**{name: inputs[name] for name in ("input_ids", "attention_mask")})
+        return result
+    finally:
+        if before is None:
+            del core.forward
+        else:
+            core.forward = before
 
 
 def _core(model: Any) -> Any:

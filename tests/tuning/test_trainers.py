@@ -105,12 +105,12 @@ def test_accumulated_uneven_batches_weigh_tokens_alike(
         torch.testing.assert_close(parts[1][name], gradient, rtol=1e-5, atol=1e-5)
 
 
-def test_validation_loss_is_that_of_trl(
+def test_validation_loss_of_several_batches_is_that_of_trl_in_one(
     kind: str, base_models: dict[str, Path], tokenizer: Any, tmp_path: Path
 ) -> None:
     ours, theirs = (
-        trainer_of(each, base_models[kind], tokenizer, tmp_path).evaluate()["eval_loss"]
-        for each in (CompletionTrainer, SFTTrainer)
+        trainer_of(each, base_models[kind], tokenizer, tmp_path, batch=size).evaluate()["eval_loss"]
+        for each, size in ((CompletionTrainer, 2), (SFTTrainer, 6))
     )
     assert ours == pytest.approx(theirs, rel=1e-5)
 

@@ -147,7 +147,7 @@ def parameter_count(value: Any) -> int:
 def weights_bytes(model: Any) -> int:
     """Return the memory of a model's weights in bytes, tied ones counted once."""
     sizes = {
-        value.data_ptr(): value.numel() * value.element_size()
+        value.data_ptr() or id(value): value.numel() * value.element_size()
         for value in [*model.parameters(), *model.buffers()]
     }
     states = (getattr(value, "quant_state", None) for value in model.parameters())

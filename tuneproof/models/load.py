@@ -221,6 +221,22 @@ def load_model(
     return loaded if stored or four_bit else loaded.to(device)
 
 
+def empty_model(model: str, dtype: Any) -> Any:
+    """Return a causal language model without values, by its config alone, on torch's ``meta``.
+
+    Args:
+        model: As in `load_model`.
+        dtype: torch's, of the weights that it would have.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with _one_clear_error(model, "config"):
+        config = AutoConfig.from_pretrained(location(model), trust_remote_code=False)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+
 def _sees_ahead(model: Any) -> bool:
     """Return whether a model's logits at a token depend on the next token."""
     import torch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ def snapshot(model: Any, example: Sequence[int]) -> Before:
         model: As it is trained, with its adapter.
         example: The tokens of one text.
     """
-    return Before(hashes=_hashes(model), logits=_logits(model, example))
+    return Before(hashes=_hashes(_trained(model)), logits=_logits(model, example))
 
 
 def check_trained(
@@ -47,6 +47,7 @@ def check_trained(
     losses: Sequence[float],
     rate: float,
     steps: int,
+    weights: Mapping[str, Any] | None = None,
 ) -> Iterator[Finding]:
     """Yield what a training did not do.
 
@@ -57,18 +58,22 @@ def check_trained(
         losses: Those that were logged, in order.
         rate: The learning rate at its peak.
         steps: Steps of the optimiser.
+        weights: All of the model's, by name, where it holds only a part of them.
 
     Raises:
         InputError: Something that was trained is not a number.
     """
-    for name, value in _trained(model).items():
+    trained = _trained(model)
+    if weights is not None:  # only the first process has them
+        trained = {name: weights[name] for name in trained if name in weights}
+    for name, value in trained.items():
         if not bool(value.isfinite().all()):
             raise InputError(
                 f"not-a-number: {name} is not finite after the training. Usually the learning rate "
                 "is too high, or a dtype too narrow; dtype float32 may help"
             )
-    after = _hashes(model)
-    still = [name for name in before.hashes if before.hashes[name] == after.get(name)]
+    after = _hashes(trained)
+    still = [name for name in after if before.hashes.get(name) == after[name]]
     is_all = len(still) == len(after)
     if steps < FEWEST_STEPS:
         still = [name for name in still if "lora_A" not in name and "embedding_A" not in name]
@@ -101,8 +106,8 @@ def _trained(model: Any) -> dict[str, Any]:
     return {name: value for name, value in model.named_parameters() if value.requires_grad}
 
 
-def _hashes(model: Any) -> dict[str, str]:
-    return {name: tensor_hash(value) for name, value in _trained(model).items()}
+def _hashes(tensors: Mapping[str, Any]) -> dict[str, str]:
+    return {name: tensor_hash(value) for name, value in tensors.items()}
 
 
 def _logits(model: Any, example: Sequence[int]) -> Any:

@@ -134,10 +134,12 @@ def _probed(model: Any) -> list[tuple[Any, int, bool]]:
         if isinstance(module, torch.nn.Linear | Conv1D) and not hasattr(module, "base_layer")
     ]
     ids = torch.ones(1, PROBED_TOKENS, dtype=torch.long, device=model.device)
+    # a mask's values are looked at, and a model on `meta` has none
+    mask = {} if model.device.type == "meta" else {"attention_mask": torch.ones_like(ids)}
     was_training = model.training
     try:
         with torch.random.fork_rng(gpus_of(model)), torch.enable_grad():
-            model.train()(input_ids=ids, attention_mask=torch.ones_like(ids))
+            model.train()(input_ids=ids, **mask)
     finally:
         model.train(was_training)
         for handle in handles:

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tuneproof.formats.run import Run, Speed
+from tuneproof.formats.run import Counts, Run, Speed
 from tuneproof.kernels.cross_entropy import block_size
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import weights_bytes
@@ -22,6 +22,8 @@ from tuneproof.tuning.methods import METHODS
 
 LIBRARIES = 0.7 * 2**30
 """What Python, torch, transformers, peft and trl take by themselves, with their working memory."""
+GPUS = ("cuda", "meta")
+"""The kinds of device whose memory is that of a GPU."""
 GPU_LIBRARIES = 0.1 * 2**30
 """What matrix products take on a GPU for themselves; CUDA's own memory is not counted by torch."""
 WIDE, INNER, GATED = 44, 6, 12
@@ -76,8 +78,26 @@ def estimated_memory(model: Any, run: Run, batch: int | None = None) -> Memory:
         run: Its settings, its products, and the counts of the training records.
         batch: Examples at once, instead of the settings'.
     """
-    settings, counts, products = run.config, run.data.train, run.products
-    is_gpu, size = model.device.type == "cuda", 4 if products == "float32" else 2
+    return memory_of(model, run.config, run.data.train, run.products, batch)
+
+
+def memory_of(
+    model: Any,
+    settings: Mapping[str, Any],
+    counts: Counts,
+    products: str,
+    batch: int | None = None,
+) -> Memory:
+    """Return the peak of a training of these settings on these records; of one process of several.
+
+    Args:
+        model: The model with its adapter: loaded, or on ``meta`` for a GPU that need not be here.
+        settings: As run.json has them.
+        counts: Of the training records.
+        products: The dtype of matrix products.
+        batch: Examples at once, instead of the settings'.
+    """
+    is_gpu, size = model.device.type in GPUS, 4 if products == "float32" else 2
     rows = min(batch or settings["per_device_train_batch_size"], counts.examples)
     longest = counts.longest or 0  # the first batch is made of the longest examples
     trained = sum(value.numel() for value in model.parameters() if value.requires_grad)
@@ -136,7 +156,7 @@ def _logits(model: Any, trained: float, tokens: int, size: int) -> float:
     head = inner.get_output_embeddings()
     if head is None:
         return 0.0
-    vocabulary, is_gpu = int(model.config.get_text_config().vocab_size), model.device.type == "cuda"
+    vocabulary, is_gpu = int(model.config.get_text_config().vocab_size), model.device.type in GPUS
     block = min(trained, block_size(head.weight, vocabulary)) * vocabulary * BLOCK
     if not head.weight.requires_grad:
         return float(block)

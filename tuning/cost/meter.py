@@ -11,26 +11,29 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from tuneproof import ranks
 from tuneproof.files import read_json, write_json
 from tuneproof.kernels.packing import Packing
 from tuneproof.tuning.cost.flops import rates_of
 
 FILE = "spent.json"
 """The file with the counts in every checkpoint."""
+COUNTED = ("positions", "examples", "flops", "head_flops")
+"""What each process counts of its own work."""
 LIMITS = ("max_seconds", "max_tokens", "max_flops")
 """The settings that are budgets."""
 
 
 @dataclass(kw_only=True)
 class Spent:
-    """What the steps of a training took, evaluations apart."""
+    """What the steps of a training took, evaluations apart; of several processes, all together."""
 
     seconds: float = 0.0
-    """Wall clock."""
+    """Wall clock of the first process."""
     cpu_seconds: float = 0.0
     """Processor time of all cores together."""
     gpu_seconds: float = 0.0
-    """Wall clock of steps on a GPU."""
+    """Wall clock of steps on a GPU, over all GPUs."""
     tokens: int = 0
     """Tokens of the texts that were read, padding not counted."""
     positions: int = 0
@@ -45,7 +48,10 @@ class Spent:
 
 
 class Meter(TrainerCallback):  # type: ignore[misc]
-    """Counts what every step spends; to be added before the callbacks that read it."""
+    """Counts what every step spends; to be added before the callbacks that read it.
+
+    Each process counts its own work; after a step all know the sum.
+    """
 
     def __init__(self, trainer: Any, last: Path | None) -> None:
         """Look at the model that is trained, and go on from a checkpoint's count.
@@ -55,6 +61,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
             last: The checkpoint to continue from, or None.
         """
         self.spent = _before(last)
+        self._step = Spent()
         self._model = trainer.model
         self._device = trainer.args.device.type
         inner = getattr(self._model, "get_base_model", lambda: self._model)()
@@ -84,7 +91,11 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self._began = time.perf_counter(), time.process_time()
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take the trainer's own count over, before the learning rate is set."""
+        """Add up the step's work, and the trainer's own count, before the learning rate is set."""
+        totals = ranks.summed([getattr(self._step, name) for name in COUNTED])
+        for name, total in zip(COUNTED, totals, strict=True):
+            setattr(self.spent, name, getattr(self.spent, name) + int(total))
+        self._step = Spent()
         self.spent.tokens = int(state.num_input_tokens_seen)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -94,16 +105,16 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
             torch.cuda.synchronize()
         assert self._began is not None
-        seconds = time.perf_counter() - self._began[0]
+        seconds = ranks.from_main(time.perf_counter() - self._began[0])
         self.spent.seconds += seconds
-        self.spent.cpu_seconds += time.process_time() - self._began[1]
-        self.spent.gpu_seconds += 0.0 if self._device == "cpu" else seconds
+        self.spent.cpu_seconds += ranks.summed([time.process_time() - self._began[1]])[0]
+        self.spent.gpu_seconds += 0.0 if self._device == "cpu" else seconds * ranks.world_size()
         self._began = None
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave the count in the checkpoint."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if folder.is_dir():
+        if ranks.is_main() and folder.is_dir():
             write_json(folder / FILE, asdict(self.spent))
 
     def _note_packing(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -115,21 +126,21 @@ class Meter(TrainerCallback):  # type: ignore[misc]
             return
         if self._packing is not None:
             positions, pairs = self._packing.positions, self._packing.pairs
-            self.spent.examples += len(self._packing.rests)
-            self.spent.positions += positions
-            self.spent.flops += self._rates.packed(positions, pairs)
+            self._step.examples += len(self._packing.rests)
+            self._step.positions += positions
+            self._step.flops += self._rates.packed(positions, pairs)
         else:
             rows, tokens = inputs[0].shape
-            self.spent.examples += rows
-            self.spent.positions += rows * (tokens + self._rates.virtual)
-            self.spent.flops += self._rates.batch(rows, tokens)
+            self._step.examples += rows
+            self._step.positions += rows * (tokens + self._rates.virtual)
+            self._step.flops += self._rates.batch(rows, tokens)
 
     def _count_outputs(self, module: Any, inputs: tuple[Any, ...], result: Any) -> None:
         """Count the positions that go through the output head."""
         if self._model.training and self._began is not None:
             outputs = inputs[0].numel() // inputs[0].shape[-1]
-            self.spent.head_flops += outputs * self._rates.per_output
-            self.spent.flops += outputs * self._rates.per_output
+            self._step.head_flops += outputs * self._rates.per_output
+            self._step.flops += outputs * self._rates.per_output
 
 
 def _before(last: Path | None) -> Spent:
@@ -145,7 +156,8 @@ def budget_of(config: Mapping[str, Any], meter: Meter) -> Budget | None:
 class Budget(TrainerCallback):  # type: ignore[misc]
     """Ends the training when its budget is spent; the learning rate follows the share spent.
 
-    It ends with the step that comes closest to the budget. Evaluations cost nothing.
+    It ends with the step that comes closest to the budget. Evaluations cost nothing. Of several
+    processes the first one looks at the clock, so that all know the same share.
     """
 
     def __init__(self, config: Mapping[str, Any], meter: Meter) -> None:
@@ -155,25 +167,32 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         self.is_spent = False
         """Whether the budget is what ended the training."""
         self._last_share = 0.0
-
-    @property
-    def share(self) -> float:
+        self.share = 0.0
         """How much of the budget is spent, in [0, 1]; of several, the one that is spent first."""
+
+    def _look(self) -> None:
+        """See how much is spent."""
         spent = (self._meter.seconds, self._meter.spent.tokens, self._meter.spent.flops)
         limits = (self._config[name] for name in LIMITS)
         used = (one / limit for one, limit in zip(spent, limits, strict=True) if limit is not None)
-        return float(min(1.0, max(used)))
+        self.share = ranks.from_main(float(min(1.0, max(used))))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Have the learning rate follow the share that is spent."""
+        self._look()
         self._last_share = self.share
         if self.share >= 1:  # continued, and spent already
             self.is_spent = control.should_training_stop = True
         scheduler = kwargs["lr_scheduler"]
         scheduler.lr_lambdas = [self._factor] * len(scheduler.lr_lambdas)
 
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Look before the learning rate is set."""
+        self._look()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop where one more step would lead further away from the budget."""
+        self._look()
         share = self.share
         step, self._last_share = share - self._last_share, share
         if share + step / 2 >= 1 and not control.should_training_stop:
