@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tuneproof.hub import disable_telemetry
 from tuneproof.log import lines_to, to_stderr
 
 UNUSABLE_PATH = (
@@ -122,6 +123,7 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
+        disable_telemetry()
         try:
             with lines_to(to_stderr), _terminable():
                 return super().invoke(ctx)

@@ -8,6 +8,7 @@ import shutil
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
+from tuneproof.hub import disable_telemetry
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import parameter_count
@@ -42,6 +43,7 @@ def finetune(
             process is at work in it.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
+    disable_telemetry()
     with at_work(config.folder):
         return _finetune(config, made_by, judge)
 
