@@ -188,7 +188,7 @@ def parse_json(text: str | bytes) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=_distinct)
         raw = text.decode() if isinstance(text, bytes) else text
-        return _whole(value) if "\\ud" in raw or "\\uD" in raw else value
+        return with_whole_characters(value) if "\\ud" in raw or "\\uD" in raw else value
     except (json.JSONDecodeError, InputError):
         raise
     except (ValueError, RecursionError) as error:
@@ -207,12 +207,14 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole(value: Any) -> Any:
-    """Return a JSON value with halves of surrogate pairs replaced."""
+def with_whole_characters(value: Any) -> Any:
+    """Return a value of JSON or YAML with halves of surrogate pairs replaced by U+FFFD."""
     if isinstance(value, list):
-        return [_whole(part) for part in value]
+        return [with_whole_characters(part) for part in value]
     if isinstance(value, dict):
-        return {_whole(key): _whole(part) for key, part in value.items()}
+        return {
+            with_whole_characters(key): with_whole_characters(part) for key, part in value.items()
+        }
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value
