@@ -30,7 +30,7 @@ from tuneproof.inference.remote import COSTS
 from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with_seeds
 from tuneproof.inference.task import find_task
 from tuneproof.inference.turns import asked_turns
-from tuneproof.locks import at_work
+from tuneproof.locks import at_work, remove_strays
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 log = logging.getLogger(__name__)
@@ -258,6 +258,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         """Open the file, keeping the whole lines of an earlier try."""
+        remove_strays(self._path)
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
         first = json.dumps(self._key) + "\n"

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tuneproof.errors import LONGEST, InputError
+from tuneproof.errors import LONGEST, UNUSABLE_PATH, InputError
 
 FEW = 40
 """Cases of the fast tests."""
@@ -170,6 +170,8 @@ def try_one(kind: str, reader: Reader, seed: int, folder: Path) -> float:
             reader.read(path)
     except InputError as error:
         assert len(str(error)) <= LONGEST + 10
+    except OSError as error:  # of a path that the file names; a command shows it as one line
+        assert error.errno in UNUSABLE_PATH, f"case {seed} of {kind}: {error!r}"
     except Exception as error:
         raise AssertionError(f"case {seed} of {kind}: {error!r}") from error
     return time.process_time() - began

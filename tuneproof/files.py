@@ -115,6 +115,28 @@ def replacing(folder: Path, *names: str) -> Iterator[Path]:
         sync(room, folder)
 
 
+@contextmanager
+def replacing_files(folder: Path, marker: str) -> Iterator[Path]:
+    """Yield an empty folder whose files are moved into `folder` when the block ends.
+
+    All of them are written before the first one is moved. The marker is removed first and moved
+    last, so that wherever it is, the others belong to it. What else is in `folder` stays.
+
+    Args:
+        folder: Where the files go; it may hold anything else.
+        marker: The name of the file that vouches for the others.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=WRITING, dir=folder) as temporary:
+        new = Path(temporary)
+        yield new
+        sync_folder(new)
+        (folder / marker).unlink(missing_ok=True)
+        for file in sorted(new.iterdir(), key=lambda file: file.name == marker):
+            file.replace(folder / file.name)
+        sync(folder)
+
+
 def _carry_over(folder: Path, new: Path) -> None:
     """Link into a new folder what the old one holds beside it; the mode is the old one's too."""
     for path in folder.iterdir():

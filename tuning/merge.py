@@ -76,14 +76,15 @@ def merge_run(run: Run, out: Path) -> Merged:
             writing there.
     """
     out = out.absolute()
-    _check(run, out)
-    with at_work(out), new_folder(out) as folder:
-        result = _write(run, folder)
-        if not result.difference <= TOLERANCE:
-            raise InputError(
-                f"the merged model's logits differ from base + adapter by {result.difference:.2g} "
-                f"(more than {TOLERANCE:.0e}); nothing was written"
-            )
+    with at_work(out):
+        _check(run, out)
+        with new_folder(out) as folder:
+            result = _write(run, folder)
+            if not result.difference <= TOLERANCE:
+                raise InputError(
+                    "the merged model's logits differ from base + adapter by "
+                    f"{result.difference:.2g} (more than {TOLERANCE:.0e}); nothing was written"
+                )
     return result
 
 

@@ -77,7 +77,7 @@ def test_template_that_cannot_work_is_an_input_error(tmp_path: Path, text: str, 
 def test_whatever_a_template_raises_is_one_clear_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "own.j2"
     path.write_text(text)
-    with pytest.raises(InputError, match="own.j2"):
+    with pytest.raises(InputError, match=r"own\.j2"):
         templates.load(str(path))
 
 
