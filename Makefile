@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo smollm2 test test-all check bench docs format clean
+.PHONY: install demo smollm2 test test-all check bench audit licences docs format clean
 
 install: $(READY)
 
@@ -37,6 +37,14 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m benchmarks
+
+audit: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group audit
+	$(BIN)/pip-audit --local --skip-editable
+
+licences: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group audit
+	$(BIN)/pip-licenses --from=mixed --order=license --partial-match --fail-on="GPL;GNU"
 
 docs: $(READY)
 	$(BIN)/python -m docs.generate

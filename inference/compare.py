@@ -33,7 +33,7 @@ from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with
 from tuneproof.inference.task import find_task
 from tuneproof.inference.turns import asked_turns
 from tuneproof.launch import join
-from tuneproof.locks import at_work
+from tuneproof.locks import at_work, remove_strays
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
 
 log = logging.getLogger(__name__)
@@ -292,6 +292,8 @@ class Progress:
 
     def __enter__(self) -> Progress:
         """Open the file, keeping the whole lines of an earlier try: of all its processes."""
+        if ranks.is_main():
+            remove_strays(self._path)
         first = json.dumps(self._key) + "\n"
         self.done = {}
         for path in self._files():

@@ -9,7 +9,7 @@ from pathlib import Path
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import FILE, Run, finished_run, runs_called
+from tuneproof.formats.run import FILE, Run, finished_run, name_of_run, runs_called
 from tuneproof.formats.template import Template
 from tuneproof.inference.config import CompareConfig, ModelsConfig
 from tuneproof.inference.endpoint import Endpoint
@@ -101,7 +101,8 @@ def adapter_in_place_of_run(config: ModelsConfig, name: str) -> Path | None:
     """Return the folder of another tool's adapter that was given as a run, or None."""
     if (config.runs / name / FILE).is_file():
         return None
-    folders = (config.runs / name, Path(name).expanduser())
+    named_there = [config.runs / name] if Path(name).name == name else []
+    folders = (*named_there, Path(name).expanduser())
     return next((folder for folder in folders if adapters.is_adapter(folder)), None)
 
 
@@ -148,10 +149,10 @@ def with_seeds(config: CompareConfig) -> CompareConfig:
     def called(names: Sequence[str]) -> tuple[str, ...]:
         found: list[str] = []
         for typed in names:
-            is_folder = Path(typed).parent == config.runs
-            name = Path(typed).name if is_folder else typed
-            is_run = adapter_in_place_of_run(config, name) is None
-            found += runs_called(config.runs, name) if is_run else [name]
+            if adapter_in_place_of_run(config, typed) is None:
+                found += runs_called(config.runs, name_of_run(config.runs, typed))
+            else:
+                found.append(typed)
         return tuple(dict.fromkeys(found))
 
     return replace(config, run=called(config.run), merged=called(config.merged))

@@ -109,7 +109,7 @@ def from_model(name: str, model: str, template: Template) -> Subject:
 
 def named(text: str) -> tuple[str | None, str]:
     """Return name and value of ``NAME=VALUE``; the name is None where there is only a value."""
-    match = re.fullmatch(r"([^=/\\]+)=(.+)", text)
+    match = re.fullmatch(r"(?!\.)([^=/\\]+)=(.+)", text)
     return (match[1], match[2]) if match else (None, text)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example, Message
-from tuneproof.formats.template import Template
+from tuneproof.formats.template import SECONDS, EndlessTemplate, Template, template_faults
 
 TrainOn = Literal["all", "last"]
 """Which answers of a conversation are trained on."""
@@ -224,8 +224,8 @@ def _rendered(
     template: Template, tokenizer: Any, messages: Sequence[Message], *, asks: bool
 ) -> str:
     """Return a conversation in a chat template, control tokens in its contents broken up."""
-    has_system = any(message.role == "system" for message in messages)
-    if has_system and not traits_of(template, tokenizer).takes_system:
+    traits = traits_of(template, tokenizer)
+    if not traits.takes_system and any(message.role == "system" for message in messages):
         messages = _folded(messages)
     rows = [
         {"role": message.role, "content": as_text(tokenizer, message.content)}
@@ -242,10 +242,9 @@ def _apply(
     rows: Sequence[Mapping[str, str]],
     *,
     asks: bool,
+    seconds: float | None = None,
 ) -> str:
-    import jinja2
-
-    try:
+    with template_faults(name, seconds=seconds):
         rendered: str = tokenizer.apply_chat_template(
             list(rows),
             chat_template=text,
@@ -253,8 +252,6 @@ def _apply(
             add_generation_prompt=asks,
             **variables,
         )
-    except (jinja2.TemplateError, TypeError) as error:
-        raise InputError(f"template {name!r}: {error}") from error
     return rendered
 
 
@@ -278,7 +275,10 @@ def _traits(text: str, variables: str, tokenizer: Any) -> Traits:
     def rendered(*turns: tuple[str, str], asks: bool) -> str | None:
         rows = [{"role": role, "content": content} for role, content in turns]
         try:
-            return _apply(text, json.loads(variables), "chat", tokenizer, rows, asks=asks)
+            known = json.loads(variables)
+            return _apply(text, known, "chat", tokenizer, rows, asks=asks, seconds=SECONDS)
+        except EndlessTemplate:
+            raise
         except InputError:
             return None
 

@@ -52,9 +52,11 @@ def load(
         path = FOLDER / f"{name}.j2"
     else:
         raise unknown("template", name, (AUTO, OWN, *names()))
-    template = Template(
-        name=name, text=path.read_text(encoding="utf-8"), variables=dict(variables or {})
-    )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+    template = Template(name=name, text=text, variables=dict(variables or {}))
     if not template.is_chat:
         _check_fields(template, path)
     return template

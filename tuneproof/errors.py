@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from tuneproof import ranks
+from tuneproof.hub import disable_telemetry
 from tuneproof.log import lines_to, to_stderr
 
 UNUSABLE_PATH = (
@@ -155,6 +156,7 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
+        disable_telemetry()
         try:
             with _terminable(), _one_voice():
                 return super().invoke(ctx)

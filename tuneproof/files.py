@@ -115,6 +115,28 @@ def replacing(folder: Path, *names: str) -> Iterator[Path]:
         sync(room, folder)
 
 
+@contextmanager
+def replacing_files(folder: Path, marker: str) -> Iterator[Path]:
+    """Yield an empty folder whose files are moved into `folder` when the block ends.
+
+    All of them are written before the first one is moved. The marker is removed first and moved
+    last, so that wherever it is, the others belong to it. What else is in `folder` stays.
+
+    Args:
+        folder: Where the files go; it may hold anything else.
+        marker: The name of the file that vouches for the others.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=WRITING, dir=folder) as temporary:
+        new = Path(temporary)
+        yield new
+        sync_folder(new)
+        (folder / marker).unlink(missing_ok=True)
+        for file in sorted(new.iterdir(), key=lambda file: file.name == marker):
+            file.replace(folder / file.name)
+        sync(folder)
+
+
 def _carry_over(folder: Path, new: Path) -> None:
     """Link into a new folder what the old one holds beside it; the mode is the old one's too."""
     for path in folder.iterdir():
@@ -188,7 +210,7 @@ def parse_json(text: str | bytes) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=_distinct)
         raw = text.decode() if isinstance(text, bytes) else text
-        return _whole(value) if "\\ud" in raw or "\\uD" in raw else value
+        return with_whole_characters(value) if "\\ud" in raw or "\\uD" in raw else value
     except (json.JSONDecodeError, InputError):
         raise
     except (ValueError, RecursionError) as error:
@@ -207,12 +229,14 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole(value: Any) -> Any:
-    """Return a JSON value with halves of surrogate pairs replaced."""
+def with_whole_characters(value: Any) -> Any:
+    """Return a value of JSON or YAML with halves of surrogate pairs replaced by U+FFFD."""
     if isinstance(value, list):
-        return [_whole(part) for part in value]
+        return [with_whole_characters(part) for part in value]
     if isinstance(value, dict):
-        return {_whole(key): _whole(part) for key, part in value.items()}
+        return {
+            with_whole_characters(key): with_whole_characters(part) for key, part in value.items()
+        }
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file
+from tuneproof.files import existing_file, with_whole_characters
 from tuneproof.text import one_line
 
 LARGEST = 1_000_000
@@ -47,7 +47,7 @@ def parse_yaml(text: str, where: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, _loader())
+        return with_whole_characters(yaml.load(text, _loader()))
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InputError(f"{where}{line}: not valid YAML: {error.problem}") from error

@@ -20,7 +20,7 @@ from transformers import TrainerCallback
 
 from tuneproof import ranks
 from tuneproof.errors import InputError, Terminated
-from tuneproof.files import atomic_write
+from tuneproof.files import atomic_write, write_text
 from tuneproof.formats.run import read_metrics
 from tuneproof.log import NOTICE
 from tuneproof.text import duration
@@ -87,7 +87,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         keep = [row for row in read_metrics(self._metrics) if row["step"] <= state.global_step]
         ranks.wait()  # all have read it
         if ranks.is_main():
-            self._metrics.write_text("".join(json.dumps(row) + "\n" for row in keep))
+            write_text(self._metrics, "".join(json.dumps(row) + "\n" for row in keep))
         self._earlier = max((row.get("seconds", 0.0) for row in keep), default=0.0)
         self._began = time.perf_counter()
         self._from = (state.global_step, state.num_input_tokens_seen)

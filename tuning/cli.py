@@ -149,9 +149,10 @@ def doctor(
 
     Exits 0 without an error, 1 with one, and 2 where something cannot be read.
     """
+    from tuneproof.formats.run import name_of_run
     from tuneproof.tuning.doctor import examine
 
-    folder = None if run is None else runs / run
+    folder = None if run is None else runs / name_of_run(runs, run)
     findings = examine(data=data, model=model, run=folder, comparison=comparison)
     if as_json:
         click.echo(json.dumps([finding.as_row() for finding in findings], indent=2))
@@ -228,10 +229,10 @@ def methods() -> None:
 )
 def merge(run: str, runs: Path, out: Path | None, device: str) -> None:
     """Write base and adapter as one model in the base's dtype, after checking that they agree."""
-    from tuneproof.formats.run import read_run
+    from tuneproof.formats.run import name_of_run, read_run
     from tuneproof.tuning.merge import merge_run
 
-    opened = read_run(runs / run)
+    opened = read_run(runs / name_of_run(runs, run))
     folder = out or opened.folder / "merged"
     merged = merge_run(opened, folder, device=device)
     click.echo(f"merged model: {folder}")

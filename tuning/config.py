@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -241,7 +242,7 @@ class TuneConfig:
     def _check_name(self) -> None:
         if self.name is None:
             return
-        if not self.name or "/" in self.name or self.name.startswith("."):
+        if not self.name or self.name.startswith(".") or re.search(r"[/\\\x00-\x1f]", self.name):
             raise ValueError(f"name must be a plain folder name, got {self.name!r}; see --runs")
         if self.name == "base":
             raise ValueError("name 'base' is what comparisons call the untuned model")

@@ -97,19 +97,21 @@ def merge_run(run: Run, out: Path, *, device: str | None = None) -> Merged:
     from torch import OutOfMemoryError
 
     out, device = out.absolute(), choose_device(device)
-    _check(run, out)
-    with at_work(out), new_folder(out) as folder:
-        try:
-            result = _write(run, folder, device)
-        except OutOfMemoryError as error:
-            raise InputError(
-                f"merging in float32 needs more memory than is free on {device}; give --device cpu"
-            ) from error
-        if not result.difference <= TOLERANCE:
-            raise InputError(
-                f"the merged model's logits differ from base + adapter by {result.difference:.2g} "
-                f"(more than {TOLERANCE:.0e}); nothing was written"
-            )
+    with at_work(out):
+        _check(run, out)
+        with new_folder(out) as folder:
+            try:
+                result = _write(run, folder, device)
+            except OutOfMemoryError as error:
+                raise InputError(
+                    f"merging in float32 needs more memory than is free on {device}; "
+                    "give --device cpu"
+                ) from error
+            if not result.difference <= TOLERANCE:
+                raise InputError(
+                    "the merged model's logits differ from base + adapter by "
+                    f"{result.difference:.2g} (more than {TOLERANCE:.0e}); nothing was written"
+                )
     return result
 
 

@@ -10,6 +10,7 @@ from tuneproof import ranks
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
 from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
+from tuneproof.hub import disable_telemetry
 from tuneproof.launch import join
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
@@ -48,6 +49,7 @@ def finetune(
     """
     from tuneproof.tuning.parts import check_sharding  # heavy
 
+    disable_telemetry()
     check_sharding(config)
     join(config.device)
     with ranks.on_main(at_work(config.folder)):

@@ -25,7 +25,7 @@ from tuneproof.eval.report.published import beside_ours
 from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.files import atomic_write, existing_file, fingerprint, write_text
+from tuneproof.files import existing_file, fingerprint, replacing_files, write_text
 from tuneproof.formats.comparison import Comparison, read_comparisons
 from tuneproof.formats.judgements import Judgements, read_judgements
 from tuneproof.formats.report import (
@@ -106,17 +106,17 @@ def _written(comparison: Comparison, scores: Scores, built: Report, out: Path) -
     earlier = {out / f"{name}.png" for name in PLOTS} | {
         path for pattern in DRAWN for path in out.glob(pattern)
     }
+    with replacing_files(out, FILE) as new:
+        for name, (_, png) in images.items():
+            (new / f"{name}.png").write_bytes(png)
+        write_text(new / "report.md", render_markdown(built, examples, images))
+        write_text(
+            new / "report.html",
+            render_page(built, examples, images, ballots=ballots_of(comparison, built)),
+        )
+        write_report(new / FILE, built)
     for path in earlier - {out / f"{name}.png" for name in images}:
         path.unlink(missing_ok=True)
-    for name, (_, png) in images.items():
-        with atomic_write(out / f"{name}.png", "wb") as handle:
-            handle.write(png)
-    write_text(out / "report.md", render_markdown(built, examples, images))
-    write_text(
-        out / "report.html",
-        render_page(built, examples, images, ballots=ballots_of(comparison, built)),
-    )
-    write_report(out / FILE, built)  # the last, since it vouches for the others
     return built
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.example import Message
+from tuneproof.formats.template import EndlessTemplate
 from tuneproof.prompts import template as templates
+from tuneproof.prompts.render import asked_pieces
 
 
 def test_default_template_renders_instruction_and_input() -> None:
@@ -58,3 +62,35 @@ def test_template_that_cannot_work_is_an_input_error(tmp_path: Path, text: str, 
     path.write_text(text)
     with pytest.raises(InputError, match=fault):
         templates.load(str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ instruction }}{{ input }}{{ 1 / 0 }}",
+        "{{ instruction }}{{ input }}{{ 'a'.b.c }}",
+        "{{ instruction }}{{ input }}{% for a in range %}{% endfor %}",
+        "{{ input }}{{ instruction.x() }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ instruction }}{{ input }}{{ m() }}",
+    ],
+)
+def test_whatever_a_template_raises_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "own.j2"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"own\.j2"):
+        templates.load(str(path))
+
+
+LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize("begins", ["{{ instruction }}{{ input }}", "{{ messages[0].content }}"])
+def test_template_without_an_end_is_named(
+    tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, begins: str
+) -> None:
+    for module in ("tuneproof.formats.template", "tuneproof.prompts.render"):
+        monkeypatch.setattr(f"{module}.SECONDS", 0.2)
+    path = tmp_path / "own.jinja"
+    path.write_text(begins + LOOP)
+    with pytest.raises(EndlessTemplate, match="does not come to an end"):
+        asked_pieces(templates.load(str(path)), tokenizer, [Message(role="user", content="?")])

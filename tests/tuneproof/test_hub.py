@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from datasets import config
 from huggingface_hub import constants
@@ -31,3 +33,16 @@ def test_nothing_is_asked_where_the_user_is_offline(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(hub, "_answers", lambda: pytest.fail("the Hub was asked"))
     with hub.hub_or_cache() as answers:
         assert not answers
+
+
+@pytest.mark.parametrize(("switch", "is_off"), [(None, True), ("1", False), ("0", False)])
+def test_telemetry_is_off_unless_its_switch_is_set(
+    monkeypatch: pytest.MonkeyPatch, switch: str | None, is_off: bool
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    monkeypatch.delenv(hub.TELEMETRY, raising=False)
+    if switch is not None:
+        monkeypatch.setenv(hub.TELEMETRY, switch)
+    hub.disable_telemetry()
+    assert constants.HF_HUB_DISABLE_TELEMETRY is is_off
+    assert os.environ[hub.TELEMETRY] == (switch or "1")

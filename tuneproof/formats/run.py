@@ -399,7 +399,7 @@ def seed_name(name: str, seed: int) -> str:
 
 def runs_called(runs: Path, name: str) -> list[str]:
     """Return the run of a name, or its seeds where there is none but NAME-seed1, NAME-seed2, ..."""
-    if (runs / name / FILE).is_file() or Path(name).is_absolute():
+    if (runs / name / FILE).is_file():
         return [name]
     pattern = re.compile(re.escape(name) + r"-seed(\d+)")
     by_seed = {
@@ -410,13 +410,32 @@ def runs_called(runs: Path, name: str) -> list[str]:
     return [by_seed[seed] for seed in sorted(by_seed)] or [name]
 
 
+def name_of_run(runs: Path, typed: str) -> str:
+    """Return the name of a run that was typed as its name, or as its folder in `runs`.
+
+    Raises:
+        InputError: It leads out of the folder of runs.
+    """
+    path = Path(typed)
+    if path.name not in ("", "..") and (path.name == typed or _is_same(path.parent, runs)):
+        return path.name
+    raise InputError(
+        f"{typed!r} is no name of a run in {runs}; give a name that `tune list` shows, and the "
+        "folder that holds the run as --runs"
+    )
+
+
+def _is_same(folder: Path, other: Path) -> bool:
+    return folder.expanduser().resolve() == other.resolve()
+
+
 def finished_run(runs: Path, name: str) -> Run:
     """Return a finished run by name.
 
     Raises:
         InputError: There is no such run, or it is not finished.
     """
-    run = read_run(runs / name)
+    run = read_run(runs / name_of_run(runs, name))
     run.check_finished()
     return run
 

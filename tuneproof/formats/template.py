@@ -7,9 +7,12 @@ begins. A run records the text, so that inference asks exactly as training taugh
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,9 @@ from tuneproof.formats.example import digest
 
 if TYPE_CHECKING:
     import jinja2
+
+SECONDS = 10.0
+"""What a template may take to render a question, before it is said to be endless."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +52,64 @@ class Template:
 
     def render(self, instruction: str, input: str = "") -> str:  # noqa: A002 - the record's name
         """Return the prompt of a form of two fields, ending where the completion begins."""
-        import jinja2
+        with template_faults(self.name):
+            return _compiled(self.text, self.name).render(instruction=instruction, input=input)
 
-        try:
-            return _compiled(self.text).render(instruction=instruction, input=input)
-        except jinja2.TemplateError as error:
-            raise InputError(f"template {self.name}: {error.message}") from error
+
+class EndlessTemplate(InputError):
+    """A template that does not come to an end."""
+
+
+@contextmanager
+def template_faults(name: str, *, seconds: float | None = None) -> Iterator[None]:
+    """Turn whatever a template raises while it renders into an InputError.
+
+    Args:
+        name: The template.
+        seconds: What it may take; None where it has shown before that it comes to an end.
+
+    Raises:
+        EndlessTemplate: It took longer.
+        InputError: It cannot be rendered.
+    """
+    try:
+        with _time_limit(seconds) if seconds else nullcontext():
+            yield
+    except InputError:
+        raise
+    except TimeoutError as error:
+        raise EndlessTemplate(
+            f"template {name!r} does not come to an end within {seconds:g} seconds"
+        ) from error
+    except Exception as error:  # a template is a program, and can raise anything
+        fault = str(error) or type(error).__name__
+        raise InputError(f"template {name!r}: {fault}") from error
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in a block of pure Python that takes longer, in any thread."""
+    thread, lock, state = threading.get_ident(), threading.Lock(), {"is_over": False}
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+    def stop() -> None:
+        with lock:
+            if not state["is_over"]:
+                raise_in(ctypes.c_ulong(thread), ctypes.py_object(TimeoutError))
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            state["is_over"] = True
+        timer.cancel()
 
 
 @lru_cache(maxsize=16)
-def _compiled(text: str) -> jinja2.Template:
+def _compiled(text: str, name: str) -> jinja2.Template:
     import jinja2
     import jinja2.sandbox
 
@@ -68,6 +122,9 @@ def _compiled(text: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     try:
-        return environment.from_string(text)
+        template = environment.from_string(text)
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"template line {error.lineno}: {error.message}") from error
+    with template_faults(name, seconds=SECONDS):
+        template.render(instruction="What?", input="This.")
+    return template

@@ -1,33 +1,16 @@
-"""Healthy files with something spoilt: every reader reads them, or says in one error what is wrong.
-
-Nothing here is drawn anew: the seed is the case's number, so that a failing case can be run again.
-"""
+"""Spoilt files of every format: they are read, or one error says what is wrong."""
 
 from __future__ import annotations
 
-import copy
 import json
-import os
-import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tuneproof.errors import LONGEST, InputError
+from tests.spoilt import FEW, Reader, as_json, as_lines, as_yaml, try_many, try_one
 
 OLD = Path(__file__).parent / "old"
-DEEP, DIGITS = "[" * 5000 + "]" * 5000, "9" * 5000
-RAW = {"@deep@": DEEP, "@digits@": DIGITS, "@large@": "1" + "0" * 400, "@inf@": "1e999"}
-"""What json.dumps does not write: stands in the text for these."""
-MANY = int(os.environ.get("TUNEPROOF_FUZZ", "1000"))
-"""Cases of the slow tests; 10,000 take about three minutes."""
-ODD: tuple[Any, ...] = (
-    None, True, 0, -1, 3.7, 1e308, float("nan"), "", " ", "nan", "\x00", "a\x00b", "\ud800", "None",
-    "../x", "a" * 3000, [], [None], [[]], {}, {"": None}, {"a": {"b": [1]}}, [1, "a", {}], *RAW,
-)  # fmt: skip
 
 SETTINGS = {
     "tune": {"model": "tiny", "data": "data", "num_train_epochs": 3, "target_modules": ["c_attn"]},
@@ -44,68 +27,38 @@ RECIPE = {
     "published": [{"variant": "a", "metric": "accuracy", "value": 0.5, "source": "paper"}],
 }
 
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the path of every value inside."""
-    inner = value.items() if isinstance(value, dict) else ()
-    inner = enumerate(value) if isinstance(value, list) else inner
-    return [path, *(found for key, item in inner for found in places(item, (*path, key)))]
-
-
-def spoilt(document: Any, draw: random.Random) -> Any:
-    """Return the document with one to three of its values replaced, removed, renamed or moved."""
-    document = copy.deepcopy(document)
-    for _ in range(draw.choice((1, 1, 1, 2, 3))):
-        paths = [path for path in places(document) if path]
-        if not paths:
-            return document
-        *way, last = draw.choice(paths)
-        holder = document
-        for key in way:
-            holder = holder[key]
-        match draw.randrange(6):
-            case 0 | 1 | 2:
-                holder[last] = copy.deepcopy(draw.choice(ODD))
-            case 3:
-                del holder[last]
-            case 4:
-                holder[last] = [holder[last]]
-            case 5 if isinstance(holder, dict):
-                holder[draw.choice(("a" * 3000, "\x00", "None", "\ud800"))] = holder.pop(last)
-            case _:
-                holder[last] = copy.deepcopy(draw.choice(ODD))
-    return document if draw.random() > 0.02 else copy.deepcopy(draw.choice(ODD))
-
-
-def cut(text: str, draw: random.Random) -> str:
-    """Return a text that is sometimes cut off, or has a character more or a part twice."""
-    at = draw.randrange(len(text) + 1)
-    match draw.randrange(20):
-        case 0:
-            return text[:at]
-        case 1:
-            return text[:at] + draw.choice('\x00\ufeff{}[],:"&*!\n\t-') + text[at:]
-        case 2:
-            return text[:at] + text[max(0, at - 40) :]
-    return text
-
-
-def as_json(document: Any, draw: random.Random) -> str:
-    text = json.dumps(document)
-    for name, raw in RAW.items():
-        text = text.replace(json.dumps(name), raw)
-    return cut(text, draw)
-
-
-def as_yaml(document: Any, draw: random.Random) -> str:
-    try:
-        text = yaml.safe_dump(document, allow_unicode=True)
-    except UnicodeEncodeError:
-        text = json.dumps(document)
-    for name, raw in RAW.items():
-        text = text.replace(f"'{name}'", raw)
-    extra = ("", "", "", "x: &a [1, *a]\n", "tune: 1\ntune: 2\n", "a: 2026-99-99\n", "a: 0x_\n")
-    return cut(text + draw.choice(extra), draw)
+TUNE = {
+    "model": "tiny", "data": "data", "num_train_epochs": 3, "target_modules": ["c_attn"], "seed": 7,
+    "learning_rate": 1e-4, "max_steps": None, "method": "lora", "load_in_4bit": False, "name": "a",
+}  # fmt: skip
+METRICS = [
+    {"step": step, "epoch": step / 3, "loss": 2.5, "seconds": 1.5, "num_tokens": 9, "flops": 1e9}
+    for step in (1, 2, 3)
+] + [{"step": 3, "epoch": 1.0, "eval_loss": 2.25, "eval_accuracy": 0.5}]
+PLAIN = [
+    {"prompt": "2 and 2?", "reference": "4", "fine_tuned": "4", "regular": "It is 5."},
+    {"prompt": "Who?", "input": "Ann came.", "reference": "Ann", "fine_tuned": "", "regular": "x"},
+]
+RECORDS: list[dict[str, Any]] = [
+    {"id": "r0", "task": "river", "instruction": "What is it?", "input": "A.", "output": "Mud."},
+    {"id": "r1", "task": "river", "instruction": "Is?", "input": "", "output": "Ice", "group": "g"},
+    {
+        "id": "r2", "instruction": "Where?", "output": "Oslo", "references": ["Oslo", "in Oslo"],
+        "system": "Be brief.", "history": [["Do you ship?", "Yes."]], "executed": "3",
+    },
+    {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "To Oslo?"},
+            {"role": "assistant", "content": "Yes."},
+        ]
+    },
+]  # fmt: skip
+PROMPTS = [{"prompt": "2 and 2?", "reference": "4"}, {"prompt": "Who?"}, *RECORDS]
+ADAPTER = {
+    "peft_type": "LORA", "base_model_name_or_path": "tiny", "task_type": "CAUSAL_LM", "r": 4,
+    "lora_alpha": 8, "target_modules": ["c_attn"], "modules_to_save": None, "bias": "none",
+}  # fmt: skip
 
 
 def read_run_file(path: Path) -> None:
@@ -156,40 +109,66 @@ def read_recipe_file(path: Path) -> None:
     as_yaml(load(str(path)))
 
 
-READERS: dict[str, tuple[Any, str, Callable[..., str], Callable[[Path], None]]] = {
-    "run": (OLD / "runs/lora/run.json", "x/run.json", as_json, read_run_file),
-    "comparison": (OLD / "labels.json", "comparison.json", as_json, read_comparison_file),
-    "texts": (OLD / "texts.json", "comparison.json", as_json, read_comparison_file),
-    "report": (OLD / "reports/texts/report.json", "report.json", as_json, read_report_file),
-    "manifest": (OLD / "topics/manifest.json", "manifest.json", as_json, read_manifest_file),
-    "sweep": (SETTINGS, "sweep.yaml", as_yaml, read_sweep_file),
-    "recipe": (RECIPE, "recipe.yaml", as_yaml, read_recipe_file),
+def read_settings_file(path: Path) -> None:
+    from tuneproof.options import resolve
+    from tuneproof.tuning.config import TuneConfig
+
+    _ = resolve(TuneConfig, {}, path).folder
+
+
+def read_metrics_file(path: Path) -> None:
+    from tuneproof.formats.run import read_metrics
+
+    for row in read_metrics(path):
+        _ = row["step"] + 1
+
+
+def read_records_file(path: Path) -> None:
+    from tuneproof.formats.data_folder import open_to_train
+    from tuneproof.formats.example import read_examples
+
+    for example in read_examples(path):
+        json.dumps(example.as_row(), ensure_ascii=False).encode()
+    _ = open_to_train(path.parent, None).tasks
+
+
+def read_prompts_file(path: Path) -> None:
+    from tuneproof.formats.example import read_prompts
+
+    for example in read_prompts(path):
+        json.dumps(example.as_row(), ensure_ascii=False).encode()
+
+
+def read_adapter_file(path: Path) -> None:
+    from tuneproof.models.adapters import checked
+
+    checked(path.parent).get("base_model_name_or_path")
+
+
+READERS = {
+    "run": Reader(OLD / "runs/lora/run.json", "x/run.json", as_json, read_run_file),
+    "comparison": Reader(OLD / "labels.json", "comparison.json", as_json, read_comparison_file),
+    "texts": Reader(OLD / "texts.json", "comparison.json", as_json, read_comparison_file),
+    "report": Reader(OLD / "reports/texts/report.json", "report.json", as_json, read_report_file),
+    "manifest": Reader(OLD / "topics/manifest.json", "manifest.json", as_json, read_manifest_file),
+    "sweep": Reader(SETTINGS, "sweep.yaml", as_yaml, read_sweep_file),
+    "recipe": Reader(RECIPE, "recipe.yaml", as_yaml, read_recipe_file),
+    "settings": Reader(TUNE, "tune.yaml", as_yaml, read_settings_file),
+    "metrics": Reader(METRICS, "metrics.jsonl", as_lines, read_metrics_file),
+    "plain list": Reader(PLAIN, "answers.json", as_json, read_comparison_file),
+    "records": Reader(RECORDS, "train.jsonl", as_lines, read_records_file),
+    "prompts": Reader(PROMPTS, "prompts.json", as_json, read_prompts_file),
+    "adapter": Reader(ADAPTER, "adapter_config.json", as_json, read_adapter_file),
 }
-
-
-def try_one(kind: str, seed: int, folder: Path) -> None:
-    source, name, write, read = READERS[kind]
-    document = json.loads(source.read_text()) if isinstance(source, Path) else source
-    draw = random.Random(f"{kind} {seed}")
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(write(spoilt(document, draw), draw), encoding="utf-8", errors="replace")
-    try:
-        read(path)
-    except InputError as error:
-        assert len(str(error)) <= LONGEST + 10
-    except Exception as error:
-        raise AssertionError(f"case {seed} of {kind}: {error!r}") from error
 
 
 @pytest.mark.parametrize("kind", READERS)
 def test_spoilt_file_is_read_or_refused(kind: str, tmp_path: Path) -> None:
-    for seed in range(60):
-        try_one(kind, seed, tmp_path)
+    for seed in range(FEW):
+        try_one(kind, READERS[kind], seed, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", READERS)
 def test_many_spoilt_files_are_read_or_refused(kind: str, tmp_path: Path) -> None:
-    for seed in range(MANY):
-        try_one(kind, seed, tmp_path)
+    try_many(kind, READERS[kind], tmp_path)

@@ -19,6 +19,7 @@ from tuneproof.formats.run import (
     Run,
     all_runs,
     finished_run,
+    name_of_run,
     read_metrics,
     read_run,
     write_run,
@@ -170,3 +171,20 @@ def test_unreadable_run_is_named_and_the_others_are_listed(
         assert [run.name for run in all_runs(tmp_path)] == ["a", "c"]
     assert said[0].startswith("WARNING: left out: ")
     assert "b/run.json: 'config': missing key 'model'" in said[0]
+
+
+def test_run_is_typed_as_its_name_or_its_folder(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for typed in ("mine", str(runs / "mine"), f"{runs}/x/../mine", f"{runs}/mine/"):
+        assert name_of_run(runs, typed) == "mine"
+
+
+@pytest.mark.parametrize("typed", ["../x", "..", ".", "", "/", "a/b", "mine/..", "/etc/passwd"])
+def test_name_of_a_run_leads_out_of_no_folder(
+    make_run: MakeRun, tmp_path: Path, typed: str
+) -> None:
+    make_run("x")
+    runs = tmp_path / "runs"
+    for read in (name_of_run, finished_run):
+        with pytest.raises(InputError, match="is no name of a run in"):
+            read(runs, typed)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,21 @@ def test_unknown_tokenizer_without_a_network_says_what_to_type(
     monkeypatch.setattr(hub, "_answers", lambda: False)
     with pytest.raises(InputError, match="--tokenizer tiny needs no network"):
         models.load_tokenizer("nobody/has-this", purpose="count")
+
+
+@pytest.mark.parametrize("purpose", ["count", "generate"])
+def test_code_that_lies_beside_a_tokenizer_is_not_run(
+    folder: Path, tmp_path: Path, purpose: Any
+) -> None:
+    ran = tmp_path / "ran"
+    (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w')\nclass Evil: pass\n")
+    for name in ("tokenizer_config.json", "config.json"):
+        values = json.loads((folder / name).read_text())
+        codes = {"AutoTokenizer": ["evil.Evil", None], "AutoModelForCausalLM": "evil.Evil"}
+        values |= {"auto_map": codes, "tokenizer_class": "Evil"}
+        (folder / name).write_text(json.dumps(values))
+    with suppress(InputError):
+        models.load_tokenizer(str(folder), purpose=purpose)
+    with suppress(InputError):
+        models.load_model(str(folder))
+    assert not ran.exists()
