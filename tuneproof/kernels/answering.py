@@ -19,7 +19,9 @@ MANY = 64
 
 @contextmanager
 def fast_answering(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
-    """Compute faster on a CPU while the block runs; yield whether padding is left out.
+    """Compute faster while the block runs; yield whether padding is left out.
+
+    Rows of several adapters go as slices on any device, the rest is for CPUs.
 
     Args:
         model: PEFT's wrapper or not.
@@ -31,10 +33,10 @@ def fast_answering(model: Any, *, attends: bool = True, rows: int = 1) -> Iterat
     is_unpadded = attends and decoding_attention.fits(core)
     undo: list[Undo] = []
     try:
+        undo += route_rows(model)
         if core.device.type == "cpu":
             undo += keep_freed_memory()
             undo += use_onednn(core, copies_weights=rows >= MANY)
-            undo += route_rows(model)
             undo += use_fused_gelu(core)
             undo += decoding_attention.attend_without_padding(core) if is_unpadded else []
         yield is_unpadded

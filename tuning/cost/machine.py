@@ -53,7 +53,7 @@ def estimated_memory(model: Any, config: TuneConfig, counts: Counts) -> float:
     per_layer = 2 if config.gradient_checkpointing else VALUES_PER_LAYER // 2
     kept = layers if METHODS[config.method].reaches_layers else 1
     activations = 4 * tokens * width * kept * per_layer
-    heads = int(shape.num_attention_heads)
+    heads = int(getattr(shape, "num_attention_heads", 0))  # Mamba has none
     scores = 4 * SCORES * tokens * longest * heads * (1 if config.gradient_checkpointing else kept)
     share = (counts.trained_tokens or 0) / counts.tokens
     logits = 3 * 4 * tokens * share * int(shape.vocab_size)
