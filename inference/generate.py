@@ -156,7 +156,7 @@ def by_generate(
     """Return each row's new tokens by transformers' own `generate`, which knows every cache."""
     ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     settings = _settings(decoding, stop_ids(variants), variants.tokenizer.pad_token_id)
-    with torch.inference_mode(), fast_answering(variants.model, attends=False):
+    with torch.inference_mode(), fast_answering(variants.model):
         output = variants.model.generate(
             input_ids=ids,
             attention_mask=mask,

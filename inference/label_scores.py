@@ -242,7 +242,7 @@ def label_log_probabilities(
         Shape (prompts, sequences), float32; not normalised over the sequences.
     """
     extra = dict(forward or {})
-    with fast_answering(model, attends=False):
+    with fast_answering(model):
         if not as_tree:
             return _label_by_label(model, prompts, trie, pad_token_id, extra)
         ids, mask = left_padded(prompts, pad_token_id, model.device)

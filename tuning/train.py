@@ -56,7 +56,8 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         trainer.add_callback(callback)
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
-            run = replace(run, fast_paths=paths.used)
+            run = replace(run, fast_paths=paths.used, fast_paths_left_out=paths.left_out)
+            log.info(paths.described())
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         is_interrupt = isinstance(error, KeyboardInterrupt)

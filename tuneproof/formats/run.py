@@ -234,6 +234,8 @@ class Run:
     """None before a training ended or was interrupted for the first time."""
     fast_paths: Mapping[str, int] | None = None
     """How many modules each fast path replaced."""
+    fast_paths_left_out: Mapping[str, str] | None = None
+    """Why the others were not used, by name; None in older runs."""
     speed: Speed | None = None
     """How fast it was."""
     ended_by: Literal["steps", "budget"] | None = None
