@@ -86,7 +86,7 @@ class LoadedHead:
         from tuneproof.kernels.answering import fast_answering
 
         batch = self.tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt")
-        with torch.inference_mode(), fast_answering(self.model, attends=False):
+        with torch.inference_mode(), fast_answering(self.model):
             logits = self.model(**batch.to(self.model.device)).logits
         chances = logits.float().softmax(-1).double()
         values: list[list[float]] = (chances / chances.sum(-1, keepdim=True)).tolist()

@@ -9,13 +9,20 @@ it, one variant after the other, and the cache before the beginning of a row is 
 from __future__ import annotations
 
 import inspect
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.cache_utils import (
+    Cache,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+)
 
 from tuneproof.inference.cache import PreallocatedLayer
 from tuneproof.inference.config import Decoding
@@ -24,9 +31,11 @@ from tuneproof.kernels import decoding_attention
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.lora_rows import runs
 from tuneproof.kernels.memory import trim
+from tuneproof.kernels.probe import Calls, is_same, sliding_layers
 from tuneproof.models.four_bit import quantized_modules
 from tuneproof.models.virtual_tokens import VirtualTokens
 
+log = logging.getLogger(__name__)
 Router = Callable[[Sequence[str]], dict[str, Any]]
 """Returns what the model needs to know about rows of the given variants."""
 SHRINK = 0.75
@@ -39,6 +48,8 @@ AT_ONCE = 512
 """Tokens of prompts that a CPU reads in one go, unless one prompt is longer: more is no faster."""
 AT_ONCE_ON_GPU = 2**15
 """Tokens of prompts, padding counted, that a GPU reads in one go."""
+_LEAVES_OUT: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+"""Models that have been tried, and whether they answer without padding."""
 
 
 class Stopwatch:
@@ -79,15 +90,14 @@ class Stopwatch:
 
 
 def can_decode(model: Any) -> bool:
-    """Return whether every layer of the model keeps all keys and values, as GPT-2 and Llama do."""
-    core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    layers = DynamicCache(config=core.config).layers
-    taken = inspect.signature(core.forward).parameters
-    return (
-        bool(layers)
-        and all(type(layer) is DynamicLayer for layer in layers)
-        and {"position_ids", "logits_to_keep"} <= taken.keys()
-    )
+    """Return whether the loop here can write a model's answers.
+
+    Every layer must keep all keys and values, as those of GPT-2 and Llama do; layers that see a
+    window of them may do so where attention leaves padding out, which is told the window.
+    """
+    core = _core(model)
+    kinds = _kinds_of_layers(core)
+    return kinds == {DynamicLayer} or (bool(kinds) and not is_padded(model))
 
 
 def prompts_read_at_once(model: Any, longest: int) -> int | None:
@@ -109,9 +119,49 @@ def uses_static_steps(model: Any) -> bool:
 
 def is_padded(model: Any) -> bool:
     """Return whether the rows of a batch are padded to the longest one."""
-    core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    leaves_out = not isinstance(model, VirtualTokens) and decoding_attention.fits(core)
-    return not (leaves_out and can_decode(model))
+    core = _core(model)
+    may = not isinstance(model, VirtualTokens) and core.device.type == "cpu"
+    if not may or core.config._attn_implementation != "sdpa" or not _kinds_of_layers(core):
+        return True
+    if core not in _LEAVES_OUT:
+        _LEAVES_OUT[core] = _leaves_padding_out(core)
+        if not _LEAVES_OUT[core]:
+            log.info("answers are padded: %s attends in a way of its own", type(core).__name__)
+    return not _LEAVES_OUT[core]
+
+
+def _core(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _kinds_of_layers(core: Any) -> set[type]:
+    """Return of which kinds the layers of a model's cache are; none where it has none like that."""
+    kinds = {type(layer) for layer in DynamicCache(config=core.config).layers}
+    taken = inspect.signature(core.forward).parameters
+    is_known = {"position_ids", "logits_to_keep"} <= taken.keys()
+    return kinds if is_known and kinds <= {DynamicLayer, DynamicSlidingWindowLayer} else set()
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]
+def _leaves_padding_out(core: Any) -> bool:
+    """Try on two short texts whether a model's logits are the same without padding."""
+    vocabulary = int(core.get_input_embeddings().weight.shape[0])
+    draw = torch.Generator().manual_seed(0)
+    texts = [torch.randint(vocabulary, (size,), generator=draw).tolist() for size in (4, 7)]
+    layers = len(DynamicCache(config=core.config).layers)
+    wanted = [core(input_ids=torch.tensor([text])).logits[0, -2:] for text in texts]
+
+    def compute() -> torch.Tensor:
+        reader = _Reader(core, lambda _: {}, len(texts), 8, Stopwatch(), is_unpadded=True)
+        before = reader.read([text[:-1] for text in texts], ["", ""])
+        Calls.forget()
+        last = torch.tensor([text[-1] for text in texts])
+        after = reader.go_on(last, ["", ""], [3, 0], 7)
+        return torch.stack([before, after], 1)
+
+    with fast_answering(core, is_unpadded=True):
+        is_right = is_same(compute, torch.stack(wanted))
+    return is_right and Calls.all == layers and Calls.windows == sliding_layers(core.config)
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
@@ -145,8 +195,8 @@ def decode(
     rows = list(order)  # the index in `answers` of each row of the batch
     longest = max(map(len, prompts))
     room = longest + decoding.max_new_tokens
-    attends = not isinstance(model, VirtualTokens)
-    with fast_answering(model, attends=attends, rows=len(rows)) as is_unpadded:
+    is_unpadded = not is_padded(model)
+    with fast_answering(model, is_unpadded=is_unpadded, rows=len(rows)):
         reader = _Reader(model, route, len(rows), room, watch, is_unpadded=is_unpadded)
         starts = [longest - len(prompts[row]) for row in rows]
         logits = reader.read([prompts[row] for row in rows], [names[row] for row in rows])

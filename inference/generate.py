@@ -13,6 +13,7 @@ import torch
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import Stopwatch, can_decode, decode, is_padded, left_padded
 from tuneproof.inference.variants import Variants
+from tuneproof.kernels.answering import fast_answering
 from tuneproof.prompts import fit
 
 THINK, THOUGHT = "<think>", "</think>"
@@ -185,7 +186,7 @@ def by_generate(
     """Return each row's new tokens by transformers' own `generate`, which knows every cache."""
     ids, mask = left_padded(rows, variants.tokenizer.pad_token_id, variants.model.device)
     settings = _settings(decoding, stop_ids(variants), variants.tokenizer.pad_token_id)
-    with torch.inference_mode():
+    with torch.inference_mode(), fast_answering(variants.model):
         output = variants.model.generate(
             input_ids=ids,
             attention_mask=mask,

@@ -3,10 +3,16 @@
 The labels' tokens (EOS included) form a trie. A document is read once; then all inner nodes of the
 trie follow it in one forward pass over its KV cache, each node seeing the document and its own
 ancestors only. Where K labels cost K readings of the document elsewhere, here they cost one.
+
+Models that take no such mask (BLOOM), and those that see a window of tokens which a document is
+longer than (Mistral, Gemma), go on from copies of the document's cache, one for each label; what
+keeps no such cache (Mamba) reads every document with every label.
 """
 
 from __future__ import annotations
 
+import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -24,11 +30,19 @@ from tuneproof.inference.variants import Variants
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.prompts.fit import completion_ids
 
+log = logging.getLogger(__name__)
+
 Calibration = Literal["none", "prior"]
 LOGITS = 2**23
 """At a time on a CPU: 32 MB, which need no memory that the system would have to clear first."""
 LOGITS_ON_GPU = 2**28
 """At a time on a GPU: 1 GB in float32."""
+WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")
+"""Names in models' configs of how many tokens some of their layers see at most."""
+GAPS = {torch.float32: 1e-3}
+"""Between two ways to compute a log-probability that are the same, by dtype; in nats."""
+GAP = 0.2
+"""Likewise in a dtype of two bytes."""
 
 
 def longest_label(variants: Variants, labels: Sequence[str]) -> int:
@@ -66,6 +80,7 @@ class LabelScorer:
         self._calibrated = variants.untuned if calibrate == "prior" else []
         self._limit = RowLimit()
         self._priors: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
+        self._window: float | None = None  # not known yet
 
     def score(
         self, prompts: Sequence[Example], ids: Sequence[Mapping[str, Sequence[int]]]
@@ -96,15 +111,20 @@ class LabelScorer:
 
     def _log_probabilities(self, name: str, rows: list[list[int]]) -> torch.Tensor:
         """Return a variant's log-probabilities, shape (rows, labels)."""
-        model = self._variants.model
+        model, trie = self._variants.model, self._tries[name]
+        if self._window is None:
+            self._window = tree_window(model, self._variants.routed([name] * 2))
+        longest = max(map(len, rows)) + max(trie.depths(), default=0)
+        as_tree = longest <= self._window
 
         def scored(some: Sequence[list[int]]) -> list[torch.Tensor]:
             values = label_log_probabilities(
                 model,
                 some,
-                self._tries[name],
+                trie,
                 pad_token_id=self._variants.tokenizer.pad_token_id,
                 forward=self._variants.routed([name] * len(some)),
+                as_tree=as_tree,
             )
             return list(values.cpu())
 
@@ -183,6 +203,31 @@ def trie_of(sequences: Sequence[Sequence[int]]) -> Trie:
     return Trie(tokens=tokens, parents=parents, paths=paths)
 
 
+def tree_window(model: Any, forward: Mapping[str, Any]) -> float:
+    """Return up to how many tokens a model can read labels as a tree behind a document.
+
+    0 where it cannot: that is tried on a few tokens. Infinity where nothing limits it.
+
+    Args:
+        model: A causal language model in eval mode.
+        forward: Further arguments of the model, for two rows.
+    """
+    config = model.config.get_text_config()
+    windows = [getattr(config, name, None) for name in WINDOWS]
+    window = min((size for size in windows if isinstance(size, int) and size > 0), default=None)
+    trie, prompts = trie_of([[3, 1, 2, 3], [3, 2, 1], [2, 1]]), [[1, 2, 3, 1], [2, 1]]
+    ways = {"pad_token_id": 0, "forward": forward}
+    try:
+        tree = label_log_probabilities(model, prompts, trie, **ways)
+    except (ValueError, RuntimeError, TypeError, AttributeError, IndexError):
+        tree = torch.tensor(torch.nan)  # it takes no such mask, or keeps no such cache
+    rows = label_log_probabilities(model, prompts, trie, **ways, as_tree=False)
+    if not bool(((tree - rows).abs() <= GAPS.get(model.dtype, GAP)).all()):
+        log.info("labels are read one by one: %s takes no tree", type(model).__name__)
+        return 0
+    return float("inf") if window is None else window
+
+
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def label_log_probabilities(
     model: Any,
@@ -191,6 +236,7 @@ def label_log_probabilities(
     *,
     pad_token_id: int,
     forward: Mapping[str, Any] | None = None,
+    as_tree: bool = True,
 ) -> torch.Tensor:
     """Return the log-probability of every sequence of the trie after every prompt, in nats.
 
@@ -200,21 +246,17 @@ def label_log_probabilities(
         trie: Of the labels' token sequences.
         pad_token_id: Fills the prompts on the left; it is masked.
         forward: Further arguments of the model, such as PEFT's `adapter_names` per prompt.
+        as_tree: Whether the trie is read at once; else label by label, which every model can.
 
     Returns:
         Shape (prompts, sequences), float32; not normalised over the sequences.
     """
     extra = dict(forward or {})
-    ids, mask = left_padded(prompts, pad_token_id, model.device)
-    with fast_answering(model, attends=False):
-        read = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-            use_cache=True,
-            logits_to_keep=1,
-            **extra,
-        )
+    with fast_answering(model):
+        if not as_tree:
+            return _label_by_label(model, prompts, trie, pad_token_id, extra)
+        ids, mask = left_padded(prompts, pad_token_id, model.device)
+        read = _read(model, ids, mask, extra)
         steps = [step for path in trie.paths for step in path]
         at_root = sorted({token for node, token in steps if node < 0})
         found = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
@@ -222,6 +264,114 @@ def label_log_probabilities(
         if deeper:
             found |= _after_nodes(model, trie, deeper, mask, read.past_key_values, extra)
     return torch.stack([sum(found[step] for step in path) for path in trie.paths], 1)
+
+
+def _read(
+    model: Any,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    extra: Mapping[str, Any],
+    cache: Any = None,
+) -> Any:
+    """Return the model's output on tokens, behind those of a cache if there is one.
+
+    Args:
+        model: The model.
+        ids: Shape (rows, tokens).
+        mask: 0 on padding, for the tokens of the cache and these.
+        extra: Further arguments of the model.
+        cache: What has been read; None: nothing, and only the last logits are wanted.
+    """
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    taken = inspect.signature(core.forward).parameters
+    positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    arguments = {
+        "position_ids": positions,
+        "past_key_values": cache,
+        "logits_to_keep": 1 if cache is None else 0,
+    }
+    known = {name: value for name, value in arguments.items() if name in taken}
+    return model(input_ids=ids, attention_mask=mask, use_cache=True, **known, **extra)
+
+
+def _label_by_label(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    trie: Trie,
+    pad: int,
+    extra: Mapping[str, Any],
+) -> torch.Tensor:
+    """Return the log-probabilities as `label_log_probabilities` does, with a row for each label."""
+    count = len(trie.paths)
+    inner = [[token for _, token in path[:-1]] for path in trie.paths]
+    longest = max(map(len, inner))
+    vocabulary = model.config.get_text_config().vocab_size
+    most = max(1, LOGITS // (count * (longest + 1) * vocabulary))
+    ends, kept = left_padded([row[::-1] for row in inner], pad, model.device)
+    ends, kept = ends.long().flip(1), kept.long().flip(1)  # padded on the right
+    targets = torch.tensor(
+        [[token for _, token in path] + [pad] * (longest + 1 - len(path)) for path in trie.paths],
+        device=model.device,
+    )
+    is_target = torch.cat([kept.new_ones(count, 1), kept], 1)
+    parts = []
+    for start in range(0, len(prompts), most):
+        some = prompts[start : start + most]
+        rows = {name: value[start : start + most] for name, value in extra.items()}
+        logits = _with_labels(model, some, ends, kept, pad, rows)
+        logs = logits.float().log_softmax(-1)  # (prompts, labels, longest + 1, vocabulary)
+        chosen = logs.gather(-1, targets.expand(len(some), -1, -1)[..., None])[..., 0]
+        parts.append((chosen * is_target).sum(-1))
+    return torch.cat(parts)
+
+
+def _with_labels(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    labels: torch.Tensor,
+    kept: torch.Tensor,
+    pad: int,
+    extra: Mapping[str, Any],
+) -> torch.Tensor:
+    """Return the logits at each prompt's end and after each label's tokens.
+
+    Args:
+        model: The model.
+        prompts: Token ids.
+        labels: The labels' tokens without the last, shape (labels, longest).
+        kept: 0 on their padding.
+        pad: Fills prompts up.
+        extra: Further arguments of the model, by prompt.
+
+    Returns:
+        Shape (prompts, labels, longest + 1, vocabulary).
+    """
+    count, longest = labels.shape
+    ids, mask = left_padded(prompts, pad, model.device)
+    many = {name: [one for one in value for _ in range(count)] for name, value in extra.items()}
+    read = _read(model, ids, mask, extra)
+    cache = getattr(read, "past_key_values", None)
+    behind, kept = labels.repeat(len(ids), 1), kept.repeat(len(ids), 1)
+    if cache is None:
+        rows = [[*prompt, *label] for prompt in prompts for label in labels.tolist()]
+        logits = [
+            model(input_ids=torch.tensor([row], device=model.device), **one).logits[
+                :, -longest - 1 :
+            ]
+            for row, one in zip(rows, _one_by_one(many, len(rows)), strict=True)
+        ]
+        return torch.cat(logits).unflatten(0, (-1, count))
+    first = read.logits[:, -1:].repeat_interleave(count, 0)
+    if longest == 0:
+        return first.unflatten(0, (-1, count))
+    cache.batch_repeat_interleave(count)
+    seen = torch.cat([mask.repeat_interleave(count, 0), kept], 1)
+    after = _read(model, behind, seen, many, cache).logits
+    return torch.cat([first, after], 1).unflatten(0, (-1, count))
+
+
+def _one_by_one(extra: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    return [{name: values[row : row + 1] for name, values in extra.items()} for row in range(count)]
 
 
 def _chosen(

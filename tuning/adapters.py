@@ -114,12 +114,33 @@ def _layers(config: TuneConfig, model: Any, head: Sequence[str]) -> dict[str, An
     """Return which layers get an adapter, and which modules are trained as a whole."""
     from transformers.pytorch_utils import Conv1D
 
+    left_out = {} if config.target_modules else _left_out(model)
     return {
         "target_modules": list(config.target_modules) or "all-linear",
+        **left_out,
         "modules_to_save": list(head) or None,
         # GPT-2 stores its weights as (in, out)
         "fan_in_fan_out": any(isinstance(module, Conv1D) for module in model.modules()),
     }
+
+
+def _left_out(model: Any) -> dict[str, Any]:
+    """Return which linear layers get no adapter: those that read no text, and Mamba's last.
+
+    PEFT refuses the last, whose weights a fused kernel reads without its layer.
+    """
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    decoder = getattr(model, "get_decoder", lambda: None)()
+    named = dict(model.named_modules())
+    prefix = next((f"{name}." for name, module in named.items() if module is decoder and name), "")
+    layers = [name for name, one in named.items() if isinstance(one, torch.nn.Linear | Conv1D)]
+    below = any(name.startswith(prefix) for name in layers)
+    is_mixed = model.config is not model.config.get_text_config() and below
+    apart = [name for name in layers if is_mixed and not name.startswith(prefix)]
+    kept_whole = [name for name in layers if name.endswith(".mixer.out_proj")]
+    return {"exclude_modules": [*apart, *kept_whole]} if apart or kept_whole else {}
 
 
 def _lora(config: TuneConfig, model: Any, head: Sequence[str], options: dict[str, Any]) -> Any:

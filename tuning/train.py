@@ -60,7 +60,8 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         trainer.add_callback(callback)
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
-            run = replace(run, fast_paths=paths.used)
+            run = replace(run, fast_paths=paths.used, fast_paths_left_out=paths.left_out)
+            log.info(paths.described())
             if run.config["auto_find_batch_size"]:
                 run = replace(run, batch=use_batch(trainer, run.batch or _batch(trainer, run)))
             trainer.train(resume_from_checkpoint=last and str(last))

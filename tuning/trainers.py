@@ -103,7 +103,8 @@ class RunTrainer:
     @contextmanager
     def fast_paths(self, without: Sequence[str] = ()) -> Iterator[FastPaths]:
         """Train by the kernels of kernels/ while the block runs, but for those left out."""
-        with fast_paths(self.model, without) as self.paths:
+        is_short = getattr(self, "is_short", False)
+        with fast_paths(self.model, without, is_short=is_short) as self.paths:
             try:
                 yield self.paths
             finally:

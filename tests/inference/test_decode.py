@@ -13,10 +13,9 @@ from tests.inference.conftest import QUESTIONS, prompts_of
 from tuneproof.inference import cuda_graph
 from tuneproof.inference import decode as decode_module
 from tuneproof.inference.config import Decoding
-from tuneproof.inference.decode import Stopwatch, _parts, can_decode, decode
+from tuneproof.inference.decode import Stopwatch, _parts, can_decode, decode, is_padded
 from tuneproof.inference.generate import by_generate, stop_ids
 from tuneproof.kernels import answering, decoding_attention
-from tuneproof.kernels.answering import fast_answering
 
 pytestmark = pytest.mark.slow
 GREEDY = Decoding(max_new_tokens=24)
@@ -50,9 +49,9 @@ def test_tokens_are_those_of_generate(
     monkeypatch.setattr(decoding_attention, "GAP", 4)
     monkeypatch.setattr(answering, "MANY", many)
     if not is_unpadded:
-        monkeypatch.setattr(decoding_attention, "MODELS", ())
-    with fast_answering(variants.model) as is_possible:
-        assert is_possible is is_unpadded
+        core = variants.model.get_base_model()
+        monkeypatch.setitem(decode_module._LEAVES_OUT, core, False)
+    assert is_padded(variants.model) is not is_unpadded
     found = decoded(variants, stops, GREEDY)
     assert found == expected
     lengths = {len(row) for row in found}
@@ -84,18 +83,43 @@ def test_sampling_follows_the_models_probabilities(variants: Any) -> None:
     assert float(counts[expected == 0].sum()) == 0
 
 
-def test_models_that_forget_old_keys_are_left_to_generate() -> None:
+WINDOW = {"sliding_window": 8}
+KINDS: dict[str, dict[str, Any]] = {
+    "mistral": WINDOW, "gemma3_text": WINDOW, "qwen3": {}, "gpt_neox": {}, "opt": {"ffn_dim": 32},
+    "stablelm": {}, "gemma2": WINDOW,
+}  # fmt: skip
+
+
+def of_kind(kind: str, **changes: Any) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     shape = {
         "vocab_size": 50, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "pad_token_id": 0,
+        "initializer_range": 0.3, **changes,
     }  # fmt: skip
-    for kind, expected in (("llama", True), ("mistral", False), ("gemma3_text", False)):
-        config = AutoConfig.for_model(kind, **shape, pad_token_id=0)
-        if kind != "llama":
-            config.sliding_window = 8
-        assert can_decode(AutoModelForCausalLM.from_config(config)) is expected, kind
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **shape)).eval()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_many_kinds_write_what_plain_passes_do(kind: str) -> None:
+    model = of_kind(kind, **KINDS[kind])
+    is_left_to_generate, is_padded_by_us = kind == "gemma2", kind == "stablelm"
+    assert can_decode(model) is not is_left_to_generate
+    if is_left_to_generate:
+        return
+    assert is_padded(model) is is_padded_by_us
+    draw = torch.Generator().manual_seed(0)
+    prompts = [torch.randint(1, 50, (size,), generator=draw).tolist() for size in (3, 19, 11, 10)]
+    found = decode(model, prompts, [""] * 4, lambda _: {}, {-1}, Decoding(max_new_tokens=12))
+    for prompt, answer in zip(prompts, found, strict=True):
+        text = list(prompt)
+        with torch.no_grad():
+            for _ in range(12):
+                logits = model(input_ids=torch.tensor([text]), use_cache=False).logits
+                text.append(int(logits[0, -1].argmax()))
+        assert answer == text[len(prompt) :]
 
 
 def test_the_model_is_left_as_it_was(variants: Any) -> None:

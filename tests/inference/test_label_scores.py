@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from tuneproof.inference import label_scores as labels
 from tuneproof.inference.label_scores import label_log_probabilities, trie_of
@@ -62,6 +69,41 @@ def test_label_scores_equal_separate_full_forwards(
     )
     assert wanted.std() > 0.1
     assert torch.allclose(found, wanted, atol=1e-4, rtol=0)
+
+
+def of_kind(kind: str, **changes: Any) -> Any:
+    shape = {
+        "vocab_size": 50, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "pad_token_id": None,
+        "initializer_range": 0.3, **changes,
+    }  # fmt: skip
+    torch.manual_seed(1)
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **shape)).eval()
+
+
+@pytest.mark.parametrize("kind", ["mistral", "gemma2", "gemma3_text", "bloom", "mamba"])
+@pytest.mark.parametrize("labels_of", LABELS)
+@torch.no_grad()
+def test_windows_and_models_that_take_no_tree_are_scored_too(kind: str, labels_of: str) -> None:
+    small = {"n_head": 4} if kind == "bloom" else {} if kind == "mamba" else {"sliding_window": 8}
+    model = of_kind(kind, **small)
+    window = labels.tree_window(model, {})
+    assert window == small.get("sliding_window", 0)
+    trie = trie_of(LABELS[labels_of])
+    found = label_log_probabilities(model, PROMPTS, trie, pad_token_id=EOS, as_tree=False)
+    wanted = torch.tensor(
+        [
+            [by_full_forwards(model, prompt, label) for label in LABELS[labels_of]]
+            for prompt in PROMPTS
+        ]
+    )
+    assert wanted.std() > 0.1
+    assert torch.allclose(found, wanted, atol=2e-4, rtol=0)
+
+
+def test_a_tree_is_read_wherever_it_is_right() -> None:
+    assert labels.tree_window(gpt2().eval(), {}) == float("inf")
+    assert labels.tree_window(llama().eval(), {}) == float("inf")
 
 
 def test_a_trie_shares_beginnings_and_reads_no_last_token() -> None:

@@ -244,14 +244,16 @@ class Run:
     code: str | None = None
     """SHA-256 of the code that trained it; None in older runs."""
     processes: int | None = None
-    """How many processes began it, each on a device of its own: their batches make up a step. None in
-    older runs: one."""
+    """How many processes began it, each on a device of its own: their batches make up a step. One
+    in older runs, which have None."""
     made_by: str
     """The command that asked for it: ``tune run``, ``recipe NAME``, ..."""
     result: Result | None
     """None before a training ended or was interrupted for the first time."""
     fast_paths: Mapping[str, int] | None = None
     """How many modules each fast path replaced."""
+    fast_paths_left_out: Mapping[str, str] | None = None
+    """Why the others were not used, by name; None in older runs."""
     speed: Speed | None = None
     """How fast it was."""
     ended_by: Literal["steps", "budget"] | None = None

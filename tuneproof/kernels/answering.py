@@ -18,20 +18,19 @@ MANY = 64
 
 
 @contextmanager
-def fast_answering(model: Any, *, attends: bool = True, rows: int = 1) -> Iterator[bool]:
-    """Compute faster while the block runs; yield whether padding is left out.
+def fast_answering(model: Any, *, is_unpadded: bool = False, rows: int = 1) -> Iterator[None]:
+    """Compute faster while the block runs.
 
     On a GPU only the rows of LoRA adapters go another way than PEFT's, which gathers them anew in
     every layer; the rest is for CPUs.
 
     Args:
         model: PEFT's wrapper or not.
-        attends: Whether attention may leave padding out instead of masking it; not where virtual
-            tokens come before the text.
+        is_unpadded: Whether attention leaves padding out instead of masking it: the model must
+            have been tried, see `is_padded` in inference/decode.py.
         rows: How many rows are decoded together.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    is_unpadded = attends and decoding_attention.fits(core)
     undo: list[Undo] = []
     try:
         undo += route_rows(model)
@@ -40,7 +39,7 @@ def fast_answering(model: Any, *, attends: bool = True, rows: int = 1) -> Iterat
             undo += use_onednn(core, copies_weights=rows >= MANY)
             undo += use_fused_gelu(core)
             undo += decoding_attention.attend_without_padding(core) if is_unpadded else []
-        yield is_unpadded
+        yield
     finally:
         for take_back in reversed(undo):
             take_back()

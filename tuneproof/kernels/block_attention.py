@@ -28,6 +28,7 @@ def attention(
     *,
     hidden: torch.Tensor | None = None,
     is_causal: bool = True,
+    window: int | None = None,
 ) -> torch.Tensor:
     """Return the attention's output, of the queries' shape.
 
@@ -39,8 +40,9 @@ def attention(
         p: The chance that a probability is dropped.
         hidden: Minus infinity for keys that no query sees, else 0; shape (matrices, keys).
         is_causal: Whether a query sees no key after its own.
+        window: Of the last keys, its own included, a causal query sees so many; None: all.
     """
-    out: torch.Tensor = _Attention.apply(queries, keys, values, hidden, scale, p, is_causal)
+    out: torch.Tensor = _Attention.apply(queries, keys, values, hidden, scale, p, is_causal, window)
     return out
 
 
@@ -55,6 +57,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         scale: float,
         p: float,
         is_causal: bool,
+        window: int | None,
     ) -> torch.Tensor:
         ctx.scale, ctx.p, ctx.keep = scale, p, 1 - chance(p)
         ctx.blocks = _blocks(queries.shape[1], keys.shape[1], is_causal)
@@ -64,6 +67,8 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
             scores = torch.bmm(queries[:, start:stop], keys[:, :seen].transpose(1, 2))
             if is_causal:
                 scores[:, :, seen - (stop - start) :] += _later(stop - start, scores)
+            if window is not None and seen > window:
+                scores.masked_fill_(_before(stop - start, seen, window), -torch.inf)
             if hidden is not None:
                 scores += hidden[:, None, :seen]
             probabilities = scores.softmax(-1)
@@ -89,7 +94,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
             for_queries[:, start:stop] = torch.bmm(for_scores, keys[:, :seen])
             for_keys[:, :seen] += torch.bmm(for_scores.transpose(1, 2), queries[:, start:stop])
         for_queries, for_values = for_queries * ctx.scale, for_values / ctx.keep
-        return for_queries, for_keys, for_values, None, None, None, None
+        return for_queries, for_keys, for_values, None, None, None, None, None
 
 
 def _blocks(queries: int, keys: int, is_causal: bool) -> list[tuple[int, int, int]]:
@@ -101,6 +106,12 @@ def _blocks(queries: int, keys: int, is_causal: bool) -> list[tuple[int, int, in
 def _later(size: int, like: torch.Tensor) -> torch.Tensor:
     """Return minus infinity above the diagonal, else zeros."""
     return torch.full((size, size), -torch.inf, dtype=like.dtype).triu_(1)
+
+
+def _before(queries: int, keys: int, window: int) -> torch.Tensor:
+    """Return which keys lie before the window of each query; the last query has the last key."""
+    places = torch.arange(keys - queries, keys)[:, None]
+    return torch.arange(keys) <= places - window
 
 
 def _kept(signed: torch.Tensor, p: float) -> torch.Tensor:

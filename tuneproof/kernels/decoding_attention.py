@@ -16,10 +16,9 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from tuneproof.kernels.probe import Calls
 from tuneproof.kernels.swap import Undo
 
-MODELS = ("gpt2", "llama", "qwen2")
-"""Their attention is causal and nothing else, unless a window is set."""
 NAME = "tuneproof_answering"
 """Under which transformers finds this kernel; there is no mask function of that name: no mask."""
 GAP = 16
@@ -37,17 +36,6 @@ class Span:
     hidden: torch.Tensor | None
     """True for tokens from there on that a row does not see, shape (rows, 1, 1, tokens); None: it
     sees all."""
-
-
-def fits(model: Any) -> bool:
-    """Return whether this kernel computes a model's attention."""
-    return model.device.type == "cpu" and is_causal_only(model.config)
-
-
-def is_causal_only(config: Any) -> bool:
-    """Return whether torch attends for a decoder, causally and without a window."""
-    windows = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
-    return config._attn_implementation == "sdpa" and config.model_type in MODELS and not windows
 
 
 def queries_per_key(module: Any) -> int:
@@ -102,6 +90,7 @@ def _attend(
     *,
     lengths: Sequence[int] | None = None,
     seen: Sequence[Span] = (),
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend as transformers asks: (rows, heads, tokens, width) in, (rows, tokens, ...) out.
@@ -115,16 +104,22 @@ def _attend(
         scaling: The scores' factor.
         lengths: Of the prompts in the row; None for new tokens.
         seen: The part of the cache that each row sees, for new tokens.
+        sliding_window: Of the last tokens, its own included, a token sees so many; None: all.
     """
+    Calls.count(sliding_window)
     if lengths is None:
-        return _of_last(query, key, value, seen, scaling).transpose(1, 2), None
+        first = 0 if sliding_window is None else max(0, key.shape[2] - sliding_window)
+        return _of_last(query, key, value, seen, scaling, first).transpose(1, 2), None
     out = torch.empty_like(query)
     is_grouped, start = queries_per_key(module) > 1, 0
     for length in lengths:
         part = (slice(None), slice(None), slice(start, start + length))
+        mask = None
+        if sliding_window is not None and length > sliding_window:
+            mask = torch.ones(length, length, dtype=torch.bool).tril().triu(1 - sliding_window)
         out[part] = scaled_dot_product_attention(
-            query[part], key[part], value[part],
-            is_causal=True, scale=scaling, enable_gqa=is_grouped,
+            query[part], key[part], value[part], mask,
+            is_causal=mask is None, scale=scaling, enable_gqa=is_grouped,
         )  # fmt: skip
         start += length
     return out.transpose(1, 2), None
@@ -136,8 +131,12 @@ def _of_last(
     value: torch.Tensor,
     seen: Sequence[Span],
     scaling: float | None,
+    first: int = 0,
 ) -> torch.Tensor:
-    """Attend by one query of each row and head; torch's own kernel is made for many."""
+    """Attend by one query of each row and head; torch's own kernel is made for many.
+
+    No row sees the cache before index `first`.
+    """
     rows, heads, _, width = query.shape
     shared = key.shape[1]
     scaled = query * (width**-0.5 if scaling is None else scaling)
@@ -149,10 +148,12 @@ def _of_last(
     )
     outputs = []
     for span, queries, keys, values in zip(seen, *parts, strict=True):
-        scores = torch.bmm(keys[:, span.start :], queries.transpose(1, 2)).transpose(1, 2)
-        if span.hidden is not None:
-            near = scores[..., : span.hidden.shape[-1]].unflatten(0, (-1, shared))
-            near.masked_fill_(span.hidden, -torch.inf)
+        start = max(span.start, first)
+        scores = torch.bmm(keys[:, start:], queries.transpose(1, 2)).transpose(1, 2)
+        if span.hidden is not None and start - span.start < span.hidden.shape[-1]:
+            hidden = span.hidden[..., start - span.start :]
+            near = scores[..., : hidden.shape[-1]].unflatten(0, (-1, shared))
+            near.masked_fill_(hidden, -torch.inf)
         chances = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
-        outputs.append(torch.bmm(chances, values[:, span.start :]))
+        outputs.append(torch.bmm(chances, values[:, start:]))
     return torch.cat(outputs).view(rows, heads, 1, width)

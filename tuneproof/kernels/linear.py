@@ -89,12 +89,18 @@ def cast_frozen_weights_once(model: nn.Module) -> list[Undo]:
     for module in model.modules():
         if "forward" in vars(module):  # another kernel has it already
             continue
-        if type(module) is LoraLinear and _is_frozen(module.base_layer):
+        if type(module) is LoraLinear and _is_plain(module) and _is_frozen(module.base_layer):
             inner.add(id(module.base_layer))
             undo.append(swap(module, _lora_forward(module)))
         elif id(module) not in inner and _is_frozen(module):
             undo.append(swap(module, _frozen_forward(module)))
     return undo
+
+
+def _is_plain(module: Any) -> bool:
+    """Return whether every adapter of a layer is two products; DoRA's are not, others have bias."""
+    biases = [part.bias for part in (*module.lora_A.values(), *module.lora_B.values())]
+    return not module.lora_variant and all(bias is None for bias in biases)
 
 
 def _is_frozen(module: nn.Module) -> bool:
@@ -115,15 +121,12 @@ def _lora_forward(module: Any) -> Callable[..., torch.Tensor]:
 
     def forward(values: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         active = [name for name in module.active_adapters if name in module.lora_A]
-        is_plain = len(active) == 1 and not (args or kwargs or module.lora_variant)
+        is_plain = len(active) == 1 and not (args or kwargs)
         if not is_plain or module.disable_adapters or module.merged:
             out: torch.Tensor = plain(values, *args, **kwargs)
             return out
         (name,) = active
         down, up, scaling = module.lora_A[name], module.lora_B[name], module.scaling[name]
-        if down.bias is not None or up.bias is not None:
-            out = plain(values)
-            return out
         chance = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
         if not chance:
             return through(values, copy, base.bias, down.weight, up.weight, scaling)

@@ -61,8 +61,12 @@ def _forward(layer: Any, routed: list[Sequence[str]]) -> Callable[..., torch.Ten
         if names is None or args or len(kwargs) > 1 or layer.disable_adapters or layer.merged:
             out: torch.Tensor = plain(values, *args, **kwargs)
             return out
-        ranges = runs(tuple(names))
+        tokens, left = divmod(len(values), len(names))
+        if left:
+            raise RuntimeError(f"{len(values)} rows of {len(names)} texts reach a LoRA layer")
+        ranges = runs(tuple(names), tokens)
         if len(ranges) > len(set(names)):
+            kwargs["adapter_names"] = [name for name in names for _ in range(tokens)]
             out = plain(values, *args, **kwargs)
             return out
         out = layer.base_layer(values).contiguous()
@@ -81,11 +85,16 @@ def _forward(layer: Any, routed: list[Sequence[str]]) -> Callable[..., torch.Ten
 
 
 @lru_cache(maxsize=64)
-def runs(names: Sequence[str]) -> tuple[tuple[str, slice], ...]:
-    """Return the slices of neighbouring rows that have the same name."""
+def runs(names: Sequence[str], tokens: int = 1) -> tuple[tuple[str, slice], ...]:
+    """Return the slices of neighbouring rows that have the same name.
+
+    Args:
+        names: Of the texts.
+        tokens: Rows of each text: some models (OPT) put all tokens under each other.
+    """
     ranges, start = [], 0
     for name, same in groupby(names):
-        stop = start + len(list(same))
+        stop = start + tokens * len(list(same))
         ranges.append((name, slice(start, stop)))
         start = stop
     return tuple(ranges)

@@ -107,6 +107,7 @@ def attend_packed(
     packing: Packing,
     scale: float,
     p: float,
+    window: int | None = None,
 ) -> torch.Tensor:
     """Return the attention's output over a packed row, of the queries' shape.
 
@@ -117,15 +118,16 @@ def attend_packed(
         packing: The layout of the row.
         scale: The scores' factor.
         p: The chance that a probability is dropped.
+        window: How many of the last keys a query sees; None: all.
     """
     prefix, *parts = zip(
         *(_split(states, packing) for states in (queries, keys, values)), strict=True
     )
     query, key, value = prefix
-    outputs = [attention(query, key, value, scale, p) if packing.shared else query]
+    outputs = [attention(query, key, value, scale, p, window=window) if packing.shared else query]
     for part_queries, part_keys, part_values in parts:
         seen = (_behind_prefix(key, part_keys), _behind_prefix(value, part_values))
-        outputs.append(attention(part_queries, *seen, scale, p))
+        outputs.append(attention(part_queries, *seen, scale, p, window=window))
     out: torch.Tensor = _Join.apply(packing, *outputs)
     return out
 

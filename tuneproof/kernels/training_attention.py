@@ -17,37 +17,30 @@ from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from tuneproof.kernels.block_attention import BOTH_WAYS, CAUSAL, attention
-from tuneproof.kernels.decoding_attention import is_causal_only, queries_per_key
+from tuneproof.kernels.decoding_attention import queries_per_key
 from tuneproof.kernels.linear import multiplied_in
-from tuneproof.kernels.packing import Packing, attend_packed
+from tuneproof.kernels.packing import Packing, attend_packed, packing
+from tuneproof.kernels.probe import Calls, in_eval_mode, is_same, sliding_layers
 from tuneproof.kernels.swap import Undo
 
-ENCODERS = ("bert", "distilbert", "roberta")
-"""They see everything but the padding, unless they are set to be decoders."""
-
-
-def attends_in_blocks(model: Any) -> bool:
-    """Return whether a decoder attends by these kernels, and so takes packed batches."""
-    return bool(model.config._attn_implementation == CAUSAL)
+LENGTHS = (9, 7, 4)
+"""Tokens of the texts that a model is tried on; they share the first two."""
 
 
 def attend_in_blocks(model: nn.Module) -> list[Undo]:
     """Let a model attend by these kernels where that is the same; return what takes it back."""
     config = model.config
     before = config._attn_implementation
-    is_decoder = is_causal_only(config)
-    is_encoder = (
-        before == "sdpa"
-        and config.model_type in ENCODERS
-        and not getattr(config, "is_decoder", False)
-    )
-    if not (is_decoder or is_encoder):
+    if before != "sdpa":
         return []
     AttentionInterface.register(CAUSAL, partial(_attend, is_causal=True))
     AttentionInterface.register(BOTH_WAYS, partial(_attend, is_causal=False))
     AttentionMaskInterface.register(BOTH_WAYS, sdpa_mask)
-    config._attn_implementation = CAUSAL if is_decoder else BOTH_WAYS
-    guard = model.register_forward_pre_hook(_check, with_kwargs=True) if is_decoder else None
+    name = _name_that_fits(model, config)
+    config._attn_implementation = name or before
+    if name is None:
+        return []
+    guard = model.register_forward_pre_hook(_check, with_kwargs=True) if name == CAUSAL else None
 
     def undo() -> None:
         config._attn_implementation = before
@@ -55,6 +48,52 @@ def attend_in_blocks(model: nn.Module) -> list[Undo]:
             guard.remove()
 
     return [undo]
+
+
+def _name_that_fits(model: Any, config: Any) -> str | None:
+    """Return by which of the kernels a model computes what it computes by torch's, if by any."""
+    body, given = model.base_model, _texts(model)
+    seen = given["attention_mask"].bool()
+    windows = {CAUSAL: sliding_layers(config), BOTH_WAYS: 0}
+    with in_eval_mode(model):
+        wanted = body(**given)[0][seen]
+        for name in (CAUSAL, BOTH_WAYS):
+            config._attn_implementation = name
+            Calls.forget()
+            is_right = is_same(lambda: body(**given)[0][seen], wanted)
+            if is_right and Calls.all and Calls.windows == windows[name]:
+                return name
+    return None
+
+
+def takes_packed(model: Any) -> bool:
+    """Return whether a model that attends by these kernels takes a batch packed into one row."""
+    if model.config._attn_implementation != CAUSAL:
+        return False
+    body, given = model.base_model, _texts(model)
+    ids, seen = given["input_ids"], given["attention_mask"].bool()
+    packed = packing(ids, LENGTHS)
+    examples, tokens = seen.nonzero(as_tuple=True)
+    row, places = packed.row(ids), packed.row(torch.arange(ids.shape[1]).expand_as(ids))
+    arguments = {"attention_mask": torch.ones_like(row), "position_ids": places, "packing": packed}
+
+    def compute() -> torch.Tensor:
+        states = body(input_ids=row, use_cache=False, **arguments)[0][0]
+        picked: torch.Tensor = states[packed.positions_of(examples, tokens)]
+        return picked
+
+    with in_eval_mode(model):
+        return is_same(compute, body(**given)[0][seen])
+
+
+def _texts(model: Any) -> dict[str, Any]:
+    """Return texts of random tokens, padded on the right, as arguments of the model."""
+    vocabulary = int(model.get_input_embeddings().weight.shape[0])
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.randint(vocabulary, (len(LENGTHS), max(LENGTHS)), generator=draw)
+    ids[:, :2] = ids[0, :2]
+    mask = (torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]).long()
+    return {"input_ids": ids, "attention_mask": mask, "use_cache": False}
 
 
 def _check(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
@@ -74,9 +113,11 @@ def _attend(
     *,
     is_causal: bool,
     packing: Packing | None = None,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend as transformers asks: (batch, heads, tokens, width) in, (batch, tokens, ...) out."""
+    Calls.count(sliding_window)
     if (groups := queries_per_key(module)) > 1:
         key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     batch, heads, count, width = query.shape
@@ -85,7 +126,7 @@ def _attend(
     if packing is not None:
         row = [states[0].to(dtype) for states in (query, key, value)]
         with torch.autocast(query.device.type, enabled=False):
-            packed = attend_packed(row[0], row[1], row[2], packing, scale, dropout)
+            packed = attend_packed(row[0], row[1], row[2], packing, scale, dropout, sliding_window)
         return packed.transpose(0, 1)[None], None
     joined = [states.to(dtype).reshape(batch * heads, -1, width) for states in (query, key, value)]
     hidden = None
@@ -95,6 +136,7 @@ def _attend(
         hidden = hidden.repeat_interleave(heads, 0)
     with torch.autocast(query.device.type, enabled=False):
         out = attention(
-            joined[0], joined[1], joined[2], scale, dropout, hidden=hidden, is_causal=is_causal
-        )
+            joined[0], joined[1], joined[2], scale, dropout, hidden=hidden, is_causal=is_causal,
+            window=sliding_window,
+        )  # fmt: skip
     return out.view(batch, heads, count, width).transpose(1, 2), None

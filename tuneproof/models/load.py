@@ -193,6 +193,7 @@ def load_model(
     """
     from transformers import AutoModelForCausalLM
 
+    _check_decodes_alone(model)
     device = choose_device(device)
     stored = stored_four_bit(model)
     how = {"device_map": {"": device}} if stored else loading_arguments(four_bit, device)
@@ -237,6 +238,20 @@ def empty_model(model: str, dtype: Any) -> Any:
             return AutoModelForCausalLM.from_config(config, dtype=dtype)
 
 
+def _check_decodes_alone(model: str) -> None:
+    """Raise InputError for a model with encoder and decoder, such as T5 or BART."""
+    from transformers import AutoConfig
+
+    with _one_clear_error(model, "model"):
+        config = AutoConfig.from_pretrained(location(model), trust_remote_code=False)
+    if config.is_encoder_decoder:
+        raise InputError(
+            f"{model!r} is an encoder with a decoder ({config.model_type}); these are not "
+            "supported. Take a decoder (GPT-2, Llama, Qwen, ...), or with --objective classify an "
+            "encoder (BERT, DistilBERT, ...)"
+        )
+
+
 def _sees_ahead(model: Any) -> bool:
     """Return whether a model's logits at a token depend on the next token."""
     import torch
@@ -277,6 +292,7 @@ def load_classifier(
 
     from tuneproof.models.head import in_float32, new_modules
 
+    _check_decodes_alone(model)
     device = choose_device(device)
     with _one_clear_error(model, "model"), quiet_loading():
         whole = head_patterns(location(model), labels) if four_bit else None
@@ -393,4 +409,7 @@ def _one_clear_error(
         hint = "" if Path(source).is_dir() else f". {option} tiny needs no network"
         if "AutoModelForCausalLM" in reason:
             hint = ENCODER_HINT
+        if "AutoModelForSequenceClassification" in reason:
+            reason = "transformers has no classification head for this architecture"
+            hint = ". --objective generate learns labels by writing them"
         raise InputError(f"cannot load the {what} of {model!r}: {reason}{hint}") from error

@@ -71,13 +71,14 @@ def rates_of(model: Any, *, is_checkpointing: bool = False) -> Rates:
         kind = "output" if module is head else "row" if positions == 1 else "position"
         totals[kind] += 2 * _size(module) * factor
     shape = inner.config.get_text_config()
-    width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+    heads = getattr(shape, "num_attention_heads", 0)  # Mamba has none
+    width = getattr(shape, "head_dim", None) or shape.hidden_size // max(1, heads)
     is_reached = any(passes_on and positions > 1 for _, positions, passes_on in probed)
     passes = 1 + (2 if is_reached else 0) + (1 if again else 0)
     return Rates(
         per_position=totals["position"],
         per_row=totals["row"],
-        per_pair=4 * shape.num_hidden_layers * shape.num_attention_heads * width * passes,
+        per_pair=4 * shape.num_hidden_layers * heads * width * passes,
         per_output=totals["output"],
         virtual=max(positions for _, positions, _ in probed) - PROBED_TOKENS,
     )

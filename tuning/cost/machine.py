@@ -136,7 +136,7 @@ def _activations(
     per_layer: float = WIDE * width + (GATED if is_gated else INNER) * int(inner or 4 * width)
     per_layer *= size / 2
     if getattr(shape, "_attn_implementation", None) == "eager":
-        per_layer += SCORES * size * longest * int(shape.num_attention_heads)
+        per_layer += SCORES * size * longest * int(getattr(shape, "num_attention_heads", 0))
     kept = layers if METHODS[settings["method"]].reaches_layers else 1
     if settings["gradient_checkpointing"]:
         return float(tokens * (per_layer + 4 * width * kept))

@@ -49,6 +49,22 @@ def test_rows_are_those_of_peft(model: Any, names: list[str]) -> None:
     torch.testing.assert_close(model(values, adapter_names=names), wanted)
 
 
+@torch.no_grad()
+def test_tokens_under_each_other_keep_their_adapters(model: Any) -> None:
+    values, names = torch.randn(5, 3, 6), ["__base__", "v1", "v2", "v2", "v1"]
+    layer = model.base_model.model[0]
+    wanted = layer(values, adapter_names=names).flatten(0, 1)
+    route_rows(model)
+    for order in ([0, 1, 4, 2, 3], range(5)):  # neighbours, and not
+        rows = values[list(order)].flatten(0, 1)
+        found = layer(rows, adapter_names=[names[row] for row in order])
+        torch.testing.assert_close(
+            found.unflatten(0, (5, 3)), wanted.unflatten(0, (5, 3))[list(order)]
+        )
+    with pytest.raises(RuntimeError, match="14 rows of 5 texts"):
+        layer(values.flatten(0, 1)[1:], adapter_names=names)
+
+
 @pytest.mark.parametrize("has_bias", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @torch.no_grad()

@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     GPT2Config,
     GPT2LMHeadModel,
@@ -23,6 +24,14 @@ from tuneproof.kernels import training as paths
 from tuneproof.tuning.trainers import completion_losses
 
 GPT2_ONLY = ("gelu",)
+SMALL = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
+}  # fmt: skip
+SMALL_OF = {
+    "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
+    "gpt_neo": {"hidden_size": 32, "num_layers": 2, "num_heads": 4,
+                "attention_types": [[["global", "local"], 1]]},
+}  # fmt: skip
 IS_LINUX = sys.platform == "linux"
 TOKENS = 150
 """More than a block of queries."""
@@ -37,6 +46,24 @@ def gpt2(dropout: float) -> Any:
             eos_token_id=0, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
         )
     )  # fmt: skip
+
+
+def of_kind(kind: str, dropout: float, **changes: Any) -> Any:
+    config = AutoConfig.for_model(
+        kind, vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, head_dim=8, attention_dropout=dropout,
+        pad_token_id=None, **changes,
+    )  # fmt: skip
+    return AutoModelForCausalLM.from_config(config)
+
+
+def mistral(dropout: float) -> Any:
+    """Its window is shorter than the texts, and than a block of queries."""
+    return of_kind("mistral", dropout, sliding_window=40)
+
+
+def qwen3(dropout: float) -> Any:
+    return of_kind("qwen3", dropout)
 
 
 def llama(dropout: float) -> Any:
@@ -83,7 +110,7 @@ def gradients(
     return float(loss.detach()), found
 
 
-@pytest.mark.parametrize("kind", [gpt2, llama])
+@pytest.mark.parametrize("kind", [gpt2, llama, mistral, qwen3])
 @pytest.mark.parametrize("unlikelihood", [0.0, 2.0])
 @pytest.mark.parametrize("name", sorted(paths.FAST_PATHS))
 def test_loss_and_gradients_are_the_same(
@@ -102,7 +129,9 @@ def test_loss_and_gradients_are_the_same(
     loss, found = gradients(model, unlikelihood)
     with paths.fast_paths(model, others) as using:
         faster_loss, faster = gradients(model, unlikelihood, using)
-    is_elsewhere = (name in GPT2_ONLY and kind is llama) or (name == "allocator" and not IS_LINUX)
+    is_elsewhere = (name in GPT2_ONLY and kind is not gpt2) or (
+        name == "allocator" and not IS_LINUX
+    )
     if name != "dropout" and not is_elsewhere:
         assert using.used.get(name), f"{name} has changed nothing"
     assert faster_loss == pytest.approx(loss, abs=1e-5)
@@ -164,6 +193,29 @@ def test_everything_is_taken_back() -> None:
     with pytest.raises(RuntimeError, match="stopped"), paths.fast_paths(model):
         raise RuntimeError("stopped")
     assert model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("kind", ["stablelm", "bloom", "gpt_neo"])
+def test_what_is_not_the_same_is_left_out_and_said(kind: str) -> None:
+    model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(kind, **SMALL_OF.get(kind, SMALL), vocab_size=300, pad_token_id=None)
+    )
+    with paths.fast_paths(get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))) as p:
+        assert not p.packing and "packing" not in p.used
+    assert set(p.used) | set(p.left_out) == set(paths.FAST_PATHS)
+    assert "the model mixes the texts of a row" in p.described()
+
+
+def test_kernels_that_serve_nothing_are_not_turned_on() -> None:
+    with paths.fast_paths(tuned(llama), is_short=False) as using:
+        assert not {"head", "packing"} & set(using.used)
+        assert using.head_loss is None
+    with paths.fast_paths(tuned(llama, use_dora=True)) as using:
+        dora = using.used["linear"]
+    with paths.fast_paths(tuned(llama)) as using:
+        assert using.used["linear"] == dora == 14  # DoRA: the layers below it
+    with paths.fast_paths(tuned(llama), ["linear"]) as using:
+        assert using.left_out["linear"] == "it was left out by --no-fast-path"
 
 
 def test_padding_on_the_left_is_no_silent_fault() -> None:
