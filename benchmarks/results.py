@@ -1,7 +1,7 @@
 """Write docs/results.md from reports: `python -m benchmarks.results --machine TEXT NAME=REPORT...`.
 
 NAME is an experiment of `EXPERIMENTS`, REPORT a report.json or its folder. What the page shows of
-each is kept in `benchmarks/kept/results.json`, so that one experiment can be measured anew alone.
+each is kept in `benchmarks/kept/recipes/results.json`, so that one can be measured anew alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tuneproof.files import read_json, write_json, write_text
 from tuneproof.formats.report import Report, read_report
 from tuneproof.text import duration
 
-FILE = KEPT / "results.json"
+FILE = KEPT / "recipes" / "results.json"
 """What the page is made from."""
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"
 
@@ -155,7 +155,7 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
     """
     if report.primary is None:
         raise InputError("the report has no primary metric; no ladder can be shown")
-    unit = unit_of(report.primary.metric, report.length_unit)
+    unit, seen = unit_of(report.primary.metric, report.length_unit), report.primary.seen_from
     seeded = {name for seeds in report.seeds for name in seeds.variants}
     single = [v.name for v in report.variants if kind_of(v) == "run" and v.name not in seeded]
     return ExperimentResult(
@@ -167,7 +167,7 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
             *(seed_headline(report, seeds) for seeds in report.seeds if seeds.figures),
             *(headline(report, name) for name in single),
         ],
-        seen_from=report.primary.seen_from and wording.amount(report.primary.seen_from, unit),
+        seen_from=None if seen is None else wording.amount(seen, unit),
         options=[_option(report, step.name, step.title, step.seconds, unit) for step in
                  steps(report)],
     )  # fmt: skip
@@ -194,9 +194,9 @@ def _option(report: Report, name: str, title: str, seconds: float | None, unit: 
         value=wording.amount(figure.value, unit),
         interval=wording.interval(figure.low, figure.high, unit),
         seconds=seconds,
-        trainable=cost and cost.trainable,
-        train_seconds=cost and cost.seconds,
-        peak_bytes=cost and cost.peak_bytes,
+        trainable=cost.trainable if cost else None,
+        train_seconds=cost.seconds if cost else None,
+        peak_bytes=cost.peak_bytes if cost else None,
         others=others,
     )
 
