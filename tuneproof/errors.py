@@ -186,6 +186,7 @@ def _one_voice() -> Iterator[None]:
     if ranks.is_main():
         with lines_to(to_stderr):
             yield
+        ranks.leave()
         return
     try:
         with (
@@ -194,6 +195,7 @@ def _one_voice() -> Iterator[None]:
             lines_to(lambda line: None),
         ):
             yield
+        ranks.leave()
     except InputError as error:
         time.sleep(ALIKE_S)
         raise InputError(f"process {ranks.rank()}: {error}") from error

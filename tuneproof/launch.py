@@ -129,10 +129,3 @@ def join(device: str = "auto") -> None:
     if not distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         distributed.init_process_group(backend, timeout=WAIT)
-
-
-def leave() -> None:
-    """Close the connections to the other processes, where there are any."""
-    distributed = sys.modules.get("torch.distributed")
-    if ranks.world_size() > 1 and distributed is not None and distributed.is_initialized():
-        distributed.destroy_process_group()

@@ -7,6 +7,7 @@ so for `--num-processes`. Alone, a process is the first of one, and all function
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
@@ -90,3 +91,10 @@ def summed(values: Sequence[float]) -> list[float]:
 def largest(value: float) -> float:
     """Return the largest of the values of all processes."""
     return max(gathered(value))
+
+
+def leave() -> None:
+    """Close the connections to the other processes, where there are any."""
+    distributed = sys.modules.get("torch.distributed")
+    if world_size() > 1 and distributed is not None and distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -116,12 +116,17 @@ def check_sharding(config: TuneConfig) -> None:
         )
 
 
+def is_sharded(trainer: Any) -> bool:
+    """Return whether FSDP or DeepSpeed deal weights or the optimizer's state out."""
+    return bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
+
+
 def whole_weights(trainer: Any) -> Mapping[str, Any] | None:
     """Return all weights where FSDP or DeepSpeed have dealt them out, else None.
 
     To be called in all processes; the first gets them, in the memory of its CPU.
     """
-    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+    if not is_sharded(trainer):
         return None
     weights: Mapping[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     return weights

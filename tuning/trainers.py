@@ -25,11 +25,11 @@ from trl import SFTTrainer
 from tuneproof import ranks
 from tuneproof.kernels.cross_entropy import losses_of_logits
 from tuneproof.kernels.packing import packing
-from tuneproof.kernels.training import PLAIN, FastPaths, fast_paths
+from tuneproof.kernels.training import FAST_PATHS, PLAIN, FastPaths, fast_paths
 from tuneproof.kernels.unlikelihood import prices, used_before
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
-from tuneproof.tuning.parts import RankBatches, with_filler
+from tuneproof.tuning.parts import RankBatches, is_sharded, with_filler
 
 T = TypeVar("T")
 Weighting = Literal["example", "token"]
@@ -102,7 +102,11 @@ class RunTrainer:
 
     @contextmanager
     def fast_paths(self, without: Sequence[str] = ()) -> Iterator[FastPaths]:
-        """Train by the kernels of kernels/ while the block runs, but for those left out."""
+        """Train by the kernels of kernels/ while the block runs, but for those left out.
+
+        With weights that are dealt out, none is used: they keep copies of whole ones.
+        """
+        without = tuple(FAST_PATHS) if is_sharded(self) else without
         is_short = getattr(self, "is_short", False)
         with fast_paths(self.model, without, is_short=is_short) as self.paths:
             try:
@@ -213,7 +217,8 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         """Call a function of model and inputs by way of what the model is wrapped in."""
         how = {"is_short": self.is_short, "paths": self.paths}
         with self.accelerator.autocast():
-            if model is self.model or not self.is_short:
+            is_bare = model is self.model and not is_sharded(self)  # FSDP changes it in place
+            if is_bare or not self.is_short:
                 return function(model, inputs, **how)
             call = partial(function, self.model, inputs, **how)
             return through_wrapper(model, _core(self.model), call, inputs)

@@ -91,10 +91,11 @@ def test_budget_ends_all_at_the_same_step_with_the_same_weights(
     first, second = together[scene]
     assert first["weights"] == second["weights"]
     assert first["run"]["ended_by"] == second["run"]["ended_by"] == "budget"
-    assert first["run"]["result"]["steps"] == second["run"]["result"]["steps"] > 3
-    rates = curve(folder / "runs" / scene, "learning_rate")
-    assert max(rates) == pytest.approx(1e-2, rel=0.1)
-    assert rates[-1] < 0.3 * max(rates)
+    assert first["run"]["result"]["steps"] == second["run"]["result"]["steps"]
+    if scene == "flops":  # of seconds nobody knows how many steps they are
+        rates = curve(folder / "runs" / scene, "learning_rate")
+        assert max(rates) == pytest.approx(1e-2, rel=0.1)
+        assert rates[-1] < 0.3 * max(rates)
 
 
 def test_operations_of_both_are_the_budget(together: Together) -> None:

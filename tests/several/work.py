@@ -17,7 +17,7 @@ from typing import Any
 from tuneproof import ranks
 from tuneproof.formats.codec import encode
 from tuneproof.inference.config import CompareConfig
-from tuneproof.launch import join, leave
+from tuneproof.launch import join
 from tuneproof.options import from_mapping
 from tuneproof.tuning.config import TuneConfig
 
@@ -107,7 +107,7 @@ def main(folder: Path) -> None:
             setattr(import_module(module), attribute, value)
         seen[name] = globals()[scene.pop("do")](**scene)
     (folder / f"seen-{ranks.rank()}.json").write_text(json.dumps(seen))
-    leave()
+    ranks.leave()
 
 
 if __name__ == "__main__":
