@@ -17,7 +17,9 @@ PARTS = ("decoding", "labels", "training", "memory", "report", "startup", "prepd
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(PARTS))
-@click.option("--rounds", default=5, show_default=True, help="Rounds of every pair.")
+@click.option(
+    "--rounds", default=3, show_default=True, help="Rounds of every pair; slow sides: 1 or 2."
+)
 @click.option("--small", is_flag=True, help="Use tiny and little work: to see that it runs.")
 @click.option(
     "--data",

@@ -1,4 +1,4 @@
-"""Decoding: base and adapter answer 32 prompts with a fixed number of tokens."""
+"""Decoding: base and adapter answer prompts with a fixed number of tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Row, Settings, Side, Workers
-from benchmarks.subjects import RUN, gpt2, run_on
+from benchmarks.subjects import LLAMA_TYPES, RUN, gpt2, llama_type, run_on
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.formats.run import finished_run
 from tuneproof.inference.compare import PROMPTS_AT_ONCE, even
@@ -18,18 +18,50 @@ from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import ask
 
-ALONE = 3
+ALONE = 2
 """Prompts that are answered one at a time; all would take several minutes a round."""
+SLOW_ROUNDS = 2
+"""Of what is answered one at a time."""
+NEW, FEWER_NEW, FEWER = 100, 40, 16
+"""New tokens of an answer; and of models beside GPT-2, which are asked fewer prompts."""
 USUAL = PROMPTS_AT_ONCE
 """Most prompts that `infer compare` answers at once."""
 
 
 def measure(settings: Settings) -> list[Row]:
     """Return ours against one prompt at a time, and against a padded batch per model."""
-    new = new_tokens(settings)
-    with gpt2(settings) as model, run_on(model) as runs, Workers() as workers:
+    with gpt2(settings) as model:
         ids = questions(model, settings)
-        count, few = len(ids), _of_all_lengths(ids)
+        rows = _rivals("", model, ids, new_tokens(settings), settings, goals=(15, 2))
+    for name in LLAMA_TYPES:
+        with llama_type(name, settings) as model:
+            some = questions(model, settings)
+            some = [some[place] for place in _of_all_lengths(some, min(FEWER, len(some)))]
+            new = min(FEWER_NEW, new_tokens(settings))
+            rows += _rivals(f"{name}, ", model, some, new, settings, goals=(15, 3))
+    return rows
+
+
+def _rivals(
+    named: str,
+    model: str,
+    ids: list[list[int]],
+    new: int,
+    settings: Settings,
+    goals: tuple[float, float],
+) -> list[Row]:
+    """Return ours against both ways to use `generate`, for one model.
+
+    Args:
+        named: Begins the description of the work.
+        model: Its folder.
+        ids: The prompts.
+        new: Tokens of every answer.
+        settings: How much is measured.
+        goals: The least ratio to one prompt at a time, and to batches.
+    """
+    with run_on(model) as runs, Workers() as workers:
+        count, few = len(ids), _of_all_lengths(ids, ALONE)
         by_us = partial(Side, prepare=partial(variants_of, runs))
         by_both = partial(Side, prepare=partial(both, model, runs))
         took, answers = workers.alternate(
@@ -38,14 +70,15 @@ def measure(settings: Settings) -> list[Row]:
                 "at once": by_us(run=partial(ours, ids=ids, new=new, at_once=count)),
                 "batches": by_both(run=partial(batches, ids=ids, new=new)),
                 "one by one": by_both(
-                    run=partial(_one_by_one, ids=[ids[index] for index in few], new=new)
+                    run=partial(_one_by_one, ids=[ids[index] for index in few], new=new),
+                    most_rounds=SLOW_ROUNDS,
                 ),
             },
             settings.rounds,
         )
     in_batches, in_one, by_batches, by_one = (rounds[-1] for rounds in answers.values())
     alone = [in_one[2 * index + variant] for index in few for variant in (0, 1)]
-    work = f"{count} prompts x base and adapter, exactly {new} new tokens each"
+    work = f"{named}{count} prompts x base and adapter, exactly {new} new tokens each"
     return [
         Row(
             work=f"{work}, `--batch-size {count}`",
@@ -53,7 +86,7 @@ def measure(settings: Settings) -> list[Row]:
             f"times {count / ALONE:g})",
             ours=took["at once"],
             theirs=took["one by one"].times(count / ALONE),
-            goal=15,
+            goal=goals[0],
             checked=f"{_same(alone, by_one)} of {2 * ALONE} answers the same",
         ),
         Row(
@@ -61,16 +94,16 @@ def measure(settings: Settings) -> list[Row]:
             against="transformers `generate`, one left-padded batch per model",
             ours=took["ours"],
             theirs=took["batches"],
-            goal=2,
+            goal=goals[1],
             checked=f"{_same(in_batches, by_batches)} of {2 * count} answers the same",
         ),
     ]
 
 
-def _of_all_lengths(ids: list[list[int]]) -> list[int]:
-    """Return the indices of `ALONE` prompts: as short, as usual and as long as all are."""
+def _of_all_lengths(ids: list[list[int]], count: int) -> list[int]:
+    """Return the indices of so many prompts: as short, as usual and as long as all are."""
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-    return order[len(ids) // (2 * ALONE) :: len(ids) // ALONE][:ALONE]
+    return order[len(ids) // (2 * count) :: len(ids) // count][:count]
 
 
 def _same(ones: list[list[int]], others: list[list[int]]) -> int:
@@ -87,7 +120,7 @@ def questions(model: str, settings: Settings) -> list[list[int]]:
 
 def new_tokens(settings: Settings) -> int:
     """Return how many tokens every answer has."""
-    return 40 if settings.is_small else 200
+    return 20 if settings.is_small else NEW
 
 
 def variants_of(runs: Path) -> Variants:

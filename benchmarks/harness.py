@@ -43,10 +43,17 @@ class Timing:
     """The fastest round."""
     high: float
     """The slowest round."""
+    rounds: int = 0
+    """How many there were; 0 in results that do not say."""
 
     def times(self, factor: float) -> Timing:
         """Return what so many times the work would take."""
-        return Timing(seconds=self.seconds * factor, low=self.low * factor, high=self.high * factor)
+        return Timing(
+            seconds=self.seconds * factor,
+            low=self.low * factor,
+            high=self.high * factor,
+            rounds=self.rounds,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +120,8 @@ class Side:
     """What comes before, untimed."""
     run: Callable[[Any], Any]
     """The timed function: it takes what `prepare` returned, and its result is kept."""
+    most_rounds: int | None = None
+    """It takes part in no more rounds than these: what takes minutes also varies little."""
 
 
 class Workers:
@@ -142,7 +151,7 @@ class Workers:
 
         Args:
             sides: What is timed, by name.
-            rounds: How often.
+            rounds: How often, unless a side takes part in fewer rounds.
             warm_up: Whether every side runs once before, untimed.
 
         Returns:
@@ -152,12 +161,14 @@ class Workers:
         results: dict[str, list[Any]] = {name: [] for name in sides}
         for number in tqdm(range(-warm_up, rounds), desc=" / ".join(sides), unit=" rounds"):
             for name, side in sides.items():
+                if side.most_rounds is not None and number >= side.most_rounds:
+                    continue
                 took, result = self._pool(name).submit(_turn, side).result()
                 if number >= 0:
                     seconds[name].append(took)
                     results[name].append(result)
         return {
-            name: Timing(seconds=median(side), low=min(side), high=max(side))
+            name: Timing(seconds=median(side), low=min(side), high=max(side), rounds=len(side))
             for name, side in seconds.items()
         }, results
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.decoding import variants_of
 from benchmarks.harness import Goal, Row, Settings, Side, Workers
-from benchmarks.subjects import WORDS, gpt2, run_on, texts
+from benchmarks.subjects import LLAMA_TYPES, WORDS, gpt2, llama_type, run_on, texts
 from tuneproof.formats.example import Example
 from tuneproof.inference.label_scores import LabelScorer
 from tuneproof.inference.variants import Variants
@@ -23,6 +23,8 @@ from tuneproof.prompts import template as templates
 BATCH = 16
 FEW = 8
 """Documents; the other side takes a forward pass for every label of a document."""
+SLOW_ROUNDS = 2
+"""Of the other side."""
 TWEETS = 2_000
 """That the goal speaks of; lm-evaluation-harness would take half an hour a round for all."""
 MOST_TIMES = 3
@@ -42,6 +44,8 @@ class Case:
     labels: tuple[str, ...]
     goal: float
     """The least ratio aimed at."""
+    model: str = ""
+    """Begins the description, where the model is not GPT-2."""
     of: int | None = None
     """So many texts there would be, of which these are a sample; None: these are all."""
 
@@ -63,7 +67,13 @@ def measure(settings: Settings) -> list[Row | Goal]:
             return results
         for case in cases:
             results += _harness(workers, model, runs, case, settings.rounds)
-        return results
+    for name in LLAMA_TYPES:
+        case = Case(
+            kind="tweets", texts=tweets[: few // 2], labels=LABELS, goal=10, of=TWEETS, model=name
+        )
+        with llama_type(name, settings) as model, run_on(model) as runs, Workers() as workers:
+            results += _harness(workers, model, runs, case, settings.rounds)
+    return results
 
 
 def _numbered(documents: list[str]) -> list[str]:
@@ -159,7 +169,9 @@ def _harness(workers: Workers, model: str, runs: Path, case: Case, rounds: int) 
     sides = {
         "ours": Side(prepare=partial(_base, runs), run=score),
         "lm_eval": Side(
-            prepare=partial(_requests, model, case), run=partial(_theirs, labels=len(case.labels))
+            prepare=partial(_requests, model, case),
+            run=partial(_theirs, labels=len(case.labels)),
+            most_rounds=SLOW_ROUNDS,
         ),
     }
     took, rows = workers.alternate(sides, rounds)
@@ -172,6 +184,7 @@ def _harness(workers: Workers, model: str, runs: Path, case: Case, rounds: int) 
     count, factor = case.of or sampled, (case.of or sampled) / sampled
     sample = f" ({sampled} of them by both, the times times {factor:.1f})" if case.of else ""
     work = f"{count:,} {case.kind} x {len(case.labels)} labels"
+    work = f"{case.model}, {work}" if case.model else work
     return [
         Row(
             work=work,

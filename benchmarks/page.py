@@ -144,7 +144,8 @@ def _figure(value: float) -> str:
 
 def _timing(row: Row, timing: Timing) -> str:
     speed = "" if row.amount is None else f", {_figure(row.amount / timing.seconds)} {row.unit}/s"
-    return f"{timing.seconds:.2f} s ({timing.low:.2f}-{timing.high:.2f}){speed}"
+    spread = "1 round" if timing.rounds == 1 else f"{timing.low:.2f}-{timing.high:.2f}"
+    return f"{timing.seconds:.2f} s ({spread}){speed}"
 
 
 def _machine() -> dict[str, Any]:

@@ -24,6 +24,7 @@ WORDS = 20_000
 ASKED = (15, 30)
 """Fewest and most words of an instruction; the answer brings a record to 40 to 80 words."""
 ANSWERED = (25, 50)
+MOST_ROUNDS = 2
 SHARE = 0.05
 """Share of exact repeats, and of near ones."""
 SYLLABLES = [c + v for c in "bcdfghklmnprstvw" for v in ("a", "e", "i", "o", "u", "an", "er")]
@@ -34,7 +35,7 @@ def measure(settings: Settings) -> list[Goal]:
     few, many = (1_000, 10_000) if settings.is_small else (FEW, MANY)
     small, large = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in tqdm(range(settings.rounds), desc="prepdata", unit=" rounds"):
+        for _ in tqdm(range(min(settings.rounds, MOST_ROUNDS)), desc="prepdata", unit=" rounds"):
             small.append(_build(Path(folder), few)[0])
             child, checked = _build(Path(folder), many)
             large.append(child)

@@ -1,4 +1,4 @@
-"""The models and rows of the benchmarks: a GPT-2 of 124M with random weights, or `tiny`."""
+"""The models and rows of the benchmarks: random weights in shapes that people use, or `tiny`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import random
 import tempfile
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,55 @@ WORDS = (
     "bank", "oil", "gold", "rate", "cut", "beat", "shares", "fall", "rise", "deal", "sues", "chief",
     "buys", "sells", "profit", "warns",
 )  # fmt: skip
+
+
+SMOLLM2, QWEN3 = "SmolLM2 135M", "Qwen3 8 layers"
+LLAMA_TYPES: Mapping[str, tuple[str, dict[str, Any]]] = {
+    SMOLLM2: (
+        "llama",
+        {
+            "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
+            "num_attention_heads": 9, "num_key_value_heads": 3, "rope_theta": 100_000.0,
+        },
+    ),
+    QWEN3: (
+        "qwen3",
+        {
+            "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 8,
+            "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+        },
+    ),
+}  # fmt: skip
+"""Name -> type and shape: SmolLM2's own, and of Qwen3-0.6B 8 of its 28 layers."""
+SMALL_SHAPE = {
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 16,
+}  # fmt: skip
+
+
+@contextmanager
+def llama_type(name: str, settings: Settings) -> Iterator[str]:
+    """Give the folder of a model of Llama's kind with random weights while the block runs.
+
+    The vocabulary has SmolLM2's size, the tokenizer is that of `tiny`.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    kind, shape = LLAMA_TYPES[name]
+    config = AutoConfig.for_model(
+        kind,
+        **(SMALL_SHAPE if settings.is_small else shape),
+        vocab_size=49_152,
+        max_position_embeddings=8_192,
+        tie_word_embeddings=True,
+        pad_token_id=None,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+        models.load_tokenizer("tiny").save_pretrained(folder)
+        yield folder
 
 
 @contextmanager
@@ -101,6 +150,15 @@ def texts(count: int, low: int, high: int, seed: int = 0) -> list[str]:
 def tweets(count: int) -> list[Example]:
     """Return made-up tweets with the real topics."""
     return records_of(texts(count, 8, 30), random.Random(0).choices(LABELS, k=count), INSTRUCTION)
+
+
+def unlike(count: int) -> list[Example]:
+    """Return made-up tweets, each with an instruction of its own: no two rows begin alike."""
+    asked = texts(count, 12, 24, seed=1)
+    return [
+        replace(row, instruction=f"{number} {text}", id=f"own-{number}")
+        for number, (row, text) in enumerate(zip(tweets(count), asked, strict=True))
+    ]
 
 
 def instructions(data: Path, count: int) -> list[Example]:

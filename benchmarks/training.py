@@ -12,7 +12,17 @@ from statistics import median
 from typing import Any
 
 from benchmarks.harness import Goal, Row, Settings, Side, Timing, Workers
-from benchmarks.subjects import MAX_LENGTH, gpt2, instructions, tweets, write_records
+from benchmarks.subjects import (
+    LLAMA_TYPES,
+    MAX_LENGTH,
+    SMOLLM2,
+    gpt2,
+    instructions,
+    llama_type,
+    tweets,
+    unlike,
+    write_records,
+)
 from tuneproof.formats.example import Example
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
@@ -22,6 +32,8 @@ from tuneproof.tuning.device import uses_bf16
 
 ROWS, TWEETS, TINY_ROWS = 24, 64, 32
 """Rows of a training: fewer, and grouping by length could not do what it does for TRL."""
+OTHER_ROWS, OTHER_TWEETS = 16, 32
+"""Of models beside GPT-2."""
 TINY = "tiny 7.5M"
 BATCH = 8
 LORA_R, LORA_ALPHA = 8, 16
@@ -36,16 +48,20 @@ _GROUPED = {"bf16": True, "train_sampling_strategy": "group_by_length"}
 FLAGS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "stored": {**_GROUPED, "gradient_checkpointing": False},
-    "recomputed": {**_GROUPED, "gradient_checkpointing": True},
-}
-"""Ways to set TRL. It has less to compute without checkpointing, but much more memory to touch."""
+    "sorted": {
+        "bf16": True, "gradient_checkpointing": False, "train_sampling_strategy": "sequential",
+    },
+}  # fmt: skip
+"""Ways to set TRL. With checkpointing it takes less memory and, in all runs so far, more time."""
 SHOWN = {
     "defaults": "its defaults",
     "stored": "bf16, no checkpointing, grouped by length",
-    "recomputed": "bf16, checkpointing, grouped by length",
+    "sorted": "bf16, no checkpointing, all rows sorted by length beforehand",
 }
-BEST = ("stored", "recomputed")
-"""Of which the faster one, here and on the rows at hand, counts as TRL's best flags."""
+BEST = "stored"
+"""TRL's best flags."""
+SLOW_ROUNDS = {"defaults": 1, "stored": 2, "sorted": 1}
+"""Rounds of TRL at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +76,7 @@ class Work:
     rows: str
     """The task of the records."""
     goals: Mapping[str, float | None]
-    """``defaults`` or ``best`` flags of TRL -> the least ratio aimed at, if any."""
+    """Flags of TRL by name -> the least ratio aimed at, if any."""
     longer: list[Example] | None = None
     """Of the training whose share of the rate of matrix products is measured, if it is."""
 
@@ -77,27 +93,45 @@ def measure(settings: Settings) -> list[Row | Goal]:
     rows, short = (8, 32) if settings.is_small else (ROWS, TWEETS)
     rows_of = partial(instructions, settings.data)
     kind = "+".join(sorted({record.task for record in rows_of(rows)}))
+    results: list[Row | Goal] = []
     with gpt2(settings) as model:
         named = partial(Work, model=model, shown=TINY if settings.is_small else "GPT-2 124M")
         works = [
             named(
                 records=rows_of(rows),
                 rows=kind,
-                goals={"defaults": 8, "best": 3},
+                goals={"defaults": 8, BEST: 3, "sorted": 3},
                 longer=rows_of(LONGER * rows),
             ),
             named(
                 records=tweets(short),
                 rows="tweet",
-                goals={"best": 4},
+                goals={BEST: 4},
                 longer=tweets(LONGER * short),
             ),
+            named(records=unlike(short), rows="unlike tweet", goals={BEST: 3}),
         ]
         if not settings.is_small:  # else it is what the others trained
-            goals: dict[str, float | None] = {"best": None}
+            goals: dict[str, float | None] = {BEST: None}
             records = rows_of(TINY_ROWS)
             works.append(Work(model="tiny", shown=TINY, records=records, rows=kind, goals=goals))
-        return [result for work in works for result in _rivals(work, settings)]
+        results += [result for work in works for result in _rivals(work, settings)]
+    for name in LLAMA_TYPES:
+        with llama_type(name, settings) as model:
+            for work in _of_llama_type(name, model, settings, kind):
+                results += _rivals(work, settings)
+    return results
+
+
+def _of_llama_type(name: str, model: str, settings: Settings, kind: str) -> list[Work]:
+    """Return the trainings of a model beside GPT-2: tweets, and of SmolLM2 instruction rows too."""
+    few, short = (8, 16) if settings.is_small else (OTHER_ROWS, OTHER_TWEETS)
+    named = partial(Work, model=model, shown=name)
+    works = [named(records=tweets(short), rows="tweet", goals={BEST: 3})]
+    if name == SMOLLM2:
+        records = instructions(settings.data, few)
+        works.append(named(records=records, rows=kind, goals={"defaults": 6, BEST: 3}))
+    return works
 
 
 def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
@@ -105,15 +139,12 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
     with tempfile.TemporaryDirectory() as folder, Workers() as workers:
         out, apart = Path(folder), Path(folder) / "longer"
         write_records(out / "data", work.records)
-        goals = {
-            _fastest(workers, work, out) if name == "best" else name: goal
-            for name, goal in work.goals.items()
-        }
         sides = {"ours": ours(work.model, out)}
-        sides |= {name: theirs(work.model, work.records, out, name) for name in goals}
+        sides |= {name: theirs(work.model, work.records, out, name) for name in work.goals}
         if work.longer:
             write_records(apart / "data", work.longer)
-            sides |= {"matrix products": RATE, "longer": ours(work.model, apart)}
+            longer = dataclasses.replace(ours(work.model, apart), most_rounds=2)
+            sides |= {"matrix products": RATE, "longer": longer}
         took, results = workers.alternate(sides, settings.rounds)
     loss, spent = results["ours"][-1]
     rows = [
@@ -127,20 +158,13 @@ def _rivals(work: Work, settings: Settings) -> list[Row | Goal]:
             amount=spent.tokens,
             unit="tokens",
         )
-        for side, goal in goals.items()
+        for side, goal in work.goals.items()
     ]
     if not work.longer:
         return [*rows]
-    _, longer = results["longer"][-1]
-    described = work.described(work.longer, longer)
-    return [*rows, _share(described, longer, took["longer"], results["matrix products"])]
-
-
-def _fastest(workers: Workers, work: Work, out: Path) -> str:
-    """Return which of the best flags train these rows in the least time, one try each."""
-    sides = {name: theirs(work.model, work.records, out, name) for name in BEST}
-    took, _ = workers.alternate(sides, 1)
-    return min(took, key=lambda name: took[name].seconds)
+    _, spent = results["longer"][-1]
+    described = work.described(work.longer, spent)
+    return [*rows, _share(described, spent, took["longer"], results["matrix products"])]
 
 
 def _is_bf16() -> bool:
@@ -177,7 +201,8 @@ def ours(model: str, out: Path) -> Side:
 
 def theirs(model: str, records: list[Example], out: Path, name: str) -> Side:
     """Return TRL's training with the flags of a name."""
-    return Side(prepare=partial(_trl_trainer, model, records, out, name), run=_train_plainly)
+    prepare = partial(_trl_trainer, model, records, out, name)
+    return Side(prepare=prepare, run=_train_plainly, most_rounds=SLOW_ROUNDS[name])
 
 
 def _our_trainer(model: str, out: Path) -> Any:
@@ -212,12 +237,15 @@ def _trl_trainer(model: str, records: list[Example], out: Path, flags: str) -> A
     from trl import SFTConfig, SFTTrainer
 
     template = templates.load()
+    if flags == "sorted":
+        records = sorted(records, key=lambda record: -len(record.text + record.output))
     rows = [
         {"prompt": template.render(record.instruction, record.input), "completion": record.output}
         for record in records
     ]
+    loaded = models.load_model(model, dtype="float32")
     return SFTTrainer(
-        model=models.load_model(model, dtype="float32"),
+        model=loaded,
         args=SFTConfig(
             output_dir=str(out / "trl"),
             max_length=MAX_LENGTH,
@@ -238,7 +266,7 @@ def _trl_trainer(model: str, records: list[Example], out: Path, flags: str) -> A
             r=LORA_R,
             lora_alpha=LORA_ALPHA,
             target_modules="all-linear",
-            fan_in_fan_out=True,
+            fan_in_fan_out=loaded.config.model_type == "gpt2",
         ),
     )
 

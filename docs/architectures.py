@@ -85,7 +85,7 @@ class Trial:
     steps: dict[str, str] = field(default_factory=dict)
     """Step -> ``yes``, or the error's text."""
     fast_paths: Mapping[str, int] = field(default_factory=dict)
-    """What was turned on in training."""
+    """What was turned on in training, see kernels/training.py."""
     is_unpadded: bool = False
     """Whether answers are written without padding."""
 
@@ -94,9 +94,10 @@ class Trial:
         return {"yes": "yes", None: "-"}.get(self.steps.get(step), "no")
 
     def speed(self) -> tuple[str, str]:
-        """Return which fast paths were used in training, and whether answers need no padding."""
-        used = ", ".join(name for name in self.fast_paths if name != "allocator")
-        return used or "-", "no padding" if self.is_unpadded else "-"
+        """Return how batches are trained, and whether answers need no padding."""
+        used = self.fast_paths
+        way = "packed" if "packing" in used else "in blocks" if "attention" in used else "-"
+        return way, "no padding" if self.is_unpadded else "-"
 
 
 def trial(kind: str, folder: Path) -> Trial:
