@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.eval.conftest import answer, comparison, item
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
 from tuneproof.formats.comparison import read_comparison
@@ -111,29 +112,31 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
     driven.close()
 
 
-@pytest.fixture
-def compared(document: dict[str, Any], write: Callable[..., Path]) -> Path:
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 items; two have equal answers."""
-    first = document["items"][0]
-    document["items"] = [
-        {
-            **first,
-            "id": f"q{number}",
-            "prompt": f"What about matter {number} of {40 - number}?",
-            "answers": {
-                "base": {"text": f"the plain one {number}"},
-                "tuned": {"text": f"{'the plain one' if number < 2 else '<b>fine</b>'} {number}"},
+    rows = [
+        item(
+            number,
+            "",
+            "",
+            prompt=f"What about matter {number} of {40 - number}?",
+            answers={
+                "base": answer(f"the plain one {number}"),
+                "tuned": answer(f"{'the plain one' if number < 2 else '<b>fine</b>'} {number}"),
             },
-        }
+        )
         for number in range(40)
     ]
-    return write(document)
+    path = tmp_path_factory.mktemp("compared") / "comparison.json"
+    path.write_text(json.dumps(comparison(rows)))
+    return path
 
 
-@pytest.fixture
-def page(compared: Path, tmp_path: Path) -> Path:
-    report([compared], tmp_path / "out", ReportConfig(resamples=100))
-    return tmp_path / "out" / "report.html"
+@pytest.fixture(scope="module")
+def page(compared: Path) -> Path:
+    report([compared], compared.parent / "out", ReportConfig(resamples=100))
+    return compared.parent / "out" / "report.html"
 
 
 SHOWN = "[...document.querySelectorAll('#ballot-item .answer .text')].map((p) => p.textContent)"
