@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -84,6 +85,7 @@ class RunTrainer:
 
     model: Any
     args: Any
+    state: Any
     accelerator: Any
     data_collator: Any
     train_dataset: Any
@@ -146,6 +148,18 @@ class RunTrainer:
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save a checkpoint; its folder is made before any process looks for it.
+
+        FSDP and DeepSpeed make it late, so that some processes would not see the best checkpoint.
+        """
+        if ranks.world_size() > 1:
+            if ranks.is_main():
+                folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+                folder.mkdir(parents=True, exist_ok=True)
+            ranks.wait()
+        super()._save_checkpoint(model, trial)  # type: ignore[misc]
 
     def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
         """Count the tokens of a batch, but not those of a filler."""

@@ -145,6 +145,12 @@ def scenes(folder: Path, settings: Callable[..., dict[str, Any]]) -> dict[str, d
     return {
         "collected": {"do": "collect", "value": 3.5},
         **{name: {"do": "train", **scene} for name, scene in train.items()},
+        "sharded": {
+            "do": "train_sharded",
+            "settings": settings(
+                name="sharded", model=str(folder / "llama"), method="full", learning_rate=1e-3
+            ),
+        },
         **{name: {"do": "compare", **scene} for name, scene in compare.items()},
     }
 

@@ -30,11 +30,11 @@ def test_processes_hear_each_other(together: Together) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("scene", ["examples", "tokens", "head"])
+@pytest.mark.parametrize("scene", ["examples", "tokens", "head", "sharded"])
 def test_same_batch_gives_the_same_losses_as_one_process(
     together: Together, alone: Callable[..., Any], folder: Path, scene: str
 ) -> None:
-    """Batches that do not come out even, accumulated, by example and by token, text and head."""
+    """Batches that do not come out even, accumulated, by example and token, of a head, by FSDP2."""
     one = alone(scene)
     two = folder / "runs" / scene
     for name in ("loss", "eval_loss", "grad_norm"):
@@ -82,6 +82,20 @@ def test_all_choose_the_checkpoint_by_the_accuracy_over_all(
         assert result["best_step"] == one.result.best_step
         assert result["best_validation_accuracy"] == one.result.best_validation_accuracy
     assert curve(folder / "runs/chosen", "eval_accuracy") == curve(one.folder, "eval_accuracy")
+
+
+def test_model_of_dealt_out_weights_is_saved_whole(
+    together: Together, alone: Callable[..., Any], folder: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    assert together["sharded"][0]["run"]["state"] == "finished"
+    two = load_file(folder / "runs/sharded/model/model.safetensors")
+    one = load_file(alone("sharded").saved / "model.safetensors")
+    assert two.keys() == one.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("scene", ["flops", "seconds"])

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tuneproof import ranks
 from tuneproof.formats.codec import encode
 from tuneproof.inference.config import CompareConfig
@@ -21,7 +23,32 @@ from tuneproof.launch import join
 from tuneproof.options import from_mapping
 from tuneproof.tuning.config import TuneConfig
 
+DOCS = Path(__file__).parents[2] / "docs"
 PREPARED: list[Any] = []
+
+
+def train_sharded(settings: dict[str, Any]) -> dict[str, Any]:
+    """Train with FSDP2, which accelerate offers on GPUs only: it is told that there is one."""
+    import torch
+    from accelerate.state import PartialState
+    from accelerate.utils import DistributedType
+
+    from tuneproof.tuning.run import finetune
+
+    before = PartialState._prepare_backend, PartialState.set_device
+    PartialState._prepare_backend = lambda *_: ("gloo", DistributedType.MULTI_GPU)
+    PartialState.set_device = lambda self: setattr(self, "device", torch.device("cpu"))
+    config = yaml.safe_load((DOCS / "accelerate/fsdp2.yaml").read_text())["fsdp_config"]
+    variables = {name.upper(): str(value).lower() for name, value in config.items()}
+    names = ("FSDP_AUTO_WRAP_POLICY", "FSDP_STATE_DICT_TYPE")
+    variables |= {name: variables[name].upper() for name in names}
+    os.environ |= {"ACCELERATE_USE_FSDP": "true", **variables}
+    try:
+        run = finetune(from_mapping(TuneConfig, settings, "scene"))
+    finally:
+        PartialState._prepare_backend, PartialState.set_device = before
+        del os.environ["ACCELERATE_USE_FSDP"]
+    return {"run": encode(run)}
 
 
 def train(settings: dict[str, Any], stop: dict[str, int] | None = None) -> dict[str, Any]:
