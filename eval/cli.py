@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tuneproof.errors import Group
-from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.config import ExternalConfig, ReportConfig
 from tuneproof.options import options_from, resolve
 
 
@@ -31,9 +31,20 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="YAML of figures that others published, to be shown beside ours; as in recipes.",
 )
+@click.option(
+    "--regressions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="What `infer compare regressions` or `score external` wrote of the same runs: the report "
+    "says what they broke; repeatable.",
+)
 @options_from(ReportConfig)
 def report_command(
-    files: tuple[Path, ...], out: Path | None, published: Path | None, **typed: Any
+    files: tuple[Path, ...],
+    out: Path | None,
+    published: Path | None,
+    regressions: tuple[Path, ...],
+    **typed: Any,
 ) -> None:
     """Write report.html, report.md, report.json and plots for FILE.
 
@@ -47,7 +58,7 @@ def report_command(
     from tuneproof.eval.report.summary import text_table
 
     figures = () if published is None else read_published_file(published)
-    click.echo(text_table(report(files, folder, config, figures)))
+    click.echo(text_table(report(files, folder, config, figures, regressions)))
     click.echo(f"\n{folder / 'report.html'}")
 
 
@@ -62,8 +73,10 @@ def report_command(
 @click.option(
     "--no-regression",
     multiple=True,
-    metavar="METRIC",
-    help="A metric that may not have got worse; repeatable.",
+    metavar="WHAT",
+    help="A metric that may not have got worse. Or, of a report with --regressions, 'all by 0.03': "
+    "no more than so much may be lost over all general items, and no kind of them be broken; or a "
+    "kind, such as 'facts by 0.1'; repeatable.",
 )
 @click.option(
     "--not-worse",
@@ -147,6 +160,23 @@ def plan_command(
     from tuneproof.eval.plan import plan
 
     click.echo(plan(pilot, metric, detect, variant, config))
+
+
+@main.command("external")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@options_from(ExternalConfig)
+def external_command(config: Path | None, **typed: Any) -> None:
+    """Ask tasks of lm-evaluation-harness (pip install lm-eval) of a run and of its base.
+
+    The values of every item are tested in pairs, task by task. Tasks whose data are not on this
+    machine are fetched from the Hub.
+    """
+    settings = resolve(ExternalConfig, typed, config)
+    from tuneproof.eval.external import external
+    from tuneproof.eval.regressions import broken_of, broken_table
+
+    click.echo(broken_table(broken_of(external(settings), ReportConfig())))
+    click.echo(f"\nnext: score report FILE --regressions {settings.out}")
 
 
 @main.command("selftest")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneproof.errors import Group
-from tuneproof.inference.config import CompareConfig, ModelsConfig
+from tuneproof.errors import Group, InputError
+from tuneproof.formats.regressions import NAME
+from tuneproof.inference.config import CompareConfig, ModelsConfig, RegressionsConfig
 from tuneproof.options import options_from, resolve
 
 if TYPE_CHECKING:
@@ -30,9 +31,15 @@ def main() -> None:
 def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     """Answer PROMPTS (.json or .jsonl) by base, runs, adapters, models and servers.
 
-    Writes model_comparison.json.
+    Writes model_comparison.json. `regressions` for PROMPTS asks general items instead, which come
+    with the package, writes regressions.json, and says what the tuning broke.
     """
+    if str(prompts) == NAME:
+        click.echo(_regressions(resolve(RegressionsConfig, typed, config)))
+        return
     settings = resolve(CompareConfig, typed, config)
+    if settings.must_work is not None:
+        raise InputError(f"--must-work stands beside `infer compare {NAME}` only")
     from tuneproof.inference.compare import compare as compare_file
 
     try:
@@ -49,6 +56,20 @@ def compare(prompts: Path, config: Path | None, **typed: Any) -> None:
     for line in lines_of(settings.out):
         click.echo(line, err=True)
     click.echo(f"next: score report {settings.out}")
+
+
+def _regressions(settings: RegressionsConfig) -> str:
+    """Ask for regressions, note them in the cards of the runs, and return what was found."""
+    from tuneproof.eval.config import ReportConfig
+    from tuneproof.eval.regressions import broken_table, read_broken
+    from tuneproof.inference.regressions import compare_regressions, note_in_cards
+
+    regressions = compare_regressions(settings)
+    if regressions.left_out:
+        click.echo(f"left out as too long: {', '.join(regressions.left_out)}", err=True)
+    broken = read_broken([settings.out], ReportConfig())
+    note_in_cards(broken, settings)
+    return f"{broken_table(broken)}\n\nnext: score report FILE --regressions {settings.out}"
 
 
 @main.command()

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.eval.checks.broken import check_broken
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.cost import cost_of
 from tuneproof.eval.metrics.registry import metrics_of, unit_of
+from tuneproof.eval.regressions import read_broken
 from tuneproof.eval.report.examples import examples_of
 from tuneproof.eval.report.markdown import render_markdown
 from tuneproof.eval.report.number_table import number_forms
@@ -22,6 +24,8 @@ from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
 from tuneproof.files import atomic_write, fingerprint, write_text
+from tuneproof.finding import worst_first
+from tuneproof.formats.broken import Broken
 from tuneproof.formats.comparison import Comparison, read_comparisons
 from tuneproof.formats.report import (
     FILE,
@@ -45,7 +49,11 @@ _PACKAGES = ("tuneproof", "sacrebleu", "regex", "numpy", "scipy", "matplotlib")
 
 
 def report(
-    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published] = ()
+    files: Sequence[Path],
+    out: Path,
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+    regressions: Sequence[Path] = (),
 ) -> Report:
     """Score the comparison files and write report.html, report.md, report.json and the plots.
 
@@ -54,21 +62,27 @@ def report(
         out: Folder to write into; created when missing.
         config: Settings of the statistics.
         published: Figures of others, to stand beside ours.
+        regressions: What `infer compare regressions` and `score external` wrote of the same runs.
 
     Raises:
         InputError: A file cannot be used, or another process is writing there; nothing is written
             then.
     """
     with at_work(out):
-        return _report(files, out, config, published)
+        return _report(files, out, config, published, regressions)
 
 
 def _report(
-    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published]
+    files: Sequence[Path],
+    out: Path,
+    config: ReportConfig,
+    published: Sequence[Published],
+    regressions: Sequence[Path],
 ) -> Report:
     comparison = read_comparisons(files)
+    broken = read_broken(regressions, config) if regressions else None
     scores = score(comparison)
-    built = build(comparison, scores, config, published)
+    built = build(comparison, scores, config, published, regressions, broken)
     examples = examples_of(comparison, scores)
     images = draw(built, comparison, scores)
     earlier = {out / f"{name}.png" for name in PLOTS} | {
@@ -86,7 +100,11 @@ def _report(
 
 
 def up_to_date_report(
-    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published] = ()
+    files: Sequence[Path],
+    out: Path,
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+    regressions: Sequence[Path] = (),
 ) -> Report | None:
     """Return the report that is there already, where it would come out the same.
 
@@ -98,7 +116,7 @@ def up_to_date_report(
         earlier = read_report(out / FILE)
     except InputError:
         return None
-    today = made_from(files, config, published)
+    today = made_from(files, config, published, regressions)
     return (
         earlier
         if earlier.stamp == dataclasses.replace(earlier, schema=SCHEMA, **today).stamp
@@ -107,11 +125,19 @@ def up_to_date_report(
 
 
 def made_from(
-    files: Sequence[Path], config: ReportConfig, published: Sequence[Published] = ()
+    files: Sequence[Path],
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+    regressions: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the fields of a report that decide all others."""
+
+    def sources(paths: Sequence[Path]) -> tuple[Source, ...]:
+        return tuple(Source(file=str(path), sha256=fingerprint(path)) for path in paths)
+
     return {
-        "sources": tuple(Source(file=str(path), sha256=fingerprint(path)) for path in files),
+        "sources": sources(files),
+        "regression_sources": sources(regressions),
         "settings": Settings(**dataclasses.asdict(config)),
         "beside": tuple(published),
         "versions": versions_of(_PACKAGES),
@@ -124,17 +150,21 @@ def build(
     scores: Scores,
     config: ReportConfig,
     published: Sequence[Published] = (),
+    regressions: Sequence[Path] = (),
+    broken: Broken | None = None,
 ) -> Report:
-    """Return the report of a scored comparison."""
+    """Return the report of a scored comparison, with what was read of regressions."""
     analysis = analyse(comparison, scores, config)
+    findings = [*check_comparison(comparison), *(check_broken(broken) if broken else ())]
     built = Report(
-        **made_from(comparison.sources, config, published),
+        **made_from(comparison.sources, config, published, regressions),
+        broken=broken,
         base=comparison.base,
         variants=tuple(comparison.by_name.values()),
         labels=comparison.labels,
         counts=count_answers(comparison, scores.units),
         summary={},
-        findings=tuple(check_comparison(comparison)),
+        findings=tuple(worst_first(findings)),
         **vars(analysis),
         compute=cost_of(comparison, analysis.metrics),
         published=beside_ours(published, analysis.metrics, comparison.by_name),

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.eval.cost import NOTE
 from tuneproof.eval.metrics.registry import METRICS, unit_of
+from tuneproof.eval.regressions import verdict_of
 from tuneproof.eval.report import published, wording
 from tuneproof.eval.report.examples import ShownItem, telling_first
 from tuneproof.eval.report.ladder import seed_headline, steps
 from tuneproof.eval.report.number_table import SAMPLES
 from tuneproof.eval.report.summary import nothing_to_compare
 from tuneproof.formats.report import MetricFigure, Report
-from tuneproof.text import duration
+from tuneproof.text import duration, one_line
 
 if TYPE_CHECKING:
     import jinja2
@@ -175,6 +176,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "bounded": wording.bounded,
         "bounded_change": wording.bounded_change,
         "change": wording.change,
+        "clip": one_line,
         "coded": coded,
         "counted": wording.counted,
         "duration": duration,
@@ -195,6 +197,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "seed_headline": seed_headline,
         "steps": steps,
         "unit_of": unit_of,
+        "verdict_of": verdict_of,
     }
     return env
 
