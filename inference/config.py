@@ -176,7 +176,7 @@ class CompareConfig(ModelsConfig):
 class RegressionsConfig(CompareConfig):
     """What is asked for regressions, and how: its defaults are those of short answers."""
 
-    max_new_tokens: int = 48
+    max_new_tokens: int = 32
     out: Path = Path(FILE)
 
     def __post_init__(self) -> None:

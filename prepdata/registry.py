@@ -87,7 +87,7 @@ SOURCES: dict[str, Source] = {
     "general": Source(
         summary="general questions of eight kinds, as --mix regressions=SHARE adds them",
         licence="this project's",
-        size="465",
+        size="430",
         hub_id=None,
         record=general.record,
         generate=general.rows,

@@ -61,11 +61,6 @@ MISSPELT = {
     "scool": "school", "strenght": "strength", "studing": "studying", "tounge": "tongue",
     "wensday": "wednesday", "wether": "weather", "winther": "winter",
 }  # fmt: skip
-UPPER = _words(
-    "garden window planet silver monkey carpet bottle summer doctor letter market pencil river "
-    "forest island kitchen ladder mirror number orange people rabbit school ticket valley winter "
-    "yellow basket candle dinner engine flower ground hammer jacket"
-)
 PLURALS = {
     "child": "children", "mouse": "mice", "foot": "feet", "tooth": "teeth", "man": "men",
     "woman": "women", "goose": "geese", "knife": "knives", "leaf": "leaves", "wolf": "wolves",
