@@ -166,7 +166,7 @@ def plan_command(
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(ExternalConfig)
 def external_command(config: Path | None, **typed: Any) -> None:
-    """Ask tasks of lm-evaluation-harness (pip install lm-eval) of a run and of its base.
+    """Ask tasks of lm-evaluation-harness (pip install 'tuneproof[external]') of a run and of its base.
 
     The values of every item are tested in pairs, task by task. Tasks whose data are not on this
     machine are fetched from the Hub.
