@@ -166,10 +166,10 @@ def plan_command(
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(ExternalConfig)
 def external_command(config: Path | None, **typed: Any) -> None:
-    """Ask tasks of lm-evaluation-harness (pip install 'tuneproof[external]') of a run and of its base.
+    """Ask a run and its base tasks of lm-evaluation-harness.
 
-    The values of every item are tested in pairs, task by task. Tasks whose data are not on this
-    machine are fetched from the Hub.
+    It needs pip install 'tuneproof[external]'. The values of every item are tested in pairs, task
+    by task. Tasks whose data are not on this machine are fetched from the Hub.
     """
     settings = resolve(ExternalConfig, typed, config)
     from tuneproof.eval.external import external

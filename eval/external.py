@@ -186,7 +186,9 @@ def _task_of(file: Path) -> str:
 def _asked(run: Run, config: ExternalConfig) -> tuple[list[Sample], list[Sample]]:
     """Ask the base, then the same weights with the run's adapter (or the run's own model)."""
     if find_spec("lm_eval") is None:
-        raise InputError("lm-evaluation-harness is not installed; pip install 'tuneproof[external]'")
+        raise InputError(
+            "lm-evaluation-harness is not installed; pip install 'tuneproof[external]'"
+        )
     if run.is_classifier:
         raise InputError(f"run {run.name!r} trained a classification head; it answers no tasks")
     from tuneproof.models import load as models

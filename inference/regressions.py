@@ -36,9 +36,10 @@ from tuneproof.inference.forms import BASE
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import label_log_probabilities, sequences_of, trie_of
 from tuneproof.inference.sources import lineup, with_seeds
-from tuneproof.inference.variants import Variants, load_variants
+from tuneproof.inference.variants import NO_LIMIT, Variants, load_variants
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.locks import at_work
+from tuneproof.models import load as models
 
 log = logging.getLogger(__name__)
 TITLE = "What it broke"
@@ -207,7 +208,9 @@ def _prompts(
 ) -> Mapping[str, Sequence[int]] | None:
     """Return an item's prompt as tokens by variant; none for a text; None where it is too long."""
     if item.text:
-        return {}
+        context = models.context_length(part.model)
+        room = NO_LIMIT if context is None else context - part.virtual_tokens
+        return {} if len(_tokens(part, item.text)) <= room else None
     prompts: dict[str, Sequence[int]] = {}
     for name in part.names:
         encoded = part.ask(name, item.example(), config.max_new_tokens)
@@ -236,16 +239,22 @@ def _scored(
         yield name, {"choice": item.choices[int(chances.argmax())]}
 
 
+def _tokens(part: Variants, text: str) -> list[int]:
+    """Return a text's tokens, after the one that begins texts where the tokenizer has one."""
+    ids: list[int] = part.tokenizer(text, add_special_tokens=False)["input_ids"]
+    begin = part.tokenizer.bos_token_id
+    return ids if begin is None else [begin, *ids]
+
+
 def bits_per_byte(part: Variants, name: str, text: str) -> float:
     """Return how many bits a byte of a text costs a variant, without any template.
 
     Where the tokenizer has a token that begins texts, all of it is foretold; otherwise what comes
     after the first token.
     """
-    ids = part.tokenizer(text, add_special_tokens=False)["input_ids"]
-    begin = part.tokenizer.bos_token_id
-    read = ids if begin is None else [begin, *ids]
-    foretold = text if begin is not None else part.tokenizer.decode(ids[1:])
+    read = _tokens(part, text)
+    has_begin = part.tokenizer.bos_token_id is not None
+    foretold = text if has_begin else part.tokenizer.decode(read[1:])
     tokens = torch.tensor([read], device=part.model.device)
     with torch.inference_mode(), fast_answering(part.model, attends=False):
         logits = part.model(

@@ -50,6 +50,19 @@ def test_bits_per_byte_are_the_log_likelihood_over_the_bytes(part: Variants) -> 
     assert asking.bits_per_byte(part, "base", text) != pytest.approx(expected, rel=1e-3)
 
 
+def test_what_is_too_long_for_the_model_is_left_out_and_said(runs: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    rows = [
+        {"id": "long-text", "text": "The river is slow. " * 60},
+        {"id": "long-prompt", "prompt": "What does the river carry? " * 60, "contains": ["mud"]},
+    ]
+    mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = _config(runs, tmp_path / "r.json", must_work=mine, limit=18)
+    read = asking.compare_regressions(config)
+    assert {"long-text", "long-prompt"} <= set(read.left_out)
+    assert len(read.items) + len(read.left_out) == 18
+
+
 def test_items_are_asked_of_every_kind_and_go_on_where_they_stopped(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
