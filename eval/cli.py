@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tuneproof.errors import Group
-from tuneproof.eval.config import JudgeConfig, ReportConfig
+from tuneproof.eval.config import ExternalConfig, JudgeConfig, ReportConfig
 from tuneproof.options import options_from, resolve
 
 CONFIDENCE = ReportConfig().confidence
@@ -41,6 +41,13 @@ def main() -> None:
     "--judgements", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
     help="What `score judge` wrote; repeat it for several judges.",
 )  # fmt: skip
+@click.option(
+    "--regressions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="What `infer compare regressions` or `score external` wrote of the same runs: the report "
+    "says what they broke; repeatable.",
+)
 @options_from(ReportConfig)
 def report_command(
     files: tuple[Path, ...],
@@ -48,6 +55,7 @@ def report_command(
     published: Path | None,
     votes: tuple[Path, ...],
     judgements: tuple[Path, ...],
+    regressions: tuple[Path, ...],
     **typed: Any,
 ) -> None:
     """Write report.html, report.md, report.json and plots for FILE.
@@ -62,7 +70,7 @@ def report_command(
     from tuneproof.eval.report.summary import text_table
 
     figures = () if published is None else read_published_file(published)
-    built = report(files, folder, config, figures, votes=votes, judgements=judgements)
+    built = report(files, folder, config, figures, regressions, votes=votes, judgements=judgements)
     click.echo(text_table(built))
     click.echo(f"\n{folder / 'report.html'}")
 
@@ -106,8 +114,10 @@ def judge_command(files: tuple[Path, ...], **typed: Any) -> None:
 @click.option(
     "--no-regression",
     multiple=True,
-    metavar="METRIC",
-    help="A metric that may not have got worse; repeatable.",
+    metavar="WHAT",
+    help="A metric that may not have got worse. Or, of a report with --regressions, 'all by 0.03': "
+    "no more than so much may be lost over all general items, and no kind of them be broken; or a "
+    "kind, such as 'facts by 0.1'; repeatable.",
 )
 @click.option(
     "--not-worse",
@@ -197,6 +207,23 @@ def plan_command(
     from tuneproof.eval.plan import plan
 
     click.echo(plan(pilot, metric, detect, variant, config))
+
+
+@main.command("external")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
+@options_from(ExternalConfig)
+def external_command(config: Path | None, **typed: Any) -> None:
+    """Ask a run and its base tasks of lm-evaluation-harness.
+
+    It needs pip install 'tuneproof[external]'. The values of every item are tested in pairs, task
+    by task. Tasks whose data are not on this machine are fetched from the Hub.
+    """
+    settings = resolve(ExternalConfig, typed, config)
+    from tuneproof.eval.external import external
+    from tuneproof.eval.regressions import broken_of, broken_table
+
+    click.echo(broken_table(broken_of(external(settings), ReportConfig())))
+    click.echo(f"\nnext: score report FILE --regressions {settings.out}")
 
 
 @main.command("selftest")

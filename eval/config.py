@@ -1,4 +1,4 @@
-"""The settings of `score report` and `score judge`."""
+"""The settings of `score report`, `score judge` and `score external`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class ReportConfig:
     """A further metric: json, json:SCHEMA.json, regex:PATTERN, contains, contains:TEXT,
     max-length:N, language:CODE, code, code:reference, or a function of your own as FILE.py:NAME;
     NAME=... gives it a name; may be repeated."""
+    regression_margin: float = 0.03
+    """Loss on general items (`--regressions`) that is too small to matter, as a part of 1."""
 
     @property
     def draws(self) -> int:
@@ -46,6 +48,11 @@ class ReportConfig:
             )
         if self.margin is not None and self.margin <= 0:
             raise ValueError(f"margin must be above 0, got {self.margin}")
+        if not 0 < self.regression_margin < 1:
+            raise ValueError(
+                f"regression_margin must be above 0 and below 1, got {self.regression_margin}; "
+                "type 0.03 for 3 points"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +107,54 @@ class JudgeConfig:
         for name in ("price_read", "price_written"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalConfig:
+    """Which tasks of lm-evaluation-harness are asked of a base and a run, and how."""
+
+    tasks: tuple[str, ...] = ()
+    """A task or group of lm-evaluation-harness; may be repeated, or several with commas."""
+    run: str | None = None
+    """The run that is asked, and its base."""
+    runs: Path = Path("runs")
+    """The folder that holds the runs."""
+    task_folder: Path | None = None
+    """A folder with task files (YAML) of your own, whose data may be local files."""
+    base_samples: Path | None = None
+    """Instead of asking: what `lm_eval --log_samples --output_path FOLDER` wrote of the base."""
+    run_samples: Path | None = None
+    """The same of the run."""
+    metric: str | None = None
+    """The value that is paired, such as acc_norm.  [default: exact_match, acc, em, f1 or acc_norm,
+    the first that a task has]"""
+    limit: int | None = None
+    """Ask the first so many items of every task only."""
+    num_fewshot: int | None = None
+    """Examples before each question.  [default: as the task says]"""
+    chat: bool = False
+    """Ask in the model's chat template."""
+    batch_size: int = 8
+    """Items answered at once."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Type of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
+    out: Path = Path("external.json")
+    """The file to write; `score report FILE --regressions` reads it."""
+
+    def __post_init__(self) -> None:
+        """Reject what names nothing to ask, or two things at once."""
+        listed = [part.strip() for text in self.tasks for part in text.split(",")]
+        object.__setattr__(self, "tasks", tuple(filter(None, listed)))
+        samples = (self.base_samples, self.run_samples)
+        if any(samples) and not all(samples):
+            raise ValueError("base_samples and run_samples go together; only one was given")
+        if any(samples) and self.tasks:
+            raise ValueError("give tasks to ask, or base_samples and run_samples to read, not both")
+        if not any(samples) and not (self.tasks and self.run):
+            raise ValueError(
+                "nothing to ask; give --tasks and --run, or --base-samples and --run-samples"
+            )
+        for name in ("limit", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")

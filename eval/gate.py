@@ -13,6 +13,7 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.eval.metrics.metric import Direction
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.stats.equivalence import Kind, equivalence_of, items_needed
+from tuneproof.formats.broken import ALL, KindFigure
 from tuneproof.formats.report import FILE, Figure, Gain, Report, read_report
 
 _CONDITION = re.compile(
@@ -21,6 +22,10 @@ _CONDITION = re.compile(
 )
 _MARGIN = re.compile(
     r"\s*(?P<metric>\w+)\s+by\s+(?P<margin>\+?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
+)
+_MARGIN_OF_KIND = re.compile(
+    r"\s*(?P<kind>[\w][\w -]*?)\s+by\s+"
+    r"(?P<margin>\+?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
 )
 _HOLDS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
@@ -69,7 +74,8 @@ def gate(
             unfavourable end of the interval must meet them: the lower end for > and >=, the upper
             one for < and <=.
         no_regression: Metrics whose gain's interval may not lie wholly on the bad side of zero
-            (no correction for several verdicts: a gate rather stops once too often).
+            (no correction for several verdicts: a gate rather stops once too often). Or ``all by
+            0.03``: see `_general`.
         not_worse: Such as ``accuracy by 0.02``: the margins by which the variant must be shown not
             to be worse than the base, each by a one-sided test at 1 - confidence of its own.
         same: Likewise, the margins within which it must be shown to be the same.
@@ -83,7 +89,8 @@ def gate(
     if not any((required, no_regression, not_worse, same)):
         raise InputError("no condition given; type --require 'METRIC >= NUMBER'")
     outcomes = [_required(report, name, text, point=point) for text in required]
-    outcomes += [_no_regression(report, name, m, point=point) for m in no_regression]
+    for text in no_regression:
+        outcomes += _regression(report, name, text, point=point)
     outcomes += [_within(report, name, "not worse", text, point=point) for text in not_worse]
     return outcomes + [_within(report, name, "same", text, point=point) for text in same]
 
@@ -114,6 +121,58 @@ def _required(report: Report, variant: str, text: str, *, point: bool) -> Outcom
     value = figure.value if point else end
     holds = value is not None and not math.isnan(value) and _HOLDS[match["sign"]](value, limit)
     return Outcome(condition=text.strip(), figure=figure, holds=holds)
+
+
+def _regression(report: Report, variant: str, text: str, *, point: bool) -> list[Outcome]:
+    """Judge a metric, the general items, or one kind of them; a metric's name goes first."""
+    margin = _MARGIN_OF_KIND.fullmatch(text)
+    what = (margin["kind"] if margin else text).strip()
+    if what in METRICS or (report.broken is None and what != ALL):
+        judged = (
+            _within(report, variant, "not worse", text, point=point)
+            if margin
+            else _no_regression(report, variant, what, point=point)
+        )
+        return [judged]
+    if report.broken is None:
+        raise InputError(
+            "the report says nothing of general items; `infer compare regressions --run RUN`, then "
+            "`score report FILE --regressions regressions.json`"
+        )
+    losses = report.broken.variants.get(variant)
+    if losses is None or what not in losses.kinds:
+        kinds = losses.kinds if losses else ()
+        raise unknown("metric or kind of general items", what, [*METRICS, *kinds])
+    limit = float(margin["margin"]) / (100 if margin["percent"] else 1) if margin else None
+    named = [what, *(losses.broken if what == ALL else ())]
+    alpha = 1 - report.settings.confidence
+    return [
+        _general(
+            losses.kinds[kind], kind, limit if kind == what else None, alpha=alpha, point=point
+        )
+        for kind in named
+    ]
+
+
+def _general(
+    one: KindFigure, kind: str, margin: float | None, *, alpha: float, point: bool
+) -> Outcome:
+    """Judge general items: not worse by a margin, or, without one, no loss shown."""
+    shown = Figure(value=one.change, low=one.one_sided_low, high=one.high)
+    if margin is None:
+        holds = one.change >= 0 if point else not one.broken
+        return Outcome(condition=f"no regression: {kind}", figure=shown, holds=holds)
+    low = one.change if point else one.one_sided_low
+    holds = low is not None and low > -margin
+    needed = items_needed(one.error, one.n, margin=margin, kind="not worse", alpha=alpha)
+    remark = ""
+    if not holds:
+        remark = "; the loss seen is itself beyond the margin"
+        if -one.change < margin and needed:
+            remark = f"; not shown with {one.n:,} items: no loss at all needs about {needed:,}"
+    return Outcome(
+        condition=f"no regression: {kind} by {margin:g}", figure=shown, holds=holds, remark=remark
+    )
 
 
 def _no_regression(report: Report, variant: str, metric: str, *, point: bool) -> Outcome:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneproof import ranks
-from tuneproof.errors import TYPED, Group
-from tuneproof.inference.config import CompareConfig, ModelsConfig
+from tuneproof.errors import TYPED, Group, InputError
+from tuneproof.formats.regressions import NAME
+from tuneproof.inference.config import CompareConfig, ModelsConfig, RegressionsConfig
 from tuneproof.launch import is_to_launch, launch
 from tuneproof.options import options_from, resolve
 
@@ -45,9 +46,15 @@ def compare(
 ) -> None:
     """Answer PROMPTS (.json or .jsonl) by base, runs, adapters, models and servers.
 
-    Writes model_comparison.json.
+    Writes model_comparison.json. `regressions` for PROMPTS asks general items instead, which come
+    with the package, writes regressions.json, and says what the tuning broke.
     """
+    if str(prompts) == NAME:
+        click.echo(_regressions(resolve(RegressionsConfig, typed, config)))
+        return
     settings = resolve(CompareConfig, typed, config)
+    if settings.must_work is not None:
+        raise InputError(f"--must-work stands beside `infer compare {NAME}` only")
     if is_to_launch(num_processes):
         launch("tuneproof.inference", ctx.meta[TYPED], num_processes)
         return
@@ -70,6 +77,20 @@ def compare(
     for line in lines_of(settings.out):
         click.echo(line, err=True)
     click.echo(f"next: score report {settings.out}")
+
+
+def _regressions(settings: RegressionsConfig) -> str:
+    """Ask for regressions, note them in the cards of the runs, and return what was found."""
+    from tuneproof.eval.config import ReportConfig
+    from tuneproof.eval.regressions import broken_table, read_broken
+    from tuneproof.inference.regressions import compare_regressions, note_in_cards
+
+    regressions = compare_regressions(settings)
+    if regressions.left_out:
+        click.echo(f"left out as too long: {', '.join(regressions.left_out)}", err=True)
+    broken = read_broken([settings.out], ReportConfig())
+    note_in_cards(broken, settings)
+    return f"{broken_table(broken)}\n\nnext: score report FILE --regressions {settings.out}"
 
 
 @main.command()

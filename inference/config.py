@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file
+from tuneproof.formats.regressions import FILE
 from tuneproof.models.device import check_device
 
 
@@ -136,6 +137,9 @@ class CompareConfig(ModelsConfig):
     no_baselines: bool = False
     """Leave out what answers without a model: the nearest training example and, where answers are
     labels, chance, majority class and TF-IDF + logistic regression."""
+    must_work: Path | None = None
+    """With `regressions` for PROMPTS: your own file of prompts that must still work, asked beside
+    the set that comes with the package."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
@@ -171,3 +175,21 @@ class CompareConfig(ModelsConfig):
         if not text:
             raise InputError(f"{system} is empty; it should hold the system message")
         return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionsConfig(CompareConfig):
+    """What is asked for regressions, and how: its defaults are those of short answers."""
+
+    max_new_tokens: int = 32
+    out: Path = Path(FILE)
+
+    def __post_init__(self) -> None:
+        """Reject what decides nothing here."""
+        super().__post_init__()
+        for name in ("endpoint", "quantized", "few_shot", "system"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name} decides nothing for regressions: the base is asked in its own "
+                    "template, and each run in its own; leave it out"
+                )

@@ -74,7 +74,7 @@ class LabelScorer:
         self._variants = variants
         self._labels = tuple(labels)
         self._tries = {
-            name: trie_of(_sequences(form.template, variants.tokenizer, labels))
+            name: trie_of(sequences_of(form.template, variants.tokenizer, labels))
             for name, form in variants.forms.items()
         }
         self._calibrated = variants.untuned if calibrate == "prior" else []
@@ -131,7 +131,7 @@ class LabelScorer:
         return torch.stack(self._limit.run(rows, scored, model.device))
 
 
-def _sequences(template: Template, tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
+def sequences_of(template: Template, tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
     """Return the labels' tokens, each with its end; InputError where two are the same."""
     sequences = [completion_ids(template, tokenizer, label) for label in labels]
     for place, sequence in enumerate(sequences):

@@ -23,6 +23,7 @@ from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.manifest import Counts, Tally, check_folder, drops_as_text, manifest_of
+from tuneproof.prepdata.mix import NAME, check_mix, mixed_entries, with_mix
 from tuneproof.prepdata.selection import drawn, without_repeats
 from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.prepdata.sources.rows import ReadLog, matching
@@ -46,15 +47,18 @@ def build(config: BuildConfig) -> Manifest:
 def _build(config: BuildConfig) -> Manifest:
     check_folder(config.out)
     sources = _sources(config)
-    dropped: Tally = {name: Counter() for name in sources}
-    noted: Tally = {name: Counter() for name in sources}
-    logs = {name: ReadLog() for name in sources}
+    check_mix(sources, config)
+    every = with_mix(sources, config)
+    dropped: Tally = {name: Counter() for name in every}
+    noted: Tally = {name: Counter() for name in every}
+    logs = {name: ReadLog() for name in every}
     with tempfile.TemporaryFile() as handle:
         spool = Spool(handle)
         with _no_search_for_cycles():
             entries = _read(sources, config, spool, dropped, noted, logs)
             entries, repeats = without_repeats(entries, spool, config, dropped, noted)
         entries = drawn(entries, config, dropped)
+        entries += mixed_entries(entries, spool, config, logs.get(NAME, ReadLog()))
         entries.sort(key=lambda entry: entry.order)
         counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)
         if not counts.records["train"]:
@@ -78,7 +82,7 @@ def _build(config: BuildConfig) -> Manifest:
                 chosen = (entry.offset for entry in entries if entry.split == split)
                 with atomic_write(folder / name, "wb") as lines:
                     lines.writelines(map(spool.line, chosen))
-            manifest = manifest_of(folder, config, sources, counts, dropped, noted, logs)
+            manifest = manifest_of(folder, config, every, counts, dropped, noted, logs)
             manifest.write(folder)
     return manifest
 

@@ -43,6 +43,9 @@ class BuildConfig:
     0.1 or 0.2, the least that gives 100 records, so that 10 percentage points can be seen."""
     seed: int = 42
     """Decides the order of the records and what --limit draws; never the split."""
+    mix: tuple[str, ...] = ()
+    """regressions=SHARE: let this share of train be general rows, which come with the package, so
+    that the model forgets less of what it could do before."""
     instruction_field: str = "instruction"
     """Sources csv, jsonl and hub: the field that asks."""
     input_field: str = "input"
@@ -83,6 +86,7 @@ class BuildConfig:
             field, _, value = text.partition("=")
             if not field.strip() or not value.strip():
                 raise ValueError(f"where needs FIELD=VALUE, as in company=Acme, got {text!r}")
+        _ = self.mixed_share
         if self.allow_fewer and not self.balanced:
             raise ValueError("allow_fewer is for balanced; give both")
         if (self.text_field is None) != (self.label_field is None):
@@ -98,6 +102,25 @@ class BuildConfig:
         """Return the settings as manifest.json holds them."""
         value: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         return value
+
+    @property
+    def mixed_share(self) -> float:
+        """The share of train that is to be general rows; 0 where none is asked for."""
+        if len(self.mix) > 1:
+            raise ValueError(f"mix is given twice: {', '.join(self.mix)}")
+        if not self.mix:
+            return 0.0
+        name, sign, text = self.mix[0].partition("=")
+        try:
+            share = float(text)
+        except ValueError:
+            share = 0.0
+        if name != "regressions" or not sign or not 0 < share < 1:
+            raise ValueError(
+                f"mix must be regressions=SHARE with a share over 0 and under 1, such as "
+                f"regressions=0.1, got {self.mix[0]!r}"
+            )
+        return share
 
     def limit_of(self, split: str | None) -> int | None:
         """Return the most records a source may have in a split."""

@@ -13,6 +13,7 @@ from tuneproof.prepdata.sources import (
     complaints,
     dolly,
     finqa,
+    general,
     hub,
     imdb,
     opening,
@@ -82,6 +83,14 @@ SOURCES: dict[str, Source] = {
         hub_id="PTPReasoning/finqa",
         record=finqa.record,
         notes=finqa.notes,
+    ),
+    "general": Source(
+        summary="general questions of eight kinds, as --mix regressions=SHARE adds them",
+        licence="this project's",
+        size="430",
+        hub_id=None,
+        record=general.record,
+        generate=general.rows,
     ),
     "imdb": Source(
         summary="film reviews -> negative, positive",

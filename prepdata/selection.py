@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tuneproof.errors import InputError
 from tuneproof.formats.data_folder import SPLITS, Split
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
+from tuneproof.formats.regressions import ASKED, NAME, read_items
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.manifest import Tally
 from tuneproof.prepdata.near.index import DuplicateIndex
@@ -42,15 +43,17 @@ def without_repeats(
     """Drop what stands in a more precious split too: test goes before validation before train.
 
     The test split is left as it is, and with `duplicates: keep` all splits are: what repeats is
-    counted only. From train, repeats within train and prompts of the prompt file that comes with
-    the project are dropped as well. A question that stands in train with several answers stays,
-    and is noted.
+    counted only. From train, repeats within train, prompts of the prompt file that comes with the
+    project and items that are asked for regressions are dropped as well. A question that stands in
+    train with several answers stays, and is noted.
 
     Returns:
         The entries that stay, and what was dropped as a repeat.
     """
     offsets = array("Q", [entry.offset for entry in entries])
-    offsets.extend(spool.add(record) for record in read_prompts(TEST_PROMPTS))
+    asked = [(TEST_PROMPTS.name, record) for record in read_prompts(TEST_PROMPTS)]
+    asked += [(NAME, item.example()) for item in read_items(ASKED)]
+    offsets.extend(spool.add(record) for _, record in asked)
     index = _sketched(len(entries), offsets, spool, config)
     numbers: dict[str | None, list[int]] = {split: [] for split in SPLITS}
     for number, entry in enumerate(entries):
@@ -61,12 +64,13 @@ def without_repeats(
     for split in ("validation", "train"):
         held_out = {(entries[number].source, entries[number].group) for number in kept}
         chosen: list[int] = []
-        asked = tqdm(numbers[split], desc=f"comparing {split}", disable=None, file=sys.stderr)
-        for number, repeated in index.find(asked):
+        numbered = tqdm(numbers[split], desc=f"comparing {split}", disable=None, file=sys.stderr)
+        for number, repeated in index.find(numbered):
             entry = entries[number]
             if repeated is not None:
                 kind, other = repeated
-                origin = entries[other].split if other < len(entries) else TEST_PROMPTS.name
+                is_entry = other < len(entries)
+                origin = entries[other].split if is_entry else asked[other - len(entries)][0]
                 reason = f"{split}: {kind} of {origin}"
                 if config.duplicates == "keep":
                     noted[entry.source][f"{reason}, and kept"] += 1

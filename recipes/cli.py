@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tuneproof.errors import Group
+from tuneproof.errors import Group, InputError
 from tuneproof.text import table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,6 +74,15 @@ def changes(command: Command) -> Command:
     help="Instead: train the first run on shares of the data, such as 0.25,0.5,1, and say what "
     "twice the data would bring.",
 )  # fmt: skip
+@click.option(
+    "--regressions", is_flag=True,
+    help="Ask general items too, and say in the report and in the runs' cards what the tuning "
+    "broke.",
+)  # fmt: skip
+@click.option(
+    "--must-work", type=click.Path(path_type=Path),
+    help="With --regressions: your own file of prompts that must still work.",
+)  # fmt: skip
 def run(
     name: str,
     model: str | None,
@@ -81,21 +90,30 @@ def run(
     settings: tuple[str, ...],
     out: Path,
     curve: str | None,
+    regressions: bool,
+    must_work: Path | None,
 ) -> None:
     """Run the recipe NAME (or a YAML file): prepare, tune, compare, score."""
-    from tuneproof.recipes.recipe import load
+    from tuneproof.recipes.recipe import load, with_regressions
 
     recipe = load(name, model=model, sources=source, settings=settings, root=out)
+    if must_work is not None and not regressions:
+        raise InputError("--must-work stands beside --regressions only")
+    if regressions:
+        recipe = with_regressions(recipe, must_work)
     if curve is not None:
         from tuneproof.recipes.curve import run_curve, shares_of
 
         click.echo(run_curve(recipe, shares_of(curve)).lines())
         return
+    from tuneproof.eval.regressions import broken_table
     from tuneproof.eval.report.summary import text_table
     from tuneproof.recipes.run import run_recipe
 
     report = run_recipe(recipe)
     click.echo(text_table(report))
+    if report.broken is not None:
+        click.echo(f"\n{broken_table(report.broken)}\n")
     click.echo(f"report: {recipe.reports / 'report.html'}")
 
 

@@ -12,9 +12,10 @@ from tuneproof.eval.report.published import read_published
 from tuneproof.files import existing_file
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import TEST_PROMPTS
+from tuneproof.formats.regressions import FILE
 from tuneproof.formats.report import Published
 from tuneproof.formats.run import seed_name
-from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.config import CompareConfig, RegressionsConfig
 from tuneproof.options import build
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.recipes.layers import CompareSection, Layer, RecipeFile, command_line, read_recipe
@@ -51,6 +52,8 @@ class Recipe:
     """Stage three: the settings for every file of prompts."""
     score: ReportConfig
     """Stage four."""
+    regressions: RegressionsConfig | None = None
+    """How general items are asked; None where they are not."""
     published: tuple[Published, ...]
     """Figures that others published, to show with ours; `variant` is a run's short name, or
     ``base``."""
@@ -72,6 +75,28 @@ class Recipe:
     def reports(self) -> Path:
         """The folder of the comparisons and the report."""
         return self.root / "reports" / self.name
+
+
+def with_regressions(recipe: Recipe, must_work: Path | None = None) -> Recipe:
+    """Return a recipe that asks its runs that write answers general items as well.
+
+    Raises:
+        InputError: None of its runs writes answers.
+    """
+    compared = next(iter(recipe.comparisons.values()))
+    writing = [config for config in recipe.runs.values() if config.objective == "generate"]
+    if not writing:
+        raise InputError("--regressions asks runs that write answers, and this recipe has none")
+    config = RegressionsConfig(
+        run=tuple(config.folder.name for config in writing),
+        runs=compared.runs,
+        dtype=compared.dtype,
+        batch_size=compared.batch_size,
+        seed=compared.seed,
+        out=recipe.reports / FILE,
+        must_work=must_work,
+    )
+    return replace(recipe, regressions=config)
 
 
 def names() -> list[str]:

@@ -26,6 +26,7 @@ def run_recipe(recipe: Recipe) -> Report:
         prepare(recipe)
         _tune(recipe)
         _compare(recipe)
+        _ask_regressions(recipe)
         return _score(recipe)
 
 
@@ -111,13 +112,31 @@ def _compare(recipe: Recipe) -> None:
         compare(prompts, config)
 
 
+def _ask_regressions(recipe: Recipe) -> None:
+    """Ask general items where the recipe is to, and note in the runs' cards what was broken."""
+    if recipe.regressions is None:
+        return
+    from tuneproof.eval.regressions import read_broken
+    from tuneproof.inference.regressions import compare_regressions, is_up_to_date, note_in_cards
+
+    config = recipe.regressions
+    if is_up_to_date(config):
+        log.info(f"3/4 compare: {config.out} is up to date")
+    else:
+        log.info("3/4 compare: regressions")
+        compare_regressions(config)
+    note_in_cards(read_broken([config.out], recipe.score), config)
+
+
 def _score(recipe: Recipe) -> Report:
     from tuneproof.eval.report.build import report, up_to_date_report
 
     files = [config.out for config in recipe.comparisons.values()]
-    earlier = up_to_date_report(files, recipe.reports, recipe.score, recipe.published_by_variant)
+    asked = [recipe.regressions.out] if recipe.regressions else []
+    given = (files, recipe.reports, recipe.score, recipe.published_by_variant, asked)
+    earlier = up_to_date_report(*given)
     if earlier is not None:
         log.info(f"4/4 score: {recipe.reports / 'report.json'} is up to date")
         return earlier
     log.info("4/4 score")
-    return report(files, recipe.reports, recipe.score, recipe.published_by_variant)
+    return report(*given)

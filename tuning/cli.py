@@ -136,6 +136,11 @@ def list_runs(runs: Path) -> None:
 @click.option(
     "--comparison", type=click.Path(path_type=Path), help="A model_comparison.json or plain list."
 )
+@click.option(
+    "--regressions",
+    type=click.Path(path_type=Path),
+    help="What `infer compare regressions` wrote.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(
     data: Path | None,
@@ -143,6 +148,7 @@ def doctor(
     run: str | None,
     runs: Path,
     comparison: Path | None,
+    regressions: Path | None,
     as_json: bool,
 ) -> None:
     """Name what is wrong with data, a run or a comparison, and what mends it.
@@ -153,7 +159,9 @@ def doctor(
     from tuneproof.tuning.doctor import examine
 
     folder = None if run is None else runs / name_of_run(runs, run)
-    findings = examine(data=data, model=model, run=folder, comparison=comparison)
+    findings = examine(
+        data=data, model=model, run=folder, comparison=comparison, regressions=regressions
+    )
     if as_json:
         click.echo(json.dumps([finding.as_row() for finding in findings], indent=2))
     else:

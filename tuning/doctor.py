@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.eval.checks.broken import check_regressions
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.finding import Finding, worst_first
 from tuneproof.formats.comparison import Comparison, read_comparison
@@ -43,6 +44,7 @@ def examine(
     model: str | None = None,
     run: Path | None = None,
     comparison: Path | None = None,
+    regressions: Path | None = None,
 ) -> list[Finding]:
     """Return what is wrong, errors first.
 
@@ -51,16 +53,19 @@ def examine(
         model: Whose tokenizer tells which records do not fit; by default that of the run.
         run: A run's folder; the run is loaded where it is finished.
         comparison: A comparison file, looked at alone and beside data and run.
+        regressions: What `infer compare regressions` wrote: what the tuning broke.
 
     Raises:
         InputError: Nothing was given, or something that cannot be read.
     """
-    if data is None and run is None and comparison is None:
-        raise InputError("nothing to look at; give --data, --run or --comparison")
+    if data is None and run is None and comparison is None and regressions is None:
+        raise InputError("nothing to look at; give --data, --run, --comparison or --regressions")
     opened = None if run is None else read_run(run)
     folder = None if data is None else DataFolder(data)
     compared = None if comparison is None else read_comparison(comparison)
-    findings = worst_first(_examine(folder, model, opened, compared))
+    found = list(_examine(folder, model, opened, compared))
+    found += check_regressions(regressions) if regressions is not None else ()
+    findings = worst_first(found)
     codes = {each.code for each in findings}
     return [each for each in findings if SAID_BY.get(each.code) not in codes]
 

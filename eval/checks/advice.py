@@ -236,5 +236,13 @@ COMPARISON: dict[str, Advice] = {
         mend="`prepdata build` anew, so that manifest.json holds the labels of both, then "
         "`tune run`",
     ),
+    "broke-general-skills": Advice(
+        severity="warning",
+        usually="too many epochs or too high a learning rate for so little data made the model "
+        "forget what it knew.",
+        mend="`tune run --num-train-epochs 1`, or with a lower --learning-rate, or on data with "
+        "general rows among them (`prepdata build --mix regressions=0.1`); then "
+        "`infer compare regressions --run {run}`",
+    ),
 }
 """Every code over a comparison, in the order in which its checks run."""

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
+from tuneproof.eval.checks.broken import check_broken
 from tuneproof.eval.checks.comparison import check_comparison
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.cost import cost_of
 from tuneproof.eval.judging.figures import judge_figures, vote_figures
 from tuneproof.eval.metrics.asked import files_of, with_asked
 from tuneproof.eval.metrics.registry import metrics_of, unit_of
+from tuneproof.eval.regressions import read_broken
 from tuneproof.eval.report.ballot import ballots_of
 from tuneproof.eval.report.examples import examples_of
 from tuneproof.eval.report.markdown import render_markdown
@@ -26,6 +28,8 @@ from tuneproof.eval.report.summary import certainty, summarise
 from tuneproof.eval.score import Scores, count_answers, score
 from tuneproof.eval.stats.estimates import analyse
 from tuneproof.files import existing_file, fingerprint, replacing_files, write_text
+from tuneproof.finding import worst_first
+from tuneproof.formats.broken import Broken
 from tuneproof.formats.comparison import Comparison, read_comparisons
 from tuneproof.formats.judgements import Judgements, read_judgements
 from tuneproof.formats.report import (
@@ -55,6 +59,7 @@ def report(
     out: Path,
     config: ReportConfig,
     published: Sequence[Published] = (),
+    regressions: Sequence[Path] = (),
     *,
     votes: Sequence[Path] = (),
     judgements: Sequence[Path] = (),
@@ -66,6 +71,7 @@ def report(
         out: Folder to write into; created when missing.
         config: Settings of the statistics.
         published: Figures of others, to stand beside ours.
+        regressions: What `infer compare regressions` and `score external` wrote of the same runs.
         votes: Files that the page exported, one per person.
         judgements: Files that `score judge` wrote.
 
@@ -77,7 +83,10 @@ def report(
         comparison = read_comparisons(files)
         scores = score(comparison)
         heard = Heard(
-            votes=read_all_votes(votes), judgements=tuple(map(read_judgements, judgements))
+            votes=read_all_votes(votes),
+            judgements=tuple(map(read_judgements, judgements)),
+            regressions=tuple(regressions),
+            broken=read_broken(regressions, config) if regressions else None,
         )
         return _written(
             comparison, scores, build(comparison, scores, config, published, heard), out
@@ -86,16 +95,20 @@ def report(
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """What people and judges said of the answers."""
+    """What is known of the variants beside the answers that are scored."""
 
     votes: tuple[Votes, ...] = ()
-    """One per person."""
+    """What people said, one per person."""
     judgements: tuple[Judgements, ...] = ()
-    """One per judge."""
+    """What judges said, one per judge."""
+    regressions: tuple[Path, ...] = ()
+    """The files of answers to general items."""
+    broken: Broken | None = None
+    """What these show."""
 
     @property
     def sources(self) -> list[Path]:
-        """The files they were read from."""
+        """The files that votes and judgements were read from."""
         named = [*(one.source for one in self.votes), *(one.source for one in self.judgements)]
         return [source for source in named if source is not None]
 
@@ -121,7 +134,11 @@ def _written(comparison: Comparison, scores: Scores, built: Report, out: Path) -
 
 
 def up_to_date_report(
-    files: Sequence[Path], out: Path, config: ReportConfig, published: Sequence[Published] = ()
+    files: Sequence[Path],
+    out: Path,
+    config: ReportConfig,
+    published: Sequence[Published] = (),
+    regressions: Sequence[Path] = (),
 ) -> Report | None:
     """Return the report that is there already, where it would come out the same.
 
@@ -133,7 +150,7 @@ def up_to_date_report(
         earlier = read_report(out / FILE)
     except InputError:
         return None
-    today = made_from(files, config, published)
+    today = made_from(files, config, published, regressions=regressions)
     return (
         earlier
         if earlier.stamp == dataclasses.replace(earlier, schema=SCHEMA, **today).stamp
@@ -146,11 +163,13 @@ def made_from(
     config: ReportConfig,
     published: Sequence[Published] = (),
     heard: Sequence[Path] = (),
+    regressions: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the fields of a report that decide all others."""
     return {
         "sources": tuple(map(_source, files)),
         "beside_files": tuple(map(_source, (*heard, *files_of(config.metric)))),
+        "regression_sources": tuple(map(_source, regressions)),
         "settings": Settings(**dataclasses.asdict(config)),
         "beside": tuple(published),
         "versions": versions_of(_PACKAGES),
@@ -171,15 +190,18 @@ def build(
 ) -> Report:
     """Return the report of a scored comparison."""
     heard = heard or Heard()
+    broken = heard.broken
     analysis = analyse(comparison, scores, config)
+    findings = [*check_comparison(comparison), *(check_broken(broken) if broken else ())]
     built = Report(
-        **made_from(comparison.sources, config, published, heard.sources),
+        **made_from(comparison.sources, config, published, heard.sources, heard.regressions),
+        broken=broken,
         base=comparison.base,
         variants=tuple(comparison.by_name.values()),
         labels=comparison.labels,
         counts=count_answers(comparison, scores.units),
         summary={},
-        findings=tuple(check_comparison(comparison)),
+        findings=tuple(worst_first(findings)),
         **vars(analysis),
         compute=cost_of(comparison, analysis.metrics),
         published=beside_ours(published, analysis.metrics, comparison.by_name),

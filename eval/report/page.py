@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.eval.cost import NOTE
 from tuneproof.eval.metrics.registry import METRICS, unit_of
+from tuneproof.eval.regressions import verdict_of
 from tuneproof.eval.report import judging, published, wording
 from tuneproof.eval.report.ballot import Ballot, shown_ballots, to_vote_on
 from tuneproof.eval.report.examples import ShownItem, telling_first
@@ -26,7 +27,7 @@ from tuneproof.eval.report.ladder import seed_headline, steps
 from tuneproof.eval.report.number_table import SAMPLES
 from tuneproof.eval.report.summary import nothing_to_compare
 from tuneproof.formats.report import MetricFigure, Report
-from tuneproof.text import duration
+from tuneproof.text import duration, one_line
 
 if TYPE_CHECKING:
     import jinja2
@@ -188,6 +189,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "bounded": wording.bounded,
         "bounded_change": wording.bounded_change,
         "change": wording.change,
+        "clip": one_line,
         "coded": coded,
         "counted": wording.counted,
         "duration": duration,
@@ -212,6 +214,7 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "seed_headline": seed_headline,
         "steps": steps,
         "unit_of": unit_of,
+        "verdict_of": verdict_of,
     }
     return env
 

@@ -32,10 +32,12 @@ def summarise(report: Report, variant: str) -> Summary:
         worse=tuple(text for called, text in sentences if called == "worse"),
         unchanged=tuple(text for called, text in sentences if called == "no measurable difference"),
         different=tuple(text for called, text in sentences if called == "different"),
+        broke=_broke(report, variant),
     )
     (details,) = (other for other in report.variants if other.name == variant)
     parts = [
         summary.headline,
+        summary.broke or "",
         _sizes(judged, "worse") or f"Nothing is seen to be worse than {report.base}.",
         _within(judged, variant, report.base),
         f"{summary.baselines}." if summary.baselines else "",
@@ -79,6 +81,12 @@ def beats_all(report: Report, variant: str, baselines: Sequence[str]) -> bool | 
     """Say whether a variant beats every baseline; None where none can be compared."""
     pairs = _pairs(report, variant, baselines)
     return all(pair.verdict == "better" for pair in pairs) if pairs else None
+
+
+def _broke(report: Report, variant: str) -> str | None:
+    """Return what a variant broke of what the base could do, where that was asked."""
+    losses = report.broken.variants.get(variant) if report.broken else None
+    return losses.sentence if losses else None
 
 
 def _pairs(report: Report, variant: str, baselines: Sequence[str]) -> list[Pair]:

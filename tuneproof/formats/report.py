@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
+from tuneproof.formats.broken import Broken
 from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.judging import JudgeFigures, VoteFigures
 from tuneproof.formats.variant import Variant
@@ -322,6 +323,8 @@ class Settings:
     """The difference on it that is too small to matter, where one was named."""
     metric: tuple[str, ...] = field(default=(), metadata={"omit": True})
     """The further metrics that were asked for."""
+    regression_margin: float = field(default=0.03, metadata={"omit": True})
+    """The loss on general items that is too small to matter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,6 +378,8 @@ class Summary:
     """The same for those that changed and have no better direction."""
     paragraph: str = ""
     """All of it in short sentences."""
+    broke: str | None = field(default=None, metadata={"omit": True})
+    """What it broke of what the base could do; null where no general items were asked."""
 
     def sentences(self, verdict: Verdict) -> tuple[str, ...]:
         """Return the sentences of a verdict."""
@@ -544,6 +549,8 @@ class Report:
     """Of the statistics."""
     beside: tuple[Published, ...] = ()
     """The published figures asked for."""
+    regression_sources: tuple[Source, ...] = field(default=(), metadata={"omit": True})
+    """The files of answers to general items, where some were given."""
     versions: Mapping[str, str]
     """Of Python and the packages that decide figures."""
     code: str = ""
@@ -600,6 +607,8 @@ class Report:
     """What the intervals rest on, in words."""
     primary: Primary | None = None
     """The primary metric, and what was found of it; None where nothing has a value of it."""
+    broken: Broken | None = field(default=None, metadata={"omit": True})
+    """What the tuning broke of what the base could do; None where no general items were asked."""
 
     @property
     def stamp(self) -> Stamp:
@@ -607,7 +616,10 @@ class Report:
         beside = [asdict(figure) for figure in self.beside]
         return Stamp(
             settings={"schema": self.schema, **asdict(self.settings), "beside": beside},
-            inputs={source.file: source.sha256 for source in (*self.sources, *self.beside_files)},
+            inputs={
+                source.file: source.sha256
+                for source in (*self.sources, *self.beside_files, *self.regression_sources)
+            },
             code=self.code,
             versions=self.versions,
         )

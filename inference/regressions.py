@@ -1,0 +1,265 @@
+"""Asking for regressions: general items, by a base in its own template and by what was tuned."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tuneproof.errors import InputError
+from tuneproof.eval.regressions import card_lines
+from tuneproof.files import fingerprint, read_json, write_text
+from tuneproof.formats.broken import Broken
+from tuneproof.formats.codec import decode
+from tuneproof.formats.example import digest
+from tuneproof.formats.regressions import (
+    ASKED,
+    Answer,
+    Answered,
+    Item,
+    Regressions,
+    check_ids,
+    is_regressions,
+    read_items,
+    write_regressions,
+)
+from tuneproof.inference.compare import Progress, even, stamp_of
+from tuneproof.inference.config import RegressionsConfig
+from tuneproof.inference.forms import BASE
+from tuneproof.inference.generate import answer_batch
+from tuneproof.inference.label_scores import label_log_probabilities, sequences_of, trie_of
+from tuneproof.inference.sources import lineup, with_seeds
+from tuneproof.inference.variants import NO_LIMIT, Variants, load_variants
+from tuneproof.kernels.answering import fast_answering
+from tuneproof.locks import at_work
+from tuneproof.models import load as models
+
+log = logging.getLogger(__name__)
+TITLE = "What it broke"
+"""The last section of a run's card, written when regressions were asked."""
+Rows = dict[str, dict[str, Any]]
+"""The answers to one item, by variant, as the file holds them."""
+
+
+def compare_regressions(config: RegressionsConfig) -> Regressions:
+    """Ask the regression set, and the user's own items, and write the answers.
+
+    An interrupted comparison goes on where it stopped when it is started again.
+
+    Raises:
+        InputError: Items or runs cannot be used, or another process is writing the answers.
+    """
+    _check_out(config.out)
+    config = with_seeds(config)
+    with at_work(config.out):
+        return _compare(config)
+
+
+def is_up_to_date(config: RegressionsConfig) -> bool:
+    """Return whether the answers are already there, made from the same things."""
+    if not config.out.is_file():
+        return False
+    document = read_json(config.out)
+    return is_regressions(document) and document.get("identity") == key_of(with_seeds(config))
+
+
+def key_of(config: RegressionsConfig) -> str:
+    """Return a hash of all that decides the answers."""
+    own = "" if config.must_work is None else fingerprint(config.must_work)
+    return digest(stamp_of(ASKED, config).key, own)
+
+
+def items_of(config: RegressionsConfig) -> list[Item]:
+    """Return what is asked; of a limit every kind gets its part."""
+    items = read_items(ASKED)
+    if config.must_work is not None:
+        items += read_items(config.must_work)
+        check_ids(items, config.must_work)
+    if config.limit is None:
+        return items
+    kinds: dict[str, list[Item]] = {}
+    for item in items:
+        kinds.setdefault(item.kind, []).append(item)
+    in_turn = [item for turn in zip_longest(*kinds.values()) for item in turn if item is not None]
+    return in_turn[: config.limit]
+
+
+def _compare(config: RegressionsConfig) -> Regressions:
+    items = items_of(config)
+    loaded = _load(config)
+    variants = [name for part in loaded for name in part.names]
+    left_out: set[str] = set()
+    with Progress(config.out, key_of(config)) as progress:
+        for part in loaded:
+            left_out |= _ask(part, items, config, progress)
+        kept = [item for item in items if item.id not in left_out]
+        if not kept:
+            raise InputError(f"all {len(items)} items are too long for the model")
+        regressions = Regressions(
+            identity=key_of(config),
+            base=BASE,
+            variants=tuple(variants),
+            decoding=config.recorded(),
+            left_out=tuple(item.id for item in items if item.id in left_out),
+            items=tuple(_answered(item, progress.done[item.id]) for item in kept),
+        )
+        write_regressions(config.out, regressions)
+        progress.finish()
+    return regressions
+
+
+def note_in_cards(broken: Broken, config: RegressionsConfig) -> None:
+    """Write what each run broke into its card, in place of what stood there before."""
+    for name in with_seeds(config).run:
+        card = config.runs / name / "README.md"
+        if name not in broken.variants or not card.is_file():
+            continue
+        text = card.read_text(encoding="utf-8")
+        text = re.sub(rf"\n## {TITLE}\n.*\Z", "", text, flags=re.DOTALL)
+        lines = ["", f"## {TITLE}", "", *card_lines(broken, name), ""]
+        write_text(card, text + "\n".join(lines))
+
+
+def _answered(item: Item, rows: Rows) -> Answered:
+    known = {one.name: getattr(item, one.name) for one in fields(Item)}
+    answers = {name: decode(Answer, row, item.id) for name, row in rows.items()}
+    return Answered(**known, answers=answers)
+
+
+def _check_out(out: Path) -> None:
+    """Raise InputError where the answers would replace something else."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; --out names the file to write")
+    if not out.is_file():
+        return
+    try:
+        is_earlier = is_regressions(read_json(out))
+    except InputError:
+        is_earlier = False
+    if not is_earlier:
+        raise InputError(f"{out} holds no regressions and would be replaced; choose another --out")
+
+
+def _load(config: RegressionsConfig) -> list[Variants]:
+    """Load the base in its own template, and what was tuned; the base's other forms are left out.
+
+    Raises:
+        InputError: There is no base that writes answers, or nothing was tuned.
+    """
+    named = lineup(config, config.merged)
+    if named.heads or named.base is None:
+        raise InputError("regressions are asked of runs that write answers; give --run")
+    if not (named.subjects or named.merged):
+        raise InputError("regressions are measured against the base; give --run or --adapter")
+    loaded = load_variants(
+        named.subjects,
+        base=named.base,
+        template=named.template,
+        dtype=config.dtype,
+        merged=named.merged,
+    )
+    return [_without_other_forms(part) for part in loaded]
+
+
+def _without_other_forms(part: Variants) -> Variants:
+    kinds = part.kinds
+    kept = [name for name in part.names if name == BASE or kinds[name] != "base"]
+    return replace(
+        part,
+        forms={name: part.forms[name] for name in kept},
+        described=[row for row in part.described if row["name"] in kept],
+    )
+
+
+def _ask(
+    part: Variants, items: Sequence[Item], config: RegressionsConfig, progress: Progress
+) -> set[str]:
+    """Ask what is not answered yet; return the ids of the items that are too long."""
+    ids = {item.id: _prompts(part, item, config) for item in items}
+    fitting = [item for item in items if ids[item.id] is not None]
+    written = [item for item in fitting if item.is_generated]
+    by_length = sorted(written, key=lambda item: len(item.prompt) + len(item.input))
+    start = 0
+    for batch in even(by_length, config.batch_size):
+        if not all(progress.has(item.id, part.names) for item in batch):
+            prompts = [ids[item.id] or {} for item in batch]
+            answers = answer_batch(part, prompts, config, config.seed + start)
+            for item, by_variant in zip(batch, answers, strict=True):
+                progress.add(
+                    item.id, {name: {"text": answer.text} for name, answer in by_variant.items()}
+                )
+        start += len(batch)
+        log.debug("answered %s of %s", start, len(written))
+    for item in fitting:
+        if not item.is_generated and not progress.has(item.id, part.names):
+            progress.add(item.id, dict(_scored(part, item, ids[item.id] or {})))
+    return {item.id for item in items if ids[item.id] is None}
+
+
+def _prompts(
+    part: Variants, item: Item, config: RegressionsConfig
+) -> Mapping[str, Sequence[int]] | None:
+    """Return an item's prompt as tokens by variant; none for a text; None where it is too long."""
+    if item.text:
+        context = models.context_length(part.model)
+        room = NO_LIMIT if context is None else context - part.virtual_tokens
+        return {} if len(_tokens(part, item.text)) <= room else None
+    prompts: dict[str, Sequence[int]] = {}
+    for name in part.names:
+        encoded = part.ask(name, item.example(), config.max_new_tokens)
+        if encoded is None:
+            return None
+        prompts[name] = list(encoded.prompt_ids)
+    return prompts
+
+
+def _scored(
+    part: Variants, item: Item, prompts: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what each variant makes of an item that is scored, not written."""
+    for name in part.names:
+        if item.text:
+            yield name, {"bits_per_byte": round(bits_per_byte(part, name, item.text), 5)}
+            continue
+        sequences = sequences_of(part.forms[name].template, part.tokenizer, item.choices)
+        chances = label_log_probabilities(
+            part.model,
+            [list(prompts[name])],
+            trie_of(sequences),
+            pad_token_id=part.tokenizer.pad_token_id,
+            forward=part.routed([name]),
+        )[0]
+        yield name, {"choice": item.choices[int(chances.argmax())]}
+
+
+def _tokens(part: Variants, text: str) -> list[int]:
+    """Return a text's tokens, after the one that begins texts where the tokenizer has one."""
+    ids: list[int] = part.tokenizer(text, add_special_tokens=False)["input_ids"]
+    begin = part.tokenizer.bos_token_id
+    return ids if begin is None else [begin, *ids]
+
+
+def bits_per_byte(part: Variants, name: str, text: str) -> float:
+    """Return how many bits a byte of a text costs a variant, without any template.
+
+    Where the tokenizer has a token that begins texts, all of it is foretold; otherwise what comes
+    after the first token.
+    """
+    read = _tokens(part, text)
+    has_begin = part.tokenizer.bos_token_id is not None
+    foretold = text if has_begin else part.tokenizer.decode(read[1:])
+    tokens = torch.tensor([read], device=part.model.device)
+    with torch.inference_mode(), fast_answering(part.model, attends=False):
+        logits = part.model(
+            input_ids=tokens, attention_mask=torch.ones_like(tokens), **part.routed([name])
+        ).logits[0, -len(read) : -1]
+    chances = logits.float().log_softmax(-1)
+    nats = -chances.gather(1, tokens[0, 1:, None]).double().sum()
+    return float(nats) / math.log(2) / max(len(foretold.encode()), 1)

@@ -1,0 +1,67 @@
+"""General rows among the training records, so that a tuning breaks less (`--mix`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tuneproof.errors import InputError
+from tuneproof.formats.regressions import read_mixed
+from tuneproof.prepdata import registry
+from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.sources.rows import ReadLog
+from tuneproof.prepdata.splits import fraction_of
+from tuneproof.prepdata.spool import Entry, Spool
+
+NAME = "general"
+"""The source of the rows, as the manifest and the records name it."""
+
+
+def check_mix(sources: Iterable[str], config: BuildConfig) -> None:
+    """Raise InputError where general rows cannot stand beside what is read."""
+    if not config.mixed_share:
+        return
+    for name in sources:
+        if name == NAME:
+            raise InputError(f"--mix takes rows of the source {NAME!r}; leave out --source {NAME}")
+        if registry.find(name, config).labels is not None:
+            raise InputError(
+                f"--mix adds rows whose answers are texts, and those of {name!r} are labels; leave "
+                "it out"
+            )
+
+
+def mixed_entries(
+    entries: Iterable[Entry], spool: Spool, config: BuildConfig, log: ReadLog
+) -> list[Entry]:
+    """Return so many general entries that they have their share of train, or all there are."""
+    share = config.mixed_share
+    if not share:
+        return []
+    train = Counter(entry.split for entry in entries)["train"]
+    wanted = round(train * share / (1 - share))
+    records = read_mixed()
+    log.rows["embedded"] = len(records)
+    if wanted > len(records):
+        reached = len(records) / (len(records) + train)
+        log.remark(
+            f"{wanted:,} general rows are wanted for a share of {share:g}, and there are "
+            f"{len(records):,}: their share is {reached:.2g}"
+        )
+    return [
+        Entry(
+            offset=spool.add(record),
+            source=NAME,
+            split="train",
+            group=fraction_of(record.group),
+            label="",
+            order=fraction_of(record.id, f"{config.seed} {NAME}"),
+        )
+        for record in records[:wanted]
+    ]
+
+
+def with_mix(sources: dict[str, Path | None], config: BuildConfig) -> dict[str, Path | None]:
+    """Return the sources of a build, with that of the general rows where they are mixed in."""
+    return {**sources, NAME: None} if config.mixed_share else sources

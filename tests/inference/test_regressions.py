@@ -1,0 +1,142 @@
+"""Asking for regressions: what is written, chosen and foretold, by base and run over one model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from tuneproof.errors import InputError
+from tuneproof.formats.regressions import read_regressions
+from tuneproof.formats.run import read_run
+from tuneproof.inference import regressions as asking
+from tuneproof.inference.cli import main
+from tuneproof.inference.config import RegressionsConfig
+from tuneproof.inference.variants import Variants, load_variants
+
+RUN = "llama-mud"
+
+
+@pytest.fixture(scope="module")
+def part(runs: Path) -> Iterator[Variants]:
+    """The base with a run that says "Mud."."""
+    loaded = load_variants([read_run(runs / RUN)])
+    yield asking._without_other_forms(loaded[0])
+
+
+def _config(runs: Path, out: Path, **changes: object) -> RegressionsConfig:
+    values = {"run": (RUN,), "runs": runs, "out": out, "max_new_tokens": 4, "limit": 16}
+    return RegressionsConfig(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_the_base_is_asked_in_its_own_form_alone_and_each_run_in_its_own(part: Variants) -> None:
+    assert part.names == ["base", RUN]
+
+
+def test_bits_per_byte_are_the_log_likelihood_over_the_bytes(part: Variants) -> None:
+    text = "The river is slow and wide."
+    ids = torch.tensor([[part.tokenizer.bos_token_id, *part.tokenizer(text)["input_ids"]]])
+    with torch.inference_mode():
+        logits = part.model(input_ids=ids, **part.routed([RUN])).logits[0]
+    chances = logits[:-1].log_softmax(-1)
+    nats = -sum(chances[place, token].item() for place, token in enumerate(ids[0, 1:]))
+    expected = nats / math.log(2) / len(text.encode())
+    assert asking.bits_per_byte(part, RUN, text) == pytest.approx(expected, rel=1e-4)
+    assert asking.bits_per_byte(part, "base", text) != pytest.approx(expected, rel=1e-3)
+
+
+def test_what_is_too_long_for_the_model_is_left_out_and_said(runs: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    rows = [
+        {"id": "long-text", "text": "The river is slow. " * 60},
+        {"id": "long-prompt", "prompt": "What does the river carry? " * 60, "contains": ["mud"]},
+    ]
+    mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = _config(runs, tmp_path / "r.json", must_work=mine, limit=18)
+    read = asking.compare_regressions(config)
+    assert {"long-text", "long-prompt"} <= set(read.left_out)
+    assert len(read.items) + len(read.left_out) == 18
+
+
+def test_items_are_asked_of_every_kind_and_go_on_where_they_stopped(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.jsonl"
+    rows = [
+        {"id": "mud", "prompt": "What does river 3 carry?", "contains": ["mud"]},
+        {"id": "choice", "prompt": "What does river 5 carry?", "choices": ["Mud.", "Ice."],
+         "right": "Mud."},
+    ]  # fmt: skip
+    mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = _config(runs, tmp_path / "r.json", must_work=mine, limit=18)
+    written, calls = asking.answer_batch, []
+
+    def once(*args: object) -> object:
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(args)
+        return written(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asking, "answer_batch", once)
+        with pytest.raises(KeyboardInterrupt):
+            asking.compare_regressions(_config(runs, config.out, must_work=mine, batch_size=3))
+    assert asking.compare_regressions(config) == read_regressions(config.out)
+    read = read_regressions(config.out)
+    by_id = {item.id: item for item in read.items}
+    assert len({item.kind for item in read.items}) == 9 and len(read.items) == 18
+    assert by_id["mud"].answers[RUN].text == "Mud."
+    assert by_id["choice"].answers[RUN].choice == "Mud."
+    assert by_id["text-1"].answers["base"].bits_per_byte
+    assert asking.is_up_to_date(config)
+    mine.write_text(mine.read_text().replace("river 3", "river 4"))
+    assert not asking.is_up_to_date(config)
+
+
+def test_the_command_says_what_was_broken_and_notes_it_in_the_card_once(
+    runs: Path, tmp_path: Path
+) -> None:
+    command = ["compare", "regressions", "--run", RUN, "--runs", str(runs), "--limit", "16"]
+    command += ["--out", str(tmp_path / "r.json"), "--max-new-tokens", "2"]
+    for _ in range(2):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 0, done.output
+    assert f"{RUN}: " in done.output and "bits per byte" in done.output
+    assert "next: score report FILE --regressions" in done.output
+    card = (runs / RUN / "README.md").read_text()
+    assert card.count("## What it broke") == 1 and "| all | 16 |" in card
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"few_shot": 2}, "few_shot decides nothing for regressions"),
+        ({"endpoint": ("a=http://localhost:1",)}, "endpoint decides nothing"),
+    ],
+)
+def test_what_decides_nothing_is_refused(
+    runs: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        _config(runs, tmp_path / "r.json", **changes)
+
+
+def test_a_base_alone_and_a_file_of_something_else_are_refused(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text("[]")
+    with pytest.raises(InputError, match="holds no regressions"):
+        asking.compare_regressions(_config(runs, tmp_path / "r.json"))
+    alone = RegressionsConfig(model=("tiny",), out=tmp_path / "new.json")
+    with pytest.raises(InputError, match="measured against the base"):
+        asking.compare_regressions(alone)
+
+
+def test_must_work_needs_the_word(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text('["Who?"]')
+    command = ["compare", str(tmp_path / "p.json"), "--model", "tiny", "--must-work", "x.json"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2 and "infer compare regressions" in done.output
