@@ -52,7 +52,7 @@ def value_of(item: Item, answer: Answer) -> float:
     if answer.value is not None:
         return answer.value
     if item.text:
-        return 2.0 ** -(answer.bits_per_byte or 0.0)
+        return float(2.0 ** -(answer.bits_per_byte or 0.0))
     if item.choices:
         return float(answer.choice == item.right)
     return float(_is_right(item, answer.text or ""))
@@ -198,7 +198,7 @@ def would_show(seen: Estimate, alpha: float) -> float:
     from scipy.special import ndtri
 
     fewest = ceil(-np.log2(alpha)) / seen.n
-    return min(max(float(ndtri(1 - alpha) + ndtri(POWER)) * seen.error, fewest), 1.0)
+    return float(min(max(float(ndtri(1 - alpha) + ndtri(POWER)) * seen.error, fewest), 1.0))
 
 
 def _with_bits(figure: KindFigure, kind: str, regressions: Regressions, variant: str) -> KindFigure:

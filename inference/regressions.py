@@ -30,7 +30,7 @@ from tuneproof.formats.regressions import (
     read_items,
     write_regressions,
 )
-from tuneproof.inference.compare import Progress, even, stamp_of
+from tuneproof.inference.compare import PROMPTS_AT_ONCE, Progress, even, stamp_of
 from tuneproof.inference.config import RegressionsConfig
 from tuneproof.inference.forms import BASE
 from tuneproof.inference.generate import answer_batch
@@ -187,7 +187,7 @@ def _ask(
     written = [item for item in fitting if item.is_generated]
     by_length = sorted(written, key=lambda item: len(item.prompt) + len(item.input))
     start = 0
-    for batch in even(by_length, config.batch_size):
+    for batch in even(by_length, config.batch_size or PROMPTS_AT_ONCE):
         if not all(progress.has(item.id, part.names) for item in batch):
             prompts = [ids[item.id] or {} for item in batch]
             answers = answer_batch(part, prompts, config, config.seed + start)
@@ -256,7 +256,7 @@ def bits_per_byte(part: Variants, name: str, text: str) -> float:
     has_begin = part.tokenizer.bos_token_id is not None
     foretold = text if has_begin else part.tokenizer.decode(read[1:])
     tokens = torch.tensor([read], device=part.model.device)
-    with torch.inference_mode(), fast_answering(part.model, attends=False):
+    with torch.inference_mode(), fast_answering(part.model):
         logits = part.model(
             input_ids=tokens, attention_mask=torch.ones_like(tokens), **part.routed([name])
         ).logits[0, -len(read) : -1]
