@@ -15,7 +15,7 @@ from tuneproof.eval.checks.broken import check_broken
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.gate import gate
 from tuneproof.eval.regressions import broken_of, broken_table, card_lines, holm, value_of
-from tuneproof.eval.report.build import build, report, up_to_date_report
+from tuneproof.eval.report.build import Heard, build, report, up_to_date_report
 from tuneproof.eval.score import score
 from tuneproof.formats.broken import ALL
 from tuneproof.formats.comparison import read_comparisons
@@ -167,7 +167,8 @@ def _figures(file: Path, regressions: Regressions | None) -> Path:
     compared = read_comparisons([file])
     broken = None if regressions is None else broken_of(regressions, QUICK)
     write_report(
-        file.parent / "report.json", build(compared, score(compared), QUICK, broken=broken)
+        file.parent / "report.json",
+        build(compared, score(compared), QUICK, heard=Heard(broken=broken)),
     )
     return file.parent
 
