@@ -119,8 +119,7 @@ def samples_of(
     for row in rows:
         chosen = chosen or _metric_of(row, where)
         value = row.get(chosen)
-        is_number = isinstance(value, int | float)
-        if not is_number or not 0 <= float(value) <= 1:
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(
                 f"{where}: {chosen!r} of an item is {value!r}, and a value from 0 to 1 is needed; "
                 f"name another metric of {', '.join(row.get('metrics', ()))} with --metric"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
@@ -24,6 +25,8 @@ from tuneproof.inference.subject import (
 from tuneproof.models import adapters
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
+
+Compared = TypeVar("Compared", bound=CompareConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +142,7 @@ def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
     return [(name or Path(model).name.removesuffix(".gguf"), model) for name, model in pairs]
 
 
-def with_seeds(config: CompareConfig) -> CompareConfig:
+def with_seeds(config: Compared) -> Compared:
     """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are.
 
     A run may be given as its folder in `config.runs` too, as a shell completes it.
