@@ -192,13 +192,15 @@ def _figure(
 def would_show(seen: Estimate, alpha: float) -> float:
     """Return the smallest loss that 80 % of samples of this size and spread would show.
 
-    (z at 1 - alpha + z at power) x standard error, and never less than so many lost items as a
-    one-sided test at alpha needs, where nothing else changes: k with 2^-k under alpha.
+    (z at 1 - alpha + z at power) x standard error, and never less than what so many items as a
+    one-sided test at alpha needs (k with 2^-k under alpha) come to, each as large as those that
+    differ usually are.
     """
     from scipy.special import ndtri
 
-    fewest = ceil(-np.log2(alpha)) / seen.n
-    return float(min(max(float(ndtri(1 - alpha) + ndtri(POWER)) * seen.error, fewest), 1.0))
+    fewest = ceil(-np.log2(alpha)) / seen.n * (seen.typical or 1.0)
+    quantiles = float(ndtri(1 - alpha)) + float(ndtri(POWER))
+    return float(min(max(quantiles * seen.error, fewest), 1.0))
 
 
 def _with_bits(figure: KindFigure, kind: str, regressions: Regressions, variant: str) -> KindFigure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -32,9 +32,10 @@ from tuneproof.formats.regressions import (
 )
 from tuneproof.inference.compare import PROMPTS_AT_ONCE, Progress, even, stamp_of
 from tuneproof.inference.config import RegressionsConfig
+from tuneproof.inference.decode import left_padded
 from tuneproof.inference.forms import BASE
 from tuneproof.inference.generate import answer_batch
-from tuneproof.inference.label_scores import label_log_probabilities, sequences_of, trie_of
+from tuneproof.inference.label_scores import sequences_of
 from tuneproof.inference.sources import lineup, with_seeds
 from tuneproof.inference.variants import NO_LIMIT, Variants, load_variants
 from tuneproof.kernels.answering import fast_answering
@@ -42,10 +43,14 @@ from tuneproof.locks import at_work
 from tuneproof.models import load as models
 
 log = logging.getLogger(__name__)
+SCORED_TOGETHER = 8
+"""Items that are scored in one forward pass."""
 TITLE = "What it broke"
 """The last section of a run's card, written when regressions were asked."""
 Rows = dict[str, dict[str, Any]]
 """The answers to one item, by variant, as the file holds them."""
+Prompts = Mapping[str, Sequence[int]]
+"""The tokens of one item's prompt, by variant."""
 
 
 def compare_regressions(config: RegressionsConfig) -> Regressions:
@@ -197,15 +202,15 @@ def _ask(
                 )
         start += len(batch)
         log.debug("answered %s of %s", start, len(written))
-    for item in fitting:
-        if not item.is_generated and not progress.has(item.id, part.names):
-            progress.add(item.id, dict(_scored(part, item, ids[item.id] or {})))
+    scored = [item for item in fitting if not item.is_generated]
+    for batch in even(scored, SCORED_TOGETHER):
+        if not all(progress.has(item.id, part.names) for item in batch):
+            for item, row in zip(batch, _scored(part, batch, ids), strict=True):
+                progress.add(item.id, row)
     return {item.id for item in items if ids[item.id] is None}
 
 
-def _prompts(
-    part: Variants, item: Item, config: RegressionsConfig
-) -> Mapping[str, Sequence[int]] | None:
+def _prompts(part: Variants, item: Item, config: RegressionsConfig) -> Prompts | None:
     """Return an item's prompt as tokens by variant; none for a text; None where it is too long."""
     if item.text:
         context = models.context_length(part.model)
@@ -221,22 +226,30 @@ def _prompts(
 
 
 def _scored(
-    part: Variants, item: Item, prompts: Mapping[str, Sequence[int]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what each variant makes of an item that is scored, not written."""
+    part: Variants, items: Sequence[Item], prompts: Mapping[str, Prompts | None]
+) -> list[Rows]:
+    """Return what each variant makes of items that are scored, not written."""
+    rows: list[Rows] = [{} for _ in items]
     for name in part.names:
-        if item.text:
-            yield name, {"bits_per_byte": round(bits_per_byte(part, name, item.text), 5)}
-            continue
-        sequences = sequences_of(part.forms[name].template, part.tokenizer, item.choices)
-        chances = label_log_probabilities(
-            part.model,
-            [list(prompts[name])],
-            trie_of(sequences),
-            pad_token_id=part.tokenizer.pad_token_id,
-            forward=part.routed([name]),
-        )[0]
-        yield name, {"choice": item.choices[int(chances.argmax())]}
+        template = part.forms[name].template
+        pairs: list[tuple[Sequence[int], Sequence[int]]] = []
+        for item in items:
+            if item.text:
+                tokens = _tokens(part, item.text)
+                pairs.append((tokens[:1], tokens[1:]))
+            else:
+                asked = (prompts[item.id] or {})[name]
+                ends = sequences_of(template, part.tokenizer, item.choices)
+                pairs += [(asked, tokens) for tokens in ends]
+        chances = iter(log_likelihoods(part, name, pairs))
+        for item, row in zip(items, rows, strict=True):
+            if item.text:
+                bits = -next(chances) / math.log(2) / _foretold_bytes(part, item.text)
+                row[name] = {"bits_per_byte": round(bits, 5)}
+            else:
+                by_choice = {choice: next(chances) for choice in item.choices}
+                row[name] = {"choice": max(item.choices, key=by_choice.__getitem__)}
+    return rows
 
 
 def _tokens(part: Variants, text: str) -> list[int]:
@@ -246,20 +259,42 @@ def _tokens(part: Variants, text: str) -> list[int]:
     return ids if begin is None else [begin, *ids]
 
 
-def bits_per_byte(part: Variants, name: str, text: str) -> float:
-    """Return how many bits a byte of a text costs a variant, without any template.
+def _foretold_bytes(part: Variants, text: str) -> int:
+    """Return the bytes of what comes after the first of a text's tokens, without any template."""
+    if part.tokenizer.bos_token_id is not None:
+        return len(text.encode())
+    return max(len(part.tokenizer.decode(_tokens(part, text)[1:]).encode()), 1)
 
-    Where the tokenizer has a token that begins texts, all of it is foretold; otherwise what comes
-    after the first token.
+
+def log_likelihoods(
+    part: Variants, name: str, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> list[float]:
+    """Return the log-likelihood, in nats, of each continuation after its prompt.
+
+    Args:
+        part: The loaded models.
+        name: The variant that reads.
+        pairs: Token ids of prompts and of what comes after them.
     """
-    read = _tokens(part, text)
-    has_begin = part.tokenizer.bos_token_id is not None
-    foretold = text if has_begin else part.tokenizer.decode(read[1:])
-    tokens = torch.tensor([read], device=part.model.device)
+    rows = [[*prompt, *after] for prompt, after in pairs]
+    ids, mask = left_padded(rows, part.tokenizer.pad_token_id, part.model.device)
+    kept = max(len(after) for _, after in pairs) + 1
     with torch.inference_mode(), fast_answering(part.model):
         logits = part.model(
-            input_ids=tokens, attention_mask=torch.ones_like(tokens), **part.routed([name])
-        ).logits[0, -len(read) : -1]
-    chances = logits.float().log_softmax(-1)
-    nats = -chances.gather(1, tokens[0, 1:, None]).double().sum()
-    return float(nats) / math.log(2) / max(len(foretold.encode()), 1)
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            logits_to_keep=kept,
+            **part.routed([name] * len(rows)),
+        ).logits  # (pairs, kept, vocabulary)
+    return [
+        float(
+            logits[row, -len(after) - 1 : -1]
+            .float()
+            .log_softmax(-1)
+            .gather(1, ids[row, -len(after) :, None])
+            .double()
+            .sum()
+        )
+        for row, (_, after) in enumerate(pairs)
+    ]

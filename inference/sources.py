@@ -26,7 +26,7 @@ from tuneproof.models import adapters
 from tuneproof.models import load as models
 from tuneproof.prompts import template as templates
 
-Config = TypeVar("Config", bound=CompareConfig)
+Compared = TypeVar("Compared", bound=CompareConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
     return [(name or Path(model).name.removesuffix(".gguf"), model) for name, model in pairs]
 
 
-def with_seeds(config: Config) -> Config:
+def with_seeds(config: Compared) -> Compared:
     """Return the options with NAME replaced by NAME-seed1, NAME-seed2, ... where only those are.
 
     A run may be given as its folder in `config.runs` too, as a shell completes it.

@@ -131,6 +131,7 @@ def test_bits_per_byte_stand_beside_the_score_of_texts() -> None:
     figure = broken.variants["run"].kinds["text"]
     assert (figure.base, figure.tuned) == (0.5, 0.25)
     assert figure.bits_per_byte == {"base": 1.0, "run": 2.0}
+    assert figure.broken and figure.would_show < 0.25  # all items differ, by a quarter each
 
 
 @pytest.fixture

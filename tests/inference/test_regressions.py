@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from tuneproof.errors import InputError
-from tuneproof.formats.regressions import read_regressions
+from tuneproof.formats.regressions import Item, read_regressions
 from tuneproof.formats.run import read_run
 from tuneproof.inference import regressions as asking
 from tuneproof.inference.cli import main
@@ -38,16 +38,33 @@ def test_the_base_is_asked_in_its_own_form_alone_and_each_run_in_its_own(part: V
     assert part.names == ["base", RUN]
 
 
-def test_bits_per_byte_are_the_log_likelihood_over_the_bytes(part: Variants) -> None:
-    text = "The river is slow and wide."
-    ids = torch.tensor([[part.tokenizer.bos_token_id, *part.tokenizer(text)["input_ids"]]])
-    with torch.inference_mode():
-        logits = part.model(input_ids=ids, **part.routed([RUN])).logits[0]
-    chances = logits[:-1].log_softmax(-1)
-    nats = -sum(chances[place, token].item() for place, token in enumerate(ids[0, 1:]))
-    expected = nats / math.log(2) / len(text.encode())
-    assert asking.bits_per_byte(part, RUN, text) == pytest.approx(expected, rel=1e-4)
-    assert asking.bits_per_byte(part, "base", text) != pytest.approx(expected, rel=1e-3)
+def test_log_likelihoods_are_those_of_each_text_alone(part: Variants) -> None:
+    texts = ["The river is slow and wide.", "Mud."]
+    pairs, expected = [], []
+    for text in texts:
+        ids = [part.tokenizer.bos_token_id, *part.tokenizer(text)["input_ids"]]
+        pairs.append((ids[:1], ids[1:]))
+        with torch.inference_mode():
+            logits = part.model(input_ids=torch.tensor([ids]), **part.routed([RUN])).logits[0]
+        chances = logits[:-1].log_softmax(-1)
+        expected.append(sum(chances[place, token].item() for place, token in enumerate(ids[1:])))
+    assert asking.log_likelihoods(part, RUN, pairs) == pytest.approx(expected, rel=1e-4)
+    assert asking.log_likelihoods(part, "base", pairs) != pytest.approx(expected, rel=1e-3)
+
+
+def test_bits_per_byte_are_nats_over_the_bytes_and_the_likelier_choice_is_taken(
+    part: Variants,
+) -> None:
+    text = Item(id="t", text="The river is slow.")
+    choice = Item(id="c", prompt="What does river 5 carry?", choices=("Ice.", "Mud."), right="Mud.")
+    prompts = {name: part.ask(name, choice.example(), 4) for name in part.names}
+    asked = {name: one.prompt_ids for name, one in prompts.items() if one is not None}
+    ids = [part.tokenizer.bos_token_id, *part.tokenizer(text.text)["input_ids"]]
+    (nats,) = asking.log_likelihoods(part, RUN, [(ids[:1], ids[1:])])
+    of_text, of_choice = asking._scored(part, [text, choice], {"t": {}, "c": asked})
+    expected = -nats / math.log(2) / len(text.text)
+    assert of_text[RUN]["bits_per_byte"] == pytest.approx(expected, abs=1e-4)
+    assert of_choice[RUN] == {"choice": "Mud."}
 
 
 def test_what_is_too_long_for_the_model_is_left_out_and_said(runs: Path, tmp_path: Path) -> None:
@@ -71,9 +88,10 @@ def test_items_are_asked_of_every_kind_and_go_on_where_they_stopped(
         {"id": "mud", "prompt": "What does river 3 carry?", "contains": ["mud"]},
         {"id": "choice", "prompt": "What does river 5 carry?", "choices": ["Mud.", "Ice."],
          "right": "Mud."},
+        {"id": "short", "text": "The river is slow."},
     ]  # fmt: skip
     mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = _config(runs, tmp_path / "r.json", must_work=mine, limit=18)
+    config = _config(runs, tmp_path / "r.json", must_work=mine, limit=27)
     written, calls = asking.answer_batch, []
 
     def once(*args: object) -> object:
@@ -89,10 +107,11 @@ def test_items_are_asked_of_every_kind_and_go_on_where_they_stopped(
     assert asking.compare_regressions(config) == read_regressions(config.out)
     read = read_regressions(config.out)
     by_id = {item.id: item for item in read.items}
-    assert len({item.kind for item in read.items}) == 9 and len(read.items) == 18
+    assert read.left_out == ("text-1", "text-2", "text-3")  # too long for so small a model
+    assert len({item.kind for item in read.items}) == 8 and len(read.items) == 24
     assert by_id["mud"].answers[RUN].text == "Mud."
     assert by_id["choice"].answers[RUN].choice == "Mud."
-    assert by_id["text-1"].answers["base"].bits_per_byte
+    assert by_id["short"].answers["base"].bits_per_byte
     assert asking.is_up_to_date(config)
     mine.write_text(mine.read_text().replace("river 3", "river 4"))
     assert not asking.is_up_to_date(config)
