@@ -67,10 +67,11 @@ def test_errors_are_code_1_and_come_first(rows: Rows, write_rows: Callable[..., 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Error: nothing to look at; give --data, --run or --comparison"),
+        ([], "Error: nothing to look at; give --data, --run, --comparison or --regressions"),
         (["--data", "/nowhere"], "Error: no folder /nowhere; make it with `prepdata build"),
         (["--run", "none", "--runs", "/nowhere"], "Error: unknown run "),
         (["--comparison", "/nowhere.json"], "Error: no such file: /nowhere.json"),
+        (["--regressions", "/nowhere.json"], "Error: no such file: /nowhere.json"),
     ],
 )
 def test_what_cannot_be_read_is_code_2(arguments: list[str], message: str) -> None:

@@ -232,7 +232,7 @@ def test_every_code_says_what_to_do() -> None:
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to look at; give --data, --run or --comparison"):
+    with pytest.raises(InputError, match="nothing to look at; give --data, --run"):
         examine()
     with pytest.raises(InputError, match=r"holds no train\.jsonl"):
         examine(data=tmp_path)
