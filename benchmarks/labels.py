@@ -82,7 +82,7 @@ def _numbered(documents: list[str]) -> list[str]:
 
 def _growth(workers: Workers, runs: Path, tweets: list[str], rounds: int) -> Goal:
     """Return what 20 labels take, where one label takes 1."""
-    ready = partial(variants_of, runs)
+    ready = partial(_base, runs)
     took, _ = workers.alternate(
         {
             "ours": Side(prepare=ready, run=partial(_score, texts=tweets, labels=LABELS)),
