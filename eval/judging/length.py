@@ -32,7 +32,7 @@ def length_controlled(
     from scipy.special import expit
 
     count = len(np.unique(units))
-    if count <= LEAST or not 0 < judged.mean() < 1:
+    if count <= LEAST or judged.min() == judged.max():
         return None
     spread = float(lengths.std()) or 1.0
     design = np.column_stack([np.ones(len(judged)), np.tanh(lengths / spread)])

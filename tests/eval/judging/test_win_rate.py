@@ -90,4 +90,5 @@ def test_length_controlled_rate_without_length_is_the_rate() -> None:
     figure = length_controlled(judged, np.zeros(80), own(80), 0.95)
     assert figure is not None
     assert figure[0] == pytest.approx(judged.mean(), abs=1e-4)
-    assert length_controlled(np.ones(80), np.zeros(80), own(80), 0.95) is None
+    for same in (0.5, 1.0):  # nothing to be explained
+        assert length_controlled(np.full(80, same), np.arange(80.0), own(80), 0.95) is None
