@@ -49,7 +49,7 @@ def compare(
     """
     settings = resolve(CompareConfig, typed, config)
     if is_to_launch(num_processes):
-        launch("tuneproof.inference", ctx.meta[TYPED], num_processes)
+        launch("tuneproof.inference", ctx.meta[TYPED], num_processes, settings.device)
         return
     from tuneproof.inference.compare import compare as compare_file
 
