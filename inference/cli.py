@@ -56,7 +56,7 @@ def compare(
     if settings.must_work is not None:
         raise InputError(f"--must-work stands beside `infer compare {NAME}` only")
     if is_to_launch(num_processes):
-        launch("tuneproof.inference", ctx.meta[TYPED], num_processes)
+        launch("tuneproof.inference", ctx.meta[TYPED], num_processes, settings.device)
         return
     from tuneproof.inference.compare import compare as compare_file
 

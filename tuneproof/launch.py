@@ -42,8 +42,14 @@ def is_to_launch(processes: int | None) -> TypeGuard[int]:
     return processes > started
 
 
-def launch(module: str, arguments: Sequence[str], processes: int) -> None:
+def launch(module: str, arguments: Sequence[str], processes: int, device: str = "auto") -> None:
     """Run ``python -m MODULE ARGUMENTS`` in so many processes, and return when all are done.
+
+    Args:
+        module: A command's.
+        arguments: As they were typed; every process gets them.
+        processes: How many.
+        device: Where the user wants the work to be done.
 
     Raises:
         InputError: There are fewer GPUs, or a process was killed.
@@ -54,7 +60,12 @@ def launch(module: str, arguments: Sequence[str], processes: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    _check_gpus(processes)
+    gpus = _gpus(device)
+    if 0 < gpus < processes:
+        raise InputError(
+            f"--num-processes {processes}, and this machine has {gpus} GPUs; give --device cpu to "
+            "share its cores"
+        )
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     os.environ.setdefault(SHUTDOWN, SHUTDOWN_S)
@@ -79,12 +90,11 @@ def launch(module: str, arguments: Sequence[str], processes: int) -> None:
         raise KeyboardInterrupt from None
 
 
-def _check_gpus(processes: int) -> None:
+def _gpus(device: str) -> int:
+    """Return how many GPUs there are for a job on a device."""
     import torch
 
-    gpus = torch.cuda.device_count()
-    if 0 < gpus < processes:
-        raise InputError(f"--num-processes {processes}, and this machine has {gpus} GPUs")
+    return 0 if device == "cpu" else torch.cuda.device_count()
 
 
 def _end_of(failures: dict[int, Any], processes: int) -> BaseException:
@@ -119,13 +129,14 @@ def join(device: str = "auto") -> None:
     import torch
     from torch import distributed
 
-    if torch.cuda.is_available():
-        if ranks.local_rank() >= torch.cuda.device_count():
-            raise InputError(
-                f"process {ranks.local_rank()} of this machine has no GPU: there are "
-                f"{torch.cuda.device_count()}; start as many processes"
-            )
+    gpus = _gpus(device)
+    if 0 < gpus <= ranks.local_rank():
+        raise InputError(
+            f"process {ranks.local_rank()} of this machine has no GPU: there are {gpus}; start as "
+            "many processes"
+        )
+    if gpus:
         torch.cuda.set_device(ranks.local_rank())
     if not distributed.is_initialized():
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
         distributed.init_process_group(backend, timeout=WAIT)

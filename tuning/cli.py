@@ -74,7 +74,7 @@ def run(
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
     settings = resolve(TuneConfig, typed, config)
     if is_to_launch(num_processes):
-        launch("tuneproof.tuning", ctx.meta[TYPED], num_processes)
+        launch("tuneproof.tuning", ctx.meta[TYPED], num_processes, settings.device)
         return
     if seeds is not None:
         from tuneproof.tuning.seeds import finetune_seeds

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,8 @@ def alone(
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.run import finetune
 
-    def train(name: str, **changes: Any) -> Any:
+    @cache
+    def train(name: str) -> Any:
         of_scene = scenes[name]["settings"]
         batch = 2 * of_scene["per_device_train_batch_size"]
         return finetune(
@@ -183,7 +185,7 @@ def alone(
                 TuneConfig,
                 {
                     **of_scene, "runs": str(folder / "alone"), "overwrite": True,
-                    "per_device_train_batch_size": batch, **changes,
+                    "per_device_train_batch_size": batch,
                 },
                 name,
             )

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from tuneproof import ranks
 from tuneproof.errors import InputError
-from tuneproof.launch import _end_of, is_to_launch, join
+from tuneproof.launch import _end_of, is_to_launch, join, launch
 from tuneproof.tuning.cli import main
 
 
@@ -47,6 +47,20 @@ def test_launched_process_launches_no_more(second_of_four: None) -> None:
     assert not is_to_launch(4)
     with pytest.raises(InputError, match="4 processes were started, and --num-processes is 2"):
         is_to_launch(2)
+
+
+def test_no_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(InputError, match="--num-processes 4, and this machine has 2 GPUs"):
+        launch("tuneproof.tuning", ["list"], 4)
+
+
+def test_process_without_a_gpu_of_its_own_is_told(
+    second_of_four: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match="process 1 of this machine has no GPU: there are 1"):
+        join()
 
 
 def test_processes_do_not_share_a_named_gpu(second_of_four: None) -> None:

@@ -244,8 +244,8 @@ class Run:
     code: str | None = None
     """SHA-256 of the code that trained it; None in older runs."""
     processes: int | None = None
-    """How many processes began it, each on a device of its own: their batches make up a step. One
-    in older runs, which have None."""
+    """How many processes began it, each on a device of its own: their batches make up a step. None
+    in older runs: one."""
     made_by: str
     """The command that asked for it: ``tune run``, ``recipe NAME``, ..."""
     result: Result | None
