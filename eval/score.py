@@ -120,6 +120,7 @@ def count_answers(comparison: Comparison, units: NDArray[np.int64] | None) -> Co
         items=len(items),
         without_reference=sum(item.reference is None for item in items),
         truncated_inputs=sum(item.truncated for item in items),
+        failed=len(comparison.failed),
         variants={
             name: _count([item.answers[name] for item in items]) for name in comparison.names
         },

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
@@ -91,6 +91,7 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
             name for panel in panels for name in (panel.asked.shortened if panel.asked else ())
         }
         left_out = [item.id for item in items if item.id in too_long]
+        answered, failed = _parted(asked, progress)
         comparison = Comparison(
             identity=key,
             **conditions,
@@ -103,15 +104,39 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
                 for panel in panels
                 for row in _described(panel, asked, progress)
             ),
-            items=tuple(
-                _item(item, item.id in shortened, progress.done[item.id]) for item in asked
-            ),
+            items=tuple(_item(x, x.id in shortened, progress.done[x.id]) for x in answered),
+            failed=tuple(_item(x, x.id in shortened, progress.done[x.id]) for x in failed),
         )
         if ranks.is_main():
             write_comparison(config.out, comparison)
             progress.finish()
         ranks.wait()
     return comparison
+
+
+def _parted(items: Sequence[Example], progress: Progress) -> tuple[list[Example], list[Example]]:
+    """Return the prompts that all variants answered, and those that one or several did not.
+
+    Raises:
+        InputError: A variant answered none of them, or there is none that all answered.
+    """
+    errors = [
+        {name: row["error"] for name, row in progress.done[item.id].items() if row.get("error")}
+        for item in items
+    ]
+    for name in dict.fromkeys(name for row in errors for name in row):
+        reasons = [row[name] for row in errors if name in row]
+        if len(reasons) == len(items):
+            raise InputError(f"{name} answered none of the {len(items)} prompts: {reasons[0]}")
+        log.warning(
+            f"{name} gave no answer to {len(reasons)} of {len(items)} prompts, which are not "
+            f"scored for any variant; the first: {reasons[0]}"
+        )
+    pairs = list(zip(items, errors, strict=True))
+    answered = [item for item, row in pairs if not row]
+    if not answered:
+        raise InputError(f"none of the {len(items)} prompts was answered by all variants")
+    return answered, [item for item, row in pairs if row]
 
 
 def _described(
@@ -232,7 +257,7 @@ def _answer(
             if is_mine and not all(progress.has(item.id, panel.names) for item in batch):
                 answers = panel.answer(batch, config.seed + start)
                 for item, rows in zip(batch, answers, strict=True):
-                    progress.add(item.id, rows)
+                    progress.add(item.id, {name: _checked(row) for name, row in rows.items()})
             start += len(batch)
             bar.update(len(batch))
             if bar.disable and time.monotonic() - reported > LINE_S:
@@ -249,6 +274,15 @@ def _at_once(panel: Panel, count: int, config: CompareConfig) -> int:
     if config.batch_size is None and not config.do_sample:
         most = min(most, ceil(count / ranks.world_size()))
     return min(ranks.gathered(most))
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer, or why it is none: probabilities of labels that are no numbers."""
+    values = (row.get("label_probabilities") or {}).values()
+    if all(map(isfinite, values)):
+        return row
+    error = "the probabilities of its labels are no numbers (NaN or infinite)"
+    return {"text": row.get("text"), "error": error}
 
 
 def _item(example: Example, is_shortened: bool, rows: dict[str, dict[str, Any]]) -> Item:
@@ -301,6 +335,8 @@ class Progress:
             whole = [line for line in lines if line.endswith("\n")]
             for line in whole[1:] if whole and whole[0] == first else ():
                 name, answers = json.loads(line)
+                if any("error" in row for row in answers.values()):
+                    continue  # asked again
                 self.done[name] = self.done.get(name, {}) | answers
         ranks.wait()  # all have read what is there
         if ranks.is_main():

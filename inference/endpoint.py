@@ -26,6 +26,21 @@ PAUSING = (429, 500, 502, 503, 504)
 """Answers after which another try may succeed."""
 REASONS = {"stop": "eos", "length": "length"}
 """The API's finish reasons, by ours."""
+SHORT_S = 10.0
+"""Seconds to wait for a sign of life."""
+
+
+class Refused(InputError):
+    """A server that is there gives no answer to one request."""
+
+    may_pass = False
+    """Whether the reason is the server's, and not the request's."""
+
+
+class Broken(Refused):
+    """It does so after several tries, for a reason that may pass."""
+
+    may_pass = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,21 @@ class Endpoint:
         Raises:
             InputError: The server refuses, or is silent after several tries.
         """
+        replies = self.attempts(questions, decoding, seed)
+        for reply in replies:
+            if reply.error is not None:
+                raise InputError(reply.error)
+        return replies
+
+    def attempts(
+        self, questions: Sequence[Sequence[Message]], decoding: Decoding, seed: int
+    ) -> list[Reply]:
+        """Do the same; a question that the server refuses is a reply with the reason.
+
+        Raises:
+            InputError: The server refuses the key, is not there, or broken: none of several
+                questions is answered, for reasons that may pass.
+        """
         settings: dict[str, Any] = {"temperature": 0.0}
         if decoding.do_sample:
             sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p}
@@ -116,10 +146,21 @@ class Endpoint:
             for messages in questions
         ]
         with ThreadPoolExecutor(self.concurrency) as pool:
-            return list(pool.map(self._reply, bodies))
+            replies = list(pool.map(self._reply, bodies))
+        if len(replies) > 1 and all(reply.may_pass for reply in replies):
+            raise InputError(f"{replies[0].error}. The same command goes on from here")
+        return replies
 
     def _reply(self, body: dict[str, Any]) -> Reply:
-        value = self._sent("POST", "chat/completions", body)
+        try:
+            return self._read_reply(self._sent("POST", "chat/completions", body))
+        except Refused as error:
+            return Reply(
+                text="", finish_reason=None, tokens=None, prompt_tokens=None, error=str(error),
+                may_pass=error.may_pass,
+            )  # fmt: skip
+
+    def _read_reply(self, value: dict[str, Any]) -> Reply:
         try:
             choice = value["choices"][0]
             text = choice["message"]["content"] or ""
@@ -133,7 +174,7 @@ class Endpoint:
                 thinking_tokens=details.get("reasoning_tokens") or None,
             )
         except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise InputError(
+            raise Refused(
                 f"{self.url} answers otherwise than OpenAI's chat API: {str(value)[:200]}"
             ) from error
 
@@ -150,6 +191,9 @@ class Endpoint:
                     method, f"{self.url}/{path}", json=body, headers=headers, timeout=self.timeout
                 )
             except requests.RequestException as error:
+                if is_last and self._is_there():
+                    fault = f"no answer after {TRIES} tries ({type(error).__name__})"
+                    raise Broken(f"{self.url} gives {fault}") from error
                 if is_last:
                     raise InputError(
                         f"{self.url} does not answer ({type(error).__name__}); is the server "
@@ -171,10 +215,19 @@ class Endpoint:
         except ValueError:
             value = None
         if answer.status_code >= 400 or not isinstance(value, dict):
-            raise InputError(
-                f"{self.url} answers with status {answer.status_code}: {answer.text[:200]}"
-            )
+            kind = Broken if answer.status_code in PAUSING else Refused
+            raise kind(f"{self.url} answers with status {answer.status_code}: {answer.text[:200]}")
         return value
+
+    def _is_there(self) -> bool:
+        """Return whether the server answers anything at all."""
+        import requests
+
+        try:
+            requests.get(f"{self.url}/models", timeout=min(self.timeout, SHORT_S))
+        except requests.RequestException:
+            return False
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +244,10 @@ class Reply:
     """Tokens of the prompt, likewise."""
     thinking_tokens: int | None = None
     """Those of `tokens` that were only thought; None where the server does not say."""
+    error: str | None = None
+    """Why there is no answer; None where there is one."""
+    may_pass: bool = False
+    """Whether the reason is the server's, so that it may answer another time."""
 
 
 def _pause(named: str | None, default: float) -> float:

@@ -35,7 +35,7 @@ def of_endpoint(endpoint: Endpoint, config: Decoding, task: LabelTask | None) ->
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         began = time.perf_counter()
-        replies = endpoint.answer([messages_for(item, labels) for item in batch], config, seed)
+        replies = endpoint.attempts([messages_for(item, labels) for item in batch], config, seed)
         seconds = round((time.perf_counter() - began) / len(batch), 6)
         return [{endpoint.name: _row(reply, seconds, labels)} for reply in replies]
 
@@ -48,13 +48,15 @@ def messages_for(item: Example, labels: Sequence[str] = ()) -> list[Message]:
 
 
 def _row(reply: Reply, seconds: float, labels: Sequence[str]) -> dict[str, Any]:
-    """Return an answer as the progress file holds it.
+    """Return an answer, or why there is none, as the progress file holds it.
 
     Args:
         reply: What the server said.
         seconds: Its share of the time that its batch took.
         labels: The label set; the label is the one that the text equals, or empty.
     """
+    if reply.error is not None:
+        return {"text": None, "error": reply.error}
     text = cleaned(reply.text)
     known = {
         "tokens": reply.tokens,

@@ -45,6 +45,8 @@ NO_MEMORY_TEXTS = (
 )
 """What torch says, on a CPU and on a GPU."""
 LOWER = {
+    "prepdata": "give --limit, or fewer sources at a time",
+    "score": "score fewer files at a time, or lower --resamples",
     "infer": "lower --batch-size or --max-new-tokens",
     "tune": "lower --per-device-train-batch-size (and raise --gradient-accumulation-steps by as "
     "much) or --max-length, or give --auto-find-batch-size, --gradient-checkpointing or "
@@ -97,6 +99,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error, or one that led to it, says that there is no memory left."""
     return any(
         isinstance(each, MemoryError)
+        or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
         or type(each).__name__ == "OutOfMemoryError"  # torch's
         or (isinstance(each, RuntimeError) and any(t in str(each) for t in NO_MEMORY_TEXTS))
         for each in _chain(error)

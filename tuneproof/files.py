@@ -74,8 +74,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write `value` as indented JSON, whole or not at all.
+
+    Raises:
+        InputError: It holds NaN or an infinite number, which JSON does not have.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise InputError(f"{path}: not written, since a value is NaN or infinite") from error
+    write_text(path, text + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -132,7 +140,7 @@ def replacing_files(folder: Path, marker: str) -> Iterator[Path]:
         yield new
         sync_folder(new)
         (folder / marker).unlink(missing_ok=True)
-        for file in sorted(new.iterdir(), key=lambda file: file.name == marker):
+        for file in sorted(new.iterdir(), key=lambda one: (one.name == marker, one.name)):
             file.replace(folder / file.name)
         sync(folder)
 

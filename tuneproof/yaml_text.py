@@ -76,6 +76,9 @@ def _loader() -> Any:
                 raise yaml.composer.ComposerError(None, None, fault, self.get_mark())
             node = super().compose_node(parent, index)
             self.depth -= 1
+            if isinstance(node, yaml.ScalarNode) and "\0" in node.value:
+                fault = "a value holds a NUL character"
+                raise yaml.composer.ComposerError(None, None, fault, node.start_mark)
             return node
 
         def compose_mapping_node(self, anchor: Any) -> Any:

@@ -169,7 +169,7 @@ def _at_best(state: Any, name: str) -> float | None:
     at_best = [
         row[name]
         for row in state.log_history
-        if row["step"] == state.best_global_step and name in row
+        if row["step"] == state.best_global_step and math.isfinite(row.get(name, math.nan))
     ]
     return at_best[-1] if at_best else None
 

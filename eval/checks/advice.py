@@ -187,6 +187,13 @@ COMPARISON: dict[str, Advice] = {
         "otherwise than in training; or a script lost the answers (`nan`, `None`).",
         mend="`prepdata inspect DATA` for empty outputs, then `tune doctor --run {run}`",
     ),
+    "answers-failed": Advice(
+        severity="warning",
+        usually="the server refused the prompt (status 400: too long for its context), was "
+        "overloaded, or took longer than --endpoint-timeout. The prompt is scored for no variant, "
+        "so that all are judged on the same items: the hard ones may be missing.",
+        mend="run the same `infer compare` again, or start the server with a longer context",
+    ),
     "tuned-equals-base": Advice(
         severity="error",
         usually="the adapter was not applied (not loaded, disabled, or all zero), or the base was "

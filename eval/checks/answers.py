@@ -42,6 +42,10 @@ Answered = Sequence[tuple[Item, Answer, str]]
 
 def check_answers(comparison: Comparison) -> Iterator[Finding]:
     """Yield what is wrong with the form of each variant's answers."""
+    for name, reasons in comparison.faults.items():
+        total = len(comparison.items) + len(comparison.failed)
+        evidence = f"{name}: {share(len(reasons), total)} prompts have no answer: {reasons[0]}"
+        yield finding(COMPARISON, "answers-failed", evidence)
     for name in comparison.models:
         is_tuned = name in comparison.tuned
         answered = [

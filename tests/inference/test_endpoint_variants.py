@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,14 @@ from click.testing import CliRunner
 
 from tests.inference.test_endpoint import question, serving
 from tuneproof.errors import InputError
+from tuneproof.eval.checks.comparison import check_comparison
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.report.build import report
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.inference import endpoint as endpoints
 from tuneproof.inference.cli import main
 from tuneproof.inference.compare import compare
-from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.config import CompareConfig, Decoding
 from tuneproof.inference.endpoint import KEY
 from tuneproof.inference.generate import cleaned
 from tuneproof.inference.remote import messages_for
@@ -102,11 +107,11 @@ def test_interrupted_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None
         assert not config.out.exists()
         first = tmp_path / ".c.json.partial.jsonl"
         assert "secret-7" not in first.read_text()
-        assert len(first.read_text().splitlines()) == 1 + 3
+        assert len(first.read_text().splitlines()) == 1 + 6
         broken[0] = False
         asked.clear()
         found = compare(file, config)
-    assert len(asked) == 6
+    assert len(asked) == 6  # a batch with failed answers is asked again
     assert len(found.items) == 9
     assert found.variants[0].details["answer_tokens"] == 4
     assert not first.exists()
@@ -189,3 +194,76 @@ def test_question_that_names_the_labels_is_left_as_it_is() -> None:
     from tests.inference.conftest import question as asked
 
     assert messages_for(asked("mud or ice?"), ("mud", "ice")) == question("mud or ice?")
+
+
+def refusing(too_long: str, status: int = 400) -> Any:
+    """Answer all questions but one, which is too long for the server."""
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        text = body["messages"][-1]["content"]
+        return (status, {"error": "too many tokens"}) if too_long in text else said("No.")
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_refused_prompt_costs_itself_and_is_said_everywhere(tmp_path: Path, status: int) -> None:
+    out = tmp_path / "c.json"
+    with (
+        serving(lambda body: said(WORDS[body["messages"][-1]["content"]])) as good,
+        serving(refusing("mud", status)) as short,
+    ):
+        servers = (f"good={good.url}", f"short={short.url}")
+        config = CompareConfig(endpoint=servers, out=out, batch_size=2)
+        comparison = compare(prompts(tmp_path, 4), config)
+    assert [item.id for item in comparison.items] == ["p0", "p2"]
+    assert [item.id for item in comparison.failed] == ["p1", "p3"]
+    assert comparison.failed[0].answers["good"].text == "Wet soil."
+    reason = comparison.failed[0].answers["short"].error
+    assert reason is not None
+    assert f"status {status}" in reason
+    assert read_comparison(out) == dataclasses.replace(comparison, sources=(out,))
+    (finding,) = (one for one in check_comparison(comparison) if one.code == "answers-failed")
+    assert "short: 2 of 4 (50 %) prompts have no answer" in finding.evidence
+    written = report([out], tmp_path / "report", ReportConfig(resamples=100))
+    assert (written.counts.items, written.counts.failed) == (2, 2)
+    for page in ("report.md", "report.html"):
+        text = (tmp_path / "report" / page).read_text()
+        assert "2 prompts without an answer, which are not scored" in text
+
+
+def test_server_that_answers_nothing_is_an_error(tmp_path: Path) -> None:
+    with serving(lambda body: (404, {"error": "no such model"})) as server:
+        config = CompareConfig(endpoint=(f"s={server.url}",), out=tmp_path / "c.json")
+        with pytest.raises(InputError, match=r"s answered none of the 2 prompts: .*status 404"):
+            compare(prompts(tmp_path), config)
+    assert not config.out.exists()
+
+
+def test_failed_prompt_is_asked_again_where_a_comparison_goes_on(tmp_path: Path) -> None:
+    answers = iter([(400, {"error": "busy"})] * 2)
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        return next(answers, said("Yes."))
+
+    path = prompts(tmp_path)
+    with serving(answer) as server:
+        config = CompareConfig(endpoint=(f"s={server.url}",), out=tmp_path / "c.json")
+        with pytest.raises(InputError, match="answered none"):
+            compare(path, config)
+        assert not compare(path, config).failed
+        assert len(server.asked) == 4
+
+
+def test_silent_answer_of_a_server_that_is_there_is_a_failed_one() -> None:
+    def slow(body: dict[str, Any]) -> tuple[int, Any]:
+        if body["messages"][-1]["content"] == "slow":
+            time.sleep(0.3)
+        return said("Yes.")
+
+    with serving(slow) as server:
+        asked = endpoints.Endpoint("s", server.url, "m", timeout=0.1)
+        quick, late = asked.attempts([question("a"), question("slow")], Decoding(), seed=1)
+    assert (quick.text, quick.error) == ("Yes.", None)
+    assert late.error is not None
+    assert "no answer after 5 tries" in late.error

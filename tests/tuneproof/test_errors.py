@@ -117,6 +117,7 @@ def test_full_disk_names_the_file_where_it_is_known() -> None:
     "fault",
     [
         MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
         type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
     ],

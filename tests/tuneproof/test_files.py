@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,37 @@ def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
     with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
         files.read_json(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_that_no_other_program_reads_is_not_written(tmp_path: Path, value: float) -> None:
+    files.write_json(tmp_path / "a.json", [1])
+    with pytest.raises(InputError, match=r"a\.json: not written, since a value is NaN"):
+        files.write_json(tmp_path / "a.json", {"rows": [value]})
+    assert files.read_json(tmp_path / "a.json") == [1]
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_files_of_a_folder_are_moved_with_their_marker_last(tmp_path: Path, at: int) -> None:
+    for name in ("a", "b", "c", "report.json"):
+        (tmp_path / name).write_text("old")
+    moved = []
+
+    def replace(self: Path, to: Path) -> None:
+        moved.append(to.name)
+        if len(moved) == at:
+            raise KeyboardInterrupt
+        self.rename(to)
+
+    with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(Path, "replace", replace)
+        with files.replacing_files(tmp_path, "report.json") as new:
+            for name in ("report.json", "b", "a"):
+                (new / name).write_text("new")
+    is_done = at > 3
+    assert moved == ["a", "b", "report.json"][:at]
+    assert (tmp_path / "report.json").exists() == is_done
+    assert {path.name: path.read_text() for path in tmp_path.glob("[abc]")} == {
+        "a": "new" if at > 1 else "old", "b": "new" if at > 2 else "old", "c": "old",
+    }  # fmt: skip
+    assert len(list(tmp_path.iterdir())) == 3 + is_done

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -164,3 +165,28 @@ def test_command_does_not_begin_where_another_is_at_work(
     ):
         write(out)
     assert not out.exists()
+
+
+def test_merge_does_not_begin_where_another_is_at_work(
+    tmp_path: Path, make_run: Callable[..., Any]
+) -> None:
+    from tuneproof.tuning.merge import merge_run
+
+    run, out = make_run("mine"), tmp_path / "merged"
+    with FileLock(tmp_path / ".merged.lock"), pytest.raises(InputError, match="at work here"):
+        merge_run(run, out)
+    assert not out.exists()
+
+
+def test_sweep_does_not_begin_where_another_is_at_work(
+    tmp_path: Path, write_data: Callable[..., Path]
+) -> None:
+    from tuneproof.tuning.sweep.config import read_sweep
+    from tuneproof.tuning.sweep.sweep import sweep
+
+    file = tmp_path / "s.yaml"
+    file.write_text("tune: {model: tiny}\nsearch: {lora_r: [2, 4]}\ntrials: 1\n")
+    config = read_sweep(file, {"runs": tmp_path, "data": write_data(tmp_path / "data")})
+    with FileLock(tmp_path / ".s-sweep.lock"), pytest.raises(InputError, match="at work here"):
+        sweep(config)
+    assert not config.folder.exists()

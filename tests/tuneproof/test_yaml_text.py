@@ -25,6 +25,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: 0x_", "a value looks like"),
         ("a: 2026-99-99", "a value looks like a date"),
         ("a: =", "not valid YAML"),
+        ('a: 1\nb: "x\\0y"', r"y\.yaml:2: not valid YAML: a value holds a NUL character"),
         ("? [1, 2]\n: 3\n", "not valid YAML"),
         ("? {a: 1}\n: 3\n", "not valid YAML"),
         ("a: !!python/object:os.system x", "not valid YAML"),

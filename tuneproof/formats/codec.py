@@ -10,6 +10,7 @@ The keys are the fields' names, in their order. Where a file differs, a field's 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
@@ -133,7 +134,9 @@ def typed(kind: Any, value: Any, where: str) -> Any:
         return value
     else:
         expected = NAMES[kind]
-    raise InputError(f"{where}: expected {expected}, found {shown(value)}")
+    is_none = isinstance(value, float) and not math.isfinite(value)
+    fault = ", which is no number" if is_none else ""
+    raise InputError(f"{where}: expected {expected}, found {shown(value)}{fault}")
 
 
 def shown(value: Any) -> str:
@@ -192,7 +195,7 @@ def _is_a(kind: Any, value: Any) -> bool:
     if kind is Any or isinstance(value, bool):
         return kind in (Any, bool)
     if isinstance(value, float):
-        return kind is float or (kind is int and value.is_integer())
+        return (kind is float and math.isfinite(value)) or (kind is int and value.is_integer())
     if isinstance(value, int) and abs(value) > LARGEST:  # no count, and beyond a float
         return False
     return isinstance(value, int if kind is float else kind)

@@ -26,7 +26,9 @@ class Answer:
 
     text: str | None
     """The generated text, without the prompt and the end mark; None where a variant only scores
-    labels, as a baseline or a classification head does."""
+    labels, as a baseline or a classification head does, and where there is no answer."""
+    error: str | None = None
+    """Why there is no answer, as where a server refused the prompt; None where there is one."""
     tokens: int | None = None
     """Generated tokens; None where the file does not say."""
     finish_reason: str | None = None
@@ -60,6 +62,11 @@ class Item(Example):
     """Whether the input was shortened to fit the model."""
     answers: Mapping[str, Answer]
     """By variant."""
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether one variant or several gave no answer."""
+        return any(answer.error is not None for answer in self.answers.values())
 
     @classmethod
     def of(
@@ -114,6 +121,8 @@ class Comparison:
         default_factory=dict, metadata={"omit": True}
     )
     """For which variants each of them was too long."""
+    failed: tuple[Item, ...] = field(default=(), metadata={"in_file": False})
+    """Prompts that one variant or several gave no answer to; they are scored for none."""
     variants: tuple[Variant, ...]
     """The models that were asked."""
     items: tuple[Item, ...] = field(metadata={"in_file": False})
@@ -168,7 +177,18 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Return what model_comparison.json holds."""
         items = [item.as_row() for item in self.items]
-        return {"schema": SCHEMA, **encode(self), "items": items}
+        failed = {"failed": [item.as_row() for item in self.failed]} if self.failed else {}
+        return {"schema": SCHEMA, **encode(self), "items": items, **failed}
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        """Why there are no answers, each reason as often as it was given, by variant."""
+        reasons: dict[str, list[str]] = {}
+        for item in self.failed:
+            for name, answer in item.answers.items():
+                if answer.error is not None:
+                    reasons.setdefault(name, []).append(answer.error)
+        return reasons
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
@@ -197,7 +217,8 @@ def read_comparisons(paths: Sequence[Path]) -> Comparison:
                 )
             files[item.id] = other.sources[0]
         items += other.items
-    joined = replace(first, sources=tuple(paths), items=tuple(items))
+    failed = (*first.failed, *(item for other in others for item in other.failed))
+    joined = replace(first, sources=tuple(paths), items=tuple(items), failed=failed)
     _check_scored_alike(joined)
     return joined
 
@@ -216,6 +237,11 @@ def read_comparison(path: Path) -> Comparison:
     if labels is not None:
         labels = check_labels(f"{where}: 'labels'", labels)
     items = [_item(path, index, row, names, labels) for index, row in enumerate(rows)]
+    rows = member(document, "failed", list, where, optional=True) or []
+    failed = [_item(path, index, row, names, labels) for index, row in enumerate(rows)]
+    failed += [item for item in items if item.is_failed]
+    if not (items := [item for item in items if not item.is_failed]):
+        raise InputError(f"{path}: no prompt was answered by all variants, so none is scored")
     return decode(
         Comparison,
         document,
@@ -223,6 +249,7 @@ def read_comparison(path: Path) -> Comparison:
         sources=(path,),
         variants=tuple(variants),
         labels=labels,
+        failed=tuple(failed),
         items=tuple(_unique(path, items)),
     )
 
@@ -311,8 +338,9 @@ def _answer(where: str, row: dict[str, Any], labels: tuple[str, ...] | None) -> 
             f"{where}: finish_reason is {shown(reason)}; expected 'eos' (the model ended its "
             "answer) or 'length' (the limit cut it)"
         )
+    error = member(row, "error", str, where, optional=True)
     label, probabilities = None, None
-    if labels is not None:
+    if labels is not None and error is None:
         label = member(row, "label", str, where, optional=True)
         if label:
             check_label(f"{where}: 'label'", label, labels)
@@ -322,7 +350,8 @@ def _answer(where: str, row: dict[str, Any], labels: tuple[str, ...] | None) -> 
             probabilities = check_probabilities(here, probabilities, label, labels)
     shots = member(row, "shots", list, where, optional=True)
     return Answer(
-        text=member(row, "text", str, where, optional=label is not None),
+        text=member(row, "text", str, where, optional=label is not None or error is not None),
+        error=error,
         tokens=tokens,
         finish_reason=reason,
         thinking_tokens=member(row, "thinking_tokens", int, where, optional=True),

@@ -353,6 +353,8 @@ class Counts:
     """Items whose input was shortened to fit the model."""
     variants: Mapping[str, AnswerCounts]
     """By variant."""
+    failed: int = field(default=0, metadata={"omit": True})
+    """Prompts that one variant or several gave no answer to; they are no items, and not scored."""
     groups: int = 0
     """Units: items of one group, with the same question or about the same passage are one; 0 where
     every item stands for itself."""

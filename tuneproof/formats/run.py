@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -468,7 +469,8 @@ def read_metrics(file: Path) -> list[dict[str, Any]]:
     for number, row in parse_jsonl(text.split("\n")[:-1], str(file)):
         where = f"{file}:{number}"
         member(row, "step", int, where)
-        rows.append({key: member(row, key, float, where) for key in row})
+        numbers = {k: v for k, v in row.items() if not isinstance(v, float)}  # NaN is a loss, too
+        rows.append(row | {key: member(numbers, key, float, where) for key in numbers})
     return rows
 
 
@@ -497,6 +499,10 @@ def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         "products": "float32",
         "made_by": "tune run",
     }
+    result = values.get("result")
+    if isinstance(result, dict):  # a validation that diverged
+        known = {k: v for k, v in result.items() if not (isinstance(v, float) and isnan(v))}
+        values = {**values, "result": {**dict.fromkeys(result), **known}}
     return {**older, **values, "config": config}
 
 

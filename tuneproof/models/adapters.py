@@ -197,6 +197,8 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
     from safetensors import SafetensorError
 
     check_files(adapter)
+    if (file := adapter / WEIGHTS).is_file() and (fault := _fault_in(file)):
+        raise InputError(f"cannot load the adapter in {adapter}: {fault}")
     try:
         with warnings.catch_warnings():
             # PEFT 0.21 looks for AdaLoRA's ranks by layer, and they are by tensor

@@ -219,6 +219,7 @@ def load_model(
             f"{model!r} is no causal language model: it sees the tokens it is to predict"
             f"{ENCODER_HINT}"
         )
+    check_finite(loaded, model)
     return loaded if stored or four_bit else loaded.to(device)
 
 
@@ -317,7 +318,27 @@ def load_classifier(
     check_whole(loaded, head, where=model)
     prepare_four_bit(loaded)
     in_float32(loaded, head)
+    check_finite(loaded, model)
     return loaded if four_bit else loaded.to(device), head
+
+
+def check_finite(model: Any, name: str) -> None:
+    """Raise InputError where a weight of a model is NaN or infinite; all answers would be garbage.
+
+    Args:
+        model: As it is loaded.
+        name: What it was loaded from.
+    """
+    import torch
+
+    for key, value in model.named_parameters():
+        if value.is_floating_point() and value.numel() and not value.is_meta:
+            ends = torch.stack(torch.aminmax(value.detach()))
+            if not bool(ends.isfinite().all()):
+                raise InputError(
+                    f"the weights of {name!r} are no numbers (NaN or infinite): {key}; the file is "
+                    "damaged, or its dtype too narrow"
+                )
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:

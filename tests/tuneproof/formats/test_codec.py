@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,6 +94,15 @@ def test_json_has_one_kind_of_number() -> None:
         ({"best": {"count": 1.5}}, "here: 'best': 'count': expected a whole number, found 1.5"),
         ({"best": {"count": True}}, "here: 'best': 'count': expected a whole number, found True"),
         ({"best": {"count": 1, "share": "1"}}, "'share': expected a number, found '1'"),
+        (
+            {"best": {"count": 1, "share": math.nan}},
+            "'share': expected a number, found nan, which is no number",
+        ),
+        (
+            {"best": {"count": 1, "share": math.inf}},
+            "'share': expected a number, found inf, which is no number",
+        ),
+        ({"best": {"count": math.nan}}, "expected a whole number, found nan, which is no number"),
         ({"reason": 5}, "here: 'reason': expected a text, found 5"),
         ({"notes": {"a": "b" * 99}}, "'notes': 'a': expected a whole number, found 'bbb"),
     ],

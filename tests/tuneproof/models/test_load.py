@@ -178,3 +178,18 @@ def test_code_that_lies_beside_a_tokenizer_is_not_run(
     with suppress(InputError):
         models.load_model(str(folder))
     assert not ran.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(folder: Path, value: float) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    tensors["transformer.h.1.attn.c_attn.weight"][3, 4] = value
+    save_file(tensors, file, metadata={"format": "pt"})
+    fault = r"are no numbers .*h\.1\.attn\.c_attn\.weight"
+    with pytest.raises(InputError, match=fault):
+        models.load_model(str(folder))
+    with pytest.raises(InputError, match=fault):
+        models.load_classifier(str(folder), ["a", "b"], pad_token_id=0)
