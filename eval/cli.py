@@ -179,6 +179,66 @@ def diff_command(a: Path, b: Path, **typed: Any) -> None:
         click.echo(diff_table(diff(a, b, config)))
 
 
+@main.command("same")
+@click.argument("comparison", type=click.Path(path_type=Path))
+@click.option("--run", required=True, metavar="NAME", help="The variant that was measured.")
+@click.option(
+    "--variant",
+    multiple=True,
+    metavar="NAME",
+    help="What is served; repeatable.  [default: its merged models, GGUF files and servers]",
+)
+@options_from(ReportConfig)
+def same_command(comparison: Path, run: str, variant: tuple[str, ...], **typed: Any) -> None:
+    """Exit 0 when what is served answers as RUN did, and 1 when that is not shown.
+
+    COMPARISON is what `infer compare --run NAME --merged NAME --gguf FILE --endpoint NAME-...=URL`
+    wrote. Prompts and stops must be the same tokens, and the primary metric the same within
+    --margin (0.02 where none is given), by two one-sided tests.
+    """
+    config = resolve(ReportConfig, typed)
+    from tuneproof.eval.same import compare_served
+
+    verdicts = compare_served(comparison, run, config, variant)
+    for one in verdicts:
+        click.echo("\n".join(one.lines(run)))
+    if not all(one.holds for one in verdicts):
+        raise click.exceptions.Exit(1)
+
+
+@main.command("publish")
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write.  [default: statement.json beside the report]",
+)  # fmt: skip
+@click.option(
+    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+    help="The folder that holds the runs that the report is of.",
+)  # fmt: skip
+def publish_command(report: Path, out: Path | None, runs: Path) -> None:
+    """Bind REPORT to its weights, data, prompts and settings by SHA-256.
+
+    Writes an in-toto Statement v1, which `score verify` recomputes.
+    """
+    from tuneproof.eval.publish import publish
+
+    file = publish(report, out, runs)
+    click.echo(f"statement: {file}\nnext: score verify {file}")
+
+
+@main.command("verify")
+@click.argument("statement", type=click.Path(path_type=Path))
+def verify_command(statement: Path) -> None:
+    """Recompute what `score publish` wrote, offline; exit 1 where a file or a setting differs."""
+    from tuneproof.eval.publish import verify
+
+    verified = verify(statement)
+    click.echo("\n".join(verified.lines()))
+    if verified.differences:
+        raise click.exceptions.Exit(1)
+
+
 @main.command("plan")
 @click.argument("pilot", type=click.Path(path_type=Path))
 @click.option(

@@ -183,6 +183,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "no_baselines": config.no_baselines,
             "run": config.run,
             "merged": config.merged,
+            "gguf": config.gguf,
             "quantized": config.quantized,
             "model": config.model,
             "adapter": config.adapter,

@@ -111,6 +111,9 @@ class CompareConfig(ModelsConfig):
     merged: tuple[str, ...] = ()
     """A run to compare as RUN-merged: its adapter merged into the full-precision base, in memory;
     may be repeated."""
+    gguf: tuple[str, ...] = ()
+    """A GGUF file of a run, as `tune export` writes it, to compare with the run token by token;
+    NAME=FILE gives it a name, which should begin with the run's; may be repeated."""
     quantized: Literal["base"] | None = None
     """Compare the base in 4 bits too, as base-4bit."""
     out: Path = Path("model_comparison.json")

@@ -20,8 +20,9 @@ from tuneproof.inference.panel import Asked, Panel, Rows, Speed
 from tuneproof.inference.remote import of_endpoint
 from tuneproof.inference.resident import DeviceMemory
 from tuneproof.inference.row_limit import answers_at_once
+from tuneproof.inference.served import note_served
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
-from tuneproof.inference.sources import Lineup, lineup
+from tuneproof.inference.sources import Lineup, lineup, served_of
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
@@ -74,6 +75,7 @@ def load_panels(
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
             config = replace(config, max_new_tokens=min(config.max_new_tokens, most))
         panels += [of_models(variants, items, config, task) for variants in loaded]
+        note_served(loaded, panels, served_of(config))
         if task is not None:
             conditions["calibrate"] = config.calibrate
     panels += [of_endpoint(one, config, task) for one in named.endpoints]

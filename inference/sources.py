@@ -136,11 +136,31 @@ def adapters_of(config: ModelsConfig) -> dict[str, Path]:
 
 
 def models_of(config: ModelsConfig) -> list[tuple[str, str]]:
-    """Return name and model of each ``--model``."""
-    pairs = [
-        (None, text) if Path(text).expanduser().exists() else named(text) for text in config.model
-    ]
+    """Return name and model of each ``--model``, then of each ``--gguf``."""
+    texts = (*config.model, *gguf_of(config))
+    pairs = [(None, text) if Path(text).expanduser().exists() else named(text) for text in texts]
     return [(name or Path(model).name.removesuffix(".gguf"), model) for name, model in pairs]
+
+
+def gguf_of(config: ModelsConfig) -> tuple[str, ...]:
+    """Return what ``--gguf`` names, where there is such an option."""
+    return config.gguf if isinstance(config, CompareConfig) else ()
+
+
+def run_of(name: str, runs: Sequence[str]) -> str | None:
+    """Return the run that a served form is of: the one its name begins with, or the only one."""
+    fitting = [run for run in runs if name.startswith(run)]
+    if fitting:
+        return max(fitting, key=len)
+    return runs[0] if len(runs) == 1 else None
+
+
+def served_of(config: CompareConfig) -> dict[str, str]:
+    """Return the run that each merged model and each GGUF file serves, by the variant's name."""
+    files = models_of(replace(config, model=()))
+    served = {name: run_of(name, config.run) for name, _ in files}
+    served |= {f"{run}-merged": run for run in config.merged}
+    return {name: run for name, run in served.items() if run is not None}
 
 
 def with_seeds(config: Compared) -> Compared:
@@ -185,7 +205,7 @@ def lineup(config: ModelsConfig, merged: Sequence[str] = ()) -> Lineup:
     listed = models_of(config)
     base = next((one.model for one in (*runs, *to_merge)), None)
     others = listed
-    is_given = base is None and bool(listed)
+    is_given = base is None and bool(config.model)
     if is_given:
         base, others = listed[0][1], listed[1:]
         if base != config.model[0]:

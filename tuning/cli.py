@@ -13,7 +13,9 @@ from tuneproof.finding import finding_lines
 from tuneproof.launch import is_to_launch, launch
 from tuneproof.options import options_from, resolve
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.export.config import ExportConfig
 from tuneproof.tuning.methods import METHODS
+from tuneproof.tuning.push_config import PushConfig
 
 SWEEP_EXAMPLE = """\b
 FILE, such as docs/sweep.yaml:
@@ -245,4 +247,38 @@ def merge(run: str, runs: Path, out: Path | None, device: str) -> None:
     merged = merge_run(opened, folder, device=device)
     click.echo(f"merged model: {folder}")
     for line in merged.lines():
+        click.echo(line)
+
+
+@main.command()
+@click.argument("run")
+@RUNS
+@options_from(ExportConfig)
+def export(run: str, runs: Path, **typed: Any) -> None:
+    """Write RUN as a server reads it, after checking that it is what was measured.
+
+    A GGUF file is read back: tokens, special tokens, chat template and logits must be the model's.
+    """
+    config = resolve(ExportConfig, typed)
+    from tuneproof.formats.run import read_run
+    from tuneproof.tuning.export.export import export_run
+
+    for line in export_run(read_run(runs / run), config).lines():
+        click.echo(line)
+
+
+@main.command()
+@click.argument("run")
+@RUNS
+@options_from(PushConfig)
+def push(run: str, runs: Path, **typed: Any) -> None:
+    """Upload RUN to the Hub: its adapter, or with --merged the whole model, and a card.
+
+    The token is read from HF_TOKEN or `hf auth login`. The repository is private unless --public.
+    """
+    config = resolve(PushConfig, typed)
+    from tuneproof.formats.run import read_run
+    from tuneproof.tuning.push import push as push_run
+
+    for line in push_run(read_run(runs / run), config).lines():
         click.echo(line)

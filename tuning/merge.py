@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import new_folder
-from tuneproof.formats.data_folder import FILES
-from tuneproof.formats.example import read_examples
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.locks import at_work
 from tuneproof.log import quiet_libraries
@@ -21,19 +17,13 @@ from tuneproof.models import load as models
 from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter
 from tuneproof.models.device import Dtype, choose_device, release
 from tuneproof.prompts.export import ask_as_trained
-from tuneproof.prompts.fit import ask
+from tuneproof.tuning.card import write_card
+from tuneproof.tuning.probes import answers, held_out, largest_difference, logits
 
 STORED_DTYPES: dict[str, Dtype] = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 """What safetensors calls the dtypes that a merged model is stored in; any other becomes float32."""
 TOLERANCE = 1e-3
 """Largest logit difference in float32 that rounding explains."""
-ANSWER_TOKENS = 24
-"""Longest greedy answer that is compared."""
-PROBES = (
-    "The quick brown fox jumps over the lazy dog.",
-    "### Instruction:\nName three colours.\n\n### Response:\n",
-    "Revenue was 12.4% higher than in 2009, at $ 1,203 million.",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +97,7 @@ def merge_run(run: Run, out: Path, *, device: str | None = None) -> Merged:
                     f"merging in float32 needs more memory than is free on {device}; "
                     "give --device cpu"
                 ) from error
+            write_card(run, folder, form="model")
             if not result.difference <= TOLERANCE:
                 raise InputError(
                     "the merged model's logits differ from base + adapter by "
@@ -145,26 +136,26 @@ def _write(run: Run, folder: Path, device: str) -> Merged:
     base, dtype = run.base.model, stored_dtype(run.base.model)
     tokenizer, model = _load(run, base, device)
     adapted = with_adapter(model, run.adapter).eval()
-    prompts = _held_out(run, tokenizer)
-    before = _logits(adapted, tokenizer), _answers(adapted, prompts, tokenizer)
+    prompts = held_out(run, tokenizer)
+    before = logits(adapted, tokenizer), answers(adapted, prompts, tokenizer)
     whole = adapted.merge_and_unload()
-    unrounded = _logits(whole, tokenizer) if dtype != "float32" else None
+    unrounded = logits(whole, tokenizer) if dtype != "float32" else None
     if run.template is not None:
         ask_as_trained(whole, tokenizer, run.template)
     rounded = _save(whole, tokenizer, folder, dtype)
     del model, adapted, whole  # room for the merged one
     release(device)
     again = _load(run, str(folder), device)[1].eval()
-    after = _logits(again, tokenizer), _answers(again, prompts, tokenizer)
+    after = logits(again, tokenizer), answers(again, prompts, tokenizer)
     del again
     release(device)
-    difference = _largest_difference(before[0], unrounded or after[0])
+    difference = largest_difference(before[0], unrounded or after[0])
     if unrounded is not None:  # and the file must hold what was rounded, no more and no less
-        difference = max(difference, _largest_difference(rounded, after[0]))
+        difference = max(difference, largest_difference(rounded, after[0]))
     trained = None
     if run.quantization is not None:
         quantized = with_adapter(_load(run, base, device, run.quantization)[1], run.adapter).eval()
-        trained = _largest_difference(_logits(quantized, tokenizer), after[0])
+        trained = largest_difference(logits(quantized, tokenizer), after[0])
     return Merged(
         difference=difference,
         same_answers=sum(one == other for one, other in zip(before[1], after[1], strict=True)),
@@ -172,7 +163,7 @@ def _write(run: Run, folder: Path, device: str) -> Merged:
         quantization_difference=trained,
         dtype=dtype,
         rounding_difference=(
-            None if unrounded is None else _largest_difference(before[0], after[0])
+            None if unrounded is None else largest_difference(before[0], after[0])
         ),
     )
 
@@ -185,7 +176,7 @@ def _save(whole: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> list[Any]:
         value.data = value.data.to(getattr(torch, dtype))
     whole.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
-    return _logits(whole.float(), tokenizer) if dtype != "float32" else []
+    return logits(whole.float(), tokenizer) if dtype != "float32" else []
 
 
 def stored_dtype(model: str) -> Dtype:
@@ -209,62 +200,3 @@ def _load(run: Run, source: str, device: str, held: FourBit | None = None) -> tu
     tokenizer = models.load_tokenizer(source, purpose="classify")
     pad = tokenizer.pad_token_id
     return tokenizer, models.load_classifier(source, run.head.labels, pad_token_id=pad, **how)[0]
-
-
-def _held_out(run: Run, tokenizer: Any) -> list[list[int]]:
-    """Return a few prompts of the run's data that it was not trained on, else the probes."""
-    probes: list[list[int]] = [tokenizer(text)["input_ids"] for text in PROBES]
-    if run.template is None:
-        return probes
-    room = run.max_length - ANSWER_TOKENS
-    for name in ("test", "validation"):
-        file = Path(run.data.folder) / FILES[name]
-        records = islice(read_examples(file), len(PROBES)) if file.is_file() else ()
-        asked = [ask(run.template, tokenizer, record, max_length=room) for record in records]
-        if prompts := [encoded.prompt_ids for encoded in asked if encoded is not None]:
-            return prompts
-    return probes
-
-
-def _answers(model: Any, prompts: Sequence[list[int]], tokenizer: Any) -> list[list[int]]:
-    """Return each prompt's greedy answer as tokens, or its label's number."""
-    import torch
-
-    rows = [torch.tensor([prompt], device=model.device) for prompt in prompts]
-    with torch.inference_mode():
-        if not hasattr(model, "generation_config"):
-            return [model(input_ids=row).logits.argmax(-1).tolist() for row in rows]
-        return [
-            model.generate(
-                input_ids=row,
-                attention_mask=torch.ones_like(row),
-                generation_config=_greedy(tokenizer),
-            )[0, row.shape[1] :].tolist()
-            for row in rows
-        ]
-
-
-def _greedy(tokenizer: Any) -> Any:
-    from transformers import GenerationConfig
-
-    return GenerationConfig(
-        max_new_tokens=ANSWER_TOKENS,
-        do_sample=False,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-
-
-def _largest_difference(some: Sequence[Any], others: Sequence[Any]) -> float:
-    """Return the largest absolute difference between logits of the same texts."""
-    return max(float((one - other).abs().max()) for one, other in zip(some, others, strict=True))
-
-
-def _logits(model: Any, tokenizer: Any) -> list[Any]:
-    """Return the logits on every probe: (1, tokens, vocabulary), or (1, labels) of a head."""
-    import torch
-
-    model.eval()
-    with torch.no_grad():
-        rows = [tokenizer(text, return_tensors="pt").to(model.device) for text in PROBES]
-        return [model(**row).logits.cpu() for row in rows]

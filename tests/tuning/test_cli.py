@@ -19,7 +19,7 @@ def invoke(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "fetch", "list", "methods", "merge", "doctor", "sweep"]
+    "command", ["", "run", "fetch", "list", "methods", "merge", "export", "push", "doctor", "sweep"]
 )
 def test_help_imports_nothing_heavy(
     command: str, heavy_imports_of_help: Callable[[str, str], list[str]]

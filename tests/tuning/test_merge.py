@@ -73,7 +73,7 @@ def test_nothing_is_left_of_a_merge_that_was_stopped(
     def stop(model: Any, tokenizer: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tuneproof.tuning.merge._logits", stop)
+    monkeypatch.setattr("tuneproof.tuning.merge.logits", stop)
     with pytest.raises(KeyboardInterrupt):
         merge_run(read_run(runs / "gpt2-mud"), tmp_path / "merged")
     assert names_in(tmp_path) == set()

@@ -60,7 +60,9 @@ class Variant:
     `by`, `seed`, `file` and `mean`: how many there was room for), `system`, `label_sentence`,
     `training_seed`, `settings_sha256` (the same for runs that differ in their seed alone),
     `quantization`, `parameters`, `training`, `training_seconds`, `peak_memory_bytes`,
-    `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, and the mean cost of an answer:
+    `load_seconds`, `weights_bytes`, `tokens_per_second`, `merged`, `serves` (of a merged model or a
+    GGUF file: `run`, and how many of its `prompts` are the run's, token by token: `same_prompts`;
+    the `first_difference`, and `stops_missing`), and the mean cost of an answer:
     `prompt_tokens`, `answer_tokens`, `seconds_per_answer`, ..."""
 
     @property

@@ -34,6 +34,17 @@ DIGIT_SPLITTERS = (
 """What llama.cpp calls tokenizers that cut every digit off, and the rest as GPT-2 does."""
 GPT2_SPLITTERS = ("exaone4", "gpt-2", "jais", "mpt", "olmo", "phi-2", "trillion")
 """What it calls those that cut texts as GPT-2 does."""
+SPLITS = {
+    "llama-bpe": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    "qwen2": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+}
+"""What it calls those that cut texts by a regular expression, as their tokenizer.json has it."""
 
 UNREADABLE = (ImportError, LookupError, OSError, RuntimeError, ValueError, struct.error)
 """What transformers and gguf raise at a file that is cut off, damaged, or of an unknown kind."""
@@ -102,13 +113,17 @@ def check_reader(file: str | Path) -> None:
 def _load(folder: str, name: str) -> tuple[Any, Any]:
     """Return tokenizer and model, the latter dequantised to float32 and not marked as quantised."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    config = AutoConfig.from_pretrained(folder, gguf_file=name)
+    if config.model_type == "gpt2":  # transformers 5.23 reads the context as n_ctx alone
+        config.n_positions = config.n_ctx
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
     _split_as_trained(tokenizer, Path(folder, name))
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
         gguf_file=name,
+        config=config,
         dtype=torch.float32,
         quantization_config=GgufConfig(dequantize=True),
         output_loading_info=True,
@@ -126,7 +141,7 @@ def _split_as_trained(tokenizer: Any, file: Path) -> None:
     SmolLM2 would get an empty line before a digit as two tokens, and was trained on one.
     """
     from gguf import GGUFReader
-    from tokenizers import pre_tokenizers
+    from tokenizers import Regex, pre_tokenizers
 
     backend = tokenizer.backend_tokenizer
     if not isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
@@ -138,6 +153,13 @@ def _split_as_trained(tokenizer: Any, file: Path) -> None:
             [
                 pre_tokenizers.Digits(individual_digits=True),
                 pre_tokenizers.ByteLevel(add_prefix_space=False),
+            ]
+        )
+    elif kind in SPLITS:
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(SPLITS[kind]), behavior="isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
     elif kind not in GPT2_SPLITTERS:

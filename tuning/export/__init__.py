@@ -1,0 +1,1 @@
+"""Export a run to what other programs serve: safetensors, GGUF, Ollama, vLLM."""
