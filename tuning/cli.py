@@ -12,6 +12,7 @@ from tuneproof.errors import Group, InputError
 from tuneproof.finding import finding_lines
 from tuneproof.options import options_from, resolve
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.from_trl import TrainCommand, advice_on
 from tuneproof.tuning.methods import METHODS
 
 SWEEP_EXAMPLE = """\b
@@ -47,7 +48,7 @@ def main() -> None:
     """Fine-tune a small language model on the records that `prepdata build` wrote."""
 
 
-@main.command()
+@main.command(cls=TrainCommand)
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @click.option(
     "--seeds", type=click.IntRange(min=2),
@@ -57,7 +58,7 @@ def main() -> None:
 @options_from(TuneConfig)
 def run(config: Path | None, seeds: int | None, **typed: Any) -> None:
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
-    settings = resolve(TuneConfig, typed, config)
+    settings = resolve(TuneConfig, typed, config, advice_on)
     if seeds is not None:
         from tuneproof.tuning.seeds import finetune_seeds
 

@@ -9,7 +9,7 @@ lets long answers decide what is learned; the mean over examples teaches a small
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -89,6 +89,8 @@ class RunTrainer:
         """Take the trainer's settings."""
         super().__init__(**settings)
         self.paths = PLAIN
+        self._turned_on = ExitStack()
+        self._left_out: Sequence[str] = ()
         if isinstance(self.model, PeftModel):
             # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
             self.model.save_pretrained = partial(
@@ -98,11 +100,30 @@ class RunTrainer:
     @contextmanager
     def fast_paths(self, without: Sequence[str] = ()) -> Iterator[FastPaths]:
         """Train by the kernels of kernels/ while the block runs, but for those left out."""
-        with fast_paths(self.model, without) as self.paths:
-            try:
-                yield self.paths
-            finally:
-                self.paths = PLAIN
+        self._left_out = without
+        self._turn_on()
+        try:
+            yield self.paths
+        finally:
+            self._turn_off()
+
+    @contextmanager
+    def plain_paths(self) -> Iterator[None]:
+        """Compute by no kernel of training while the block runs, as to answer."""
+        was_on = self.paths is not PLAIN
+        self._turn_off()
+        try:
+            yield
+        finally:
+            if was_on:
+                self._turn_on()
+
+    def _turn_on(self) -> None:
+        self.paths = self._turned_on.enter_context(fast_paths(self.model, self._left_out))
+
+    def _turn_off(self) -> None:
+        self.paths = PLAIN
+        self._turned_on.close()
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Write none: the run has a card of its own."""
