@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from typing import Any
 
 from tuneproof.finding import finding_lines
@@ -19,6 +20,7 @@ from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.page import write_page
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,11 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
         log.info(line)
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
-    return train(job, run, judge)
+    try:
+        return train(job, run, judge)
+    finally:
+        with suppress(OSError):  # a full disk; that is said already
+            log.info(f"page: {write_page(config.folder)}")
 
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:

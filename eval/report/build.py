@@ -35,6 +35,7 @@ from tuneproof.formats.report import (
     write_report,
 )
 from tuneproof.locks import at_work
+from tuneproof.plugins import plugin_versions
 from tuneproof.stamp import code_fingerprint, versions_of
 
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
@@ -114,7 +115,7 @@ def made_from(
         "sources": tuple(Source(file=str(path), sha256=fingerprint(path)) for path in files),
         "settings": Settings(**dataclasses.asdict(config)),
         "beside": tuple(published),
-        "versions": versions_of(_PACKAGES),
+        "versions": {**versions_of(_PACKAGES), **plugin_versions("metrics")},
         "code": code_fingerprint(".", "formats", "eval"),
     }
 

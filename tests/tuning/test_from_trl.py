@@ -81,7 +81,8 @@ def test_key_of_a_settings_file_gets_the_same_advice(tmp_path: Path) -> None:
         (["--load-in-4bit", "false"], {"load_in_4bit": False}),
         (["--use_bnb_nested_quant", "False"], {"bnb_4bit_use_double_quant": False}),
         (["--run_name", "true"], {"name": "true"}),  # no flag: its value
-        (["--max_seq_length", "7", "--torch_dtype", "float16"], {"max_length": 7, "dtype": "float16"}),
+        (["--max_seq_length", "7"], {"max_length": 7}),
+        (["--torch_dtype", "float16"], {"dtype": "float16"}),
         (["--report_to", "none", "--eval_steps", "5"], {"report_to": ("none",), "eval_steps": 5}),
     ],
 )  # fmt: skip
