@@ -30,8 +30,12 @@ PAIRS = 100
 CHARACTERS = 1_500
 """Most characters of a text on the page."""
 BATCH = 500
-SHORTEST = 16
-"""The first bar of the lengths holds what is up to so many tokens long; each next twice that."""
+BARS = 12
+"""Most bars of one width in the chart of the lengths."""
+COMMON = 0.99
+"""Share of the records that these hold; longer ones have a bar of their own."""
+WIDTHS = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
+"""Tokens that a bar may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,26 +140,31 @@ def table_rows(data: DataFolder, counts: Mapping[Split, Sequence[int]]) -> list[
 
 
 def length_chart(counts: Mapping[Split, Sequence[int]]) -> str:
-    """Return the lengths of the records in doubling steps, as shares of each split."""
+    """Return the lengths of the records in even steps, as shares of each split; empty without any.
+
+    The longest in a hundred share a last bar, so that one long record does not flatten all others.
+    """
     used = {split: values for split, values in counts.items() if values}
     if not used:
         return ""
-    longest = max(max(values) for values in used.values())
-    edges = [SHORTEST]
-    while edges[-1] < longest:
-        edges.append(2 * edges[-1])
+    total = Counter(chain.from_iterable(used.values()))
+    most = quantile(total, COMMON)
+    width = next(w for w in WIDTHS if w * BARS >= most - min(total) + 1)
+    first = min(total) // width
+    last = most // width  # of the bars of one width
     steps = {
-        split: Counter(next(edge for edge in edges if value <= edge) for value in values)
+        split: Counter(min(value // width, last + 1) - first for value in values)
         for split, values in used.items()
     }
+    names = [f"{step * width:,}" for step in range(first, last + 1)]
+    if max(total) // width > last:
+        names.append(f"{(last + 1) * width:,}+")
     groups = [
-        (
-            f"up to {edge:,}",
-            [round(100 * steps[split][edge] / len(used[split]), 1) for split in used],
-        )
-        for edge in edges
+        (name, [round(100 * steps[split][place] / len(used[split]), 1) for split in used])
+        for place, name in enumerate(names)
     ]
-    return bars("Records by length in tokens (% of each split)", groups, list(used))
+    title = f"Records by length: from so many tokens on, {width:,} at a time (% of each split)"
+    return bars(title, groups, list(used))
 
 
 def quantiles(counts: Mapping[Split, Sequence[int]]) -> list[tuple[str, list[int]]]:

@@ -69,14 +69,14 @@ def bars(
     parts = [*_grid(frame, [], ys), *_titles(title, ""), *_names(names)]
     for place, (text, counts) in enumerate(groups):
         width = 0.8 / len(counts)
-        for number, count in enumerate(counts):
-            x0, x1 = (frame.x(place + 0.1 + width * (number + end)) for end in (0, 1))
+        for bar, count in enumerate(counts):
+            x0, x1 = (frame.x(place + 0.1 + width * (bar + end)) for end in (0, 1))
             y = frame.y(count)
-            said = f"{names[number]}, {text}" if names else text
+            said = f"{names[bar]}, {text}" if names else text
             parts.append(
-                f'<rect class="bar bar{number}" x="{x0:.1f}" y="{y:.1f}" width="{x1 - x0 - 1:.1f}" '
+                f'<rect class="bar bar{bar}" x="{x0:.1f}" y="{y:.1f}" width="{x1 - x0 - 1:.1f}" '
                 f'height="{HEIGHT - BOTTOM - y:.1f}">'
-                f"<title>{escape(said)}: {count:,}</title></rect>"
+                f"<title>{escape(said)}: {number(count)}</title></rect>"
             )
         parts.append(_text(frame.x(place + 0.5), HEIGHT - BOTTOM + 18, text, "middle"))
     return _svg(title, parts)

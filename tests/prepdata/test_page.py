@@ -64,12 +64,14 @@ def test_table_is_cut_evenly_and_says_so(
 def test_repeats_stand_beside_what_they_repeat(
     built: Callable[..., Any], rows: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    built([*rows, {**rows[0], "id": "again"}])
+    built([*rows, *({**row, "id": f"again-{n}"} for n, row in enumerate(rows))])
     pairs, count = dropped_pairs(tmp_path / "data")
-    assert count == len(pairs) == 1
-    assert pairs[0].record.instruction == pairs[0].other.instruction == rows[0]["instruction"]
+    assert count == len(pairs) > 20
+    assert all(pair.record.instruction == pair.other.instruction for pair in pairs)
     write_page(tmp_path / "data", tmp_path / "data.html")
-    assert "1 records were left out as repeats" in (tmp_path / "data.html").read_text()
+    text = (tmp_path / "data.html").read_text()
+    assert f"{count} records were left out as repeats." in text
+    assert text.count("The one it repeats") == count
 
 
 def test_near_duplicates_across_the_splits_are_shown(
@@ -91,9 +93,16 @@ def test_near_duplicates_across_the_splits_are_shown(
 
 def test_lengths_are_shares_of_each_split() -> None:
     chart = length_chart({"train": [10, 16, 17, 40], "validation": [], "test": [60]})
-    for words in ("train, up to 16: 50", "train, up to 32: 25", "test, up to 64: 100"):
+    for words in ("train, 10: 25<", "train, 15: 50<", "train, 40: 25<", "test, 60: 100<"):
         assert words in chart
+    assert "5 at a time" in chart
     assert "validation" not in chart
+
+
+def test_one_long_record_does_not_flatten_the_lengths() -> None:
+    chart = length_chart({"train": [*range(100, 300), 9000], "validation": [], "test": []})
+    assert "train, 280: 10<" in chart
+    assert "train, 300+: 0.5<" in chart
 
 
 def test_no_text_of_a_record_is_markup(

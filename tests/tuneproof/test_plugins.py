@@ -141,7 +141,7 @@ def test_metric_of_a_plugin_is_in_the_report(
     config = ReportConfig()
     built = report([tmp_path / "plain.json"], tmp_path / "out", config)
     assert built.metrics["fine_tuned"]["politeness"].value == 1.0
-    assert built.metrics["regular"]["politeness"].value == 0.0
+    assert built.metrics[built.base]["politeness"].value == 0.0
     assert built.versions["example-plugin"] == "1.5"
     assert "Politeness" in (tmp_path / "out/report.html").read_text()
     (outcome,) = gate(tmp_path / "out", None, ["politeness.gain > 0"], [], point=False)

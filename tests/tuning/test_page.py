@@ -102,7 +102,7 @@ def test_no_text_from_outside_is_markup(make_run: Callable[..., Any]) -> None:
     assert EVIL not in page
     assert "<script>" not in page
     assert re.search(r"https?://|<img", page) is None
-    assert "default-src 'none'" in page
+    assert "default-src &#39;none&#39;" in page
 
 
 def test_answers_stand_under_their_prompt_in_order(make_run: Callable[..., Any]) -> None:
