@@ -127,9 +127,10 @@ def find(name: str, config: BuildConfig | None = None) -> Source:
         hub_id = str(hub.HubName.parse(name.removeprefix(HUB)))
         source = replace(_OWN, licence="see its card", hub_id=hub_id)
         return replace(source, labels=() if config and config.label_field else None)
-    source = SOURCES.get(name) or all_sources().get(name)
-    if source is None:
-        raise unknown("source", name, all_sources())
+    known = SOURCES if name in SOURCES else all_sources()
+    if name not in known:
+        raise unknown("source", name, known)
+    source = known[name]
     if not source.is_own or config is None:
         return source
     return replace(source, labels=() if config.label_field else None)

@@ -40,13 +40,19 @@ class Plugin:
     """The distribution that brings it, with its version."""
 
 
-def plugins(kind: Kind, type_: type[T], taken: Collection[str] = ()) -> dict[str, T]:
+def plugins(
+    kind: Kind,
+    type_: type[T],
+    taken: Collection[str] = (),
+    fault_of: Callable[[T], str] = lambda value: "",
+) -> dict[str, T]:
     """Return the plugins of a kind by name; those that cannot be used are said once and left out.
 
     Args:
         kind: The group, without ``tuneproof.``.
         type_: What each must be.
         taken: Names of what comes with this package; a plugin does not replace it.
+        fault_of: Returns what else is wrong with one; empty where nothing is.
     """
     usable: dict[str, T] = {}
     for plugin in _loaded(kind):
@@ -56,6 +62,8 @@ def plugins(kind: Kind, type_: type[T], taken: Collection[str] = ()) -> dict[str
             found = type(plugin.value).__name__
             needed = f"a {type_.__module__}.{type_.__qualname__} is needed, found {found}"
             _warn(kind, plugin.name, plugin.package, needed)
+        elif fault := fault_of(plugin.value):
+            _warn(kind, plugin.name, plugin.package, fault)
         else:
             usable[plugin.name] = plugin.value
     return usable

@@ -21,6 +21,7 @@ from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge
 from tuneproof.tuning.page import write_page
+from tuneproof.tuning.trackers import tracker_arguments
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
     """Load the model and return the trainer of the objective, ready to start."""
+    tracker_arguments(config.report_to, config.folder.name)  # a missing package is an error at once
     if config.objective == "classify":
         from tuneproof.tuning import classify
 

@@ -49,7 +49,11 @@ OWN = frozenset(METRICS)
 
 def load_plugins() -> None:
     """Add the metrics of plugins, which score one answer each."""
-    METRICS.update(plugins("metrics", Metric, OWN))
+    METRICS.update(plugins("metrics", Metric, OWN, _fault_of))
+
+
+def _fault_of(metric: Metric) -> str:
+    return "it must score one answer, not a set of them" if metric.is_of_a_set else ""
 
 
 def metrics_of(*, with_labels: bool, with_programs: bool = False) -> dict[str, Metric]:

@@ -15,7 +15,7 @@ from tuneproof import plugins as found
 from tuneproof.errors import InputError
 from tuneproof.eval.metrics.registry import METRICS, OWN
 from tuneproof.log import lines_to
-from tuneproof.plugins import checks_of, forget, plugin_versions, plugins
+from tuneproof.plugins import checks_of, forget, plugin_versions
 
 CODE = """
 from tuneproof.eval.metrics.metric import Metric
@@ -52,6 +52,12 @@ HAIKU = Source(
     summary="forty lines", licence="ours", size="40", hub_id=None, record=record, generate=rows,
 )
 POLITE = "Please: {{ instruction }} {{ input }}\\nAnswer: "
+
+
+OF_A_SET = Metric(
+    title="Count", function=lambda count: 1.0, direction="higher", unit="share",
+    definition="Counts.", source="this test", weakness="All.",
+)
 
 
 def small(data):
@@ -125,6 +131,7 @@ def test_source_of_a_plugin_is_listed_and_built(
     assert sum(manifest.sources["haiku"].records.values()) == 40
 
 
+@pytest.mark.slow
 def test_metric_of_a_plugin_is_in_the_report(
     install: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -180,6 +187,7 @@ def test_check_of_a_plugin_looks_at_what_its_parameter_names(
         ("metrics", "a = example_plugin:NOTHING", "AttributeError: module 'example_plugin'"),
         ("metrics", "a = example_plugin:POLITE", "metric.Metric is needed, found str"),
         ("metrics", "rougeL = example_plugin:POLITENESS", "that name is taken by tuneproof itself"),
+        ("metrics", "a = example_plugin:OF_A_SET", "it must score one answer, not a set of them"),
         ("checks", "a = example_plugin:breaks", "it failed: KeyError: 'no such thing'"),
         ("checks", "a = example_plugin:two", "a function of one parameter is needed"),
         ("checks", "a = example_plugin:rows", "a function of one parameter is needed"),
@@ -189,13 +197,14 @@ def test_check_of_a_plugin_looks_at_what_its_parameter_names(
 def test_plugin_that_cannot_be_used_is_one_warning(
     install: Callable[[str], Path], kind: Any, point: str, why: str
 ) -> None:
-    from tuneproof.eval.metrics.metric import Metric
+    from tuneproof.eval.metrics.registry import load_plugins
 
     install(f"[tuneproof.{kind}]\n{point}\n")
 
     def use() -> None:
         if kind == "metrics":
-            assert plugins(kind, Metric, OWN) == {}
+            load_plugins()
+            assert METRICS.keys() == OWN
         else:
             assert list(checks_of("comparison", None)) == []
 
