@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.metrics.metric import Direction
-from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.metrics.registry import METRICS, load_plugins
 from tuneproof.eval.stats.equivalence import Kind, equivalence_of, items_needed
 from tuneproof.formats.broken import ALL, KindFigure
 from tuneproof.formats.report import FILE, Figure, Gain, Report, read_report
@@ -84,6 +84,7 @@ def gate(
     Raises:
         InputError: No report, a condition cannot be read, or the report has no such metric.
     """
+    load_plugins()
     report = read_report(report_file(path))
     name = tuned_variant(report, variant)
     if not any((required, no_regression, not_worse, same)):

@@ -67,8 +67,23 @@ def sources() -> None:
     metavar="[N]",
     help="Show N (20) of the records left out as repeats, each with the one it repeats.",
 )
-def inspect(folder: Path, tokenizer: str, records: int, dropped: int | None) -> None:
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a web page instead: lengths, labels, what was left out as a repeat, "
+    "near-duplicates across the splits, and a table of records to search in.",
+)
+def inspect(
+    folder: Path, tokenizer: str, records: int, dropped: int | None, html: Path | None
+) -> None:
     """Show what DIR holds: counts, token lengths, labels, what was left out, a few records."""
+    if html is not None:
+        from tuneproof.prepdata.page import write_page
+
+        write_page(folder, html, tokenizer)
+        click.echo(html)
+        return
     from tuneproof.prepdata import report
 
     click.echo(report.inspect(folder, tokenizer=tokenizer, records=records, dropped=dropped or 0))

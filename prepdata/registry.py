@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.formats.example import Example
+from tuneproof.plugins import merged
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources import (
     complaints,
@@ -124,15 +125,21 @@ HUB = "hub:"
 """What the name of any data set of the Hub begins with."""
 
 
+def all_sources() -> dict[str, Source]:
+    """Return the sources by name, those of plugins last."""
+    return merged(SOURCES, "sources", Source)
+
+
 def find(name: str, config: BuildConfig | None = None) -> Source:
     """Return a source by name, fitted to the settings; InputError names the nearest match."""
     if name.startswith(HUB):
         hub_id = str(hub.HubName.parse(name.removeprefix(HUB)))
         source = replace(_OWN, licence="see its card", hub_id=hub_id)
         return replace(source, labels=() if config and config.label_field else None)
-    if name not in SOURCES:
-        raise unknown("source", name, SOURCES)
-    source = SOURCES[name]
+    known = SOURCES if name in SOURCES else all_sources()
+    if name not in known:
+        raise unknown("source", name, known)
+    source = known[name]
     if not source.is_own or config is None:
         return source
     return replace(source, labels=() if config.label_field else None)

@@ -30,7 +30,8 @@ FILES_SHOWN = 6
 def sources_table() -> str:
     """Return the sources: how much there is, its licence, where it comes from, what it holds."""
     rows = [("source", "rows", "licence", "from")]
-    for name, source in registry.SOURCES.items():
+    sources = registry.all_sources()
+    for name, source in sources.items():
         where = "made on the spot" if source.generate else "your files"
         rows.append(
             (name, source.size, source.licence, f"Hub: {source.hub_id}" if source.hub_id else where)
@@ -38,7 +39,7 @@ def sources_table() -> str:
     rows.append(("hub:OWNER/NAME", "-", "see its card", "Hub: any data set"))
     head, *lines = table(rows, left=4).split("\n")
     indent = " " * (max(len(name) for name, *_ in rows) + 2)
-    summaries = [indent + source.summary for source in registry.SOURCES.values()]
+    summaries = [indent + source.summary for source in sources.values()]
     summaries.append(indent + "add :CONFIG for one of several configurations, @SPLIT for one split")
     return "\n".join(
         [head, *(line for pair in zip(lines, summaries, strict=True) for line in pair)]

@@ -11,6 +11,7 @@ from typing import Any
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import existing_file
 from tuneproof.formats.template import Template
+from tuneproof.plugins import plugins
 
 FOLDER = Path(__file__).parent / "templates"
 DEFAULT = "instruct"
@@ -46,20 +47,28 @@ def load(
         return own(chat, variables)
     if name == AUTO:
         name = DEFAULT
+    text, where = _text_of(name)
+    template = Template(name=name, text=text, variables=dict(variables or {}))
+    if not template.is_chat:
+        _check_fields(template, where)
+    return template
+
+
+def _text_of(name: str) -> tuple[str, str]:
+    """Return the text of a template by name or path, and where it is from."""
     if name.endswith((".j2", ".jinja")):
         path = existing_file(Path(name))
     elif name in names():
         path = FOLDER / f"{name}.j2"
     else:
-        raise unknown("template", name, (AUTO, OWN, *names()))
+        others = plugins("templates", str, (AUTO, OWN, *names()))
+        if name not in others:
+            raise unknown("template", name, (AUTO, OWN, *names(), *others))
+        return others[name], f"template {name}"
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8"), str(path)
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
-    template = Template(name=name, text=text, variables=dict(variables or {}))
-    if not template.is_chat:
-        _check_fields(template, path)
-    return template
 
 
 def own(chat: str, variables: Mapping[str, Any] | None = None) -> Template:
@@ -74,7 +83,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.j2"))
 
 
-def _check_fields(template: Template, path: Path) -> None:
+def _check_fields(template: Template, path: str) -> None:
     """Raise InputError where a form of two fields leaves one out."""
     if template.variables:
         listed = ", ".join(template.variables)

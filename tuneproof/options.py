@@ -22,6 +22,9 @@ from tuneproof.yaml_text import read_yaml
 Config = TypeVar("Config")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+Advise = Callable[[str], str | None]
+"""Returns one line on a name that is none of ours, or None where it knows nothing of it."""
+
 KINDS = {
     bool: "true or false",
     float: "a number",
@@ -68,14 +71,25 @@ def options_from(
 
 
 def resolve(
-    config: type[Config], typed: Mapping[str, Any], yaml_file: Path | None = None
+    config: type[Config],
+    typed: Mapping[str, Any],
+    yaml_file: Path | None = None,
+    advice_on: Advise | None = None,
 ) -> Config:
     """Build the settings: the class's defaults, under the YAML file, under what was typed.
+
+    Args:
+        config: The dataclass.
+        typed: The options by field name; None where one was not typed.
+        yaml_file: Holds further ones.
+        advice_on: Returns what to say of a key that is none of ours.
 
     Raises:
         InputError: An unknown key in the file, a value of the wrong type, or one the class rejects.
     """
-    values = {} if yaml_file is None else field_values(config, read_yaml(yaml_file), str(yaml_file))
+    values = {}
+    if yaml_file is not None:
+        values = field_values(config, read_yaml(yaml_file), str(yaml_file), advice_on)
     values |= {name: value for name, value in typed.items() if value is not None and value != ()}
     for name in _missing(config, values):
         raise InputError(f"--{name.replace('_', '-')} is needed")
@@ -100,7 +114,9 @@ def from_mapping(config: type[Config], value: Any, where: str) -> Config:
     return build(config, values, where)
 
 
-def field_values(config: type[Any], value: Any, where: str) -> dict[str, Any]:
+def field_values(
+    config: type[Any], value: Any, where: str, advice_on: Advise | None = None
+) -> dict[str, Any]:
     """Return a YAML mapping's values by field name, of the fields' types.
 
     Keys may be a field's name or an alias, with dashes or underscores.
@@ -112,7 +128,7 @@ def field_values(config: type[Any], value: Any, where: str) -> dict[str, Any]:
     hints = typing.get_type_hints(config)
     values = {}
     for key, item in mapping(value, where).items():
-        name = field_name(config, key, where)
+        name = field_name(config, key, where, advice_on)
         values[name] = checked(f"{where}: {name}", item, hints[name])
     return values
 
@@ -144,7 +160,7 @@ def changed(config: Any, default: Any, always: Collection[str] = ()) -> dict[str
     }
 
 
-def field_name(config: type[Any], key: str, where: str) -> str:
+def field_name(config: type[Any], key: str, where: str, advice_on: Advise | None = None) -> str:
     """Return the field that a key means, whichever of its names it is.
 
     Raises:
@@ -153,7 +169,8 @@ def field_name(config: type[Any], key: str, where: str) -> str:
     fields = dataclasses.fields(config)
     names = {underscored(name): field.name for field in fields for name in _names(field)}
     if underscored(key) not in names:
-        raise InputError(f"{where}: {unknown('setting', key, names)}")
+        advice = None if advice_on is None else advice_on(key)
+        raise InputError(f"{where}: {advice or unknown('setting', key, names)}")
     return names[underscored(key)]
 
 

@@ -244,6 +244,56 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
             )
 
 
+class StepEvaluations(TrainerCallback):  # type: ignore[misc]
+    """Evaluates within epochs, and saves, since the best weights must be on the disk."""
+
+    def __init__(self, every_steps: int) -> None:
+        """Take the number of optimizer steps between two evaluations."""
+        self._every = every_steps
+        self._last = -1
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Evaluate where it is time."""
+        if state.global_step % self._every == 0:
+            control.should_evaluate = control.should_save = True
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the step."""
+        self._last = state.global_step
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave the epoch's evaluation out where its last step has just had one."""
+        if self._last == state.global_step:
+            control.should_evaluate = control.should_save = False
+
+
+class EarlyStopping(TrainerCallback):  # type: ignore[misc]
+    """Ends a training whose evaluations become no better.
+
+    Evaluations are counted in the trainer's own log, so that a training that goes on from a
+    checkpoint stops where the one would that was not interrupted.
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        """Take the number of evaluations in a row without a better one; None never stops."""
+        self._patience = patience
+        self.has_stopped = False
+        """Whether the training was ended before its last step."""
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop when patience is at its end."""
+        if self._patience is None:
+            return
+        name = f"eval_{args.metric_for_best_model.removeprefix('eval_')}"
+        values = [row[name] for row in state.log_history if name in row]
+        best = (max if args.greater_is_better else min)(values)
+        since = len(values) - 1 - values.index(best)
+        if since < self._patience or state.global_step >= state.max_steps:
+            return
+        self.has_stopped = control.should_training_stop = True
+        log.info(f"stopping early: {since} evaluations after that of {name} {best:.4g}")
+
+
 class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
     """Runs AdaLoRA's rank allocation after every step of the optimizer."""
 

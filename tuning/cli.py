@@ -14,6 +14,7 @@ from tuneproof.launch import is_to_launch, launch
 from tuneproof.options import options_from, resolve
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.export.config import ExportConfig
+from tuneproof.tuning.from_trl import TrainCommand, advice_on
 from tuneproof.tuning.methods import METHODS
 from tuneproof.tuning.push_config import PushConfig
 
@@ -50,7 +51,7 @@ def main() -> None:
     """Fine-tune a small language model on the records that `prepdata build` wrote."""
 
 
-@main.command()
+@main.command(cls=TrainCommand)
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @click.option(
     "--seeds", type=click.IntRange(min=2),
@@ -74,7 +75,7 @@ def run(
     **typed: Any,
 ) -> None:
     """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
-    settings = resolve(TuneConfig, typed, config)
+    settings = resolve(TuneConfig, typed, config, advice_on)
     if is_to_launch(num_processes):
         launch("tuneproof.tuning", ctx.meta[TYPED], num_processes, settings.device)
         return

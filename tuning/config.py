@@ -14,7 +14,12 @@ from tuneproof.formats.run import FourBit
 from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.models.device import check_device
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
+from tuneproof.tuning.trackers import TRACKERS
 
+LEAST_ONE = (
+    "limit", "max_steps", "max_tokens", "save_steps", "eval_steps", "early_stopping_patience",
+)  # fmt: skip
+"""Settings that are at least 1 where they are set."""
 Attention = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
 
 
@@ -32,7 +37,7 @@ class TuneConfig:
     head."""
     method: str = "lora"
     """What is trained; see `tune methods`."""
-    name: str | None = None
+    name: str | None = field(default=None, metadata={"aliases": ("--run-name",)})
     """The run's name; by default MODEL-METHOD, with -classify for that objective."""
     runs: Path = Path("runs")
     """The folder that holds the runs."""
@@ -49,7 +54,7 @@ class TuneConfig:
     labels. It makes every example longer."""
     limit: int | None = None
     """Train on the first so many records only."""
-    max_length: int = 512
+    max_length: int = field(default=512, metadata={"aliases": ("--max-seq-length",)})
     """Most tokens of an example; its input is shortened to fit, never question or answer."""
     loss_weighting: Literal["example", "token"] = "example"
     """Whether every example counts the same, or every token, as in plain TRL: then the long answers
@@ -102,7 +107,9 @@ class TuneConfig:
     lora_bias: Literal["none", "all", "lora_only"] = "none"
     """Biases that are trained with the adapter: none, all, or those of the adapted layers. They
     are the base's own, so that such a run cannot share a base with others."""
-    target_modules: tuple[str, ...] = ()
+    target_modules: tuple[str, ...] = field(
+        default=(), metadata={"aliases": ("--lora-target-modules",)}
+    )
     """Layers that get an adapter, by the end of their names; by default every linear layer but the
     head. May be repeated."""
     num_virtual_tokens: int = 20
@@ -111,16 +118,22 @@ class TuneConfig:
     """Hold the base's frozen weights in 4 bits, as method qlora does without being asked."""
     bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
     """Format of 4-bit numbers: normal floats (nf4), or plain ones (fp4)."""
-    bnb_4bit_use_double_quant: bool = True
+    bnb_4bit_use_double_quant: bool = field(
+        default=True, metadata={"aliases": ("--use-bnb-nested-quant",)}
+    )
     """Quantise the scales of the 4-bit weights too."""
     bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     """Type to which 4-bit weights are converted for a product."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = field(
+        default=False, metadata={"aliases": ("--activation-checkpointing",)}
+    )
     """Compute activations twice to save memory."""
     device: str = "auto"
     """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:N or mps. One GPU is used,
     unless a launcher starts a process for each."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = field(
+        default="auto", metadata={"aliases": ("--torch-dtype",)}
+    )
     """Type of the frozen weights; auto is that of the products on a GPU and float32 on a CPU."""
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """Multiply in half precision under autocast: in bfloat16, or in float16 with a scaler of the
@@ -145,6 +158,19 @@ class TuneConfig:
     save_minutes: float = 10.0
     """Save a checkpoint, too, when the last one is so many minutes old: the most that a crash
     costs."""
+    eval_steps: int | None = None
+    """Evaluate (and save a checkpoint) after every so many optimizer steps, beside those at the end
+    of every epoch."""
+    early_stopping_patience: int | None = None
+    """Stop after so many evaluations in a row without a better one; the best weights are kept, as
+    always. It needs validation records."""
+    sample_prompts: int = 3
+    """Answer so many validation prompts at every evaluation, in the log and on the run's page; 0
+    for none."""
+    report_to: tuple[str, ...] = ()
+    """Also log to tensorboard (into runs/NAME/tensorboard), trackio, wandb or mlflow, where that
+    package is installed; none by default, and nothing leaves the machine unless one is named that
+    sends it. May be repeated."""
     overwrite: bool = False
     """Replace a run of the same name."""
 
@@ -157,6 +183,9 @@ class TuneConfig:
         for name in self.no_fast_path:
             if name not in FAST_PATHS:
                 raise unknown("fast path", name, FAST_PATHS)
+        for name in self.report_to:
+            if name not in TRACKERS:
+                raise unknown("tracker", name, TRACKERS)
         self._check_method()
         for name in (
             "max_length",
@@ -175,11 +204,11 @@ class TuneConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive, got {value}")
-        for name in ("limit", "max_steps", "max_tokens", "save_steps"):
+        for name in LEAST_ONE:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        for name in ("warmup_steps", "weight_decay", "unlikelihood"):
+        for name in ("warmup_steps", "weight_decay", "unlikelihood", "sample_prompts"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"{name} must not be negative, got {value}")

@@ -33,6 +33,7 @@ from tuneproof.tuning.job import (
     with_rate,
 )
 from tuneproof.tuning.runs import template_of
+from tuneproof.tuning.samples import sampler_of
 
 ENOUGH = 200
 """Validation records from which the share of right answers, not the loss, chooses a checkpoint."""
@@ -84,6 +85,14 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         summary="\n".join([_summary(train.counts(), price), *template_lines(template, tokenizer)]),
         shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
         save=adapted.save,
+        sampler=sampler_of(
+            config.sample_prompts,
+            data.validation if validation.rows else (),
+            template,
+            tokenizer,
+            labels,
+            config.max_length,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuneproof import ranks
 from tuneproof.errors import InputError
@@ -22,6 +22,10 @@ from tuneproof.tuning.device import (
     use_liger_kernel,
 )
 from tuneproof.tuning.methods import METHODS
+from tuneproof.tuning.trackers import keep_in, tracker_arguments
+
+if TYPE_CHECKING:
+    from tuneproof.tuning.samples import Sampler
 
 Judge = Callable[[int, Mapping[str, float]], bool]
 """Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
@@ -68,6 +72,8 @@ class Job:
     save: Callable[[Path, Mapping[str, Any] | None], None]
     """Writes what was trained into a folder: the model's weights, or those given where it does not
     hold them all."""
+    sampler: Sampler | None = None
+    """Answers a few prompts at each evaluation; None for none."""
     finish: Callable[[Run], Run] = lambda run: run
     """Called when the weights are saved, in all processes: completes and checks them, and returns
     the run with what there is to say of them."""
@@ -118,6 +124,7 @@ def make_trainer(
         **settings,
     )
     trainer.remove_callback(PrinterCallback)
+    keep_in(trainer, Path(settings["args"].output_dir).parent)
     return trainer
 
 
@@ -140,6 +147,8 @@ def trainer_arguments(
             "load_best_model_at_end": True,
             "metric_for_best_model": "eval_loss",
         }
+    else:
+        _check_needs_no_validation(config)
     return {
         "output_dir": str(config.folder / "checkpoints"),
         "num_train_epochs": ENDLESS if config.has_budget else config.num_train_epochs,
@@ -165,10 +174,20 @@ def trainer_arguments(
         "disable_tqdm": True,
         "dataloader_pin_memory": is_gpu,
         "accelerator_config": {"non_blocking": is_gpu},
-        "report_to": "none",
+        **tracker_arguments(config.report_to, config.folder.name),
         **({} if config.optim is None else {"optim": config.optim}),
         **choice,
     }
+
+
+def _check_needs_no_validation(config: TuneConfig) -> None:
+    """Raise InputError where a setting is about evaluations, and there are none."""
+    for name in ("eval_steps", "early_stopping_patience"):
+        if getattr(config, name) is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')} needs validation records, and {config.data} has none; "
+                "leave it out, or build the data with --val-fraction"
+            )
 
 
 def _logging_steps(config: TuneConfig, examples: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from typing import Any
 
 from tuneproof import ranks
@@ -22,6 +23,8 @@ from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.page import write_page
+from tuneproof.tuning.trackers import tracker_arguments
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +78,11 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
     ranks.wait()
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
-    return train(job, run, judge)
+    try:
+        return train(job, run, judge)
+    finally:
+        with suppress(OSError):  # a full disk; that is said already
+            log.info(f"page: {write_page(config.folder)}")
 
 
 def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:
@@ -95,6 +102,7 @@ def _began_with(earlier: Run | None) -> int:
 
 def _prepare(config: TuneConfig, data: DataFolder) -> Job:
     """Load the model and return the trainer of the objective, ready to start."""
+    tracker_arguments(config.report_to, config.folder.name)  # a missing package is an error at once
     if config.objective == "classify":
         from tuneproof.tuning import classify
 

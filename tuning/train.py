@@ -8,15 +8,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, sync_folder
 from tuneproof.formats.run import Batch, Result, Run, write_run
+from tuneproof.formats.samples import FILE
 from tuneproof.log import NOTICE
 from tuneproof.tuning.batch_size import found_batch, use_batch
-from tuneproof.tuning.callbacks import Progress, Pruning, StopOnSignal, plot_loss
+from tuneproof.tuning.callbacks import (
+    EarlyStopping,
+    Progress,
+    Pruning,
+    StepEvaluations,
+    StopOnSignal,
+    plot_loss,
+)
 from tuneproof.tuning.card import write_card
 from tuneproof.tuning.checkpoints import TimedCheckpoints, Vouching, last_checkpoint
 from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
@@ -56,7 +64,9 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     pruning = Pruning(judge)
     budgets = [] if budget is None else [budget]
     timed = TimedCheckpoints(run.config["save_minutes"], run.config["save_steps"])
-    for callback in (meter, progress, stop, timed, *budgets, pruning, Vouching()):
+    early = EarlyStopping(run.config["early_stopping_patience"])
+    watching = [*_watching(job, run), early]
+    for callback in (meter, progress, stop, timed, *budgets, *watching, pruning, Vouching()):
         trainer.add_callback(callback)
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
@@ -81,8 +91,12 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     rate = matrix_rate(str(trainer.args.device), run.products) * ranks.world_size()
     reached = speed(meter.spent, rate)
     log.info(speed_line(reached, run.products))
-    is_spent = budget is not None and budget.is_spent
-    run = replace(run, speed=reached, ended_by="budget" if is_spent else "steps")
+    ended_by: Literal["early-stopping", "budget", "steps"] = "steps"
+    if early.has_stopped:
+        ended_by = "early-stopping"
+    elif budget is not None and budget.is_spent:
+        ended_by = "budget"
+    run = replace(run, speed=reached, ended_by=ended_by)
     losses = _logged(trainer.state, "loss")
     try:
         steps = trainer.state.global_step
@@ -95,6 +109,17 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     except InputError:
         _write(replace(run, state="failed"))
         raise
+
+
+def _watching(job: Job, run: Run) -> list[Any]:
+    """Return the callbacks that evaluate within epochs and show what the model answers by then."""
+    every = run.config["eval_steps"]
+    evaluations = [] if every is None else [StepEvaluations(every)]
+    if job.sampler is None or ranks.world_size() > 1:  # weights may be dealt out
+        return evaluations
+    from tuneproof.tuning.samples import SampleAnswers
+
+    return [*evaluations, SampleAnswers(job.trainer, job.sampler, run.folder / FILE)]
 
 
 def _batch(trainer: Any, run: Run) -> Batch:

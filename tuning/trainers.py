@@ -9,7 +9,7 @@ lets long answers decide what is learned; the mean over examples teaches a small
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -96,6 +96,8 @@ class RunTrainer:
         """Take the trainer's settings."""
         super().__init__(**settings)
         self.paths = PLAIN
+        self._turned_on = ExitStack()
+        self._left_out: Sequence[str] = ()
         if isinstance(self.model, PeftModel):
             # else PEFT asks the Hub at every checkpoint whether the base has the same vocabulary
             self.model.save_pretrained = partial(
@@ -108,13 +110,33 @@ class RunTrainer:
 
         With weights that are dealt out, none is used: they keep copies of whole ones.
         """
-        without = tuple(FAST_PATHS) if is_sharded(self) else without
+        self._left_out = tuple(FAST_PATHS) if is_sharded(self) else without
+        self._turn_on()
+        try:
+            yield self.paths
+        finally:
+            self._turn_off()
+
+    @contextmanager
+    def plain_paths(self) -> Iterator[None]:
+        """Compute by no kernel of training while the block runs, as to answer."""
+        was_on = self.paths is not PLAIN
+        self._turn_off()
+        try:
+            yield
+        finally:
+            if was_on:
+                self._turn_on()
+
+    def _turn_on(self) -> None:
         is_short = getattr(self, "is_short", False)
-        with fast_paths(self.model, without, is_short=is_short) as self.paths:
-            try:
-                yield self.paths
-            finally:
-                self.paths = PLAIN
+        self.paths = self._turned_on.enter_context(
+            fast_paths(self.model, self._left_out, is_short=is_short)
+        )
+
+    def _turn_off(self) -> None:
+        self.paths = PLAIN
+        self._turned_on.close()
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Write none: the run has a card of its own."""

@@ -15,6 +15,7 @@ from tuneproof.eval.checks.pairing import check_pairing
 from tuneproof.eval.checks.variants import check_variants
 from tuneproof.finding import Finding, finding_lines, worst_first
 from tuneproof.formats.comparison import Comparison, read_comparison
+from tuneproof.plugins import checks_of
 
 Check = Callable[[Comparison], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
@@ -26,7 +27,8 @@ CHECKS: tuple[Check, ...] = (
 
 def check_comparison(comparison: Comparison) -> list[Finding]:
     """Return what is wrong with a comparison, errors first; it needs no model."""
-    found = worst_first(part for check in CHECKS for part in check(comparison))
+    own = (part for check in CHECKS for part in check(comparison))
+    found = worst_first([*own, *checks_of("comparison", comparison)])
     others = [
         variant.name
         for variant in comparison.variants

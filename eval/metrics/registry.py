@@ -17,6 +17,7 @@ from tuneproof.eval.metrics import (
     squad,
 )
 from tuneproof.eval.metrics.metric import Metric
+from tuneproof.plugins import plugins
 
 METRICS: dict[str, Metric] = {
     "accuracy": labels.ACCURACY,
@@ -44,7 +45,18 @@ METRICS: dict[str, Metric] = {
     "distinct_2": repetition.DISTINCT_2,
     "length": ending.LENGTH,
 }
-"""Every metric, in the order in which reports show them."""
+"""Every metric, in the order in which reports show them; those of plugins follow."""
+OWN = frozenset(METRICS)
+"""The names of those that come with this package."""
+
+
+def load_plugins() -> None:
+    """Add the metrics of plugins, which score one answer each."""
+    METRICS.update(plugins("metrics", Metric, OWN, _fault_of))
+
+
+def _fault_of(metric: Metric) -> str:
+    return "it must score one answer, not a set of them" if metric.is_of_a_set else ""
 
 
 def metrics_of(*, with_labels: bool, with_programs: bool = False) -> dict[str, Metric]:
@@ -55,6 +67,7 @@ def metrics_of(*, with_labels: bool, with_programs: bool = False) -> dict[str, M
     A label is a few fixed words: overlap with the reference would be accuracy again in a weaker
     form, and an answer that loops or echoes is not a label, so `invalid_rate` counts it already.
     """
+    load_plugins()
     wanted = {"any", "labels" if with_labels else "text"}
     if with_programs and not with_labels:
         wanted.add("programs")

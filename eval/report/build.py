@@ -45,6 +45,7 @@ from tuneproof.formats.report import (
 )
 from tuneproof.formats.votes import Votes, read_all_votes
 from tuneproof.locks import at_work
+from tuneproof.plugins import plugin_versions
 from tuneproof.stamp import code_fingerprint, versions_of
 
 PLOTS = ("gains", "metrics", "lengths", "item_gains", "label_f1", "reliability")
@@ -172,7 +173,7 @@ def made_from(
         "regression_sources": tuple(map(_source, regressions)),
         "settings": Settings(**dataclasses.asdict(config)),
         "beside": tuple(published),
-        "versions": versions_of(_PACKAGES),
+        "versions": {**versions_of(_PACKAGES), **plugin_versions("metrics")},
         "code": code_fingerprint(".", "formats", "eval"),
     }
 

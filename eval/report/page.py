@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuneproof import web_page
 from tuneproof.eval.cost import NOTE
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.regressions import verdict_of
@@ -28,6 +27,7 @@ from tuneproof.eval.report.number_table import SAMPLES
 from tuneproof.eval.report.summary import nothing_to_compare
 from tuneproof.formats.report import MetricFigure, Report
 from tuneproof.text import duration, one_line
+from tuneproof.web_page import embeddable_json
 
 if TYPE_CHECKING:
     import jinja2
@@ -74,6 +74,7 @@ def render_page(
         "".join((FOLDER / f"{name}.{kind}.j2").read_text() for name in ("report", "ballot"))
         for kind in ("css", "js")
     )
+    style = web_page.style() + style
     first = to_vote_on(items, ballots)
     telling = [*first, *(index for index in telling_first(items) if index not in first)]
     kept = chosen_items([item.as_row() for item in items], telling, budget)
@@ -94,7 +95,7 @@ def render_page(
             report=report,
             style=style,
             script=script,
-            policy=_policy(style, script),
+            policy=web_page.policy(style, script),
             data=embeddable_json(data),
             kept=len(kept),
             ballots=ballots,
@@ -121,12 +122,6 @@ def chosen_items(
         used += sizes[index]
         kept.add(index)
     return [row for index, row in enumerate(rows) if index in kept]
-
-
-def embeddable_json(value: Any) -> str:
-    """Return JSON in ASCII that is safe inside a script element: no <, > or & at all."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def families(report: Report) -> list[tuple[str, list[str]]]:
@@ -217,15 +212,3 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         "verdict_of": verdict_of,
     }
     return env
-
-
-def _policy(style: str, script: str) -> str:
-    """Return a content security policy that admits this style and this script and data images."""
-    hashes = [
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (style, script)
-    ]
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; "
-        f"script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
-    )

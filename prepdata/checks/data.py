@@ -7,13 +7,14 @@ to minutes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneproof.finding import Finding, finding, quoted, share
 from tuneproof.formats.data_folder import FILES, DataFolder, Manifest, Split
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
 from tuneproof.formats.template import Template
+from tuneproof.plugins import checks_of
 from tuneproof.prepdata.checks.advice import DATA
 from tuneproof.prepdata.checks.labels import Key, check_counts, check_labels
 from tuneproof.prepdata.near.comparing import Texts, question_key
@@ -55,6 +56,7 @@ def check_data(folder: DataFolder) -> Iterator[Finding]:
     yield from check_labels(folder, keys)
     yield from _size(folder)
     yield from check_end_marks(folder, END_MARKS)
+    yield from checks_of("data", folder)
 
 
 def check_manifest(manifest: Manifest) -> Iterator[Finding]:
@@ -101,39 +103,64 @@ def check_end_marks(folder: DataFolder, marks: Sequence[str]) -> Iterator[Findin
         )
 
 
-def check_near(folder: DataFolder) -> Iterator[Finding]:
-    """Yield near-duplicates between train and what is held out (MinHash, then compared in full).
+@dataclass(frozen=True, kw_only=True)
+class NearPairs:
+    """Records that are held out, and train records that are nearly the same."""
 
-    Files that are still as `prepdata build` wrote them hold none: it compares in the same way.
-    """
-    if folder.is_as_built or not folder.train:
-        return
+    pairs: Mapping[Split, Sequence[tuple[Example, Example]]]
+    """By split: the record that is held out, and one of train."""
+    compared: int
+    """Train records that were looked at."""
+    available: int
+    """Those that there are."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only a part of train was looked at."""
+        return 0 < self.compared < self.available
+
+
+def near_pairs(folder: DataFolder) -> NearPairs:
+    """Return the near-duplicates across splits (MinHash, then compared in full)."""
     held = [(split, record) for split, part in folder.held_out.items() for record in part]
     available = len(folder.train)
     count = min(COMPARED, available) if held else 0
     compared = [folder.train[number * available // count] for number in range(count)]
     records = [*(record for _, record in held), *compared]
     texts = list(map(_texts, records))
+    twins: dict[Split, dict[int, Example]] = {split: {} for split in folder.held_out}
     index = DuplicateIndex(len(texts), texts.__getitem__)
     for number in range(len(held)):
         index.add(number, is_held_out=True)
-    twins: dict[Split, dict[int, Example]] = {split: {} for split in folder.held_out}
     for number, match in index.find(range(len(held), len(records))):
         if match is not None and match[0] == "near-duplicate":
             twins[held[match[1]][0]].setdefault(match[1], records[number])
-    looked = f"{count:,} of {available:,} train records were compared"
-    is_part = 0 < count < available
-    for split, twin_of in twins.items():
-        if twin_of:
-            number, twin = next(iter(twin_of.items()))
-            record = records[number]
+    pairs = {
+        split: [(records[number], twin) for number, twin in twin_of.items()]
+        for split, twin_of in twins.items()
+    }
+    return NearPairs(pairs=pairs, compared=count, available=available)
+
+
+def check_near(folder: DataFolder) -> Iterator[Finding]:
+    """Yield near-duplicates between train and what is held out.
+
+    Files that are still as `prepdata build` wrote them hold none: it compares in the same way.
+    """
+    if folder.is_as_built or not folder.train:
+        return
+    near = near_pairs(folder)
+    looked = f"{near.compared:,} of {near.available:,} train records were compared"
+    for split, pairs in near.pairs.items():
+        if pairs:
+            record, twin = pairs[0]
             evidence = (
-                f"{split} records are nearly in train{f' ({looked})' if is_part else ''}; "
+                f"{split} records are nearly in train{f' ({looked})' if near.is_part else ''}; "
                 f"{record.id} is nearly {twin.id}: {quoted(record.instruction)}"
             )
             total = len(folder.held_out[split])
-            yield _leak("leak-near", folder, split, len(twin_of), total, evidence)
-    if is_part and not any(twins.values()):
+            yield _leak("leak-near", folder, split, len(pairs), total, evidence)
+    if near.is_part and not any(near.pairs.values()):
         yield finding(DATA, "near-sampled", f"{looked} with test and validation; none is near")
 
 

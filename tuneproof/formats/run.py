@@ -27,7 +27,7 @@ from tuneproof.stamp import Stamp
 SCHEMA = "tuneproof/run@1"
 LOCATION_ONLY = (
     "name", "runs", "overwrite", "template", "template_variable", "save_steps", "save_minutes",
-    "device",
+    "device", "sample_prompts", "report_to",
 )  # fmt: skip
 """Settings that say where and when a run is written, not how it is trained; a template's text
 does."""
@@ -257,8 +257,9 @@ class Run:
     """Why the others were not used, by name; None in older runs."""
     speed: Speed | None = None
     """How fast it was."""
-    ended_by: Literal["steps", "budget"] | None = None
-    """Whether the planned steps or a budget (max_seconds, max_tokens, max_flops) ended it."""
+    ended_by: Literal["steps", "budget", "early-stopping"] | None = None
+    """Whether the planned steps, a budget (max_seconds, max_tokens, max_flops) or evaluations that
+    became no better (early_stopping_patience) ended it."""
     warnings: Sequence[str] | None = None
     """What the checks after the training found; None before them."""
     accuracy: Accuracy | None = None

@@ -17,6 +17,7 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run, read_metrics
 from tuneproof.models import load as models
 from tuneproof.models.adapters import WEIGHTS, check_saved, settings_of
+from tuneproof.plugins import checks_of
 from tuneproof.tuning.checks.advice import RUN
 
 FEWEST_LOGS = 10
@@ -44,6 +45,7 @@ def check_run(run: Run) -> Iterator[Finding]:
     yield from changed
     if (run.adapter / WEIGHTS).is_file() and not changed:
         yield from _adapter(run)
+    yield from checks_of("run", run)
 
 
 def _losses(run: Run) -> Iterator[Finding]:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import build
 from tuneproof.eval.report.examples import ShownItem, examples_of
-from tuneproof.eval.report.page import chosen_items, embeddable_json, render_page
+from tuneproof.eval.report.page import chosen_items, render_page
 from tuneproof.eval.score import score
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.report import Report
+from tuneproof.web_page import embeddable_json
 
 Write = Callable[..., Path]
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'`&amp;<!--"
