@@ -203,10 +203,10 @@ def _answers(folder: Path, result: Trial) -> None:
     """Compare base and run, and check every answer against plain forward passes."""
     from tuneproof.inference.decode import is_padded
 
-    variants, items = _compared(folder, "prompts.json")
-    result.is_unpadded = not is_padded(variants.model)
+    loaded, items = _compared(folder, "prompts.json")
+    result.is_unpadded = not is_padded(loaded[0].model)
     for item in items:
-        for name in variants.names:
+        for variants, name in _each(loaded):
             new: list[int] = []
             ids = variants.ask(name, item, NEW).prompt_ids
             while len(new) < NEW:
@@ -224,9 +224,9 @@ def _labels(folder: Path, _: Trial) -> None:
 
     from tuneproof.prompts.fit import completion_ids
 
-    variants, items = _compared(folder, "data/test.jsonl")
+    loaded, items = _compared(folder, "data/test.jsonl")
     for item in items:
-        for name in variants.names:
+        for variants, name in _each(loaded):
             totals = []
             ids = variants.ask(name, item, NEW).prompt_ids
             for label in LABELS:
@@ -240,8 +240,13 @@ def _labels(folder: Path, _: Trial) -> None:
                 raise ValueError(f"{name}: a probability is off by {gap:.2g}")
 
 
-def _compared(folder: Path, prompts: str) -> tuple[Any, Sequence[Any]]:
-    """Return base and run, and what both have answered to the prompts of a file."""
+def _each(loaded: Sequence[Any]) -> list[tuple[Any, str]]:
+    """Return every variant by its name, with what it is loaded in."""
+    return [(variants, name) for variants in loaded for name in variants.names]
+
+
+def _compared(folder: Path, prompts: str) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return base and run as loaded, and what both have answered to the prompts of a file."""
     from tuneproof.formats.run import finished_run
     from tuneproof.inference.compare import compare
     from tuneproof.inference.config import CompareConfig
@@ -254,14 +259,15 @@ def _compared(folder: Path, prompts: str) -> tuple[Any, Sequence[Any]]:
     comparison = compare(folder / prompts, config)
     told = LABELS if comparison.labels else ()
     run = finished_run(config.runs, "lora")
-    return load_variants([run], dtype="float32", labels=told)[0], comparison.items
+    return load_variants([run], dtype="float32", labels=told), comparison.items
 
 
 def _logits(variants: Any, name: str, ids: Sequence[int]) -> Any:
     """Return the logits after each token of one text: a plain forward pass, shape (tokens, all)."""
     import torch
 
-    alone = variants.model.disable_adapter() if name not in variants.adapters else nullcontext()
+    is_base = variants.adapters and name not in variants.adapters
+    alone = variants.model.disable_adapter() if is_base else nullcontext()
     with torch.inference_mode(), alone:
         return variants.model(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
 
