@@ -109,7 +109,7 @@ def _serves(one: Variant, run: str) -> bool:
     if isinstance(serves, Mapping):
         return serves.get("run") == run
     is_other = one.is_merged or one.details.get("kind") in ("model", "endpoint")
-    return is_other and one.name != run and one.name.startswith(run)
+    return is_other and one.name.startswith(tuple(f"{run}{mark}" for mark in "-._"))
 
 
 def _judged(

@@ -151,6 +151,38 @@ class Endpoint:
             raise InputError(f"{replies[0].error}. The same command goes on from here")
         return replies
 
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int] | None:
+        """Return the tokens that the server makes of a conversation; None where it does not say.
+
+        vLLM's /tokenize takes messages; llama.cpp has /apply-template, and /tokenize for texts.
+        """
+        root = self.url.removesuffix("/v1")
+        said = [{"role": m.role, "content": m.content} for m in messages]
+        asked = {"model": self.model, "messages": said, "add_generation_prompt": True}
+        ids = self._posted(f"{root}/tokenize", asked).get("tokens")
+        if not ids:
+            text = self._posted(f"{root}/apply-template", {"messages": said}).get("prompt")
+            content = {"content": text, "add_special": True, "parse_special": True}
+            ids = self._posted(f"{root}/tokenize", content).get("tokens") if text else None
+        is_ids = isinstance(ids, list) and all(isinstance(one, int) for one in ids)
+        return ids if ids and is_ids else None
+
+    def _posted(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON object of an address that the server need not have; else an empty one."""
+        import requests
+
+        try:
+            answer = requests.post(url, json=body, headers=self._headers, timeout=self.timeout)
+            value = answer.json() if answer.ok else {}
+        except (requests.RequestException, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        key = os.environ.get(KEY)
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
     def _reply(self, body: dict[str, Any]) -> Reply:
         try:
             return self._read_reply(self._sent("POST", "chat/completions", body))
@@ -182,8 +214,7 @@ class Endpoint:
         """Return the server's JSON; what may pass is tried again."""
         import requests
 
-        key = os.environ.get(KEY)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = self._headers
         for number in range(TRIES):
             is_last = number == TRIES - 1
             try:

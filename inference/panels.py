@@ -17,12 +17,12 @@ from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.generate import answer_batch
 from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
 from tuneproof.inference.panel import Asked, Panel, Rows, Speed
-from tuneproof.inference.remote import of_endpoint
+from tuneproof.inference.remote import messages_for, of_endpoint
 from tuneproof.inference.resident import DeviceMemory
 from tuneproof.inference.row_limit import answers_at_once
-from tuneproof.inference.served import note_served
+from tuneproof.inference.served import note_served, note_server
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
-from tuneproof.inference.sources import Lineup, lineup, served_of
+from tuneproof.inference.sources import Lineup, lineup, run_of, served_of
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
@@ -78,7 +78,7 @@ def load_panels(
         note_served(loaded, panels, served_of(config))
         if task is not None:
             conditions["calibrate"] = config.calibrate
-    panels += [of_endpoint(one, config, task) for one in named.endpoints]
+    panels += _servers(named, config, task, items, panels)
     if panels:
         templates = {row.get("template") for panel in panels for row in panel.variants}
         template = templates.pop() if len(templates) == 1 else None
@@ -90,6 +90,26 @@ def load_panels(
         panels.append(of_baselines(train, items, task))
     _check_names([name for panel in panels for name in panel.names])
     return panels, conditions
+
+
+def _servers(
+    named: Lineup,
+    config: CompareConfig,
+    task: LabelTask | None,
+    items: Sequence[Example],
+    models: Sequence[Panel],
+) -> list[Panel]:
+    """Return the servers, each compared with the run that its name begins with."""
+    panels = []
+    labels = task.labels if task else ()
+    for one in named.endpoints:
+        panel = of_endpoint(one, config, task)
+        run = run_of(one.name, config.run, is_sure=True)
+        if run is not None:
+            questions = {item.id: messages_for(item, labels) for item in items}
+            note_server(one, panel.variants[0], run, models, questions)
+        panels.append(panel)
+    return panels
 
 
 def _check_heads(named: Lineup, config: CompareConfig, task: LabelTask | None) -> None:

@@ -1,4 +1,4 @@
-"""Served forms of a run: whether a merged model or a GGUF file is asked by the run's own tokens."""
+"""Served forms of a run: whether merged models, GGUF files and servers see the run's own tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuneproof.formats.example import Message
+from tuneproof.inference.endpoint import Endpoint
 from tuneproof.inference.generate import stop_ids
 from tuneproof.inference.panel import Panel
 from tuneproof.inference.variants import Variants
@@ -13,6 +15,8 @@ from tuneproof.inference.variants import Variants
 log = logging.getLogger(__name__)
 SHOWN = 6
 """Tokens that are shown where prompts begin to differ."""
+PROBES = 16
+"""Prompts that a server is asked to show as tokens."""
 
 
 def note_served(
@@ -30,26 +34,60 @@ def note_served(
         if name not in places or run not in places:
             continue
         ours, theirs = places[run], places[name]
-        one, other = _ids(panels[ours], run), _ids(panels[theirs], name)
-        shared = [item for item in one if item in other]
-        differing = [item for item in shared if one[item] != other[item]]
-        row: dict[str, Any] = {
-            "run": run,
-            "prompts": len(shared),
-            "same_prompts": len(shared) - len(differing),
-        }
-        if differing:
-            item = differing[0]
-            row["first_difference"] = _difference(item, one[item], other[item])
-            log.warning(
-                f"{name} is asked by other tokens than {run} in {len(differing)} of {len(shared)} "
-                f"prompts; the first: {row['first_difference']}"
-            )
+        row = _compared(name, run, _ids(panels[ours], run), _ids(panels[theirs], name))
         stops = stop_ids(loaded[ours]) - stop_ids(loaded[theirs])
         if stops:
             row["stops_missing"] = [loaded[ours].tokenizer.decode([stop]) for stop in sorted(stops)]
         described = next(each for each in panels[theirs].variants if each["name"] == name)
         described["serves"] = row
+
+
+def note_server(
+    endpoint: Endpoint,
+    described: dict[str, Any],
+    run: str,
+    panels: Sequence[Panel],
+    questions: Mapping[str, Sequence[Message]],
+) -> None:
+    """Record the same of a server, where it shows the tokens that it makes of a conversation.
+
+    Args:
+        endpoint: The server.
+        described: What the comparison file says of it.
+        run: The run that it serves.
+        panels: Those of the models.
+        questions: What it is asked, by item; the first few are tried.
+    """
+    panel = next((one for one in panels if run in one.names), None)
+    ours = {} if panel is None else _ids(panel, run)
+    theirs: dict[str, list[int]] = {}
+    for item in [item for item in questions if item in ours][:PROBES]:
+        ids = endpoint.prompt_ids(questions[item])
+        if ids is None:
+            break
+        theirs[item] = ids
+    described["serves"] = _compared(endpoint.name, run, ours, theirs) if theirs else {"run": run}
+
+
+def _compared(
+    name: str, run: str, ours: Mapping[str, list[int]], theirs: Mapping[str, list[int]]
+) -> dict[str, Any]:
+    """Return how many prompts are the same tokens, and where the first of the others differs."""
+    shared = [item for item in ours if item in theirs]
+    differing = [item for item in shared if ours[item] != theirs[item]]
+    row: dict[str, Any] = {
+        "run": run,
+        "prompts": len(shared),
+        "same_prompts": len(shared) - len(differing),
+    }
+    if differing:
+        item = differing[0]
+        row["first_difference"] = _difference(item, ours[item], theirs[item])
+        log.warning(
+            f"{name} is asked by other tokens than {run} in {len(differing)} of {len(shared)} "
+            f"prompts; the first: {row['first_difference']}"
+        )
+    return row
 
 
 def _ids(panel: Panel, name: str) -> dict[str, list[int]]:

@@ -147,12 +147,18 @@ def gguf_of(config: ModelsConfig) -> tuple[str, ...]:
     return config.gguf if isinstance(config, CompareConfig) else ()
 
 
-def run_of(name: str, runs: Sequence[str]) -> str | None:
-    """Return the run that a served form is of: the one its name begins with, or the only one."""
-    fitting = [run for run in runs if name.startswith(run)]
+def run_of(name: str, runs: Sequence[str], *, is_sure: bool = False) -> str | None:
+    """Return the run that a served form is of: the one its name begins with, or the only one.
+
+    Args:
+        name: The served form.
+        runs: The runs there are.
+        is_sure: Whether only the name counts, since it may be another model.
+    """
+    fitting = [run for run in runs if name.startswith(tuple(f"{run}{mark}" for mark in "-._"))]
     if fitting:
         return max(fitting, key=len)
-    return runs[0] if len(runs) == 1 else None
+    return runs[0] if len(runs) == 1 and not is_sure else None
 
 
 def served_of(config: CompareConfig) -> dict[str, str]:
