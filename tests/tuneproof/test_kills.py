@@ -202,8 +202,8 @@ def commands(
 
 
 NAMES = [
-    "prepdata build", "tune run", "infer compare", "score report", "tune merge",
-    *(["recipe run"] if KILLS > 1 else []),  # all of them in a row
+    "prepdata build", "infer compare", "score report", "tune merge",
+    *(["tune run", "recipe run"] if KILLS > 1 else []),  # these train; tests/tuning kills too
 ]  # fmt: skip
 
 
