@@ -57,7 +57,7 @@ def main() -> None:
 )  # fmt: skip
 @options_from(TuneConfig)
 def run(config: Path | None, seeds: int | None, **typed: Any) -> None:
-    """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
+    """Train a run: runs/NAME gets the weights, run.json, metrics, a page and a card."""
     settings = resolve(TuneConfig, typed, config, advice_on)
     if seeds is not None:
         from tuneproof.tuning.seeds import finetune_seeds
