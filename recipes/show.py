@@ -18,6 +18,7 @@ ONLY_WHERE_SET = {
     "data", "name", "runs", "template", "template_variable", "train_on", "limit", "max_steps",
     "target_modules",
     "gradient_checkpointing", "dtype", "no_fast_path", "overwrite",
+    "eval_steps", "early_stopping_patience", "sample_prompts", "report_to",
 }  # fmt: skip
 """Settings of `tune` that are shown where they differ from the defaults; all others always."""
 

@@ -74,7 +74,7 @@ def run(
     num_processes: int | None,
     **typed: Any,
 ) -> None:
-    """Train a run: runs/NAME gets the weights, run.json, metrics, a plot and a card."""
+    """Train a run: runs/NAME gets the weights, run.json, metrics, a page and a card."""
     settings = resolve(TuneConfig, typed, config, advice_on)
     if is_to_launch(num_processes):
         launch("tuneproof.tuning", ctx.meta[TYPED], num_processes, settings.device)
