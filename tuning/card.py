@@ -72,7 +72,7 @@ def header_of(run: Run, form: Form, facts: CardFacts, report: Report | None) -> 
         language=list(facts.language) or None,
         library_name=library,
         license=facts.license or licence_of(run.base.model),
-        model_name=run.name,
+        model_name=run.name if results else None,
         pipeline_tag="text-classification" if run.is_classifier else "text-generation",
         tags=[run.method, "sft", "tuneproof"],
         eval_results=results or None,

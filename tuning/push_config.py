@@ -43,7 +43,7 @@ class PushConfig(CardFacts):
     public: bool = False
     """Make the repository public; by default it is private."""
     include_report: bool = False
-    """Upload the page of --report too; it shows the prompts and all answers."""
+    """Upload the page of --report too; it shows the prompts, all answers, and paths."""
     dry_run: bool = False
     """List what would be uploaded, and upload nothing."""
 

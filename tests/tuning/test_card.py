@@ -99,6 +99,7 @@ def test_base_is_an_id_of_the_hub_or_nothing(run: Run, tmp_path: Path) -> None:
         assert card.data.base_model == known
         assert str(tmp_path) not in card.content
     assert card.data.datasets == ["someone/rivers"]
+    assert "model_name" not in card.data.to_dict()  # it belongs to evaluation results
 
 
 def test_card_says_what_lies_beside_it(run: Run) -> None:
