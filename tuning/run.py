@@ -81,8 +81,9 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
     try:
         return train(job, run, judge)
     finally:
-        with suppress(OSError):  # a full disk; that is said already
-            log.info(f"page: {write_page(config.folder)}")
+        if ranks.is_main():
+            with suppress(OSError):  # a full disk; that is said already
+                log.info(f"page: {write_page(config.folder)}")
 
 
 def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:
