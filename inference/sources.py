@@ -163,7 +163,7 @@ def run_of(name: str, runs: Sequence[str], *, is_sure: bool = False) -> str | No
 
 def served_of(config: CompareConfig) -> dict[str, str]:
     """Return the run that each merged model and each GGUF file serves, by the variant's name."""
-    files = models_of(replace(config, model=()))
+    files = models_of(config)[len(config.model) :]
     served = {name: run_of(name, config.run) for name, _ in files}
     served |= {f"{run}-merged": run for run in config.merged}
     return {name: run for name, run in served.items() if run is not None}

@@ -173,7 +173,7 @@ def test_what_the_cache_held_before_does_not_matter(
 
 def test_static_steps_give_the_same_tokens(variants: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stops = stop_ids(variants)
-    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
     expected = decoded(variants, stops, GREEDY)
     steps: list[int] = []
     run = cuda_graph.StaticStep.run
@@ -192,7 +192,7 @@ def test_static_steps_give_the_same_tokens(variants: Any, monkeypatch: pytest.Mo
 def test_step_that_computes_something_else_is_not_repeated(
     variants: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
     expected = decoded(variants, {-1}, GREEDY)
     monkeypatch.setattr(decode_module, "uses_static_steps", lambda model: True)
     run = cuda_graph.StaticStep.run
@@ -205,7 +205,7 @@ def test_step_that_computes_something_else_is_not_repeated(
 def test_prompts_read_a_few_rows_at_a_time_give_the_same_tokens(
     variants: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding_attention, "MODELS", ())
+    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
     expected = decoded(variants, {-1}, GREEDY)
     monkeypatch.setattr(decode_module, "prompts_read_at_once", lambda model, longest: 3)
     assert decoded(variants, {-1}, GREEDY) == expected

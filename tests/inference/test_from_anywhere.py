@@ -223,7 +223,7 @@ def test_what_cannot_be_had_is_one_clear_error(
     empty = make_adapter(base, "empty")
     (empty / "adapter_model.safetensors").rename(empty / "adapter_model.bin")
     assert "holds no adapter_model.safetensors, only adapter_model.bin" in fault("--run", empty)
-    assert "unknown run" in fault("--run", base)
+    assert "is no name of a run in runs" in fault("--run", base)
     assert "no such adapter folder: /no/where" in fault("--adapter", "/no/where")
     assert "holds no adapter_config.json" in fault("--adapter", base)
     plain = make_adapter(base, "one")

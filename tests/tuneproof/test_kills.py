@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -27,8 +28,9 @@ from tuneproof.errors import InputError
 from tuneproof.files import fingerprint
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("TUNEPROOF_KILLS", "1"))
-"""Kills of each command; docs/reliability.md tells of ``TUNEPROOF_KILLS=24``."""
+KILLS = int(os.environ.get("TUNEPROOF_KILLS", "0"))
+"""Kills of each command; docs/reliability.md tells of ``TUNEPROOF_KILLS=24``. With 0 the tests run
+in a process of their own, with one: a process that has computed in threads cannot be forked."""
 CHANGING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link")
 TIMES = re.compile(r".*(seconds|runtime|per_second|bytes|created|cpu|speed|sha256|identity).*")
 """What two runs of one command differ in: times, memory, and hashes of files that hold them."""
@@ -207,6 +209,22 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.skipif(KILLS > 0, reason="the kills run in this process")
+def test_kills_in_a_process_of_their_own() -> None:
+    arguments = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(
+        arguments,
+        env={**os.environ, "TUNEPROOF_KILLS": "1"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.skipif(KILLS == 0, reason="they run in a process of their own")
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_command_ends_as_one_that_was_not(
     name: str, commands: dict[str, Command], tmp_path: Path

@@ -104,8 +104,9 @@ def test_untrained_quantised_head_guesses_and_is_caught(
     """What gave an accuracy of 1.8 %: the head is random, in 4 bits, and not in modules_to_save."""
     from safetensors.torch import load_file, save_file
 
-    from tuneproof.formats.run import finished_run
+    from tuneproof.formats.run import FourBit, finished_run
     from tuneproof.inference.classifier import load_head
+    from tuneproof.models.load import load_classifier
 
     run = classified("distilbert", method="qlora")
     file = run.adapter / "adapter_model.safetensors"
@@ -120,7 +121,7 @@ def test_untrained_quantised_head_guesses_and_is_caught(
         load_head(finished_run(tmp_path / "runs", "short"), LABELS)
     monkeypatch.setattr("tuneproof.models.load.head_patterns", lambda place, labels: [])
     with pytest.raises(InputError, match=r"is quantised: pre_classifier, classifier"):
-        load_head(finished_run(tmp_path / "runs", "short"), LABELS)
+        load_classifier(run.base.model, LABELS, pad_token_id=0, four_bit=FourBit())
 
 
 @pytest.mark.parametrize(

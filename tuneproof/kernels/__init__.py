@@ -14,6 +14,5 @@ can use is tried when it is loaded (probe.py), and never taken from its name.
   (frozen head and loss together) with unlikelihood.py, packing.py (batches without padding),
   block_attention.py, which training_attention.py registers with transformers
 - for answering: decoding_attention.py (no padding), lora_rows.py (adapters by row), onednn.py
-- for models of Llama's kind in training: llama.py (RMSNorm, rotary positions)
 - for both: elementwise.py (dropout, GELU), memory.py (glibc keeps what is freed)
 """

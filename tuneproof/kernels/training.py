@@ -16,9 +16,7 @@ FAST_PATHS = {
     "gelu": "tanh GELU in one kernel",
     "head": "frozen head and cross-entropy together, without a matrix of all logits",
     "linear": "frozen weights cast once, LoRA in three products",
-    "norm": "frozen RMSNorm in few passes",
     "packing": "no padding, and a prefix that all texts of a batch share once",
-    "rotation": "rotary positions of queries and keys in few passes",
 }
 """Every kernel by its name, and what it does; they are turned on in another order."""
 LEFT_OUT = {
@@ -28,9 +26,7 @@ LEFT_OUT = {
     "gelu": "the model has no tanh GELU of its own code",
     "head": "the head is trained, has a bias, or is not all that makes the logits",
     "linear": "no frozen linear layer is of a kind it knows",
-    "norm": "the model has no frozen RMSNorm",
     "packing": "the model mixes the texts of a row, or sees what is not a completion",
-    "rotation": "the model does not turn queries and keys as Llama does",
 }
 """Why a kernel is not used, as far as a model decides."""
 
@@ -99,7 +95,6 @@ def _turned_on(model: Any, without: set[str], undo: list[Undo], *, is_short: boo
     from tuneproof.kernels.cross_entropy import use_head_loss
     from tuneproof.kernels.elementwise import use_fast_dropout, use_fused_gelu
     from tuneproof.kernels.linear import cast_frozen_weights_once
-    from tuneproof.kernels.llama import use_fused_norms, use_fused_rotation
     from tuneproof.kernels.memory import keep_freed_memory
     from tuneproof.kernels.training_attention import attend_in_blocks, takes_packed
 
@@ -110,8 +105,6 @@ def _turned_on(model: Any, without: set[str], undo: list[Undo], *, is_short: boo
         "gelu": use_fused_gelu,
         "head": use_head_loss,
         "linear": cast_frozen_weights_once,  # it leaves the head to the kernel above
-        "norm": use_fused_norms,
-        "rotation": use_fused_rotation,
     }
     used: dict[str, int] = {}
     useless = set() if is_short else {"head", "packing"}

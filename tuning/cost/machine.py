@@ -20,7 +20,7 @@ from tuneproof.models.four_bit import weights_bytes
 from tuneproof.tuning.cost.meter import Spent
 from tuneproof.tuning.methods import METHODS
 
-LIBRARIES = 0.7 * 2**30
+LIBRARIES = 0.9 * 2**30
 """What Python, torch, transformers, peft and trl take by themselves, with their working memory."""
 GPUS = ("cuda", "meta")
 """The kinds of device whose memory is that of a GPU."""

@@ -18,14 +18,12 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
 )
-from transformers.models.llama import modeling_llama
 
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
-from tuneproof.kernels.llama import rotated, use_fused_norms, use_fused_rotation
 from tuneproof.tuning.trainers import completion_losses
 
-GPT2_ONLY, LLAMA_ONLY = ("gelu",), ("norm", "rotation")
+GPT2_ONLY = ("gelu",)
 SMALL = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
 }  # fmt: skip
@@ -131,10 +129,8 @@ def test_loss_and_gradients_are_the_same(
     loss, found = gradients(model, unlikelihood)
     with paths.fast_paths(model, others) as using:
         faster_loss, faster = gradients(model, unlikelihood, using)
-    is_elsewhere = (
-        (name in LLAMA_ONLY and kind is gpt2)
-        or (name in GPT2_ONLY and kind is not gpt2)
-        or (name == "allocator" and not IS_LINUX)
+    is_elsewhere = (name in GPT2_ONLY and kind is not gpt2) or (
+        name == "allocator" and not IS_LINUX
     )
     if name != "dropout" and not is_elsewhere:
         assert using.used.get(name), f"{name} has changed nothing"
@@ -190,7 +186,7 @@ def test_everything_is_taken_back() -> None:
     model = tuned(gpt2, dropout=0.1)
     with paths.fast_paths(model) as using:
         assert using.packing and using.head_loss is model.get_output_embeddings()
-        elsewhere = set(LLAMA_ONLY) | (set() if IS_LINUX else {"allocator"})
+        elsewhere = set() if IS_LINUX else {"allocator"}
         assert set(paths.FAST_PATHS) - set(using.used) == elsewhere
         assert model.config._attn_implementation != "sdpa"
     assert model.config._attn_implementation == "sdpa"
@@ -221,50 +217,6 @@ def test_kernels_that_serve_nothing_are_not_turned_on() -> None:
         assert using.used["linear"] == dora == 14  # DoRA: the layers below it
     with paths.fast_paths(tuned(llama), ["linear"]) as using:
         assert using.left_out["linear"] == "it was left out by --no-fast-path"
-
-
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "qwen3", "olmo2"])
-def test_norms_of_every_family_give_the_same_and_are_taken_back(kind: str) -> None:
-    model = of_kind(kind, 0.0).requires_grad_(False)
-    for name, value in model.named_parameters():
-        if "norm" in name:
-            torch.nn.init.normal_(value)
-    norms = [part for name, part in model.named_modules() if name.endswith("norm")]
-    undo = use_fused_norms(model)
-    assert len(undo) == len(norms) > 2
-    for norm in norms:
-        values = torch.randn(5, norm.weight.shape[0], requires_grad=True)
-        fused, swapped = norm(values), norm.forward
-        del norm.forward
-        plain = norm(values)
-        norm.forward = swapped
-        torch.testing.assert_close(fused, plain, atol=1e-5, rtol=1e-5)
-        given = torch.randn_like(plain)
-        one, other = (torch.autograd.grad(y, values, given)[0] for y in (fused, plain))
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
-    for take_back in undo:
-        take_back()
-    assert not any("forward" in vars(norm) for norm in norms)
-
-
-def test_what_only_looks_like_a_norm_or_a_rotation_is_left() -> None:
-    class Centred(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.ones(8), requires_grad=False)
-            self.eps = 1e-6
-
-        def forward(self, values: torch.Tensor) -> torch.Tensor:
-            return torch.nn.functional.layer_norm(values, (8,), self.weight, None, self.eps)
-
-    assert use_fused_norms(torch.nn.Sequential(Centred())) == []
-    assert use_fused_norms(of_kind("llama", 0.0)) == []  # it is trained
-    before = modeling_llama.apply_rotary_pos_emb
-    undo = use_fused_rotation(of_kind("llama", 0.0))
-    assert modeling_llama.apply_rotary_pos_emb is rotated and len(undo) == 1
-    undo[0]()
-    assert modeling_llama.apply_rotary_pos_emb is before
-    assert use_fused_rotation(of_kind("cohere", 0.0)) == []  # its pairs are neighbours
 
 
 def test_padding_on_the_left_is_no_silent_fault() -> None:
