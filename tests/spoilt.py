@@ -23,7 +23,7 @@ from tuneproof.errors import LONGEST, UNUSABLE_PATH, InputError
 
 FEW = 40
 """Cases of the fast tests."""
-MANY = int(os.environ.get("TUNEPROOF_FUZZ", "100"))
+MANY = int(os.environ.get("TUNEPROOF_FUZZ", "40"))
 """Cases of the slow tests; docs/reliability.md tells of ``TUNEPROOF_FUZZ=10000``."""
 SECONDS = 2.0
 """Processor time that a case may take."""

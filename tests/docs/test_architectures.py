@@ -10,7 +10,7 @@ import pytest
 from docs import architectures
 from docs.architectures import KINDS, PAGE, STEPS, Trial, table, trial
 
-FEW = ("gpt2", "llama", "mistral", "gemma3", "bloom", "mixtral", "t5")
+FEW = ("gpt2", "gpt_neox", "llama", "mistral", "gemma3", "bloom", "mixtral")
 """Those that are tried where ``TUNEPROOF_ARCHITECTURES=all`` does not ask for every one."""
 TRIED = KINDS if os.environ.get("TUNEPROOF_ARCHITECTURES") == "all" else FEW
 
