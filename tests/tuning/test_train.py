@@ -331,7 +331,8 @@ def test_killed_run_goes_on(command: list[str], settings: Settings) -> None:
         line for line in done.stderr.splitlines()
         if not any(text in line for text in (
             "examples,", "lora:", "memory:", "--- one", "---", "going on", "to go", "epoch ",
-            "tokens/s", "template: ", "gemm_4bit", "fast paths: ", "page: ", "###", "[[", "What does", "The river",
+            "tokens/s", "template: ", "gemm_4bit", "fast paths: ", "page: ",
+            "###", "[[", "What does", "The river",
         )) and line
     ]  # fmt: skip
     assert unknown == []
