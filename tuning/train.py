@@ -13,7 +13,7 @@ from typing import Any, Literal
 from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, sync_folder
-from tuneproof.formats.run import Batch, Result, Run, write_run
+from tuneproof.formats.run import Batch, Result, Run, Speed, write_run
 from tuneproof.formats.samples import FILE
 from tuneproof.log import NOTICE
 from tuneproof.tuning.batch_size import found_batch, use_batch
@@ -88,18 +88,35 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         run = replace(run, state="pruned")
         _write(run)
         return run
-    rate = matrix_rate(str(trainer.args.device), run.products) * ranks.world_size()
-    reached = speed(meter.spent, rate)
-    log.info(speed_line(reached, run.products))
     ended_by: Literal["early-stopping", "budget", "steps"] = "steps"
     if early.has_stopped:
         ended_by = "early-stopping"
     elif budget is not None and budget.is_spent:
         ended_by = "budget"
-    run = replace(run, speed=reached, ended_by=ended_by)
-    losses = _logged(trainer.state, "loss")
+    run = replace(run, speed=_speed(trainer, run, meter.spent), ended_by=ended_by)
+    return _checked(job, run, example, before)
+
+
+def _speed(trainer: Any, run: Run, spent: Spent) -> Speed:
+    """Return how fast a training was, of all its processes; it is logged."""
+    rate = matrix_rate(str(trainer.args.device), run.products) * ranks.world_size()
+    reached = speed(spent, rate)
+    log.info(speed_line(reached, run.products))
+    return reached
+
+
+def _checked(job: Job, run: Run, example: Any, before: Any) -> Run:
+    """Check what was trained, and write what a finished run has.
+
+    Args:
+        job: Its trainer has ended.
+        run: As it is so far.
+        example: Token ids that the model is tried on.
+        before: The model's state before the first step, as `snapshot` returned it.
+    """
+    trainer = job.trainer
+    losses, steps = _logged(trainer.state, "loss"), trainer.state.global_step
     try:
-        steps = trainer.state.global_step
         weights = whole_weights(trainer)
         findings = check_trained(
             trainer.model, example, before, losses, run.learning_rate, steps, weights

@@ -68,7 +68,7 @@ def fast_paths(
 
     All of it on a CPU. Elsewhere torch's own kernels are the fast ones, and what is turned on is
     the head, which saves the memory of all logits, and the linear layers: a GPU waits for Python
-    where a model is small, and this launches a third of the kernels.
+    where a model is small, and this launches fewer kernels.
 
     Args:
         model: A model in training, its batches padded on the right; PEFT's wrapper or not.
