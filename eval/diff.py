@@ -22,6 +22,10 @@ from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BEFORE, AFTER = "A", "B"
+ONE_EACH = (
+    "A and B are one checkpoint each: another seed of the same settings gives another one. Whether\n"
+    "the settings differ takes repeats of both: `tune run --seeds 3`, and one comparison of all."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class Diff:
     length_unit: str
     gains: dict[str, dict[str, MetricDiff]]
     """By variant and metric."""
+    tuned: tuple[str, ...] = ()
+    """The variants that were made by training: each is one checkpoint in A and another in B."""
 
 
 def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
@@ -79,7 +85,8 @@ def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
                 known = parts[name].estimates
                 first, second = (known[Key("metric", who, metric)] for who in (BEFORE, AFTER))
                 gains[name][metric] = MetricDiff(a=first.value, b=second.value, gain=gain)
-    return Diff(items=len(pairs), length_unit=unit, gains=gains)
+    tuned = tuple(name for name in shared if name in before.tuned)
+    return Diff(items=len(pairs), length_unit=unit, gains=gains, tuned=tuned)
 
 
 def diff_table(differences: Diff) -> str:
@@ -101,8 +108,9 @@ def diff_table(differences: Diff) -> str:
                 ]
             )
         items = wording.counted(differences.items, "item")
-        blocks.append(f"{variant}, {items}\n{table(rows, left=(0, 6))}")
-    return "\n\n".join(blocks)
+        checkpoint = ", this checkpoint" if variant in differences.tuned else ""
+        blocks.append(f"{variant}{checkpoint}, {items}\n{table(rows, left=(0, 6))}")
+    return "\n\n".join([*blocks, *([ONE_EACH] if differences.tuned else [])])
 
 
 def _load(path: Path) -> Comparison:

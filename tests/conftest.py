@@ -27,6 +27,16 @@ def small_matrix_products() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_sample_answers() -> Iterator[None]:
+    """A training answers no samples unless a test asks for them: they are a tenth of its time."""
+    from tuneproof.tuning.config import TuneConfig
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TuneConfig.__init__.__kwdefaults__, "sample_prompts", 0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of public data: $TUNEPROOF_TEST_DATA, or shared/data in or beside the checkout."""

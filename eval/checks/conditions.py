@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from math import sqrt
 from typing import Any
@@ -34,6 +34,7 @@ def check_conditions(comparison: Comparison) -> Iterator[Finding]:
     yield from _templates(comparison)
     if not comparison.tuned:
         return
+    yield from _one_seed(comparison)
     units = _units(comparison)
     yield from _size(units)
     for name in comparison.tuned:
@@ -91,6 +92,16 @@ def _templates(comparison: Comparison) -> Iterator[Finding]:
                 f"{variant.name} was asked with {quoted(own)}, the others with "
                 f"{quoted(comparison.template)}",
             )
+
+
+def _one_seed(comparison: Comparison) -> Iterator[Finding]:
+    """Name the runs that have no repeat with another seed beside them."""
+    trained = [variant for variant in comparison.variants if variant.seed is not None]
+    settings = Counter(variant.settings_sha256 or variant.name for variant in trained)
+    alone = [one for one in trained if settings[one.settings_sha256 or one.name] == 1]
+    if alone:
+        seeds = ", ".join(f"{variant.name} (seed {variant.seed})" for variant in alone)
+        yield finding(COMPARISON, "one-seed", f"{seeds}: what is said holds for this checkpoint")
 
 
 def _size(unit_of: list[int]) -> Iterator[Finding]:

@@ -72,7 +72,9 @@ def test_reports_lead_to_their_comparison_files(
     report([write(later, "b.json")], tmp_path / "rb", CONFIG)
     direct = run(tmp_path / "a.json", tmp_path / "b.json")
     assert direct.exit_code == 0, direct.output
-    assert "tuned, 12 items" in direct.output
+    assert "base, 12 items" in direct.output
+    assert "tuned, this checkpoint, 12 items" in direct.output
+    assert "A and B are one checkpoint each" in direct.output
     assert run(tmp_path / "ra", tmp_path / "rb" / "report.json").output == direct.output
 
 

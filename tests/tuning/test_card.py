@@ -82,6 +82,7 @@ def test_figures_of_a_report_are_evaluation_results_with_intervals(
     assert low <= 1.0 <= high
     assert rouge.metric_args["items"] == 20
     assert "| ROUGE-L | 1 (" in card.text
+    assert "Of this checkpoint: " in card.text
     assert "[the report](report.html)" in card.text
     with pytest.raises(InputError, match="unknown variant 'other'"):
         write_card(replace(run, folder=tmp_path / "other"), facts=facts)

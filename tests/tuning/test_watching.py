@@ -88,8 +88,8 @@ def test_samples_and_evaluations_within_epochs_change_no_weights(
     said: list[str] = []
     long = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "lora_dropout": 0.1}
     with lines_to(said.append):
-        watched = tuned(name="watched", eval_steps=4, **long)
-    plain = tuned(name="plain", sample_prompts=0, eval_steps=4, **long)
+        watched = tuned(name="watched", sample_prompts=3, eval_steps=4, **long)
+    plain = tuned(name="plain", eval_steps=4, **long)
     assert evaluated(watched) == evaluated(plain) == [4, 6, 8, 12]  # 6 steps an epoch
     weights = [(run.adapter / "adapter_model.safetensors").read_bytes() for run in (watched, plain)]
     assert weights[0] == weights[1]
@@ -111,7 +111,7 @@ def test_last_samples_are_what_the_saved_run_answers(tuned: Callable[..., Any]) 
     from tuneproof.inference.generate import answer_batch
     from tuneproof.inference.variants import load_variants
 
-    run = tuned(num_train_epochs=4)
+    run = tuned(sample_prompts=3, num_train_epochs=4)
     step = run.outcome.best_step
     saved = [one for one in read_samples(run.folder / FILE) if one.step == step]
     variants = load_variants([run])[0]
@@ -128,7 +128,7 @@ def test_last_samples_are_what_the_saved_run_answers(tuned: Callable[..., Any]) 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "prompt-tuning"])
 def test_every_kind_of_weights_can_be_sampled(tuned: Callable[..., Any], method: str) -> None:
-    run = tuned(method=method)
+    run = tuned(method=method, sample_prompts=3)
     assert len(read_samples(run.folder / FILE)) == 3
 
 
@@ -196,7 +196,7 @@ def test_tracker_that_is_named_is_told_losses_and_evaluations(
         "transformers.integrations.integration_utils.is_trackio_available", lambda: True
     )
     fake.config = type("Config", (dict,), {"update": lambda *_, **__: None})()
-    tuned(report_to=("trackio",), sample_prompts=0)
+    tuned(report_to=("trackio",))
     init = dict(told)["init"]
     assert (init["project"], init["name"], init["space_id"]) == ("tuneproof", "short", None)
     logged = {key for kind, values in told if kind == "log" for key in values}
@@ -206,5 +206,5 @@ def test_tracker_that_is_named_is_told_losses_and_evaluations(
 @pytest.mark.slow
 def test_tensorboard_files_lie_in_the_run(tuned: Callable[..., Any]) -> None:
     pytest.importorskip("tensorboard")
-    run = tuned(report_to=("tensorboard",), sample_prompts=0)
+    run = tuned(report_to=("tensorboard",))
     assert list((run.folder / "tensorboard").glob("events.out.tfevents.*"))

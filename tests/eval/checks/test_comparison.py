@@ -209,6 +209,18 @@ def test_sampling_and_few_items_are_told(texts: Document, found: Found) -> None:
     assert severities(found(texts))["too-few-items"] == "warning"
 
 
+def test_one_seed_is_one_checkpoint(texts: Document, found: Found) -> None:
+    tuned = texts["variants"][1]
+    tuned |= {"training_seed": 3, "settings_sha256": "0" * 64}
+    (note,) = found(texts)
+    assert (note.code, note.severity) == ("one-seed", "note")
+    assert note.evidence == "tuned (seed 3): what is said holds for this checkpoint"
+    texts["variants"].append({**tuned, "name": "again", "training_seed": 4})
+    for item in texts["items"]:
+        item["answers"]["again"] = item["answers"]["tuned"]
+    assert "one-seed" not in severities(found(texts))
+
+
 def test_items_of_one_group_count_once(texts: Document, found: Found) -> None:
     for number, item in enumerate(texts["items"]):
         item["group"] = f"page {number % 12}"
