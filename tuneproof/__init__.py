@@ -1,7 +1,7 @@
 """Fine-tune a small language model, and prove whether it helped.
 
-Five functions do what the commands do, and return typed values: `build`, `finetune`, `compare`,
-`report` and `doctor`. They are loaded when they are asked for, so that ``import tuneproof`` is
+Six functions do what the commands do, and return typed values: `build`, `finetune`, `compare`,
+`regressions`, `report` and `doctor`. They are loaded when they are asked for, so that ``import tuneproof`` is
 light. See docs/python-api.md.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuneproof.api import build, compare, doctor, finetune, report
+    from tuneproof.api import build, compare, doctor, finetune, regressions, report
 
     __version__: str
 
-__all__ = ["__version__", "build", "compare", "doctor", "finetune", "report"]
+__all__ = ["__version__", "build", "compare", "doctor", "finetune", "regressions", "report"]
 
 
 def __getattr__(name: str) -> Any:

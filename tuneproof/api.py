@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tuneproof.finding import Finding
+from tuneproof.formats.broken import Broken
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.report import Report
@@ -80,9 +81,34 @@ def compare(prompts: str | Path, *runs: str, **settings: Any) -> Comparison:
     return compare_file(Path(prompts), config)
 
 
+def regressions(*runs: str, **settings: Any) -> Broken:
+    """Ask runs and their base general items, and judge what the tuning broke.
+
+    Does what `infer compare regressions` does; the file it writes is taken by `report`.
+
+    Args:
+        runs: Names of runs.
+        settings: Of `RegressionsConfig`, such as ``out="regressions.json"`` or ``limit=80``.
+
+    Raises:
+        InputError: Items or runs cannot be used.
+    """
+    from tuneproof.eval.config import ReportConfig
+    from tuneproof.eval.regressions import read_broken
+    from tuneproof.inference.config import RegressionsConfig
+    from tuneproof.inference.regressions import compare_regressions, note_in_cards
+
+    config = _config(RegressionsConfig, {"run": runs, **settings}, "regressions")
+    compare_regressions(config)
+    broken = read_broken([config.out], ReportConfig())
+    note_in_cards(broken, config)
+    return broken
+
+
 def report(
     *comparisons: str | Path,
     out: str | Path = "reports",
+    regressions: Sequence[str | Path] = (),
     votes: Sequence[str | Path] = (),
     judgements: Sequence[str | Path] = (),
     **settings: Any,
@@ -92,6 +118,7 @@ def report(
     Args:
         comparisons: One or more files of one experiment.
         out: The folder to write report.html, report.md, report.json and the plots into.
+        regressions: Files that `regressions` wrote of the same runs.
         votes: Files that the page exported, one per person.
         judgements: Files that `score judge` wrote.
         settings: Of `ReportConfig`, such as ``confidence=0.95``.
@@ -103,8 +130,12 @@ def report(
     from tuneproof.eval.report.build import report as report_files
 
     config = _config(ReportConfig, settings, "report")
-    files, votes, judgements = (list(map(Path, one)) for one in (comparisons, votes, judgements))
-    return report_files(files, Path(out), config, votes=votes, judgements=judgements)
+    files, *heard = (
+        list(map(Path, one)) for one in (comparisons, regressions, votes, judgements)
+    )
+    return report_files(
+        files, Path(out), config, regressions=heard[0], votes=heard[1], judgements=heard[2]
+    )
 
 
 def doctor(

@@ -48,7 +48,12 @@ def test_the_demo_through_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert tuneproof.finetune(data="data", **settings) == run
     comparison = tuneproof.compare(data.file("test"), "first", limit=2, max_new_tokens=4)
     assert comparison.names == ["base", "base-few-shot", "first", "nearest"]
-    report = tuneproof.report("model_comparison.json", out="report", resamples=100)
+    broken = tuneproof.regressions("first", limit=8, max_new_tokens=2)
+    assert list(broken.variants) == ["first"]
+    report = tuneproof.report(
+        "model_comparison.json", out="report", regressions=["regressions.json"], resamples=100
+    )
+    assert report.broken == broken
     assert report.base == "base"
     assert Path("report/report.html").is_file()
     codes = {finding.code for finding in tuneproof.doctor(comparison="model_comparison.json")}
