@@ -60,16 +60,20 @@ class Recipe:
 
     @property
     def published_by_variant(self) -> tuple[Published, ...]:
-        """The published figures, each with its variant's name in the report."""
+        """The published figures, by the variants' names in the report: a run's own, its seeds'."""
         return tuple(
-            replace(
-                figure,
-                variant=self.runs[figure.variant].folder.name
-                if figure.variant in self.runs
-                else figure.variant,
-            )
+            replace(figure, variant=name)
             for figure in self.published
+            for name in self._folders(figure.variant) or (figure.variant,)
         )
+
+    def _folders(self, short: str) -> list[str]:
+        """Return the folders' names of a run and of its repeats with other seeds."""
+        return [
+            config.folder.name
+            for own, config in self.runs.items()
+            if own in (short, seed_name(short, config.seed).lstrip("-"))
+        ]
 
     @property
     def reports(self) -> Path:

@@ -27,6 +27,13 @@ def test_figures_go_by_short_names_and_reach_the_report_by_the_runs(tmp_path: Pa
     assert load(str(tmp_path / "again/p.yaml")) == recipe
 
 
+def test_figures_stand_beside_every_seed_of_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"runs: {{a: {{seeds: [1, 2]}}, b: {{}}}}\npublished: [{FIGURE % 'a'}]")
+    recipe = load(str(path))
+    assert [figure.variant for figure in recipe.published_by_variant] == ["p-a-seed1", "p-a-seed2"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
