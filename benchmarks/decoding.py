@@ -36,7 +36,7 @@ def measure(settings: Settings) -> list[Row]:
     for name in LLAMA_TYPES:
         with llama_type(name, settings) as model:
             some = questions(model, settings)
-            some = [some[place] for place in _of_all_lengths(some, min(FEWER, len(some)))]
+            some = [some[index] for index in _of_all_lengths(some, min(FEWER, len(some)))]
             new = min(FEWER_NEW, new_tokens(settings))
             rows += _rivals(f"{name}, ", model, some, new, settings, goals=(15, 3))
     return rows

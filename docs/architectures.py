@@ -257,9 +257,9 @@ def _compared(folder: Path, prompts: str) -> tuple[Sequence[Any], Sequence[Any]]
         max_new_tokens=NEW, no_baselines=True, few_shot=0, dtype="float32",
     )  # fmt: skip
     comparison = compare(folder / prompts, config)
-    told = LABELS if comparison.labels else ()
+    scored = LABELS if comparison.labels else ()
     run = finished_run(config.runs, "lora")
-    return load_variants([run], dtype="float32", labels=told), comparison.items
+    return load_variants([run], dtype="float32", labels=scored), comparison.items
 
 
 def _logits(variants: Any, name: str, ids: Sequence[int]) -> Any:
@@ -288,12 +288,12 @@ def _export(folder: Path, _: Trial) -> None:
     given = AutoTokenizer.from_pretrained(folder / "merged")("the slow river", return_tensors="pt")
     ids = given["input_ids"]
     logits = []
-    for kind, place in (
+    for kind, part in (
         (AutoModelForCausalLM, "merged"),
         (AutoPeftModelForCausalLM, "runs/lora/adapter"),
     ):
         with torch.inference_mode():
-            logits.append(kind.from_pretrained(folder / place).eval()(input_ids=ids).logits)
+            logits.append(kind.from_pretrained(folder / part).eval()(input_ids=ids).logits)
     if (gap := float((logits[0] - logits[1]).abs().max())) > GAP:
         raise ValueError(f"merged weights and adapter differ by {gap:.2g}")
 

@@ -175,12 +175,12 @@ def _existing(path: Path, beside: Path) -> Path:
 
 def _runs(report: Report, runs: Path) -> dict[str, Run]:
     """Return the runs among a report's variants, by name."""
-    found = {}
+    by_name = {}
     for variant in report.variants:
         folder = _run_folder(variant, runs)
         if folder is not None:
-            found[variant.name] = read_run(folder)
-    return found
+            by_name[variant.name] = read_run(folder)
+    return by_name
 
 
 def _run_folder(variant: Variant, runs: Path) -> Path | None:

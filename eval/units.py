@@ -65,8 +65,8 @@ def renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """Number the groups of some items from 0 without gaps; None when no two are in one group."""
     import numpy as np
 
-    known, places = np.unique(numbers, return_inverse=True)
-    return None if len(known) == len(numbers) else places.astype(np.int64)
+    known, inverse = np.unique(numbers, return_inverse=True)
+    return None if len(known) == len(numbers) else inverse.astype(np.int64)
 
 
 def _joined(items: Sequence[Item]) -> Iterator[tuple[int, int]]:

@@ -43,8 +43,8 @@ class StaticStep:
         self._index = torch.zeros(1, dtype=torch.long, device=device)
         self._ids = torch.zeros(len(starts), 1, dtype=torch.long, device=device)
         self._positions = torch.zeros_like(self._ids)
-        places = torch.arange(room, device=device)
-        hidden = (places < self._starts) | (places >= held)
+        positions = torch.arange(room, device=device)
+        hidden = (positions < self._starts) | (positions >= held)
         self._mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
         self._mask.masked_fill_(hidden, torch.finfo(dtype).min)
         self._graph: Any = None

@@ -74,7 +74,7 @@ def answer_batch(
     new: list[list[int]] = [[] for _ in rows]
 
     def decoded(part: Sequence[int]) -> list[list[int]]:
-        some, of = [rows[place] for place in part], [names[place] for place in part]
+        some, of = [rows[index] for index in part], [names[index] for index in part]
         output: list[list[int]]
         if can_decode(variants.model):
             output = decode(variants.model, some, of, variants.routed, stops, decoding, watch)
@@ -88,8 +88,8 @@ def answer_batch(
     apart = names if variants.model.device.type == "cuda" else None
     for part in parts_of(rows, is_padded=is_padded(variants.model), variants=apart):
         values = variants.limit.run(part, decoded, variants.model.device)
-        for place, answer in zip(part, values, strict=True):
-            new[place] = answer
+        for index, answer in zip(part, values, strict=True):
+            new[index] = answer
     answers = [
         _answer(answer, stops, variants.tokenizer, prompt)
         for prompt, answer in zip(rows, new, strict=True)
@@ -149,7 +149,7 @@ def answer_one(
 def parts_of(
     rows: Sequence[Sequence[int]], *, is_padded: bool, variants: Sequence[str] | None = None
 ) -> list[list[int]]:
-    """Return the places of rows that are answered together: all, or those of like length.
+    """Return the indices of rows that are answered together: all, or those of like length.
 
     Questions after examples are many times as long as those without; where rows are padded, they
     would make all as dear.
@@ -162,21 +162,21 @@ def parts_of(
     """
     if variants is not None:
         alone = [
-            [place for place, name in enumerate(variants) if name == one]
+            [index for index, name in enumerate(variants) if name == one]
             for one in dict.fromkeys(variants)
         ]
         return [
-            [places[place] for place in part]
-            for places in alone
-            for part in parts_of([rows[place] for place in places], is_padded=is_padded)
+            [indices[index] for index in part]
+            for indices in alone
+            for part in parts_of([rows[index] for index in indices], is_padded=is_padded)
         ]
     if not is_padded:
         return [list(range(len(rows)))]
     parts: list[list[int]] = []
-    for place in sorted(range(len(rows)), key=lambda place: len(rows[place])):
-        if not parts or len(rows[place]) > ALIKE * len(rows[parts[-1][0]]):
+    for index in sorted(range(len(rows)), key=lambda index: len(rows[index])):
+        if not parts or len(rows[index]) > ALIKE * len(rows[parts[-1][0]]):
             parts.append([])
-        parts[-1].append(place)
+        parts[-1].append(index)
     return [sorted(part) for part in parts]
 
 
@@ -225,7 +225,7 @@ def stop_ids(variants: Variants) -> set[int]:
 
 def up_to_stop(row: Sequence[int], stops: set[int]) -> Sequence[int]:
     """Return a generated row up to its first stop token, that one among them."""
-    end = next((place for place, token in enumerate(row) if token in stops), len(row))
+    end = next((index for index, token in enumerate(row) if token in stops), len(row))
     return row[: end + 1]
 
 
@@ -240,7 +240,7 @@ def _answer(
         tokenizer: The model's.
         prompt: What was asked; it may have begun to think.
     """
-    end = next((place for place, token in enumerate(row) if token in stops), None)
+    end = next((index for index, token in enumerate(row) if token in stops), None)
     kept = list(row if end is None else row[:end])
     text, thinking = _said(kept, tokenizer, is_thinking=_begins_thought(prompt, tokenizer))
     return Answer(
@@ -285,9 +285,9 @@ def _said(tokens: list[int], tokenizer: Any, *, is_thinking: bool) -> tuple[str,
     for block in BLOCK.finditer(whole):
         first, last = (
             bisect_left(
-                range(len(tokens) + 1), place - len(before), key=lambda count: len(text_of(count))
+                range(len(tokens) + 1), index - len(before), key=lambda count: len(text_of(count))
             )
-            for place in block.span()
+            for index in block.span()
         )
         count += last - first
     return BLOCK.sub("", whole), count

@@ -134,11 +134,11 @@ class LabelScorer:
 def sequences_of(template: Template, tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
     """Return the labels' tokens, each with its end; InputError where two are the same."""
     sequences = [completion_ids(template, tokenizer, label) for label in labels]
-    for place, sequence in enumerate(sequences):
-        if sequence in sequences[:place]:
+    for position, sequence in enumerate(sequences):
+        if sequence in sequences[:position]:
             twin = labels[sequences.index(sequence)]
             raise InputError(
-                f"the labels {twin!r} and {labels[place]!r} are the same to the tokenizer"
+                f"the labels {twin!r} and {labels[position]!r} are the same to the tokenizer"
             )
     return sequences
 
@@ -190,9 +190,9 @@ def trie_of(sequences: Sequence[Sequence[int]]) -> Trie:
     for sequence in sequences:
         at = -1
         path: list[tuple[int, int]] = []
-        for place, token in enumerate(sequence):
+        for position, token in enumerate(sequence):
             path.append((at, token))
-            if place == len(sequence) - 1:
+            if position == len(sequence) - 1:
                 break
             if (at, token) not in nodes:
                 nodes[at, token] = len(tokens)
@@ -259,11 +259,11 @@ def label_log_probabilities(
         read = _read(model, ids, mask, extra)
         steps = [step for path in trie.paths for step in path]
         at_root = sorted({token for node, token in steps if node < 0})
-        found = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
+        log_probs = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
         deeper = sorted({step for step in steps if step[0] >= 0})
         if deeper:
-            found |= _after_nodes(model, trie, deeper, mask, read.past_key_values, extra)
-    return torch.stack([sum(found[step] for step in path) for path in trie.paths], 1)
+            log_probs |= _after_nodes(model, trie, deeper, mask, read.past_key_values, extra)
+    return torch.stack([sum(log_probs[step] for step in path) for path in trie.paths], 1)
 
 
 def _read(

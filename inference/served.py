@@ -29,16 +29,16 @@ def note_served(
         panels: Their panels, in the same order.
         served: The run by the variant that serves it.
     """
-    places = {name: place for place, one in enumerate(loaded) for name in one.names}
+    loaded_at = {name: position for position, one in enumerate(loaded) for name in one.names}
     for name, run in served.items():
-        if name not in places or run not in places:
+        if name not in loaded_at or run not in loaded_at:
             continue
-        ours, theirs = places[run], places[name]
+        ours, theirs = loaded_at[run], loaded_at[name]
         row = _compared(name, run, _ids(panels[ours], run), _ids(panels[theirs], name))
         stops = stop_ids(loaded[ours]) - stop_ids(loaded[theirs])
         if stops:
             row["stops_missing"] = [loaded[ours].tokenizer.decode([stop]) for stop in sorted(stops)]
-        described = next(each for each in panels[theirs].variants if each["name"] == name)
+        described = next(variant for variant in panels[theirs].variants if variant["name"] == name)
         described["serves"] = row
 
 
@@ -99,6 +99,6 @@ def _difference(item: str, ours: Sequence[int], theirs: Sequence[int]) -> str:
     """Return in words where two prompts begin to differ."""
     pairs = zip(ours, theirs, strict=False)
     shorter = min(len(ours), len(theirs))
-    place = next((place for place, (one, other) in enumerate(pairs) if one != other), shorter)
-    some, others = (list(ids[place : place + SHOWN]) for ids in (ours, theirs))
-    return f"{item}, from token {place}: {others}, and the run's are {some}"
+    position = next((position for position, (one, other) in enumerate(pairs) if one != other), shorter)
+    some, others = (list(ids[position : position + SHOWN]) for ids in (ours, theirs))
+    return f"{item}, from token {position}: {others}, and the run's are {some}"

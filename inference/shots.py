@@ -94,9 +94,9 @@ class _Pool:
     def allowed(self, item: Example, order: Iterable[int]) -> Iterator[Example]:
         """Yield the candidates in an order, without the item itself, its group and its repeats."""
         asks = _question(item)
-        for place in order:
-            one = self.examples[place]
-            if one.id != item.id and one.group != item.group and self._asks[place] != asks:
+        for index in order:
+            one = self.examples[index]
+            if one.id != item.id and one.group != item.group and self._asks[index] != asks:
                 yield one
 
 
@@ -149,10 +149,10 @@ def _vectors(texts: list[str]) -> tuple[Any, Any]:
 
 def _different(ranked: Sequence[Example], k: int) -> list[Example]:
     """Return k examples in their order, of as many different answers as there are."""
-    firsts = {one.output: place for place, one in reversed(list(enumerate(ranked)))}
-    places = sorted(firsts.values())[:k]
-    places += [place for place in range(len(ranked)) if place not in places][: k - len(places)]
-    return [ranked[place] for place in sorted(places)]
+    firsts = {one.output: index for index, one in reversed(list(enumerate(ranked)))}
+    indices = sorted(firsts.values())[:k]
+    indices += [index for index in range(len(ranked)) if index not in indices][: k - len(indices)]
+    return [ranked[index] for index in sorted(indices)]
 
 
 def _text(example: Example) -> str:

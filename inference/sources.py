@@ -176,13 +176,13 @@ def with_seeds(config: Compared) -> Compared:
     """
 
     def called(names: Sequence[str]) -> tuple[str, ...]:
-        found: list[str] = []
+        resolved: list[str] = []
         for typed in names:
             if adapter_in_place_of_run(config, typed) is None:
-                found += runs_called(config.runs, name_of_run(config.runs, typed))
+                resolved += runs_called(config.runs, name_of_run(config.runs, typed))
             else:
-                found.append(typed)
-        return tuple(dict.fromkeys(found))
+                resolved.append(typed)
+        return tuple(dict.fromkeys(resolved))
 
     return replace(config, run=called(config.run), merged=called(config.merged))
 

@@ -38,10 +38,10 @@ def _turns_of(item: Example) -> list[Example]:
 
 def _ends(messages: Sequence[Message]) -> Iterator[int]:
     """Yield how many messages there are up to each answer to a question, or to an open question."""
-    for place, message in enumerate(messages):
+    for index, message in enumerate(messages):
         is_answer = message.role == "assistant"
-        if is_answer and place and messages[place - 1].role != "assistant":
-            yield place + 1
+        if is_answer and index and messages[index - 1].role != "assistant":
+            yield index + 1
     if messages and messages[-1].role == "user":
         yield len(messages)
 

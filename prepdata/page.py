@@ -132,10 +132,10 @@ def table_rows(data: DataFolder, counts: Mapping[Split, Sequence[int]]) -> list[
     rows = []
     for split, records in data.splits.items():
         count = len(records) if total <= ROWS else max(1, ROWS * len(records) // total)
-        for place in _spread(len(records), min(count, len(records))):
-            one = records[place]
+        for index in _spread(len(records), min(count, len(records))):
+            one = records[index]
             texts = [cut(text) for text in (one.instruction, one.input, one.output)]
-            rows.append([split, one.task, one.id, *texts, counts[split][place]])
+            rows.append([split, one.task, one.id, *texts, counts[split][index]])
     return rows
 
 
@@ -160,8 +160,8 @@ def length_chart(counts: Mapping[Split, Sequence[int]]) -> str:
     if max(total) // width > last:
         names.append(f"{(last + 1) * width:,}+")
     groups = [
-        (name, [round(100 * steps[split][place] / len(used[split]), 1) for split in used])
-        for place, name in enumerate(names)
+        (name, [round(100 * steps[split][index] / len(used[split]), 1) for split in used])
+        for index, name in enumerate(names)
     ]
     title = f"Records by length: from so many tokens on, {width:,} at a time (% of each split)"
     return bars(title, groups, list(used))
@@ -202,8 +202,8 @@ def dropped_pairs(folder: Path) -> tuple[list[Pair], int]:
     path = folder / DROPPED
     rows = [row for _, row in read_jsonl(path)] if path.is_file() else []
     pairs = []
-    for place in _spread(len(rows), min(PAIRS, len(rows))):
-        row = rows[place]
+    for index in _spread(len(rows), min(PAIRS, len(rows))):
+        row = rows[index]
         record, other = (
             example_from(row[key], str(path), default_id="") for key in ("record", "repeats")
         )

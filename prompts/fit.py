@@ -50,8 +50,8 @@ class Encoded:
         return self.ids[self._first() :]
 
     def _first(self) -> int:
-        places = (place for place, label in enumerate(self.labels) if label != IGNORED)
-        return next(places, len(self.ids))
+        trained = (index for index, label in enumerate(self.labels) if label != IGNORED)
+        return next(trained, len(self.ids))
 
 
 def fit(
@@ -251,7 +251,7 @@ def _without_oldest(
     """Return a conversation without as many of its first rounds as is needed, never the system."""
     system = [message for message in example.messages if message.role == "system"]
     turns = [message for message in example.messages if message.role != "system"]
-    rounds = [place for place, message in enumerate(turns) if message.role == "user"]
+    rounds = [index for index, message in enumerate(turns) if message.role == "user"]
     for start in rounds[1:]:
         kept = replace(example, messages=(*system, *turns[start:]))
         encoded = encode(kept)

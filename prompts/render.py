@@ -159,7 +159,7 @@ def as_text(tokenizer: Any, content: str) -> str:
     pattern = control_tokens(tokenizer)
     if pattern is None or not pattern.search(content):
         return content
-    return pattern.sub(lambda found: found[0][:1] + GAP + found[0][1:], content)
+    return pattern.sub(lambda match: match[0][:1] + GAP + match[0][1:], content)
 
 
 def _rounds(template: Template, tokenizer: Any, messages: Sequence[Message]) -> list[Piece]:

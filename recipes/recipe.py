@@ -203,10 +203,10 @@ def _runs(
     """Return the settings of every run; the one of a recipe without `runs` has the empty name."""
     runs = {}
     for short, own in (settings.kept or {"": {}}).items():
-        place = f"{where}: runs.{short}" if short else f"{where}: tune"
+        section = f"{where}: runs.{short}" if short else f"{where}: tune"
         values = {**paths, "name": run_name(name, short), **settings.stages["tune"], **own}
         seeds = values.pop("seeds", None)
-        config = build(TuneConfig, values, place)
+        config = build(TuneConfig, values, section)
         if seeds is None:
             runs[short] = config
             continue

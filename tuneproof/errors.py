@@ -89,20 +89,20 @@ class Terminated(KeyboardInterrupt):
 def is_full_disk(error: BaseException) -> bool:
     """Return whether an error, or one that led to it, says that a disk is full."""
     return any(
-        (isinstance(each, OSError) and each.errno in FULL)
-        or any(text in str(each) for text in FULL_TEXTS)
-        for each in _chain(error)
+        (isinstance(cause, OSError) and cause.errno in FULL)
+        or any(text in str(cause) for text in FULL_TEXTS)
+        for cause in _chain(error)
     )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error, or one that led to it, says that there is no memory left."""
     return any(
-        isinstance(each, MemoryError)
-        or (isinstance(each, OSError) and each.errno == errno.ENOMEM)
-        or type(each).__name__ == "OutOfMemoryError"  # torch's
-        or (isinstance(each, RuntimeError) and any(t in str(each) for t in NO_MEMORY_TEXTS))
-        for each in _chain(error)
+        isinstance(cause, MemoryError)
+        or (isinstance(cause, OSError) and cause.errno == errno.ENOMEM)
+        or type(cause).__name__ == "OutOfMemoryError"  # torch's
+        or (isinstance(cause, RuntimeError) and any(t in str(cause) for t in NO_MEMORY_TEXTS))
+        for cause in _chain(error)
     )
 
 
@@ -227,12 +227,12 @@ def _terminable() -> Iterator[None]:
 def _fault_of_machine(error: Exception, command: str) -> str | None:
     """Return what is wrong with a path, the disk or the memory; None where it is none of these."""
     if is_full_disk(error):
-        names = [each.filename for each in _chain(error) if isinstance(each, OSError)]
+        names = [cause.filename for cause in _chain(error) if isinstance(cause, OSError)]
         where = next((f"{name}: " for name in names if name), "")
         return f"{where}no space left on the disk; make room, and run the same command again"
     if is_out_of_memory(error):
         return f"out of memory; {LOWER.get(command, LOWER['tune'])}"
-    if ranks.world_size() > 1 and any(t in str(each) for each in _chain(error) for t in LOST_TEXTS):
+    if ranks.world_size() > 1 and any(t in str(cause) for cause in _chain(error) for t in LOST_TEXTS):
         return (
             "another process of this job ended, and this one with it; the same command goes on "
             "from what is saved"

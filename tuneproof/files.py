@@ -229,12 +229,12 @@ def parse_json(text: str | bytes) -> Any:
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's keys and values; a key that stands twice would hide a value."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"not readable JSON: the key {twice!r} stands twice in one object")
-    return found
+    return values
 
 
 def with_whole_characters(value: Any) -> Any:

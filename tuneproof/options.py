@@ -188,8 +188,8 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        found = one_line(repr(value), 80)
-        raise InputError(f"{where}: settings (key: value) are needed, found {found}")
+        shown = one_line(repr(value), 80)
+        raise InputError(f"{where}: settings (key: value) are needed, found {shown}")
     return {str(key): item for key, item in value.items()}
 
 
@@ -234,8 +234,8 @@ def checked(where: str, value: Any, hint: Any) -> Any:
     if plain is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        found = one_line(repr(value), 80)
-        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {found}")
+        shown = one_line(repr(value), 80)
+        raise InputError(f"{where}: expected {KINDS.get(plain, plain.__name__)}, found {shown}")
     return value
 
 

@@ -59,8 +59,8 @@ def plugins(
         if plugin.name in taken:
             _warn(kind, plugin.name, plugin.package, "that name is taken by tuneproof itself")
         elif not isinstance(plugin.value, type_):
-            found = type(plugin.value).__name__
-            needed = f"a {type_.__module__}.{type_.__qualname__} is needed, found {found}"
+            type_name = type(plugin.value).__name__
+            needed = f"a {type_.__module__}.{type_.__qualname__} is needed, found {type_name}"
             _warn(kind, plugin.name, plugin.package, needed)
         elif fault := fault_of(plugin.value):
             _warn(kind, plugin.name, plugin.package, fault)
@@ -108,8 +108,8 @@ def _findings(plugin: Plugin, subject: Any) -> list[Finding]:
         return []
     wrong = next((one for one in findings if not isinstance(one, Finding)), None)
     if wrong is not None:
-        found = type(wrong).__name__
-        needed = f"it must yield tuneproof.finding.Finding, found {found}"
+        type_name = type(wrong).__name__
+        needed = f"it must yield tuneproof.finding.Finding, found {type_name}"
         _warn("checks", plugin.name, plugin.package, needed)
         return []
     return findings

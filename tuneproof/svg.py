@@ -67,10 +67,10 @@ def bars(
     ys = ticks(0, most)
     frame = _Frame(x0=0, x1=len(groups), y0=0, y1=ys[-1])
     parts = [*_grid(frame, [], ys), *_titles(title, ""), *_names(names)]
-    for place, (text, counts) in enumerate(groups):
+    for index, (text, counts) in enumerate(groups):
         width = 0.8 / len(counts)
         for bar, count in enumerate(counts):
-            x0, x1 = (frame.x(place + 0.1 + width * (bar + end)) for end in (0, 1))
+            x0, x1 = (frame.x(index + 0.1 + width * (bar + end)) for end in (0, 1))
             y = frame.y(count)
             said = f"{names[bar]}, {text}" if names else text
             parts.append(
@@ -78,7 +78,7 @@ def bars(
                 f'height="{HEIGHT - BOTTOM - y:.1f}">'
                 f"<title>{escape(said)}: {number(count)}</title></rect>"
             )
-        parts.append(_text(frame.x(place + 0.5), HEIGHT - BOTTOM + 18, text, "middle"))
+        parts.append(_text(frame.x(index + 0.5), HEIGHT - BOTTOM + 18, text, "middle"))
     return _svg(title, parts)
 
 
@@ -152,10 +152,10 @@ def _legend(lines: Sequence[Curve]) -> list[str]:
 def _names(names: Sequence[str]) -> list[str]:
     """Return the legend of bars."""
     parts, x = [], float(WIDTH - RIGHT)
-    for place, name in reversed(list(enumerate(names))):
+    for index, name in reversed(list(enumerate(names))):
         parts.append(_text(x, 18, name, "end"))
         x -= 7.0 * len(name) + 8
-        kind = f"bar bar{place}"
+        kind = f"bar bar{index}"
         parts.append(f'<rect class="{kind}" x="{x - 14:.1f}" y="9" width="14" height="8"/>')
         x -= 32
     return parts

@@ -32,8 +32,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
     value = parse_yaml(text, str(path))
     if not isinstance(value, dict):
-        found = one_line(repr(value), 80)
-        raise InputError(f"{path}: a mapping (key: value) is needed, found {found}")
+        shown = one_line(repr(value), 80)
+        raise InputError(f"{path}: a mapping (key: value) is needed, found {shown}")
     return {str(key): item for key, item in value.items()}
 
 

@@ -63,11 +63,11 @@ def examine(
     opened = None if run is None else read_run(run)
     folder = None if data is None else DataFolder(data)
     compared = None if comparison is None else read_comparison(comparison)
-    found = list(_examine(folder, model, opened, compared))
-    found += check_regressions(regressions) if regressions is not None else ()
-    findings = worst_first(found)
-    codes = {each.code for each in findings}
-    return [each for each in findings if SAID_BY.get(each.code) not in codes]
+    all_findings = list(_examine(folder, model, opened, compared))
+    all_findings += check_regressions(regressions) if regressions is not None else ()
+    findings = worst_first(all_findings)
+    codes = {one.code for one in findings}
+    return [one for one in findings if SAID_BY.get(one.code) not in codes]
 
 
 def _examine(
@@ -88,7 +88,7 @@ def _examine(
             yield from check_encoding(run, records.train, tokenizer)
         if tokenizer is not None:
             yield from check_template(run, tokenizer)
-        if run.state == "finished" and not BASES & {each.code for each in findings}:
+        if run.state == "finished" and not BASES & {one.code for one in findings}:
             yield from check_loaded(run, compared)
     if compared is not None:
         yield from check_comparison(compared)

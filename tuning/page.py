@@ -189,8 +189,8 @@ def smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     """Return each point with the mean of those around it: a tenth of all, `SMOOTHED` at most."""
     reach = min(SMOOTHED, len(points) // 10) // 2
     means = []
-    for place, (x, _) in enumerate(points):
-        around = [y for _, y in points[max(0, place - reach) : place + reach + 1]]
+    for index, (x, _) in enumerate(points):
+        around = [y for _, y in points[max(0, index - reach) : index + reach + 1]]
         means.append((x, sum(around) / len(around)))
     return means
 
@@ -219,8 +219,8 @@ def _spread(answers: Sequence[SampleAnswer]) -> list[SampleAnswer]:
     """Return a few of the answers, evenly spread, the first and the last among them."""
     last = len(answers) - 1
     count = min(SHOWN_STEPS, len(answers))
-    places = {round(number * last / max(1, count - 1)) for number in range(count)}
-    return [answers[place] for place in sorted(places)]
+    chosen = {round(number * last / max(1, count - 1)) for number in range(count)}
+    return [answers[index] for index in sorted(chosen)]
 
 
 def _gib(count: int) -> str:

@@ -141,8 +141,8 @@ def _watching(job: Job, run: Run) -> list[Any]:
 
 def _batch(trainer: Any, run: Run) -> Batch:
     """Return the largest batch that fits in the memory of every process."""
-    found = ranks.gathered(found_batch(trainer, run))
-    return min(found, key=lambda batch: batch.per_device_train_batch_size)
+    batches = ranks.gathered(found_batch(trainer, run))
+    return min(batches, key=lambda batch: batch.per_device_train_batch_size)
 
 
 def _write(run: Run) -> None:

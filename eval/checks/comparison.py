@@ -28,13 +28,13 @@ CHECKS: tuple[Check, ...] = (
 def check_comparison(comparison: Comparison) -> list[Finding]:
     """Return what is wrong with a comparison, errors first; it needs no model."""
     own = (part for check in CHECKS for part in check(comparison))
-    found = worst_first([*own, *checks_of("comparison", comparison)])
+    findings = worst_first([*own, *checks_of("comparison", comparison)])
     others = [
         variant.name
         for variant in comparison.variants
         if "method" not in variant.details and variant.adapter is None
     ]
-    return [_without_runs(finding, others) for finding in found]
+    return [_without_runs(finding, others) for finding in findings]
 
 
 def _without_runs(finding: Finding, names: Sequence[str]) -> Finding:

@@ -161,8 +161,8 @@ def severity_of(code: str, count: int, total: int) -> Severity:
 
 def _around(text: str, piece: str) -> str:
     """Return the text from shortly before a piece of it."""
-    place = text.find(piece)
-    return text if place < 40 else f"... {text[place - 20 :]}"
+    start = text.find(piece)
+    return text if start < 40 else f"... {text[start - 20 :]}"
 
 
 def _open_ends(

@@ -54,7 +54,7 @@ class Displaced:
     """Texts of one column, such as the references, that belong to other items."""
 
     column: str
-    places: dict[int, int]
+    moves: dict[int, int]
     """Number of an item -> number of the one whose text belongs to it."""
     offset: int | None = None
     """By how many items the whole file is shifted, where it is."""
@@ -77,12 +77,12 @@ def check_pairing(comparison: Comparison) -> Iterator[Finding]:
     explained: set[int] = set()
     for one in sorted(
         (displaced(name, columns) for name in columns if name != QUESTIONS),
-        key=lambda each: -len(each.places),
+        key=lambda one_move: -len(one_move.moves),
     ):
-        left = {here: there for here, there in one.places.items() if here not in explained}
-        if len(left) < max(2, len(one.places) / 2):
+        left = {here: there for here, there in one.moves.items() if here not in explained}
+        if len(left) < max(2, len(one.moves) / 2):
             continue
-        explained |= one.places.keys() | set(one.places.values())
+        explained |= one.moves.keys() | set(one.moves.values())
         yield _finding(comparison, one, len(items))
 
 
@@ -92,13 +92,13 @@ def displaced(name: str, columns: Mapping[str, Sequence[Terms]]) -> Displaced:
     fits = _fits([column for other, column in columns.items() if other != name], texts)
     known = Counter(texts)
     claims = _claims(fits, [known[text] == 1 for text in texts])
-    places = {here: there for here, there in claims.items() if there in claims}
-    short = sum(len(texts[there]) < TERMS for there in places.values())
-    least = COMMON if 2 * short > len(places) else CHAINED
-    if len(places) < max(SEVERAL, least * len(texts)):
-        ring = _in_rings(places)
-        places = {here: there for here, there in places.items() if here in ring}
-    return Displaced(column=name, places=places, offset=_offset(fits))
+    moves = {here: there for here, there in claims.items() if there in claims}
+    short = sum(len(texts[there]) < TERMS for there in moves.values())
+    least = COMMON if 2 * short > len(moves) else CHAINED
+    if len(moves) < max(SEVERAL, least * len(texts)):
+        ring = _in_rings(moves)
+        moves = {here: there for here, there in moves.items() if here in ring}
+    return Displaced(column=name, moves=moves, offset=_offset(fits))
 
 
 def _fits(sources: Sequence[Sequence[Terms]], texts: Sequence[Terms]) -> Matrix:
@@ -112,9 +112,9 @@ def _fits(sources: Sequence[Sequence[Terms]], texts: Sequence[Terms]) -> Matrix:
     weights = np.array([np.log(len(texts) / known[term]) for term in numbers], np.float32)
 
     def matrix(column: Sequence[Terms]) -> Any:
-        places = [[numbers[term] for term in text if term in numbers] for text in column]
-        rows = np.repeat(np.arange(len(column)), [len(part) for part in places])
-        terms_ = np.array([place for part in places for place in part], dtype=np.int64)
+        rare = [[numbers[term] for term in text if term in numbers] for text in column]
+        rows = np.repeat(np.arange(len(column)), [len(part) for part in rare])
+        terms_ = np.array([number for part in rare for number in part], dtype=np.int64)
         values = weights[terms_]
         norms = np.sqrt(np.bincount(rows, values**2, minlength=len(column)))
         values = (values / np.maximum(norms[rows], 1e-9)).astype(np.float32)
@@ -133,13 +133,13 @@ def terms(text: str) -> list[str]:
     pieces: list[str] = _TERM.findall(text.casefold())
     if text.isascii():
         return pieces
-    found: list[str] = []
+    quoted_pieces: list[str] = []
     for piece in pieces:
         if "\u3040" <= piece[0] <= "\u9fff":
-            found += [piece[n : n + 2] for n in range(max(1, len(piece) - 1))]
+            quoted_pieces += [piece[n : n + 2] for n in range(max(1, len(piece) - 1))]
         else:
-            found.append(piece)
-    return found
+            quoted_pieces.append(piece)
+    return quoted_pieces
 
 
 def _claims(fits: Matrix, unique: Sequence[bool]) -> dict[int, int]:
@@ -195,9 +195,9 @@ def _is_surer(won: int, lost: int) -> bool:
 def _finding(comparison: Comparison, one: Displaced, total: int) -> Finding:
     code = "references-displaced" if one.column == REFERENCES else "answers-displaced"
     ids = [item.id for item in comparison.items]
-    moved = sorted((there, here) for here, there in one.places.items())
-    pairs = "".join(f"; {ids[place]} has that of {ids[owner]}" for place, owner in moved[:3])
-    count, shifted = len(one.places), ""
+    moved = sorted((there, here) for here, there in one.moves.items())
+    pairs = "".join(f"; {ids[number]} has that of {ids[owner]}" for number, owner in moved[:3])
+    count, shifted = len(one.moves), ""
     if one.offset is not None:
         way = "before" if one.offset > 0 else "further on"
         count, shifted = total, f"; each item has that of the one {abs(one.offset)} {way}"

@@ -35,7 +35,7 @@ class JudgedPair:
     units: Integers
     """(items,) the unit of each."""
     ranks: list[int]
-    """The place of each in the order in which they are to be voted on."""
+    """The rank of each in the order in which they are to be voted on."""
 
     def over_all(self, rate: WinRate | None, confidence: float) -> Rate | None:
         """Return the win rate over all items, equal answers being ties."""
@@ -66,12 +66,12 @@ def judged_pair(
         a: The variant whose wins are counted.
         b: The other.
     """
-    places = [
-        place
-        for place, item in enumerate(comparison.items)
+    indices = [
+        index
+        for index, item in enumerate(comparison.items)
         if item.answers[a].text != item.answers[b].text
     ]
-    items = [comparison.items[place] for place in places]
+    items = [comparison.items[index] for index in indices]
     ranks = {number: rank for rank, number in enumerate(drawn(items))}
     return JudgedPair(
         a=a,
@@ -82,7 +82,7 @@ def judged_pair(
         lengths=np.array(
             [len(i.answers[a].text or "") - len(i.answers[b].text or "") for i in items], float
         ),
-        units=np.asarray(places if units is None else units[places]),
+        units=np.asarray(indices if units is None else units[indices]),
         ranks=[ranks[number] for number in range(len(items))],
     )
 

@@ -90,9 +90,9 @@ class Metric:
             return None
         if "reference" not in inputs:
             return self.function(**inputs)
-        each = (self.function(**{**inputs, "reference": one}) for one in inputs["reference"])
+        scored = (self.function(**{**inputs, "reference": one}) for one in inputs["reference"])
         best = min if self.direction == "lower" else max
-        return best((value for value in each if value is not None), default=None)
+        return best((value for value in scored if value is not None), default=None)
 
     @property
     def range(self) -> str:

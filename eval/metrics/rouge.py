@@ -109,13 +109,13 @@ def longest_common_subsequence(first: tuple[str, ...], second: tuple[str, ...]) 
     Bit i of `row` is 0 where the i-th token of `first` lengthens the common subsequence with what
     has been read of `second`; one addition moves a whole row of the classical table.
     """
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for index, token in enumerate(first):
-        places[token] = places.get(token, 0) | 1 << index
+        positions[token] = positions.get(token, 0) | 1 << index
     everywhere = (1 << len(first)) - 1
     row = everywhere
     for token in second:
-        matches = row & places.get(token, 0)
+        matches = row & positions.get(token, 0)
         row = (row + matches | row - matches) & everywhere
     return len(first) - row.bit_count()
 

@@ -51,11 +51,11 @@ def spaced(text: str) -> list[str]:
 
 def is_unspaced(text: str) -> bool:
     """Return whether most words of a text are characters of scripts without spaces, or none is."""
-    found = words(text)
+    parts = words(text)
     if text.isascii():
-        return not found
+        return not parts
     character = _patterns()["character"]
-    return 2 * sum(character.match(word) is not None for word in found) >= len(found)
+    return 2 * sum(character.match(word) is not None for word in parts) >= len(parts)
 
 
 def fold(text: str) -> str:

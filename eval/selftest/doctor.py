@@ -84,9 +84,9 @@ def detect(draws: int, seed: int, n: int = ITEMS) -> Iterator[Detected]:
                 warned.append(None)
                 continue
             named = [_named(fault, share, draw, seed, n) for draw in range(draws)]
-            found.append(sum(bool(each) for each in named) / draws)
+            found.append(sum(bool(codes_named) for codes_named in named) / draws)
             warned.append(
-                sum(any(one.severity != "note" for one in each) for each in named) / draws
+                sum(any(one.severity != "note" for one in codes_named) for codes_named in named) / draws
             )
         yield Detected(
             fault=name, codes=fault.codes, found=tuple(found), warned=tuple(warned), draws=draws

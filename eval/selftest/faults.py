@@ -69,9 +69,9 @@ def _repeat(comparison: Comparison, chosen: Sequence[int], rng: Random) -> Compa
     """Put an earlier item in the place of every chosen one, under the id of the one replaced."""
     spoiled, items = set(chosen), list(comparison.items)
     others = [item for n, item in enumerate(items) if n not in spoiled] or items[:1]
-    for place in chosen:
-        own = items[place]
-        items[place] = replace(rng.choice(others), id=own.id, group=own.id)
+    for index in chosen:
+        own = items[index]
+        items[index] = replace(rng.choice(others), id=own.id, group=own.id)
     return replace(comparison, items=tuple(items))
 
 

@@ -91,9 +91,9 @@ def _by_tuned(kind: Kind, one: Made, pieces: list[str], rng: Random) -> Answer:
 def _reworded(text: str, pieces: list[str], rng: Random, share: float) -> str:
     """Return a text of which a share of the pieces is of other answers; the last one stays."""
     parts = _pieces(text)
-    for place in range(len(parts) - 1):
+    for index in range(len(parts) - 1):
         if rng.random() < share:
-            parts[place] = rng.choice(pieces)
+            parts[index] = rng.choice(pieces)
     if len(parts) == 1:
         is_number = any(map(str.isdigit, text))
         parts = [_other_digits(text, rng) if is_number else rng.choice(pieces)]
@@ -119,8 +119,8 @@ def _label(kind: Kind, one: Made, name: str, rng: Random) -> Answer:
     labels = kind.labels or ()
     chance = {"base": 0.3 if len(labels) > 2 else 0.4, "tuned": 0.8}[name]
     label = one.right if rng.random() < max(chance, kind.right) else rng.choice(labels)
-    weights = [rng.random() * 0.5 + (2.0 if each == label else 0.0) for each in labels]
-    shares = {each: w / sum(weights) for each, w in zip(labels, weights, strict=True)}
+    weights = [rng.random() * 0.5 + (2.0 if other == label else 0.0) for other in labels]
+    shares = {other: w / sum(weights) for other, w in zip(labels, weights, strict=True)}
     return Answer(
         text=label,
         tokens=len(label) // BYTES_PER_TOKEN + 2,

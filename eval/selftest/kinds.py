@@ -65,12 +65,12 @@ def _passage(
 def _extract(rng: Random, number: int, *, whole: bool) -> Made:
     """Return a question on a passage, and a sentence or a number of it as the answer."""
     facts, sentences = _passage(rng, LANGUAGES["English"])
-    place = rng.randrange(len(facts))
-    fact = facts[place]
+    index = rng.randrange(len(facts))
+    fact = facts[index]
     ask = f"How many {fact['what']} is {fact['who']} said to have had?"
     if whole:
         ask = f"Which sentence speaks of {fact['who']} and the {fact['what']}?"
-    right = sentences[place] if whole else fact["number"]
+    right = sentences[index] if whole else fact["number"]
     return Made(ask=ask, about=" ".join(sentences), right=right)
 
 

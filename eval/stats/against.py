@@ -28,10 +28,10 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
     forms = [v.name for v in comparison.variants if v.is_base and v.name.startswith(OTHER_FORM)]
     if comparison.base != "base" or not forms:
         return {}
-    places = {name: comparison.names.index(name) for name in ("base", *forms)}
+    columns = {name: comparison.names.index(name) for name in ("base", *forms)}
     means: dict[str, dict[str, float]] = {}
     for metric, table in scores.values.items():
-        scored = {name: table[:, place] for name, place in places.items()}
+        scored = {name: table[:, index] for name, index in columns.items()}
         means[metric] = {
             name: float(np.nanmean(column))
             for name, column in scored.items()
@@ -39,7 +39,7 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
         }
     if comparison.labels is not None:
         for metric, values in Outcomes(comparison, comparison.items).values().items():
-            means[metric] = {name: values[name] for name in places if name in values}
+            means[metric] = {name: values[name] for name in columns if name in values}
     best = {metric: _best(metric, values) for metric, values in means.items()}
     return {metric: name for metric, name in best.items() if name != "base"}
 

@@ -244,8 +244,8 @@ def _measured(
 ) -> Measured | None:
     """Measure a metric on the items that all have a value on; None where fewer than two are."""
     table = scores.values[metric]
-    places = [comparison.names.index(name) for name in variants]
-    tuned, other = table[:, places].T, table[:, comparison.names.index(against)]
+    columns = [comparison.names.index(name) for name in variants]
+    tuned, other = table[:, columns].T, table[:, comparison.names.index(against)]
     known = ~(np.isnan(tuned).any(axis=0) | np.isnan(other))
     if known.sum() < 2:
         return None

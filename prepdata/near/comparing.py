@@ -235,7 +235,7 @@ def _mean_the_same(one: str, other: str) -> bool:
     """Return whether two texts have the same words that carry meaning, and names in one order."""
     a, b = meaning_of(one), meaning_of(other)
     names = names_of(one) | names_of(other)
-    in_order = [[word for word in each.words if word in names] for each in (a, b)]
+    in_order = [[word for word in side.words if word in names] for side in (a, b)]
     return in_order[0] == in_order[1] and same_meaning(a, b)
 
 

@@ -182,7 +182,7 @@ def same_meaning(one: Meaning, other: Meaning) -> bool:
         return False
     if _swaps(one.words, other.words):
         return True
-    pairs, others = (Counter(zip(each.before, each.words, strict=True)) for each in (one, other))
+    pairs, others = (Counter(zip(side.before, side.words, strict=True)) for side in (one, other))
     gone, new = (
         {word: before for before, word in difference if word not in FUNCTION_WORDS}
         for difference in (pairs - others, others - pairs)
@@ -195,14 +195,14 @@ def same_meaning(one: Meaning, other: Meaning) -> bool:
 
 def _swaps(one: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether a function word and one beside it changed places, once or twice."""
-    places = [n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    differing = [n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
     if (
         len(one) < FEW_WORDS
-        or len(places) not in (2, 4)
-        or any(FIGURE.search(one[n]) for n in places)
+        or len(differing) not in (2, 4)
+        or any(FIGURE.search(one[n]) for n in differing)
     ):
         return False
-    pairs = zip(places[::2], places[1::2], strict=True)
+    pairs = zip(differing[::2], differing[1::2], strict=True)
     return all(
         b == a + 1
         and (one[a], one[b]) == (other[b], other[a])

@@ -50,13 +50,13 @@ def execute(program: str, table: Sequence[Sequence[object]]) -> Value:
             number (a division by zero).
     """
     results: list[Value] = []
-    place = 0
-    while place < len(program):
-        step = _STEP.match(program, place)
+    position = 0
+    while position < len(program):
+        step = _STEP.match(program, position)
         if step is None:
-            raise ValueError(f"no step of a program: {program[place:].strip()!r}")
+            raise ValueError(f"no step of a program: {program[position:].strip()!r}")
         results.append(_run(step, results, table))
-        place = step.end()
+        position = step.end()
     if not results:
         raise ValueError("an empty program")
     last = results[-1]

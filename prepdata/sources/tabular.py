@@ -42,10 +42,10 @@ def with_label_fields(row: Row, config: BuildConfig, log: ReadLog) -> BuildConfi
     if config.label_field is not None or is_asked:
         return config
     by_name = {str(key).strip().casefold(): key for key in reversed(keys)}
-    found = [next((by_name[n] for n in usual if n in by_name), None) for usual in (TEXTS, LABELS)]
-    if None in found:
+    columns = [next((by_name[n] for n in usual if n in by_name), None) for usual in (TEXTS, LABELS)]
+    if None in columns:
         return config
-    text, label = found
+    text, label = columns
     log.remark(f"{text!r} is read as a text, {label!r} as its label")
     return replace(config, text_field=text, label_field=label)
 

@@ -87,7 +87,7 @@ def _in_turn(rng: random.Random, lists: list[list[Made]]) -> list[Made]:
     for made in lists:
         rng.shuffle(made)
     longest = max(map(len, lists))
-    return [made[place] for place in range(longest) for made in lists if place < len(made)]
+    return [made[index] for index in range(longest) for made in lists if index < len(made)]
 
 
 def _asked(kind: str, number: int, made: Made) -> dict[str, Any]:
@@ -114,9 +114,9 @@ def _fact(text: str) -> Made:
 
 
 def _common_sense(text: str) -> Made:
-    told, right, wrong = (part.strip() for part in text.split(" | "))
+    passage, right, wrong = (part.strip() for part in text.split(" | "))
     choices = sorted((right, wrong))
-    return Made(prompt=told, check={"choices": choices, "right": right}, answer=right)
+    return Made(prompt=passage, check={"choices": choices, "right": right}, answer=right)
 
 
 def _refusing(text: str) -> Made:
@@ -245,7 +245,7 @@ def _people(rng: random.Random) -> Iterator[Made]:
     for _ in range(80):
         (one, other), (job, trade) = rng.sample(NAMES, 2), rng.sample(JOBS, 2)
         (here, there), (age, years) = rng.sample(CITIES, 2), rng.sample(range(20, 80), 2)
-        told = (
+        passage = (
             f"{one} is {age} years old and works as a {job} in {here}. {other}, who is {years}, "
             f"is a {trade} and lives in {there}."
         )
@@ -257,7 +257,7 @@ def _people(rng: random.Random) -> Iterator[Made]:
                 (f"Who is a {trade}?", other, one),
             ]
         )
-        yield _read(told, question, right, [wrong])
+        yield _read(passage, question, right, [wrong])
 
 
 def _hours(rng: random.Random) -> Iterator[Made]:
@@ -265,34 +265,34 @@ def _hours(rng: random.Random) -> Iterator[Made]:
         opens, closes, early = rng.sample(("7", "8", "9", "10"), 1) + rng.sample(
             ("4", "5", "6", "11"), 2
         )
-        told = (
+        passage = (
             f"The {shop} in {street} Street opens at {opens} in the morning and closes at {closes} "
             f"in the evening. On Sundays it closes at {early}."
         )
-        yield _read(told, f"At what time does the {shop} close on Sundays?", early, [closes])
+        yield _read(passage, f"At what time does the {shop} close on Sundays?", early, [closes])
 
 
 def _gifts(rng: random.Random) -> Iterator[Made]:
     for _ in range(60):
         (giver, friend, aunt), (b, c) = rng.sample(NAMES, 3), rng.sample(GOODS, 2)
-        told = f"{giver} went to the market. {giver} bought {b} for {friend} and {c} for {aunt}."
-        yield _read(told, f"What did {giver} buy for {friend}?", b, [c])
+        passage = f"{giver} went to the market. {giver} bought {b} for {friend} and {c} for {aunt}."
+        yield _read(passage, f"What did {giver} buy for {friend}?", b, [c])
 
 
 def _trips(rng: random.Random) -> Iterator[Made]:
     for _ in range(60):
         (here, there), (fast, slow, price) = rng.sample(CITIES, 2), rng.sample(range(2, 20), 3)
-        told = (
+        passage = (
             f"The train from {here} to {there} takes {fast} hours. The bus takes {slow} hours, and "
             f"a ticket for it costs {price} dollars."
         )
-        yield _read(told, f"How many hours does the bus to {there} take?", str(slow), [str(price)])
+        yield _read(passage, f"How many hours does the bus to {there} take?", str(slow), [str(price)])
 
 
-def _read(told: str, question: str, right: str, wrong: list[str]) -> Made:
+def _read(passage: str, question: str, right: str, wrong: list[str]) -> Made:
     return Made(
         prompt=question,
-        input=told,
+        input=passage,
         check={"contains": [right], "lacks": wrong},
         answer=f"{right[0].upper()}{right[1:]}.",
     )

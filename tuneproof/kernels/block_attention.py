@@ -110,8 +110,8 @@ def _later(size: int, like: torch.Tensor) -> torch.Tensor:
 
 def _before(queries: int, keys: int, window: int) -> torch.Tensor:
     """Return which keys lie before the window of each query; the last query has the last key."""
-    places = torch.arange(keys - queries, keys)[:, None]
-    return torch.arange(keys) <= places - window
+    positions = torch.arange(keys - queries, keys)[:, None]
+    return torch.arange(keys) <= positions - window
 
 
 def _kept(signed: torch.Tensor, p: float) -> torch.Tensor:

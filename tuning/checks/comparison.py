@@ -17,7 +17,7 @@ def check_beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
 
     Nothing is said where the comparison does not hold the run.
     """
-    variant = next((each for each in comparison.variants if each.name == run.name), None)
+    variant = next((one for one in comparison.variants if one.name == run.name), None)
     if variant is None:
         return
     template = run.template

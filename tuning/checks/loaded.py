@@ -81,7 +81,7 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
 
     recorded = comparison.decoding or {}
     known = [
-        (each, name) for each in loaded for name in each.names if _asks(each, name, comparison)
+        (one, name) for one in loaded for name in one.names if _asks(one, name, comparison)
     ]
     if run.name not in [name for _, name in known] or recorded.get("do_sample", True):
         return  # asked otherwise; sampled, or nobody knows

@@ -113,8 +113,8 @@ def _derived(render: Callable[..., str], *, is_within: bool) -> Pieces:
 
 
 def _cut(text: str, mark: str) -> tuple[str, str]:
-    before, found, after = text.partition(mark)
-    if not found:
+    before, mark_seen, after = text.partition(mark)
+    if not mark_seen:
         raise ValueError(f"{mark} is not rendered")
     return before, after
 
