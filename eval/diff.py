@@ -17,14 +17,15 @@ from tuneproof.eval.stats.primary import primary_of
 from tuneproof.eval.stats.verdicts import Difference
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.comparison import Comparison, Item, read_comparisons
-from tuneproof.formats.report import Gain, is_report, read_report
+from tuneproof.formats.figures import Gain
+from tuneproof.formats.report import is_report, read_report
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
 BEFORE, AFTER = "A", "B"
 ONE_EACH = (
-    "A and B are one checkpoint each: another seed of the same settings gives another one. Whether\n"
-    "the settings differ takes repeats of both: `tune run --seeds 3`, and one comparison of all."
+    "A and B are one checkpoint each: another seed of the same settings gives another one.\n"
+    "Whether the settings differ takes repeats of both: `tune run --seeds 3`, and one comparison of all."
 )
 
 

@@ -24,7 +24,8 @@ from tuneproof.formats.regressions import (
     Regressions,
     write_regressions,
 )
-from tuneproof.formats.run import Run, finished_run
+from tuneproof.formats.run import Run
+from tuneproof.formats.runs import finished_run
 from tuneproof.text import one_line
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from tuneproof.eval.metrics.metric import Direction
 from tuneproof.eval.metrics.registry import METRICS, load_plugins
 from tuneproof.eval.stats.equivalence import Kind, equivalence_of, items_needed
 from tuneproof.formats.broken import ALL, KindFigure
-from tuneproof.formats.report import FILE, Figure, Gain, Report, read_report
+from tuneproof.formats.figures import Figure, Gain
+from tuneproof.formats.report import FILE, Report, read_report
 
 _CONDITION = re.compile(
     r"\s*(?P<metric>\w+)(?P<gain>\.gain)?\s*(?P<sign>>=|<=|>|<)\s*"

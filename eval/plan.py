@@ -15,7 +15,8 @@ from tuneproof.eval.stats.power import items_to_detect, smallest_seen
 from tuneproof.eval.stats.verdicts import POWER
 from tuneproof.files import read_json
 from tuneproof.formats.comparison import read_comparisons
-from tuneproof.formats.report import Definition, Gain, is_report, read_report
+from tuneproof.formats.figures import Gain
+from tuneproof.formats.report import Definition, is_report, read_report
 
 FEW = 10
 """Units below which the spread of a pilot is hardly known."""

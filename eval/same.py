@@ -16,7 +16,7 @@ from tuneproof.eval.stats.estimates import estimate_all, judge_parts
 from tuneproof.eval.stats.primary import primary_of
 from tuneproof.eval.stats.verdicts import Difference
 from tuneproof.formats.comparison import Comparison, read_comparisons
-from tuneproof.formats.report import Gain
+from tuneproof.formats.figures import Gain
 from tuneproof.formats.variant import Variant
 
 MARGIN = 0.02

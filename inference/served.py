@@ -99,6 +99,8 @@ def _difference(item: str, ours: Sequence[int], theirs: Sequence[int]) -> str:
     """Return in words where two prompts begin to differ."""
     pairs = zip(ours, theirs, strict=False)
     shorter = min(len(ours), len(theirs))
-    position = next((position for position, (one, other) in enumerate(pairs) if one != other), shorter)
+    position = next(
+        (position for position, (one, other) in enumerate(pairs) if one != other), shorter
+    )
     some, others = (list(ids[position : position + SHOWN]) for ids in (ours, theirs))
     return f"{item}, from token {position}: {others}, and the run's are {some}"

@@ -1,8 +1,8 @@
 """Fine-tune a small language model, and prove whether it helped.
 
 Six functions do what the commands do, and return typed values: `build`, `finetune`, `compare`,
-`regressions`, `report` and `doctor`. They are loaded when they are asked for, so that ``import tuneproof`` is
-light. See docs/python-api.md.
+`regressions`, `report` and `doctor`. They are loaded when they are asked for, so that
+``import tuneproof`` is light. See docs/python-api.md.
 """
 
 from __future__ import annotations

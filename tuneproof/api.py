@@ -130,9 +130,7 @@ def report(
     from tuneproof.eval.report.build import report as report_files
 
     config = _config(ReportConfig, settings, "report")
-    files, *heard = (
-        list(map(Path, one)) for one in (comparisons, regressions, votes, judgements)
-    )
+    files, *heard = (list(map(Path, one)) for one in (comparisons, regressions, votes, judgements))
     return report_files(
         files, Path(out), config, regressions=heard[0], votes=heard[1], judgements=heard[2]
     )

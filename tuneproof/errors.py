@@ -232,7 +232,9 @@ def _fault_of_machine(error: Exception, command: str) -> str | None:
         return f"{where}no space left on the disk; make room, and run the same command again"
     if is_out_of_memory(error):
         return f"out of memory; {LOWER.get(command, LOWER['tune'])}"
-    if ranks.world_size() > 1 and any(t in str(cause) for cause in _chain(error) for t in LOST_TEXTS):
+    if ranks.world_size() > 1 and any(
+        t in str(cause) for cause in _chain(error) for t in LOST_TEXTS
+    ):
         return (
             "another process of this job ended, and this one with it; the same command goes on "
             "from what is saved"

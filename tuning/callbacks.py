@@ -21,7 +21,7 @@ from transformers import TrainerCallback
 from tuneproof import ranks
 from tuneproof.errors import InputError, Terminated
 from tuneproof.files import atomic_write, write_text
-from tuneproof.formats.run import read_metrics
+from tuneproof.formats.training_log import read_metrics
 from tuneproof.log import NOTICE
 from tuneproof.text import duration
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from tuneproof import web_page
 from tuneproof.files import write_text
-from tuneproof.formats.run import Run, read_metrics, read_run
+from tuneproof.formats.run import Run, read_run
 from tuneproof.formats.samples import FILE as SAMPLES
 from tuneproof.formats.samples import SampleAnswer, read_samples
+from tuneproof.formats.training_log import read_metrics
 from tuneproof.svg import Curve, curves
 from tuneproof.text import duration
 from tuneproof.tuning.config import TuneConfig

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tuneproof.errors import InputError
-from tuneproof.formats.run import Run, seed_name
+from tuneproof.formats.run import Run
+from tuneproof.formats.runs import seed_name
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 

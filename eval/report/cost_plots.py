@@ -12,7 +12,8 @@ from matplotlib.transforms import offset_copy
 from tuneproof.eval.cost import ALIKE
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report import wording
-from tuneproof.formats.report import CostRow, MetricFigure, Report
+from tuneproof.formats.figures import MetricFigure
+from tuneproof.formats.report import CostRow, Report
 from tuneproof.plot_style import (
     GRID,
     INK,

@@ -12,7 +12,8 @@ from typing import Literal
 
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.formats.report import Figure, Report, Rung, SeedFigures, Verdict
+from tuneproof.formats.figures import Figure, Rung, SeedFigures, Verdict
+from tuneproof.formats.report import Report
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 

@@ -25,7 +25,8 @@ from tuneproof.eval.report.examples import ShownItem, telling_first
 from tuneproof.eval.report.ladder import seed_headline, steps
 from tuneproof.eval.report.number_table import SAMPLES
 from tuneproof.eval.report.summary import nothing_to_compare
-from tuneproof.formats.report import MetricFigure, Report
+from tuneproof.formats.figures import MetricFigure
+from tuneproof.formats.report import Report
 from tuneproof.text import duration, one_line
 from tuneproof.web_page import embeddable_json
 

@@ -14,7 +14,8 @@ from tuneproof.eval.report.cost_plots import Plots, compute_plots
 from tuneproof.eval.report.examples import item_gains
 from tuneproof.eval.score import Scores
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import VERDICTS, Report
+from tuneproof.formats.figures import VERDICTS
+from tuneproof.formats.report import Report
 from tuneproof.plot_style import (
     BETTER,
     GRID,

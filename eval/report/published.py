@@ -10,7 +10,8 @@ from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.metrics.registry import METRICS
-from tuneproof.formats.report import MetricFigure, OurFigure, Published, PublishedBesideOurs
+from tuneproof.formats.figures import MetricFigure
+from tuneproof.formats.report import OurFigure, Published, PublishedBesideOurs
 from tuneproof.formats.variant import Variant
 from tuneproof.options import from_mapping
 from tuneproof.yaml_text import read_yaml

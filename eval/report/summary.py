@@ -10,7 +10,8 @@ from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.report.judging import judge_text, vote_sentence
 from tuneproof.eval.report.ladder import TITLES, headline, ladder_table, seed_headline
-from tuneproof.formats.report import Counts, Gain, Pair, Report, Summary
+from tuneproof.formats.figures import Gain, Pair
+from tuneproof.formats.report import Counts, Report, Summary
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tuneproof.formats.report import Verdict
+from tuneproof.formats.figures import Verdict
 
 MINUS = "\N{MINUS SIGN}"
 

@@ -86,7 +86,8 @@ def detect(draws: int, seed: int, n: int = ITEMS) -> Iterator[Detected]:
             named = [_named(fault, share, draw, seed, n) for draw in range(draws)]
             found.append(sum(bool(codes_named) for codes_named in named) / draws)
             warned.append(
-                sum(any(one.severity != "note" for one in codes_named) for codes_named in named) / draws
+                sum(any(one.severity != "note" for one in codes_named) for codes_named in named)
+                / draws
             )
         yield Detected(
             fault=name, codes=fault.codes, found=tuple(found), warned=tuple(warned), draws=draws

@@ -17,7 +17,7 @@ from tuneproof.eval.stats.estimates import analyse
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import Outcomes, bin_of
 from tuneproof.formats.comparison import Answer, Comparison, Item
-from tuneproof.formats.report import Figure, Gain, MetricFigure
+from tuneproof.formats.figures import Figure, Gain, MetricFigure
 from tuneproof.formats.variant import Variant
 
 RESAMPLES = 500

@@ -16,7 +16,7 @@ from tuneproof.eval.stats.estimates import FEW_UNITS
 from tuneproof.eval.stats.intervals import Floats, Integers, Range
 from tuneproof.eval.stats.permutation import MeanTests, joint_swaps, sign_flip_p
 from tuneproof.eval.stats.verdicts import Judged, PairedTest, correct, fewest_differing
-from tuneproof.formats.report import Figure
+from tuneproof.formats.figures import Figure
 
 RESAMPLES = 1000
 DRAWS = 1000

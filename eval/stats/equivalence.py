@@ -13,7 +13,7 @@ from typing import Literal
 
 from tuneproof.eval.metrics.metric import Direction
 from tuneproof.eval.stats.verdicts import POWER
-from tuneproof.formats.report import Equivalence
+from tuneproof.formats.figures import Equivalence
 
 Kind = Literal["not worse", "same"]
 

@@ -38,7 +38,7 @@ from tuneproof.eval.stats.seeds import seed_report
 from tuneproof.eval.stats.verdicts import Difference, PairedTest, judge
 from tuneproof.eval.units import renumbered
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import Gain, MetricFigure, Pair, Primary, SeedFigures, TaskPart
+from tuneproof.formats.figures import Gain, MetricFigure, Pair, Primary, SeedFigures, TaskPart
 
 FEW_UNITS = 10
 """Units below which no interval can be relied on."""

@@ -23,7 +23,7 @@ from tuneproof.eval.stats.bootstrap import (
 from tuneproof.eval.stats.intervals import Floats, Integers, Range
 from tuneproof.eval.stats.permutation import SetTests
 from tuneproof.formats.comparison import Answer, Comparison, Item
-from tuneproof.formats.report import LabelFigure, LabelFigures, ReliabilityBin
+from tuneproof.formats.figures import LabelFigure, LabelFigures, ReliabilityBin
 
 OF_SETS = {name: metric for name, metric in METRICS.items() if metric.is_of_a_set}
 HARDLY_ANY = 5

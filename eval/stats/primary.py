@@ -20,7 +20,7 @@ from tuneproof.eval.stats.intervals import DIFFERENCE, UNBOUNDED, Floats
 from tuneproof.eval.stats.permutation import MeanTests, joint_swaps, mcnemar, sign_flip_p
 from tuneproof.eval.stats.verdicts import Judged, PairedTest, correct, verdict
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import Figure, Gain, Pair, Primary, Rung, TaskPart
+from tuneproof.formats.figures import Figure, Gain, Pair, Primary, Rung, TaskPart
 
 
 def primary_of(comparison: Comparison, scores: Scores, config: ReportConfig) -> str | None:

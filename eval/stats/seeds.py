@@ -32,7 +32,7 @@ from tuneproof.eval.stats.permutation import sign_flip_p
 from tuneproof.eval.stats.verdicts import verdict
 from tuneproof.eval.units import group_numbers
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.report import SeedFigure, SeedFigures
+from tuneproof.formats.figures import SeedFigure, SeedFigures
 
 Floats = NDArray[np.float64]
 

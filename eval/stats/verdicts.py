@@ -27,7 +27,7 @@ from tuneproof.eval.report import wording
 from tuneproof.eval.stats.bootstrap import Estimate
 from tuneproof.eval.stats.correction import primary_weights, simultaneous_level, step_down
 from tuneproof.eval.stats.permutation import Swaps
-from tuneproof.formats.report import Figure, Gain, Verdict
+from tuneproof.formats.figures import Figure, Gain, Verdict
 
 POWER = 0.8
 """Chance of being called that the minimum detectable effect has."""

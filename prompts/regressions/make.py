@@ -286,7 +286,9 @@ def _trips(rng: random.Random) -> Iterator[Made]:
             f"The train from {here} to {there} takes {fast} hours. The bus takes {slow} hours, and "
             f"a ticket for it costs {price} dollars."
         )
-        yield _read(passage, f"How many hours does the bus to {there} take?", str(slow), [str(price)])
+        yield _read(
+            passage, f"How many hours does the bus to {there} take?", str(slow), [str(price)]
+        )
 
 
 def _read(passage: str, question: str, right: str, wrong: list[str]) -> Made:

@@ -238,7 +238,7 @@ def loss_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[float, float]:  # fmt: skip
     """Return the mean loss of a batch, and the norm of its gradient."""
-    from tuneproof.tuning.trainers import completion_losses
+    from tuneproof.tuning.losses import completion_losses
 
     model = model.to(device)
     model.zero_grad()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tuneproof.formats.run import read_metrics, read_run
+from tuneproof.formats.run import read_run
+from tuneproof.formats.training_log import read_metrics
 
 pytestmark = pytest.mark.slow
 

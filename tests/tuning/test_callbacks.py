@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.formats.run import read_metrics
+from tuneproof.formats.training_log import read_metrics
 from tuneproof.log import lines_to
 from tuneproof.tuning.callbacks import Progress
 

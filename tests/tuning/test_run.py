@@ -37,7 +37,7 @@ def rows(run: Any) -> list[dict[str, Any]]:
 
 
 def test_loss_falls_and_the_folder_is_complete(runs: Path, kind: str) -> None:
-    from tuneproof.formats.run import read_metrics
+    from tuneproof.formats.training_log import read_metrics
 
     folder = runs / f"{kind}-mud"
     for name in ("README.md", "loss.png", "metrics.jsonl", "run.json", "checkpoints"):
@@ -290,7 +290,8 @@ def test_model_from_the_hubs_cache_needs_no_network(
 ) -> None:  # fmt: skip
     import shutil
 
-    from tuneproof.formats.run import Base, finished_run
+    from tuneproof.formats.run import Base
+    from tuneproof.formats.runs import finished_run
     from tuneproof.inference.variants import load_variants
     from tuneproof.models.load import weights_hash
     from tuneproof.tuning.run import finetune

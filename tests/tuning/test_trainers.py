@@ -13,12 +13,8 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from tuneproof.prompts.fit import IGNORED
-from tuneproof.tuning.trainers import (
-    CompletionTrainer,
-    completion_losses,
-    has_plain_head,
-    sum_of_means,
-)
+from tuneproof.tuning.losses import completion_losses, has_plain_head, sum_of_means
+from tuneproof.tuning.trainers import CompletionTrainer
 
 pytestmark = pytest.mark.slow
 

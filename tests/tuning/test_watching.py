@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.run import read_metrics, read_run
+from tuneproof.formats.run import read_run
 from tuneproof.formats.samples import (
     FILE,
     SampleAnswer,
@@ -18,6 +18,7 @@ from tuneproof.formats.samples import (
     keep_until,
     read_samples,
 )
+from tuneproof.formats.training_log import read_metrics
 from tuneproof.log import lines_to
 from tuneproof.tuning.callbacks import EarlyStopping
 from tuneproof.tuning.config import TuneConfig

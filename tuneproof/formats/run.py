@@ -6,18 +6,16 @@ kept, and written again.
 
 from __future__ import annotations
 
-import glob
 import json
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import parse_jsonl, read_json, write_json
+from tuneproof.files import read_json, write_json
 from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.example import digest
@@ -389,90 +387,11 @@ def read_run(folder: Path) -> Run:
         known = [path.parent.name for path in sorted(folder.parent.glob(f"*/{FILE}"))]
         raise unknown("run", folder.name if known else str(folder), known)
     values = read_json(file)
-    if not _is_run(values):
+    if not is_run(values):
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
     values = _upgraded(values, str(file))
     run = decode(Run, values, str(file), folder=folder)
     return replace(run, unknown=unknown_keys(values, _encoded(run)))
-
-
-def seed_name(name: str, seed: int) -> str:
-    """Return what a run is called that is one of several seeds."""
-    return f"{name}-seed{seed}"
-
-
-def runs_called(runs: Path, name: str) -> list[str]:
-    """Return the run of a name, or its seeds where there is none but NAME-seed1, NAME-seed2, ..."""
-    if (runs / name / FILE).is_file():
-        return [name]
-    pattern = re.compile(re.escape(name) + r"-seed(\d+)")
-    by_seed = {
-        int(match[1]): file.parent.name
-        for file in runs.glob(f"{glob.escape(name)}-seed*/{FILE}")
-        if (match := pattern.fullmatch(file.parent.name))
-    }
-    return [by_seed[seed] for seed in sorted(by_seed)] or [name]
-
-
-def name_of_run(runs: Path, typed: str) -> str:
-    """Return the name of a run that was typed as its name, or as its folder in `runs`.
-
-    Raises:
-        InputError: It leads out of the folder of runs.
-    """
-    path = Path(typed)
-    if path.name not in ("", "..") and (path.name == typed or _is_same(path.parent, runs)):
-        return path.name
-    raise InputError(
-        f"{typed!r} is no name of a run in {runs}; give a name that `tune list` shows, and the "
-        "folder that holds the run as --runs"
-    )
-
-
-def _is_same(folder: Path, other: Path) -> bool:
-    return folder.expanduser().resolve() == other.resolve()
-
-
-def finished_run(runs: Path, name: str) -> Run:
-    """Return a finished run by name.
-
-    Raises:
-        InputError: There is no such run, or it is not finished.
-    """
-    run = read_run(runs / name_of_run(runs, name))
-    run.check_finished()
-    return run
-
-
-def all_runs(runs: Path) -> Iterator[Run]:
-    """Yield every run of a folder of runs, by name; say which cannot be read."""
-    for file in sorted(runs.glob(f"*/{FILE}")):
-        try:
-            is_run = _is_run(read_json(file))
-            run = read_run(file.parent) if is_run else None
-        except InputError as error:
-            log.warning(f"left out: {error}")
-            continue
-        if run is not None:
-            yield run
-
-
-def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """Return the lines of a metrics.jsonl, all of numbers; a last one that was cut off is left out.
-
-    Raises:
-        InputError: Another line is none of ours; file and line are named.
-    """
-    if not file.is_file():
-        return []
-    text = file.read_text(encoding="utf-8", errors="replace")
-    rows = []
-    for number, row in parse_jsonl(text.split("\n")[:-1], str(file)):
-        where = f"{file}:{number}"
-        member(row, "step", int, where)
-        numbers = {k: v for k, v in row.items() if not isinstance(v, float)}  # NaN is a loss, too
-        rows.append(row | {key: member(numbers, key, float, where) for key in numbers})
-    return rows
 
 
 def write_run(run: Run) -> None:
@@ -480,7 +399,8 @@ def write_run(run: Run) -> None:
     write_json(run.folder / FILE, with_unknown_keys(_encoded(run), run.unknown))
 
 
-def _is_run(values: Any) -> bool:
+def is_run(values: Any) -> bool:
+    """Return whether the content of a file is that of a run.json."""
     return isinstance(values, dict) and values.get("schema") == SCHEMA
 
 

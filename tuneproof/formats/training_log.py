@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneproof.formats.codec import decode
+from tuneproof.files import parse_jsonl
+from tuneproof.formats.codec import decode, member
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +59,21 @@ def validation_curve(metrics: Path) -> list[dict[str, Any]]:
         }
         points.append({name: value for name, value in point.items() if value is not None})
     return points
+
+
+def read_metrics(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of a metrics.jsonl, all of numbers; a last one that was cut off is left out.
+
+    Raises:
+        InputError: Another line is none of ours; file and line are named.
+    """
+    if not file.is_file():
+        return []
+    text = file.read_text(encoding="utf-8", errors="replace")
+    rows = []
+    for number, row in parse_jsonl(text.split("\n")[:-1], str(file)):
+        where = f"{file}:{number}"
+        member(row, "step", int, where)
+        numbers = {k: v for k, v in row.items() if not isinstance(v, float)}  # NaN is a loss, too
+        rows.append(row | {key: member(numbers, key, float, where) for key in numbers})
+    return rows

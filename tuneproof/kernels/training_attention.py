@@ -75,7 +75,11 @@ def takes_packed(model: Any) -> bool:
     packed = packing(ids, LENGTHS)
     examples, tokens = seen.nonzero(as_tuple=True)
     row, positions = packed.row(ids), packed.row(torch.arange(ids.shape[1]).expand_as(ids))
-    arguments = {"attention_mask": torch.ones_like(row), "position_ids": positions, "packing": packed}
+    arguments = {
+        "attention_mask": torch.ones_like(row),
+        "position_ids": positions,
+        "packing": packed,
+    }
 
     def compute() -> torch.Tensor:
         states = body(input_ids=row, use_cache=False, **arguments)[0][0]

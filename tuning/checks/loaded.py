@@ -80,9 +80,7 @@ def _batches(run: Run, loaded: Sequence[Any], comparison: Comparison) -> Iterato
     from tuneproof.inference.generate import answer_batch
 
     recorded = comparison.decoding or {}
-    known = [
-        (one, name) for one in loaded for name in one.names if _asks(one, name, comparison)
-    ]
+    known = [(one, name) for one in loaded for name in one.names if _asks(one, name, comparison)]
     if run.name not in [name for _, name in known] or recorded.get("do_sample", True):
         return  # asked otherwise; sampled, or nobody knows
     limit = min(NEW_TOKENS, recorded.get("max_new_tokens", NEW_TOKENS))

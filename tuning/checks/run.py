@@ -14,7 +14,8 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.finding import Finding, finding
 from tuneproof.formats.data_folder import DataFolder
-from tuneproof.formats.run import Run, read_metrics
+from tuneproof.formats.run import Run
+from tuneproof.formats.training_log import read_metrics
 from tuneproof.models import load as models
 from tuneproof.models.adapters import WEIGHTS, check_saved, settings_of
 from tuneproof.plugins import checks_of

@@ -15,7 +15,8 @@ from typing import Any
 from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import LOCATION_ONLY, all_runs
+from tuneproof.formats.run import LOCATION_ONLY
+from tuneproof.formats.runs import all_runs
 from tuneproof.locks import at_work
 from tuneproof.log import notices_only
 from tuneproof.stamp import Stamp

@@ -14,7 +14,8 @@ from tuneproof.eval.report.summary import against_baselines, beats_all
 from tuneproof.eval.report.wording import headline
 from tuneproof.eval.score import score
 from tuneproof.formats.comparison import read_comparison
-from tuneproof.formats.report import Equivalence, MetricFigure, Pair, Report, Verdict
+from tuneproof.formats.figures import Equivalence, MetricFigure, Pair, Verdict
+from tuneproof.formats.report import Report
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=200)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tuneproof.eval.report import wording
-from tuneproof.formats.report import Figure, Verdict
+from tuneproof.formats.figures import Figure, Verdict
 
 NONE: Verdict = "no measurable difference"
 

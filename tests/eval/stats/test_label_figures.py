@@ -12,7 +12,7 @@ from tuneproof.eval.score import score
 from tuneproof.eval.stats.estimates import Analysis, analyse
 from tuneproof.eval.stats.label_figures import bin_of
 from tuneproof.formats.comparison import read_comparison
-from tuneproof.formats.report import LabelFigure
+from tuneproof.formats.figures import LabelFigure
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=500)

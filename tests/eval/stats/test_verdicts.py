@@ -21,7 +21,7 @@ from tuneproof.eval.stats.verdicts import (
     settle,
     verdict,
 )
-from tuneproof.formats.report import Gain
+from tuneproof.formats.figures import Gain
 
 NONE = "no measurable difference"
 

@@ -62,7 +62,8 @@ ADAPTER = {
 
 
 def read_run_file(path: Path) -> None:
-    from tuneproof.formats.run import all_runs, read_run
+    from tuneproof.formats.run import read_run
+    from tuneproof.formats.runs import all_runs
     from tuneproof.tuning.runs import table
 
     run = read_run(path.parent)
@@ -117,7 +118,7 @@ def read_settings_file(path: Path) -> None:
 
 
 def read_metrics_file(path: Path) -> None:
-    from tuneproof.formats.run import read_metrics
+    from tuneproof.formats.training_log import read_metrics
 
     for row in read_metrics(path):
         _ = row["step"] + 1

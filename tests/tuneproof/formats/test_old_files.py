@@ -19,7 +19,8 @@ from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.data_folder import read_manifest
 from tuneproof.formats.report import read_report, upgrade
-from tuneproof.formats.run import FourBit, all_runs, read_run, write_run
+from tuneproof.formats.run import FourBit, read_run, write_run
+from tuneproof.formats.runs import all_runs
 from tuneproof.formats.sweep import Sweep
 from tuneproof.formats.variant import described, training_of
 from tuneproof.tuning.cli import main as tune

@@ -21,7 +21,7 @@ from transformers import (
 
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
-from tuneproof.tuning.trainers import completion_losses
+from tuneproof.tuning.losses import completion_losses
 
 GPT2_ONLY = ("gelu",)
 SMALL = {

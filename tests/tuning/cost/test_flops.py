@@ -42,7 +42,7 @@ def test_count_is_that_of_torch(
 
     from tuneproof.models.virtual_tokens import virtual_tokens_of
     from tuneproof.tuning.adapters import adapt
-    from tuneproof.tuning.trainers import completion_losses
+    from tuneproof.tuning.losses import completion_losses
 
     folder = make_model(tmp_path / "model", kind, **WIDE[kind])
     config = settings(
