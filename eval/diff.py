@@ -25,7 +25,7 @@ from tuneproof.text import table
 BEFORE, AFTER = "A", "B"
 ONE_EACH = (
     "A and B are one checkpoint each: another seed of the same settings gives another.\n"
-    "Whether the settings differ takes repeats of both: `tune run --seeds 3`, and one comparison of all."
+    "Whether the settings differ takes repeats of both, as `tune run --seeds 3` trains them."
 )
 
 
