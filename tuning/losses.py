@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,20 @@ from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths
 from tuneproof.kernels.unlikelihood import prices, used_before
 from tuneproof.prompts.fit import IGNORED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """The trained tokens of a batch."""
+
+    head: Any
+    """Gives their logits from the states; nothing to do where the states are the logits."""
+    states: torch.Tensor
+    """Shape (tokens, width)."""
+    targets: torch.Tensor
+    """The token that each is to foretell, shape (tokens,)."""
+    examples: torch.Tensor
+    """The number of the example that each belongs to, shape (tokens,)."""
 
 
 def has_plain_head(core: Any) -> bool:
@@ -59,30 +74,21 @@ def completion_losses(
         unlikelihood: Weight of the unlikelihood loss, which is added.
         paths: The kernels that are turned on.
     """
-    head, states, targets, examples = _trained(model, inputs, is_short, paths)
-    used = used_before(targets, examples) if unlikelihood else None
-    if is_short and paths.head_loss is not None:
-        return paths.head_loss(states, targets, used, unlikelihood), examples
-    logits = head(states)
-    if logits.device.type != "cpu":  # all of them in float32 may be more than a GPU holds
-        return losses_of_logits(logits, targets, used, unlikelihood), examples
-    logs = logits.float().log_softmax(-1)
-    losses = F.nll_loss(logs, targets, reduction="none")
-    if used is not None:
-        losses = losses + unlikelihood * prices(logs, targets, used)
-    return losses, examples
+    trained = _trained(model, inputs, is_short, paths)
+    return _token_losses(trained, is_short, unlikelihood, paths), trained.examples
 
 
-def greedy_right(
+def losses_and_right(
     model: Any,
     inputs: Mapping[str, torch.Tensor],
     *,
     is_short: bool,
     paths: FastPaths = PLAIN,
-) -> torch.Tensor:
-    """Return for every example whether each trained token is the most probable one.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return what `completion_losses` does, and whether each example is right, from one pass.
 
-    Then, and only then, the model would write the whole completion greedily.
+    An example is right if each of its trained tokens is the most probable one: then, and only
+    then, the model would write the whole completion greedily.
 
     Args:
         model: A causal language model, wrapped or not.
@@ -90,16 +96,35 @@ def greedy_right(
         is_short: Likewise.
         paths: Likewise.
     """
-    head, states, targets, examples = _trained(model, inputs, is_short, paths)
-    is_right = torch.ones(len(inputs["labels"]), dtype=torch.bool, device=targets.device)
-    is_right[examples[head(states).argmax(-1) != targets]] = False
-    return is_right
+    trained = _trained(model, inputs, is_short, paths)
+    is_right = torch.ones(len(inputs["labels"]), dtype=torch.bool, device=trained.targets.device)
+    greedy = trained.head(trained.states).argmax(-1)
+    is_right[trained.examples[greedy != trained.targets]] = False
+    return _token_losses(trained, is_short, 0.0, paths), trained.examples, is_right
+
+
+def _token_losses(
+    trained: Trained, is_short: bool, unlikelihood: float, paths: FastPaths
+) -> torch.Tensor:
+    targets = trained.targets
+    used = used_before(targets, trained.examples) if unlikelihood else None
+    if is_short and paths.head_loss is not None:
+        losses: torch.Tensor = paths.head_loss(trained.states, targets, used, unlikelihood)
+        return losses
+    logits = trained.head(trained.states)
+    if logits.device.type != "cpu":  # all of them in float32 may be more than a GPU holds
+        return losses_of_logits(logits, targets, used, unlikelihood)
+    logs = logits.float().log_softmax(-1)
+    losses = F.nll_loss(logs, targets, reduction="none")
+    if used is not None:
+        losses = losses + unlikelihood * prices(logs, targets, used)
+    return losses
 
 
 def _trained(
     model: Any, inputs: Mapping[str, torch.Tensor], is_short: bool, paths: FastPaths
-) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return what gives the logits of the trained tokens, from what, their targets and examples."""
+) -> Trained:
+    """Send a batch through the model, as far as the states of the trained tokens."""
     given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
     targets = inputs["labels"][:, 1:]
     trained = targets != IGNORED
@@ -115,7 +140,7 @@ def _trained(
         forward = getattr(model, "_original_forward", model)
         logits = forward(**given, use_cache=False).logits
         states = logits[:, -inputs["labels"].shape[1] : -1][trained]
-    return head, states, targets[trained], examples
+    return Trained(head=head, states=states, targets=targets[trained], examples=examples)
 
 
 def _packed_states(

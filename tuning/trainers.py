@@ -29,8 +29,8 @@ from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.losses import (
     completion_losses,
     core_of,
-    greedy_right,
     has_plain_head,
+    losses_and_right,
     sum_of_means,
 )
 from tuneproof.tuning.parts import RankBatches, is_sharded, with_filler
@@ -244,11 +244,15 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         losses, examples = self._within(
             model, inputs, partial(completion_losses, unlikelihood=price)
         )
-        total = losses.sum() if by_token else sum_of_means(losses, examples)
+        total = self._total(losses, examples)
         if num_items_in_batch is None:
             return total / max(1, self._items(inputs["labels"]))
         # of all processes, whose gradients are averaged
         return total * ranks.world_size() / num_items_in_batch
+
+    def _total(self, losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+        """Return the sum of what is to be averaged: of tokens, or of the examples' means."""
+        return losses.sum() if self.weighting == "token" else sum_of_means(losses, examples)
 
     def _within(
         self, model: Any, inputs: Mapping[str, torch.Tensor], function: Callable[..., T]
@@ -278,14 +282,16 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
         if not prediction_loss_only:
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         inputs = self._prepare_inputs(inputs)
+        items = self._items(inputs["labels"])
         with torch.no_grad():
-            loss = self.compute_loss(model, inputs)
-            items = self._items(inputs["labels"])
-            self._losses.append((float(loss) * items, items))
             if self.counts_right:
-                right = self._within(model, inputs, greedy_right)
+                losses, examples, right = self._within(model, inputs, losses_and_right)
+                loss = self._total(losses, examples) / max(1, items)
                 if items:
                     self._right.append(right.cpu())
+            else:
+                loss = self.compute_loss(model, inputs)
+        self._losses.append((float(loss) * items, items))
         return loss.detach(), None, None
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **named: Any) -> Any:
