@@ -12,7 +12,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[excel,gguf,schema,sweep]" --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[excel,gguf,schema,sweep,ui]" --group dev
 	touch $(READY)
 
 demo: $(READY)

@@ -43,11 +43,11 @@ FINDINGS = (
 CLI_HEAD = """\
 # The commands
 
-Written by `make docs` from the commands themselves. `python -m tuneproof.STAGE` is the same as the
-command of a stage, and from the repository `python -m STAGE` as well: `python -m tuning list` is
-`tune list`. `--config FILE` reads options from YAML; what is typed wins. Results go to stdout,
-progress to stderr. Exit codes: 0, 1 where a check failed (`score gate`, `tune doctor`), 2 where the
-call or a file was wrong.
+Written by `make docs` from the commands themselves. `tuneproof tune list` and `python -m
+tuneproof.tuning list` are the same as `tune list`, and so for every stage; from the repository
+`python -m tuning list` is as well. `--config FILE` reads options from YAML; what is typed wins.
+Results go to stdout, progress to stderr. Exit codes: 0, 1 where a check failed (`score gate`, `tune
+doctor`), 2 where the call or a file was wrong.
 """
 FINDINGS_HEAD = """\
 # What the doctor can find
@@ -85,6 +85,9 @@ def cli() -> str:
             "\n".join(_command(f"{name} {title}", command))
             for title, command in sorted(group.commands.items())
         ]
+    group = import_module("tuneproof.cli").main
+    parts.append(f"## tuneproof\n\n{_text(group.help)}\n")
+    parts.append("\n".join(_command("tuneproof ui", import_module("tuneproof.ui.cli").main)))
     return "\n".join(parts)
 
 

@@ -60,7 +60,8 @@ def smollm2() -> Path:
 
 HEAVY = {
     "torch", "transformers", "trl", "peft", "datasets", "numpy", "accelerate", "matplotlib",
-    "scipy", "sklearn", "pyarrow", "rensa", "jinja2", "optuna", "sqlalchemy",
+    "scipy", "sklearn", "pyarrow", "rensa", "jinja2", "optuna", "sqlalchemy", "starlette",
+    "uvicorn",
 }  # fmt: skip
 
 
@@ -81,6 +82,16 @@ def heavy_imports_of_help() -> Callable[[str, str], list[str]]:
         return done.stderr.split()
 
     return run
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """A browser whose downloads go to tmp_path; see `tests.browser`."""
+    from tests.browser import Browser
+
+    driven = Browser(tmp_path / "profile", tmp_path)
+    yield driven
+    driven.close()
 
 
 @pytest.fixture(scope="session")

@@ -159,28 +159,35 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
-        disable_telemetry()
-        try:
-            with _terminable(), _one_voice():
-                return super().invoke(ctx)
-        except click.exceptions.NoArgsIsHelpError:
+        with reported(str(ctx.info_name)):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def reported(command: str) -> Iterator[None]:
+    """Show log lines while a command runs; what the user can mend becomes one line, exit code 2."""
+    disable_telemetry()
+    try:
+        with _terminable(), _one_voice():
+            yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        error.ctx = None  # else its one line comes under three of usage
+        raise
+    except InputError as error:
+        raise _Failure(str(error)) from error
+    except Terminated:
+        if ranks.is_main():
+            click.echo("Terminated!", err=True)
+        raise click.exceptions.Exit(TERMINATED) from None
+    except KeyboardInterrupt:
+        raise click.Abort from None
+    except Exception as error:
+        fault = _fault_of_machine(error, command)
+        if fault is None:
             raise
-        except click.UsageError as error:
-            error.ctx = None  # else its one line comes under three of usage
-            raise
-        except InputError as error:
-            raise _Failure(str(error)) from error
-        except Terminated:
-            if ranks.is_main():
-                click.echo("Terminated!", err=True)
-            raise click.exceptions.Exit(TERMINATED) from None
-        except KeyboardInterrupt:
-            raise click.Abort from None
-        except Exception as error:
-            fault = _fault_of_machine(error, str(ctx.info_name))
-            if fault is None:
-                raise
-            raise _Failure(fault) from error
+        raise _Failure(fault) from error
 
 
 @contextmanager

@@ -27,22 +27,32 @@ def embeddable_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def policy(style: str, script: str) -> str:
-    """Return a content security policy that admits this style and this script and data images."""
-    hashes = [
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (style, script)
-    ]
+def hash_source(text: str) -> str:
+    """Return a style sheet or script as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def policy(style: str, script: str, *, asks_server: bool = False) -> str:
+    """Return a content security policy that admits this style and this script and data images.
+
+    Args:
+        style: The page's style sheet.
+        script: What the page runs.
+        asks_server: Whether that may ask the server which the page comes from.
+    """
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; "
-        f"script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src {hash_source(style)}; "
+        f"script-src {hash_source(script)}; base-uri 'none'; form-action 'none'"
+        + ("; connect-src 'self'" if asks_server else "")
     )
 
 
 def render(
     template: Path,
     *,
+    rules: str = "",
     script: str = "",
+    asks_server: bool = False,
     data: Any = None,
     filters: Mapping[str, Callable[..., str]] | None = None,
     **values: Any,
@@ -51,7 +61,9 @@ def render(
 
     Args:
         template: The file.
+        rules: What comes after the style sheet that all pages share.
         script: What the page runs.
+        asks_server: Whether that may ask the server which the page comes from.
         data: What the script reads, from the element ``data``.
         filters: Further Jinja filters, by name.
         values: What the template shows.
@@ -66,11 +78,11 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= filters or {}
-    sheet = style()
+    sheet = style() + rules
     return environment.get_template(template.name).render(
         style=sheet,
         script=script,
-        policy=policy(sheet, script),
+        policy=policy(sheet, script, asks_server=asks_server),
         data=embeddable_json(data),
         **values,
     )

@@ -71,11 +71,7 @@ def render_page(
     `items` comes from `examples.examples_of`, `images` from `plots.draw`, `ballots` from
     `ballot.ballots_of`.
     """
-    style, script = (
-        "".join((FOLDER / f"{name}.{kind}.j2").read_text() for name in ("report", "ballot"))
-        for kind in ("css", "js")
-    )
-    style = web_page.style() + style
+    style, script = web_page.style() + _both("css"), page_script()
     first = to_vote_on(items, ballots)
     telling = [*first, *(index for index in telling_first(items) if index not in first)]
     kept = chosen_items([item.as_row() for item in items], telling, budget)
@@ -107,6 +103,16 @@ def render_page(
             has_gains=any(gain is not None for row in kept for gain in row["gains"]),
         )
     )
+
+
+def page_script() -> str:
+    """Return what a report page runs."""
+    return _both("js")
+
+
+def _both(kind: str) -> str:
+    """Return the style sheet or script of the report, with that of its ballots."""
+    return "".join((FOLDER / f"{name}.{kind}.j2").read_text() for name in ("report", "ballot"))
 
 
 def chosen_items(

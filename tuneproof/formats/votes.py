@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
@@ -61,21 +61,29 @@ def read_votes(path: Path) -> Votes:
     Raises:
         InputError: It is none, or somebody votes twice on one pair of answers.
     """
-    document = read_json(path)
+    return votes_from(read_json(path), str(path), path)
+
+
+def votes_from(document: Any, where: str, source: Path | None = None) -> Votes:
+    """Return the votes in a JSON document.
+
+    Raises:
+        InputError: As in `read_votes`; the message begins with `where`.
+    """
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputError(
-            f"{path}: no votes; the page report.html exports them, with the schema {SCHEMA!r}"
+            f"{where}: no votes; the page report.html exports them, with the schema {SCHEMA!r}"
         )
-    votes = decode(Votes, document, str(path), source=path)
+    votes = decode(Votes, document, where, source=source)
     if not votes.voter.strip():
-        raise InputError(f"{path}: 'voter' is empty; any name will do, each voter another")
+        raise InputError(f"{where}: 'voter' is empty; any name will do, each voter another")
     known: set[tuple[str, frozenset[str]]] = set()
     for index, vote in enumerate(votes.votes):
         pair = vote.id, frozenset((vote.left, vote.right))
         if vote.left == vote.right:
-            raise InputError(f"{path}: votes[{index}]: left and right are both {vote.left!r}")
+            raise InputError(f"{where}: votes[{index}]: left and right are both {vote.left!r}")
         if pair in known:
-            raise InputError(f"{path}: votes[{index}]: a second vote on item {shown(vote.id)}")
+            raise InputError(f"{where}: votes[{index}]: a second vote on item {shown(vote.id)}")
         known.add(pair)
     return votes
 

@@ -3,113 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.browser import PATIENCE_S, Browser, needs_browser
 from tests.eval.conftest import answer, comparison, item
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.votes import drawn, read_votes
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium; apt-get install chromium"),
-]
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-sync "
-    "--disable-component-update --no-first-run --disable-dev-shm-usage --remote-debugging-pipe"
-)
+pytestmark = [pytest.mark.slow, needs_browser]
 LEFT, RIGHT, UP = "ArrowLeft", "ArrowRight", "ArrowUp"
-PATIENCE_S = 60.0
-
-
-class Browser:
-    """Chromium, driven by its DevTools protocol through a pipe."""
-
-    def __init__(self, profile: Path, downloads: Path) -> None:
-        read_ours, write_theirs = os.pipe()
-        read_theirs, write_ours = os.pipe()
-        shell = f'exec "$0" {FLAGS} --user-data-dir="$1" 3<&{read_theirs} 4>&{write_theirs}'
-        assert BROWSER is not None
-        self._process = subprocess.Popen(
-            ["bash", "-c", shell, BROWSER, str(profile)],
-            pass_fds=(read_theirs, write_theirs),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(read_theirs)
-        os.close(write_theirs)
-        self._in, self._out = os.fdopen(read_ours, "rb"), os.fdopen(write_ours, "wb")
-        self._number, self._session = 0, ""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        self._out.write(json.dumps(message).encode() + b"\0")
-        self._out.flush()
-        while True:
-            reply = json.loads(self._message())
-            if reply.get("id") == self._number:
-                assert "error" not in reply, reply
-                result: dict[str, Any] = reply["result"]
-                return result
-
-    def _message(self) -> bytes:
-        held = bytearray()
-        while (byte := self._in.read(1)) != b"\0":
-            assert byte, "the browser is gone"
-            held += byte
-        return bytes(held)
-
-    def script(self, expression: str) -> Any:
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def open(self, page: Path) -> None:
-        self.call("Page.navigate", url=page.as_uri())
-        self.wait("document.readyState === 'complete' && !document.getElementById('ballot').hidden")
-
-    def wait(self, condition: str) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while not self.script(condition):
-            assert time.monotonic() < end, condition
-            time.sleep(0.02)
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            text = {"text": key} if len(key) == 1 else {}
-            self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
-            self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._in.close()
-        self._out.close()
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    driven = Browser(tmp_path / "profile", tmp_path)
-    yield driven
-    driven.close()
+READY = "!document.getElementById('ballot').hidden"
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +61,7 @@ def start(browser: Browser, name: str = "ann") -> None:
 def test_votes_are_cast_by_keyboard_resumed_exported_and_read(
     browser: Browser, page: Path, compared: Path, tmp_path: Path
 ) -> None:
-    browser.open(page)
+    browser.open(page.as_uri(), READY)
     start(browser)
     items = read_comparison(compared).items
     differ = [item for item in items if int(item.id[1:]) > 1]
@@ -168,7 +77,7 @@ def test_votes_are_cast_by_keyboard_resumed_exported_and_read(
         cast.append(wanted)
         if turn == 9:  # as if the page were closed
             before = browser.script(SHOWN)
-            browser.open(page)
+            browser.open(page.as_uri(), READY)
             assert browser.script("document.getElementById('voter').value") == "ann"
             browser.script("document.getElementById('voter').focus()")
             browser.press("Enter")
@@ -206,7 +115,7 @@ def test_votes_are_cast_by_keyboard_resumed_exported_and_read(
 
 
 def test_ballot_hides_names_and_keeps_answers_text(browser: Browser, page: Path) -> None:
-    browser.open(page)
+    browser.open(page.as_uri(), READY)
     start(browser)
     box = browser.script("document.getElementById('ballot-box').textContent")
     assert "tuned" not in box and "base" not in box
@@ -215,7 +124,7 @@ def test_ballot_hides_names_and_keeps_answers_text(browser: Browser, page: Path)
 
 
 def test_voters_do_not_share_votes_and_a_name_is_needed(browser: Browser, page: Path) -> None:
-    browser.open(page)
+    browser.open(page.as_uri(), READY)
     browser.script("document.getElementById('ballot-open').click()")
     assert "Type a name" in browser.script(STATUS)
     start(browser, "ann")
@@ -228,7 +137,7 @@ def test_voters_do_not_share_votes_and_a_name_is_needed(browser: Browser, page: 
 
 
 def test_last_item_ends_the_ballot(browser: Browser, page: Path) -> None:
-    browser.open(page)
+    browser.open(page.as_uri(), READY)
     start(browser)
     browser.press(*["t"] * 40)
     assert browser.script(STATUS).startswith("38 of 38 votes by ann. The goal is reached")
@@ -239,13 +148,10 @@ def test_last_item_ends_the_ballot(browser: Browser, page: Path) -> None:
 def test_ballot_fits_screens_and_colours(
     browser: Browser, page: Path, width: int, columns: int
 ) -> None:
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.call("Emulation.setDeviceMetricsOverride", **size)
     backgrounds = []
     for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        browser.call("Emulation.setEmulatedMedia", features=[feature])
-        browser.open(page)
+        browser.look(width=width, scheme=scheme)
+        browser.open(page.as_uri(), READY)
         if scheme == "light":
             start(browser)
         else:

@@ -1,0 +1,135 @@
+"""Every page shows what is there, as text, and votes are saved beside their report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.ui.conftest import Served
+from tuneproof.eval.report.page import page_script
+from tuneproof.web_page import hash_source
+
+
+def test_index_lists_runs_reports_comparisons_and_what_can_be_started(served: Served) -> None:
+    page = served.get("/")
+    assert page.status == 200
+    for link in (
+        "/run/runs/rivers",
+        "/ask?run=runs/rivers",
+        "/report/reports/rivers#vote",
+        "/comparison/reports/rivers/test_comparison.json",
+    ):
+        assert f'href="{link}"' in page.text
+    assert "tuned, this checkpoint" in page.text
+    assert "<option selected>demo</option>" in page.text
+    assert "<option>data</option>" in page.text
+
+
+def test_page_of_a_run_is_its_file_until_it_is_trained_again(
+    served: Served, folder: Path, make_run: Any
+) -> None:
+    assert "the run's page" in served.get("/run/runs/rivers").text
+    make_run("folder/runs/rivers", state="running", result=None)
+    assert "Under way when this page was written" in served.get("/run/runs/rivers").text
+
+
+def test_comparison_is_shown_as_text(served: Served) -> None:
+    first = served.get("/comparison/reports/rivers/test_comparison.json")
+    assert "&lt;i&gt;ice&lt;/i&gt; 0" in first.text
+    assert "1 to 20 of 30" in first.text
+    second = served.get("/comparison/reports/rivers/test_comparison.json?first=20")
+    assert "21 to 30 of 30" in second.text
+    assert served.get("/comparison/reports/rivers/test_comparison.json?first=x").status == 200
+
+
+def test_report_runs_its_own_script_and_no_other(served: Served, folder: Path) -> None:
+    policy = served.get("/report/reports/rivers").headers["content-security-policy"]
+    assert f"script-src {hash_source(page_script())};" in policy
+    assert "sandbox" not in policy
+    file = folder / "reports/rivers/report.html"
+    file.write_text(file.read_text().replace("const make", "const  make"))
+    policy = served.get("/report/reports/rivers").headers["content-security-policy"]
+    assert "sandbox allow-scripts allow-downloads;" in policy
+    assert "connect-src" not in policy and "default-src 'none'" in policy
+
+
+OUTSIDE = ["..", "../outside", "%2e%2e/outside", "runs/..%2f..%2foutside", "runs/%2e%2e/%2e%2e/x"]
+
+
+@pytest.mark.parametrize("kind", ["run", "report", "comparison", "votes"])
+@pytest.mark.parametrize("name", [*OUTSIDE, "/etc/passwd", "%2fetc%2fpasswd", "a%00b", "missing"])
+def test_no_address_leads_out(served: Served, folder: Path, kind: str, name: str) -> None:
+    shutil.copytree(folder, folder.parent / "outside")
+    method = "POST" if kind == "votes" else "GET"
+    reply = served.ask(method, f"/{kind}/{name}", "{}" if kind == "votes" else None)
+    assert reply.status == 404
+    absolute = quote(str(folder.parent / "outside/runs/rivers"), safe="")
+    assert served.get(f"/run/{absolute}").status == 404
+
+
+def test_what_is_not_there_is_said(served: Served) -> None:
+    assert served.get("/job/7").status == 404
+    assert served.get("/job/7/lines").json == {"error": "there is no job 7 in this folder"}
+    assert served.get("/nothing").status == 404
+    assert served.post("/start/anything", {}).status == 404
+
+
+def votes(**changes: Any) -> dict[str, Any]:
+    vote = {"id": "q1", "left": "base", "right": "tuned", "choice": "left"}
+    return {"schema": "tuneproof/votes@1", "voter": "Zo\u00eb /../x", "votes": [vote], **changes}
+
+
+def test_votes_are_saved_beside_their_report(served: Served, folder: Path) -> None:
+    reply = served.post("/votes/reports/rivers", json.dumps(votes()))
+    assert reply.json == {"saved": "reports/rivers/votes-Zo\u00eb-x.json", "votes": 1}
+    assert json.loads((folder / reply.json["saved"]).read_text()) == votes()
+    more = votes(votes=[*votes()["votes"], {**votes()["votes"][0], "id": "q2"}])
+    assert served.post("/votes/reports/rivers", more).json["votes"] == 2
+    other = served.post("/votes/reports/rivers", votes(voter="Zo\u00eb x"))
+    assert (other.status, other.json["error"]) == (
+        400, "votes-Zo\u00eb-x.json is there, and no file of 'Zo\u00eb x'",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "{", "[]", '{"schema": "other"}', json.dumps(votes(voter=" ")), '{"a":1,"a":2}']
+)
+def test_what_is_no_votes_is_not_saved(served: Served, folder: Path, sent: str) -> None:
+    reply = served.post("/votes/reports/rivers", sent)
+    assert reply.status == 400
+    assert reply.json["error"]
+    assert list((folder / "reports/rivers").glob("votes*")) == []
+
+
+def test_votes_replace_no_link(served: Served, folder: Path) -> None:
+    target = folder.parent / "target.json"
+    (folder / "reports/rivers/votes-ann.json").symlink_to(target)
+    assert served.post("/votes/reports/rivers", votes(voter="ann")).status == 400
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("sent", ["", "{", "[]", '{"run": 1}', '"x"'])
+@pytest.mark.parametrize("path", ["/ask", "/start/recipe", "/start/tune"])
+def test_what_is_no_form_is_refused(served: Served, path: str, sent: str) -> None:
+    reply = served.post(path, sent)
+    assert reply.status == 400
+    assert "needed" in reply.json["error"]
+
+
+@pytest.mark.parametrize("run", ["", "..", "runs/none", "/etc"])
+def test_run_that_is_not_there_answers_nothing(served: Served, run: str) -> None:
+    lines = served.post("/ask", {"run": run, "line": "Mud?"}).text.splitlines()
+    assert "error" in json.loads(lines[-1])
+
+
+def test_empty_folder_says_what_to_do(serve: Callable[[Path], Served], tmp_path: Path) -> None:
+    served = serve(tmp_path)
+    page = served.get("/").text
+    assert all(f"No {what} yet" in page for what in ("run", "report", "comparison", "data"))
+    assert "No finished run that answers prompts yet" in served.get("/ask").text

@@ -1,0 +1,78 @@
+"""What is started is a process of its own, one at a time, that can be watched and stopped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tuneproof.errors import InputError
+from tuneproof.ui.jobs import Jobs, share_done
+
+pytestmark = pytest.mark.usefixtures("code_path")
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("lines", "share"),
+    [
+        ([], None),
+        (["2/4 tune", "step 50/200: loss 1.2, 900 tokens/s, 8 s left", "epoch 1: ..."], 0.25),
+        (["step 1,000/2,000: loss 1"], 0.5),
+        (["step 50/200: loss 1", "3/4 compare: data/test.jsonl"], None),
+        (["3/4 compare: data/test.jsonl", "answered 30 of 40"], 0.75),
+        (["step 5, 40% of the budget: loss 1"], None),
+    ],
+)
+def test_progress_is_read_off_the_lines(lines: list[str], share: float | None) -> None:
+    assert share_done(lines) == share
+
+
+def test_command_ends_and_its_lines_are_kept(tmp_path: Path) -> None:
+    job = Jobs(tmp_path).start(["--version"])
+    job.wait()
+    assert (job.state, job.title) == ("done", "tuneproof --version")
+    assert job.lines[0].startswith("tuneproof ")
+
+
+def test_wrong_call_fails_with_its_line(tmp_path: Path) -> None:
+    job = Jobs(tmp_path).start(["score", "report", "nothing.json"])
+    job.wait()
+    assert job.state == "failed (exit code 2)"
+    assert list(job.lines) == ["Error: no such file: nothing.json"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 looks in the folder first")
+def test_no_module_of_the_folder_is_run(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("print('run')")
+    job = Jobs(tmp_path).start(["--version"])
+    job.wait()
+    assert job.state == "done"
+    assert "run" not in job.lines
+
+
+@pytest.mark.slow
+def test_one_runs_at_a_time_until_it_is_stopped(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    jobs = Jobs(tmp_path)
+    job = jobs.start(["ui", "--port=0"])
+    wait_for(lambda: job.lines)
+    with pytest.raises(InputError, match="`tuneproof ui --port=0` is running"):
+        jobs.start(["--version"])
+    assert (job.state, job.is_running) == ("running", True)
+    job.stop()
+    job.wait()
+    assert job.state == "stopped"
+    assert jobs.start(["--version"]).number == 2
+    jobs.stop_all()
+    with pytest.raises(FileNotFoundError):
+        jobs.get(3)

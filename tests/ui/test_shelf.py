@@ -1,0 +1,111 @@
+"""What lies in the folder is listed; what lies outside is not read, however it is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneproof.ui.shelf import comparison_inside, inside, report_inside, run_inside, shelf_of
+
+
+def test_everything_is_found(folder: Path) -> None:
+    shelf = shelf_of(folder)
+    assert [entry.name for entry in shelf.data] == ["data"]
+    assert [entry.name for entry in shelf.runs] == ["runs/rivers"]
+    assert [entry.name for entry in shelf.comparisons] == ["reports/rivers/test_comparison.json"]
+    (report,) = shelf.reports
+    assert report.name == "reports/rivers"
+    assert report.headlines[0].startswith("tuned, this checkpoint: ")
+    assert report.has_ballot
+    assert report.files[0].endswith("test_comparison.json")
+    assert shelf.faults == []
+
+
+def test_hidden_folders_and_what_is_too_deep_are_left_out(folder: Path) -> None:
+    for place in (".hidden", "a/b/c/d/e"):
+        shutil.copytree(folder / "runs", folder / place / "runs")
+    assert [entry.name for entry in shelf_of(folder).runs] == ["runs/rivers"]
+
+
+def test_spoilt_files_are_named_and_hide_nothing(folder: Path) -> None:
+    shutil.copytree(folder / "runs/rivers", folder / "runs/spoilt")
+    (folder / "runs/spoilt/run.json").write_text('{"schema": "tuneproof/run@1"}')
+    shelf = shelf_of(folder)
+    assert [entry.name for entry in shelf.runs] == ["runs/rivers"]
+    assert len(shelf.faults) == 1
+    assert "runs/spoilt/run.json" in shelf.faults[0]
+
+
+@pytest.mark.parametrize("summary", [None, [], {"a": 1}, {"a": {"headline": 3}}, "x"])
+def test_reports_of_other_versions_are_listed(folder: Path, summary: Any) -> None:
+    file = folder / "reports/rivers/report.json"
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "summary": summary, "sources": summary}))
+    (report,) = shelf_of(folder).reports
+    assert report.name == "reports/rivers"
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../outside", "runs/../../outside", "/etc/passwd", "a\0b", "x" * 5000, "missing"]
+)
+def test_no_name_leads_out(folder: Path, name: str) -> None:
+    (folder.parent / "outside").mkdir()
+    for find in (inside, run_inside, report_inside, comparison_inside):
+        with pytest.raises(FileNotFoundError):
+            find(folder, name)
+
+
+@pytest.fixture
+def outside(folder: Path, make_run: Callable[..., Any]) -> Path:
+    """Another folder beside it, with all of the same."""
+    shutil.copytree(folder, folder.parent / "outside")
+    return folder.parent / "outside"
+
+
+def test_no_link_leads_out(folder: Path, outside: Path) -> None:
+    (folder / "runs/link").symlink_to(outside / "runs/rivers")
+    (folder / "reports/link").symlink_to(outside / "reports/rivers")
+    (folder / "link_comparison.json").symlink_to(outside / "reports/rivers/test_comparison.json")
+    (folder / "all").symlink_to(outside)
+    (folder / "circle").symlink_to(folder / "circle")
+    shelf = shelf_of(folder)
+    assert [entry.name for entry in shelf.runs] == ["runs/rivers"]
+    assert [entry.name for entry in shelf.reports] == ["reports/rivers"]
+    assert len(shelf.comparisons) == len(shelf.data) == 1
+    for find, name in (
+        (run_inside, "runs/link"),
+        (run_inside, "all/runs/rivers"),
+        (report_inside, "reports/link"),
+        (comparison_inside, "link_comparison.json"),
+        (inside, "circle"),
+    ):
+        with pytest.raises(FileNotFoundError):
+            find(folder, name)
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "index.html", "adapter"])
+def test_run_with_a_file_that_leads_out_is_none(folder: Path, outside: Path, name: str) -> None:
+    (folder / "runs/rivers" / name).unlink(missing_ok=True)
+    (folder / "runs/rivers" / name).symlink_to(outside / "runs/rivers")
+    assert shelf_of(folder).runs == []
+    with pytest.raises(FileNotFoundError):
+        run_inside(folder, "runs/rivers")
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html"])
+def test_report_with_a_file_that_leads_out_is_none(folder: Path, outside: Path, name: str) -> None:
+    (folder / "reports/rivers" / name).unlink()
+    (folder / "reports/rivers" / name).symlink_to(outside / "reports/rivers" / name)
+    assert shelf_of(folder).reports == []
+    with pytest.raises(FileNotFoundError):
+        report_inside(folder, "reports/rivers")
+
+
+def test_links_within_the_folder_are_followed(folder: Path) -> None:
+    (folder / "latest").symlink_to(folder / "runs/rivers")
+    assert run_inside(folder, "latest") == folder / "runs/rivers"

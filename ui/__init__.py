@@ -1,0 +1,1 @@
+"""`tuneproof ui`: a page in the browser, for this machine alone."""
