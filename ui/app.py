@@ -20,9 +20,10 @@ from tuneproof.errors import InputError
 from tuneproof.eval.report.page import page_script
 from tuneproof.files import parse_json, write_text
 from tuneproof.formats.comparison import read_comparison
-from tuneproof.formats.run import read_metrics, read_run
+from tuneproof.formats.run import read_run
 from tuneproof.formats.samples import FILE as SAMPLES
 from tuneproof.formats.samples import read_samples
+from tuneproof.formats.training_log import read_metrics
 from tuneproof.formats.votes import read_votes, votes_from
 from tuneproof.tuning import page as run_page
 from tuneproof.tuning.methods import METHODS
