@@ -122,7 +122,7 @@ def test_page_is_written_at_the_end_and_on_interruption(
         if state.global_step == 2:
             raise KeyboardInterrupt
 
-    config = settings(per_device_train_batch_size=4)
+    config = settings(per_device_train_batch_size=4, sample_prompts=3)
     said: list[str] = []
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr("tuneproof.tuning.checkpoints.TimedCheckpoints.on_step_end", interrupt)

@@ -178,7 +178,7 @@ def test_hopeless_trials_are_given_up_and_marked(write: Write, trained: list[str
     number = states.index("pruned") + 1
     folder = config.tune.runs / config.run_name(number)
     assert facts(config, number)["result"]["steps"] == 3  # of 6
-    kept = ["index.html", "metrics.jsonl", "run.json", "samples.jsonl"]
+    kept = ["index.html", "metrics.jsonl", "run.json"]
     assert sorted(path.name for path in folder.iterdir()) == kept
     assert f"trial {number} of 4: given up after epoch 1 with validation loss" in result.stderr
     with pytest.raises(InputError, match=r"is not finished \(it is pruned\)"):
