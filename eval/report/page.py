@@ -71,7 +71,10 @@ def render_page(
     `ballot.ballots_of`.
     """
     style, script = (
-        "".join((FOLDER / f"{name}.{kind}.j2").read_text() for name in ("report", "ballot"))
+        "".join(
+            (FOLDER / f"{name}.{kind}.j2").read_text(encoding="utf-8")
+            for name in ("report", "ballot")
+        )
         for kind in ("css", "js")
     )
     style = web_page.style() + style
