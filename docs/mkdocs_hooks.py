@@ -16,6 +16,7 @@ OUTSIDE = {
     "measured.md": "benchmarks/kept/benchmarks.md",
 }
 """Pages of the site, and the files of the repository that they are."""
+COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -40,6 +41,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Lead the links of a page to pages of the site."""
     name = page.file.src_uri
+    markdown = COMMENT.sub("\n", markdown)  # a table begins after an empty line
     return relinked(markdown, OUTSIDE.get(name, f"docs/{name}"))
 
 
