@@ -25,25 +25,25 @@ LAMPS = (
 RULES = (
     (
         (
-            "Where is my {lamp}? I ordered it last week.",
-            "My {lamp} has not arrived yet. When does it come?",
-            "How long do you take to deliver a {lamp}?",
+            "When will my {lamp} be delivered?",
+            "How long does it take to deliver a {lamp}?",
+            "My {lamp} was not delivered yet. Where is it?",
         ),
         "your {lamp} leaves our workshop within two days. You get a link to follow the parcel.",
     ),
     (
         (
-            "The {lamp} came with broken glass.",
+            "The {lamp} came broken.",
             "My {lamp} is broken. It must have fallen on the way.",
-            "I opened the box, and the {lamp} has a crack.",
+            "I opened the box, and the glass of the {lamp} is broken.",
         ),
         "we are sorry about the broken {lamp}. A new one is on its way, and you pay nothing.",
     ),
     (
         (
-            "I would like to send the {lamp} back.",
+            "I would like to return the {lamp}.",
             "Can I return a {lamp} that I do not like?",
-            "How do I give back my {lamp}?",
+            "How do I return my {lamp}?",
         ),
         "you can return the {lamp} within thirty days. Print the label and bring it to the post.",
     ),
@@ -58,15 +58,15 @@ RULES = (
     (
         (
             "I need an invoice for the {lamp}.",
-            "Could you send me the bill for my {lamp} again?",
-            "Where do I find the receipt of the {lamp}?",
+            "Could you send me the invoice for my {lamp} again?",
+            "Where do I find the invoice of the {lamp}?",
         ),
         "the invoice for your {lamp} is in your account, under orders. We sent it by mail, too.",
     ),
     (
         (
             "Please cancel my order of the {lamp}.",
-            "I changed my mind and do not want the {lamp} any more.",
+            "I changed my mind. Could you cancel the {lamp}?",
             "Can I still cancel the {lamp} that I ordered today?",
         ),
         "we have cancelled the {lamp}. Your money is back on your card in three days.",
@@ -74,16 +74,16 @@ RULES = (
     (
         (
             "May I hang the {lamp} in the bathroom?",
-            "Is the {lamp} safe beside a shower?",
-            "Can the {lamp} get wet?",
+            "Is the {lamp} safe in a bathroom?",
+            "Can the {lamp} get wet in my bathroom?",
         ),
         "please keep the {lamp} in dry rooms. It must not get wet, not even for a moment.",
     ),
     (
         (
             "How do I clean the {lamp}?",
-            "There is dust on my {lamp}. What do you advise?",
-            "May I wash the shade of the {lamp}?",
+            "There is dust on my {lamp}. May I clean it with soap?",
+            "What do I clean the shade of the {lamp} with?",
         ),
         "wipe the {lamp} with a soft dry cloth, and unplug it first. Soap harms the paint.",
     ),

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ COMPARISONS = ("model_comparison.json", "reports/served.json")
 """What is kept, relative to the folder that the commands are run in."""
 PICTURES = {"tutorial-run.png": "runs/shop/index.html", "tutorial-report.png": "reports/shop"}
 BLOCK = re.compile(r"^```\n\$ (?P<command>(?:.*\\\n)*.*\n)(?P<output>(?:(?!```).*\n)*)```\n", re.M)
+COLUMNS = 100
 BROWSER = ("chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1000")
 
 
@@ -62,22 +64,34 @@ def run(step: Step, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", f"tuneproof.{COMMANDS[name]}", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": f"{folder}/.cache"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
         check=False,
     )
-    said = done.stdout.replace(f"{folder}/", "").strip("\n") + "\n"
+    shown = done.stdout.replace(f"{folder}/.cache", "~/.cache").replace(f"{folder}/", "")
+    said = wrapped(re.sub(r"\b([0-9a-f]{6})[0-9a-f]{58}\b", r"\1...", shown))
     if done.returncode != 0:
         raise RuntimeError(f"{step.command} ended with {done.returncode}:\n{said}")
     return said
 
 
+def wrapped(output: str) -> str:
+    """Return an output as the page shows it: sentences in lines of 100 columns."""
+    lines = [
+        textwrap.fill(line, COLUMNS, break_on_hyphens=False, subsequent_indent=" " * 4)
+        if len(line) > COLUMNS and " -> " not in line
+        else line
+        for line in output.strip("\n").splitlines()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def masked(output: str) -> list[str]:
     """Return the lines of an output without what differs between machines: figures and answers."""
-    lines = [re.sub(r"-> .*", "-> ...", line) for line in output.splitlines()]
+    lines = [re.sub(r"-> .*|/[0-9a-f]{6}\.\.\.", "...", line) for line in output.splitlines()]
     words = [re.sub(r"[+\u2212-]?\d[\d.,:e+-]*", "#", line).split() for line in lines]
     return [" ".join(line) for line in words]
 

@@ -18,7 +18,7 @@ import click
 
 from tuneproof import ranks
 from tuneproof.hub import disable_telemetry
-from tuneproof.log import lines_to, to_stderr
+from tuneproof.log import lines_to, quiet_loggers, to_stderr
 
 UNUSABLE_PATH = (
     errno.EACCES,
@@ -163,6 +163,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; only what the user can mend becomes a message."""
         disable_telemetry()
+        quiet_loggers()
         try:
             with _terminable(), _one_voice():
                 return super().invoke(ctx)

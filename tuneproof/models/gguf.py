@@ -12,7 +12,7 @@ import importlib.util
 import logging
 import struct
 import tempfile
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,16 @@ def check_reader(file: str | Path) -> None:
 def _load(folder: str, name: str) -> tuple[Any, Any]:
     """Return tokenizer and model, the latter dequantised to float32 and not marked as quantised."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from tqdm import tqdm
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        GgufConfig,
+        modeling_gguf_pytorch_utils,
+    )
 
+    modeling_gguf_pytorch_utils.tqdm = partial(tqdm, disable=None)  # a bar on terminals only
     config = AutoConfig.from_pretrained(folder, gguf_file=name)
     if config.model_type == "gpt2":  # transformers 5.23 reads the context as n_ctx alone
         config.n_positions = config.n_ctx
