@@ -26,7 +26,15 @@ def wheel(session: nox.Session) -> None:
     """Build the wheel, install it by itself, and try it away from the checkout."""
     folder = Path(session.create_tmp())
     session.run(
-        "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)
+        "python",
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(folder),
+        str(ROOT),
     )
     (file,) = folder.glob("tuneproof-*.whl")
     without = "--without-torch" in session.posargs

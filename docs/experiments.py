@@ -1,4 +1,4 @@
-"""The tables of docs/experiments.md: what a recipe trains, what was published, what was measured."""
+"""The tables of docs/experiments.md: what a recipe trains, what was published and measured."""
 
 from __future__ import annotations
 
@@ -57,4 +57,4 @@ def _measured(name: str) -> str:
         for key, one in results.EXPERIMENTS.items()
         if key in kept and one.command.split()[2] == name
     ]
-    return "\n".join(["**Measured**: not yet.\n"] if not sections else sections)
+    return "\n".join(sections or ["**Measured**: not yet.\n"])

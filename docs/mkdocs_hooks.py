@@ -1,4 +1,4 @@
-"""What mkdocs.yml cannot say by itself: pages from outside docs/, and anchors as GitHub has them."""
+"""What mkdocs.yml cannot say: pages from outside docs/, and anchors as GitHub has them."""
 
 from __future__ import annotations
 

@@ -58,9 +58,12 @@ def faults(source: str) -> list[str]:
             found += [alias.name for alias in node.names if alias.name in NOT_EVERYWHERE]
         elif isinstance(node, ast.ImportFrom) and node.module in NOT_EVERYWHERE:
             found.append(node.module)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in POSIX_ATTRIBUTES.get(node.value.id, ()):
-                found.append(f"{node.value.id}.{node.attr}")
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.attr in POSIX_ATTRIBUTES.get(node.value.id, ())
+        ):
+            found.append(f"{node.value.id}.{node.attr}")
     return found
 
 
