@@ -10,11 +10,12 @@ Interpreters that are not here are left out, and it is said which.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 TRAINING = ("accelerate", "bitsandbytes", "peft", "torch", "trl")
 """Dependencies that are torch, or install it; reports and data need none of them."""
 ROOT = Path(__file__).parent
@@ -25,21 +26,13 @@ nox.options.error_on_missing_interpreters = False
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it by itself, and try it away from the checkout."""
     folder = Path(session.create_tmp())
-    session.run(
-        "python",
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(folder),
-        str(ROOT),
-    )
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # may hold files that are gone
+    build = ("pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    session.run("python", "-m", *build, silent=True)
     (file,) = folder.glob("tuneproof-*.whl")
-    without = "--without-torch" in session.posargs
+    is_light = "--without-torch" in session.posargs
     constraints = ("--constraint", str(ROOT / "constraints.txt"))
-    if without:
+    if is_light:
         project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
         light = [one for one in project["dependencies"] if not one.startswith(TRAINING)]
         session.install(*constraints, *light)
@@ -48,4 +41,4 @@ def wheel(session: nox.Session) -> None:
         session.install(*constraints, str(file))
     session.chdir(folder)
     command = ("python", "-I", str(ROOT / "tests" / "wheel.py"))
-    session.run(*command, *(("--without-torch",) if without else ()))
+    session.run(*command, *(("--without-torch",) if is_light else ()))

@@ -25,7 +25,8 @@ def _runs(recipe: Recipe) -> str:
     rows = [f"| `{short}` | {_what(config)} |" for short, config in recipe.runs.items()]
     rows += [f"| `{name}-merged` | the weights of both as one model |" for name in recipe.merged]
     if recipe.match is not None:
-        rows.append(f"| | all may use as many {recipe.match.by} as `{recipe.match.first}` did |")
+        by = {"flops": "FLOPs"}.get(recipe.match.by, recipe.match.by)
+        rows.append(f"| | all may use as many {by} as `{recipe.match.first}` did |")
     return "\n".join(["| run | what is trained |", "|---|---|", *rows, ""])
 
 

@@ -136,3 +136,15 @@ def test_a_sign_that_a_stream_cannot_write_is_spelt_out(monkeypatch: pytest.Monk
     main(["work"], standalone_mode=False)
     stream.flush()
     assert stream.buffer.getvalue() == b"gain \\u22120.12 caf\xe9\n"  # type: ignore[attr-defined]
+
+
+def test_a_checkout_without_links_says_so(tmp_path: Path) -> None:
+    """As git leaves them on Windows by default: the path that a link leads to, as a file."""
+    package = tmp_path / "tuneproof"
+    package.mkdir()
+    (package / "__init__.py").write_text((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (package / "tuning").write_text("../tuning")
+    done = subprocess.run(
+        [sys.executable, "-c", "import tuneproof"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stderr.splitlines()[-1].startswith("ImportError: the stages of tuneproof are links")
