@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo smollm2 test test-all check bench audit licences docs format clean
+.PHONY: install demo smollm2 test test-all check bench audit licences docs site wheels format clean
 
 install: $(READY)
 
@@ -48,6 +48,14 @@ licences: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m docs.generate
+
+site: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group site
+	$(BIN)/mkdocs build --strict
+
+wheels: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group nox
+	$(BIN)/nox --session wheel
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

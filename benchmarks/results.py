@@ -206,7 +206,7 @@ def page(kept: Mapping[str, Any]) -> str:
     parts = [HEAD]
     for name, experiment in EXPERIMENTS.items():
         if name in kept:
-            parts.append(_section(experiment, kept[name]))
+            parts.append(section(experiment, kept[name]))
     return "\n".join(parts)
 
 
@@ -214,7 +214,8 @@ COLUMNS = ("seconds per answer", "trained", "in", "memory")
 """What is told of every option beside its figures."""
 
 
-def _section(experiment: Experiment, result: Mapping[str, Any]) -> str:
+def section(experiment: Experiment, result: Mapping[str, Any], heading: str = "##") -> str:
+    """Return what was measured in an experiment, in Markdown, under a heading of some level."""
     titles = list(dict.fromkeys(title for row in result["options"] for title in row["others"]))
     header = [
         result["metric"],
@@ -226,7 +227,7 @@ def _section(experiment: Experiment, result: Mapping[str, Any]) -> str:
         "memory",
     ]
     lines = [
-        f"## {experiment.title}",
+        f"{heading} {experiment.title}",
         "",
         "```",
         experiment.command,

@@ -3,7 +3,9 @@
 docs/cli.md lists every command with its options, docs/findings.md every code of the doctor. In
 docs/formats.md the table of a dataclass's fields, and of the dataclasses that it holds, stands
 between ``<!-- fields: MODULE.CLASS -->`` and ``<!-- end -->``. In docs/how-to-read-a-report.md the
-metrics of a kind of task stand between ``<!-- metrics: TASK ... -->`` and ``<!-- end -->``.
+metrics of a kind of task stand between ``<!-- metrics: TASK ... -->`` and ``<!-- end -->``, in
+docs/experiments.md what a recipe does between ``<!-- recipe: NAME -->`` and ``<!-- end -->``.
+docs/shop.csv is the data of the tutorial.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 import click
 
+from docs import experiments, shop
 from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.finding import Advice
@@ -61,17 +64,21 @@ table has what holds where many do, and one or two are a note. So is what the ba
 """
 TABLE = re.compile(r"(<!-- fields: ([\w.]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 METRIC_TABLE = re.compile(r"(<!-- metrics: ([\w ]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+RECIPE = re.compile(r"(<!-- recipe: ([\w-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 BETTER = {"higher": "higher", "lower": "lower", "none": "neither"}
 
 
 def pages() -> dict[Path, str]:
     """Return the generated pages as they should be, by file."""
     formats, report = DOCS / "formats.md", DOCS / "how-to-read-a-report.md"
+    recipes = DOCS / "experiments.md"
     return {
         DOCS / "cli.md": cli(),
         DOCS / "findings.md": findings(),
         formats: TABLE.sub(_with_fields, formats.read_text(encoding="utf-8")),
         report: METRIC_TABLE.sub(_with_metrics, report.read_text(encoding="utf-8")),
+        recipes: RECIPE.sub(_with_recipe, recipes.read_text(encoding="utf-8")),
+        DOCS / "shop.csv": shop.table(),
     }
 
 
@@ -158,6 +165,11 @@ def _text(text: str | None) -> str:
     """Return a help text on one line per paragraph."""
     paragraphs = (text or "").replace("\b", "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).strip()
+
+
+def _with_recipe(block: re.Match[str]) -> str:
+    """Return a marked block with what a recipe trains and what was measured."""
+    return f"{block[1]}\n{experiments.experiment(block[2])}\n{block[3]}"
 
 
 def _with_metrics(block: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ def main() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to write into.  [default: reports/<name of FILE>]",
+    help="Folder to write into.  [default: reports/ with the name of FILE]",
 )
 @click.option(
     "--published",

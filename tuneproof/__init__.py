@@ -7,12 +7,19 @@ Six functions do what the commands do, and return typed values: `build`, `finetu
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tuneproof.api import build, compare, doctor, finetune, regressions, report
 
     __version__: str
+
+if not (Path(__file__).parent / "tuning").is_dir():
+    raise ImportError(
+        "the stages of tuneproof are links, and this checkout came without them: "
+        "`git clone -c core.symlinks=true`, or install a wheel that was built elsewhere"
+    )
 
 __all__ = ["__version__", "build", "compare", "doctor", "finetune", "regressions", "report"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import errno
+import io
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -16,7 +18,7 @@ import click
 
 from tuneproof import ranks
 from tuneproof.hub import disable_telemetry
-from tuneproof.log import lines_to, to_stderr
+from tuneproof.log import lines_to, quiet_loggers, to_stderr
 
 UNUSABLE_PATH = (
     errno.EACCES,
@@ -131,6 +133,7 @@ class Group(click.Group):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Return click's context, for this group and its commands."""
+        _never_fail_to_write()
         kwargs.setdefault("token_normalize_func", lambda name: name.replace("_", "-"))
         return super().make_context(*args, **kwargs)
 
@@ -167,6 +170,7 @@ class Group(click.Group):
 def reported(command: str) -> Iterator[None]:
     """Show log lines while a command runs; what the user can mend becomes one line, exit code 2."""
     disable_telemetry()
+    quiet_loggers()
     try:
         with _terminable(), _one_voice():
             yield
@@ -190,6 +194,13 @@ def reported(command: str) -> Iterator[None]:
         raise _Failure(fault) from error
 
 
+def _never_fail_to_write() -> None:
+    """Have signs that a stream cannot write (a minus sign in a code page of Windows) spelt out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 @contextmanager
 def _one_voice() -> Iterator[None]:
     """Show lines of progress and results; of several processes, those of the first."""
@@ -200,7 +211,7 @@ def _one_voice() -> Iterator[None]:
         return
     try:
         with (
-            Path(os.devnull).open("w") as nowhere,
+            Path(os.devnull).open("w", encoding="utf-8") as nowhere,
             redirect_stdout(nowhere),
             lines_to(lambda line: None),
         ):

@@ -37,7 +37,7 @@ def sync(*paths: Path) -> None:
     for path in paths:
         if os.name == "nt" and path.is_dir():
             continue  # Windows does not open folders
-        number = os.open(path, os.O_RDONLY)
+        number = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
         try:
             os.fsync(number)
         finally:
@@ -58,7 +58,8 @@ def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
+        encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")  # on any system
+        with temporary.open(mode, encoding=encoding, newline=newline) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -151,17 +152,17 @@ def _carry_over(folder: Path, new: Path) -> None:
         if (new / path.name).exists():
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, new / path.name, symlinks=True, copy_function=_link)
+            shutil.copytree(path, new / path.name, symlinks=True, copy_function=link)
         else:
-            _link(path, new / path.name)
+            link(path, new / path.name)
     shutil.copymode(folder, new)
 
 
-def _link(path: str | Path, to: str | Path) -> None:
+def link(path: str | Path, to: str | Path) -> None:
     """Give a file a second name, or copy it where it cannot have one."""
     try:
         os.link(path, to, follow_symlinks=False)
-    except OSError:
+    except (OSError, NotImplementedError):  # Windows has no links to links
         shutil.copy2(path, to, follow_symlinks=False)
 
 

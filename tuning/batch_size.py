@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError, is_out_of_memory
@@ -117,8 +114,6 @@ def _needed(model: Any, run: Run, size: int) -> float:
 
 def _free_bytes() -> int:
     """Return the memory that processes can still take without swapping."""
-    with suppress(OSError):  # Linux; what can be dropped from its caches counts
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -133,7 +133,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             return
         where = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4)}
         spent = {"seconds": round(self.seconds, 2), "num_tokens": state.num_input_tokens_seen}
-        with self._metrics.open("a") as handle:
+        with self._metrics.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps({**where, **row, **spent, **self._spent()}) + "\n")
         if "loss" in logs:
             self._losses.append(logs["loss"])

@@ -112,7 +112,9 @@ def page_script() -> str:
 
 def _both(kind: str) -> str:
     """Return the style sheet or script of the report, with that of its ballots."""
-    return "".join((FOLDER / f"{name}.{kind}.j2").read_text() for name in ("report", "ballot"))
+    return "".join(
+        (FOLDER / f"{name}.{kind}.j2").read_text(encoding="utf-8") for name in ("report", "ballot")
+    )
 
 
 def chosen_items(

@@ -10,7 +10,12 @@ import pytest
 from docs.generate import pages
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "data/README.md"]
+WRITTEN = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "benchmarks/kept").glob("*.md"),
+    *(ROOT / name / "README.md" for name in ("data", "tiny")),
+]
 FOLDERS = sorted(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != ".")
 
 
@@ -39,8 +44,31 @@ def test_every_file_has_its_table() -> None:
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
-    files = [target.partition("#")[0] for target in targets if "://" not in target]
-    assert [file for file in files if file and not (path.parent / file).exists()] == []
+    links = [target.partition("#")[::2] for target in targets if "://" not in target]
+    assert [file for file, _ in links if file and not (path.parent / file).exists()] == []
+    wrong = [
+        f"{file}#{anchor}"
+        for file, anchor in links
+        if anchor and anchor not in anchors(path.parent / file if file else path)
+    ]
+    assert wrong == []
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    made: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", text, re.M):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        made.append(re.sub(r"[^\w\- ]", "", plain).replace(" ", "-"))
+    return {name if not n else f"{name}-{n}" for k, name in enumerate(made)
+            for n in [made[:k].count(name)]}  # fmt: skip
+
+
+def test_anchors_are_those_of_headings(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A `b`: c?\n## [Link](x.md) - two\n```\n# no\n```\n## Twice\n## Twice\n")
+    assert anchors(page) == {"a-b-c", "link---two", "twice", "twice-1"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])

@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -15,17 +17,26 @@ DATA = {".j2", ".json", ".yaml", ".safetensors", ".typed"}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names of the files in a wheel of this checkout."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel and a source archive of this checkout."""
     out = tmp_path_factory.mktemp("wheel")
-    build = f"from setuptools.build_meta import build_wheel; build_wheel({str(out)!r})"
+    build = (
+        "from setuptools.build_meta import build_sdist, build_wheel\n"
+        f"build_wheel({str(out)!r}); build_sdist({str(out)!r})"
+    )
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", build],
         cwd=_copy(out / "checkout"),
         capture_output=True,
         check=True,
     )
-    (file,) = out.glob("*.whl")
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> set[str]:
+    """The names of the files in the wheel."""
+    (file,) = built.glob("*.whl")
     return set(zipfile.ZipFile(file).namelist())
 
 
@@ -42,6 +53,15 @@ def _copy(folder: Path) -> Path:
         elif (ROOT / name).is_file():
             (folder / name).write_bytes((ROOT / name).read_bytes())
     return folder
+
+
+def test_source_archive_has_the_stages_as_plain_files(built: Path, wheel: set[str]) -> None:
+    (file,) = built.glob("*.tar.gz")
+    with tarfile.open(file) as archive:
+        members = archive.getmembers()
+    assert all(member.isfile() or member.isdir() for member in members)
+    names = {member.name.partition("/")[2] for member in members}
+    assert {name for name in wheel if name.startswith("tuneproof/")} <= names
 
 
 def test_wheel_claims_one_name_only(wheel: set[str]) -> None:
@@ -79,7 +99,6 @@ def imported(folder: Path) -> set[str]:
 
 
 def test_dependencies_are_exactly_what_is_imported() -> None:
-    tomllib = pytest.importorskip("tomllib")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
     declared = [*project["dependencies"], *(each for extra in extras for each in extra)]

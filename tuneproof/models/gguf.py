@@ -12,12 +12,12 @@ import importlib.util
 import logging
 import struct
 import tempfile
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import cache_folder, existing_file, fingerprint, new_folder
+from tuneproof.files import cache_folder, existing_file, fingerprint, link, new_folder
 from tuneproof.log import quiet_libraries, quiet_loading
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def convert(file: Path, folder: Path) -> None:
     check_reader(file)
     quiet_libraries()
     with tempfile.TemporaryDirectory() as alone:  # other files of its folder would be read as well
-        (Path(alone) / "model.gguf").symlink_to(file.resolve())
+        _name_alike(file.resolve(), Path(alone) / "model.gguf")
         try:
             with quiet_loading():
                 tokenizer, model = _load(alone, "model.gguf")
@@ -102,6 +102,14 @@ def convert(file: Path, folder: Path) -> None:
             raise InputError(f"cannot read a model from {file}: {reason}") from error
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
+
+
+def _name_alike(file: Path, to: Path) -> None:
+    """Let a file be found under another name, too."""
+    try:
+        to.symlink_to(file)
+    except OSError:  # Windows lets few users make them
+        link(file, to)
 
 
 def check_reader(file: str | Path) -> None:
@@ -113,8 +121,16 @@ def check_reader(file: str | Path) -> None:
 def _load(folder: str, name: str) -> tuple[Any, Any]:
     """Return tokenizer and model, the latter dequantised to float32 and not marked as quantised."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from tqdm import tqdm
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        GgufConfig,
+        modeling_gguf_pytorch_utils,
+    )
 
+    modeling_gguf_pytorch_utils.tqdm = partial(tqdm, disable=None)  # a bar on terminals only
     config = AutoConfig.from_pretrained(folder, gguf_file=name)
     if config.model_type == "gpt2":  # transformers 5.23 reads the context as n_ctx alone
         config.n_positions = config.n_ctx

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -169,7 +168,7 @@ def forget_peaks() -> None:
     import torch
 
     with suppress(OSError):
-        CLEAR.write_text("5")
+        CLEAR.write_text("5", encoding="ascii")
     if torch.cuda.is_available():
         gc.collect()  # the trainer of an earlier run refers to itself
         torch.cuda.empty_cache()
@@ -178,6 +177,12 @@ def forget_peaks() -> None:
 
 def peak_bytes() -> int:
     """Return the most memory that this process has held since then."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
     scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
