@@ -108,11 +108,24 @@ def run_inside(root: Path, name: str) -> Path:
     """
     folder = inside(root, name)
     inside(root, f"{name}/{RUN}")
-    for where, folders, files in os.walk(folder):
-        for path in (Path(where, one) for one in (*folders, *files)):
-            if path.is_symlink():
-                inside(root, str(path))
+    check_links(root, folder)
     return folder
+
+
+def check_links(root: Path, path: Path) -> None:
+    """Raise FileNotFoundError where a link in a folder, or in one that it links to, leads out.
+
+    Args:
+        root: The folder, resolved.
+        path: A file or folder below it, resolved.
+    """
+    known, folders = {path}, [path]
+    while folders:
+        for where, names, files in os.walk(folders.pop()):
+            for link in (Path(where, one) for one in (*names, *files)):
+                if link.is_symlink() and (target := inside(root, str(link))) not in known:
+                    known.add(target)
+                    folders.append(target)
 
 
 def report_inside(root: Path, name: str) -> Path:

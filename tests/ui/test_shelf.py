@@ -97,6 +97,16 @@ def test_run_with_a_file_that_leads_out_is_none(folder: Path, outside: Path, nam
         run_inside(folder, "runs/rivers")
 
 
+def test_run_leads_out_by_no_second_link(folder: Path, outside: Path) -> None:
+    (folder / "store").mkdir()
+    (folder / "runs/rivers/extra").symlink_to(folder / "store")
+    assert run_inside(folder, "runs/rivers")
+    (folder / "store/back").symlink_to(folder / "runs")
+    (folder / "store/x.safetensors").symlink_to(outside / "data/train.jsonl")
+    with pytest.raises(FileNotFoundError):
+        run_inside(folder, "runs/rivers")
+
+
 @pytest.mark.parametrize("name", ["report.json", "report.html"])
 def test_report_with_a_file_that_leads_out_is_none(folder: Path, outside: Path, name: str) -> None:
     (folder / "reports/rivers" / name).unlink()
