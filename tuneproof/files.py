@@ -53,12 +53,18 @@ def sync_folder(folder: Path) -> None:
 def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path` and rename it there when the block ends without error.
 
-    After a power cut there is the old file or the new one, whole.
+    After a power cut there is the old file or the new one, whole. A link that lies where the
+    temporary file goes is removed, and not followed.
+
+    Args:
+        path: The file.
+        mode: ``w`` for text or ``wb`` for bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
+        with temporary.open(mode.replace("w", "x"), encoding=None if "b" in mode else "utf-8") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -231,8 +237,8 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's keys and values; a key that stands twice would hide a value."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise InputError(f"not readable JSON: the key {twice!r} stands twice in one object")
     return values
 
