@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -237,8 +238,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's keys and values; a key that stands twice would hide a value."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise InputError(f"not readable JSON: the key {twice!r} stands twice in one object")
     return values
 
