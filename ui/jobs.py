@@ -18,8 +18,22 @@ PATIENCE_S = 60.0
 """How long a process may save its work when all are stopped."""
 PROGRESS = re.compile(r"\b(?:step|answered) ([\d,]+)(?:/| of )([\d,]+)")
 """How `tune run` and `infer compare` say how far they are."""
+START = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "import runpy; runpy.run_module('tuneproof', run_name='__main__', alter_sys=True)"
+)
+"""`python -m tuneproof` where no module of the working folder stands in for one of Python's; from
+Python 3.11 on PYTHONSAFEPATH has the same done earlier."""
 STAGE = re.compile(r"\d/4 ")
 """How a recipe begins a stage."""
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a job: no path in them is looked up in its working folder."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    whole = os.pathsep.join(path for path in paths if os.path.isabs(path))
+    own = {"PYTHONPATH": whole, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **own}
 
 
 class Job:
@@ -33,10 +47,9 @@ class Job:
         """What it said, the last lines."""
         self._is_stopped = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tuneproof", *arguments],
+            [sys.executable, "-c", START, *arguments],
             cwd=folder,
-            # no module of the folder stands in for one of Python's
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
