@@ -169,8 +169,11 @@ class Ui:
 
     async def save_votes(self, request: Request) -> Response:
         """Write an exported file of votes beside its report."""
-        text = (await request.body()).decode("utf-8", "replace")
-        folder = report_inside(self.root, request.path_params["name"]).parent
+        name, text = request.path_params["name"], (await request.body()).decode("utf-8", "replace")
+        return JSONResponse(await run_in_threadpool(self._save_votes, name, text))
+
+    def _save_votes(self, name: str, text: str) -> dict[str, Any]:
+        folder = report_inside(self.root, name).parent
         try:
             votes = votes_from(parse_json(text), "that file")
         except json.JSONDecodeError as error:
@@ -180,8 +183,7 @@ class Ui:
         if file.is_symlink() or (file.exists() and read_votes(file).voter != votes.voter):
             raise InputError(f"{file.name} is there, and no file of {votes.voter!r}")
         write_text(file, text)
-        saved = file.relative_to(self.root).as_posix()
-        return JSONResponse({"saved": saved, "votes": len(votes.votes)})
+        return {"saved": file.relative_to(self.root).as_posix(), "votes": len(votes.votes)}
 
 
 def application(ui: Ui, *, token: str, port: int) -> ASGIApp:
