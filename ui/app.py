@@ -74,6 +74,7 @@ class Ui:
     def index(self, request: Request) -> Response:
         """Return the list of all that there is."""
         return page(
+            request,
             "index",
             root=self.root,
             shelf=shelf_of(self.root),
@@ -103,6 +104,7 @@ class Ui:
         comparison = read_comparison(comparison_inside(self.root, name))
         begin = int(first) if first.isdecimal() else 0
         return page(
+            request,
             "comparison",
             name=name,
             comparison=comparison,
@@ -119,7 +121,7 @@ class Ui:
         chosen = name if name in listed else next(iter(listed), None)
         is_loaded = chosen is not None and chosen == self.conversation.run
         turns = self.conversation.turns if is_loaded else []
-        return page("ask", runs=listed, chosen=chosen, turns=turns)
+        return page(request, "ask", runs=listed, chosen=chosen, turns=turns)
 
     async def ask(self, request: Request) -> Response:
         """Return what the run and its base answer, event by event, a line each."""
@@ -139,7 +141,7 @@ class Ui:
 
     def job(self, request: Request) -> Response:
         """Return the page of a job."""
-        return page("job", job=self.jobs.get(request.path_params["number"]))
+        return page(request, "job", job=self.jobs.get(request.path_params["number"]))
 
     def job_lines(self, request: Request) -> Response:
         """Return how a job stands, and its lines."""
@@ -198,12 +200,13 @@ def can_be_asked(run: Any) -> bool:
     return run.state == "finished" and not run.is_classifier
 
 
-def page(template: str, status_code: int = 200, **values: Any) -> Response:
+def page(request: Request, template: str, status_code: int = 200, **values: Any) -> Response:
     """Return a page of ours."""
     rules, script = (
         (FOLDER / f"ui.{kind}.j2").read_text(encoding="utf-8") for kind in ("css", "js")
     )
     file = FOLDER / f"{template}.html.j2"
+    values["home"] = request.scope["root_path"]
     text = web_page.render(file, rules=rules, script=script, asks_server=True, **values)
     return HTMLResponse(text, status_code)
 
@@ -211,14 +214,14 @@ def page(template: str, status_code: int = 200, **values: Any) -> Response:
 def made_page(text: str) -> Response:
     """Return a page that `tune run` or `score report` made, or somebody in their name.
 
-    Only the script of a report of this version may run at our address, where a browser keeps votes;
-    another page's is shut off from it.
+    Only the script of a report of this version may run. Another one could send elsewhere what it
+    reads on its page, and the address, which is secret.
     """
     script = page_script()
     if f"<script>{script}</script>" in text:
         rules = f"script-src {web_page.hash_source(script)}"
     else:
-        rules = "sandbox allow-scripts allow-downloads; script-src 'unsafe-inline'"
+        rules = "sandbox; script-src 'none'"
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; {rules}; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
@@ -252,4 +255,4 @@ def _wrong(request: Request, error: Exception) -> Response:
 def _message(request: Request, text: str, status_code: int) -> Response:
     if request.method == "POST" or request.url.path.endswith("/lines"):
         return JSONResponse({"error": text}, status_code)
-    return page("message", status_code, text=text)
+    return page(request, "message", status_code, text=text)

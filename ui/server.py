@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from tuneproof.errors import InputError, Terminated
 from tuneproof.ui.app import Ui, application
 from tuneproof.ui.config import UiConfig
+from tuneproof.ui.guard import home_of
 
 HOST = "127.0.0.1"
 GRACE_S = 2
@@ -33,7 +34,7 @@ def serve(config: UiConfig, say: Callable[[str], object]) -> None:
     ui = Ui(config.folder.resolve(), config)
     listening = listen(config.port)
     port, token = listening.getsockname()[1], secrets.token_urlsafe(32)
-    address = f"http://{HOST}:{port}/?token={token}"
+    address = f"http://{HOST}:{port}{home_of(token)}/?token={token}"
     say(address)
     if config.browser:
         webbrowser.open(address)

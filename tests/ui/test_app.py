@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.ui.conftest import Served
+from tests.ui.conftest import HOME, Served
 from tuneproof.eval.report.page import page_script
 from tuneproof.web_page import hash_source
 
@@ -25,7 +25,7 @@ def test_index_lists_runs_reports_comparisons_and_what_can_be_started(served: Se
         "/report/reports/rivers#vote",
         "/comparison/reports/rivers/test_comparison.json",
     ):
-        assert f'href="{link}"' in page.text
+        assert f'href="{HOME}{link}"' in page.text
     assert "tuned, this checkpoint" in page.text
     assert "<option selected>demo</option>" in page.text
     assert "<option>data</option>" in page.text
@@ -55,7 +55,7 @@ def test_report_runs_its_own_script_and_no_other(served: Served, folder: Path) -
     file = folder / "reports/rivers/report.html"
     file.write_text(file.read_text().replace("const make", "const  make"))
     policy = served.get("/report/reports/rivers").headers["content-security-policy"]
-    assert "sandbox allow-scripts allow-downloads;" in policy
+    assert "sandbox; script-src 'none'" in policy
     assert "connect-src" not in policy and "default-src 'none'" in policy
 
 

@@ -75,7 +75,7 @@ def test_command_serves_until_it_is_ended(tmp_path: Path, number: int, code: int
     )
     assert process.stdout is not None
     address = process.stdout.readline().strip()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}", address)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32}/\?token=[\w-]{43}", address)
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     assert "No run yet" in opener.open(address).read().decode()
     with pytest.raises(urllib.error.HTTPError) as refused:
