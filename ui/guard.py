@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from html import escape
 from secrets import compare_digest
 
 from starlette.datastructures import URL, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN = "token"
@@ -83,9 +84,13 @@ class Guard:
         return None
 
     def _first_visit(self, url: URL) -> Response:
-        """Return a redirection to the page without the token, which a cookie holds from now on."""
+        """Return a page that goes on without the token, which a cookie holds from now on.
+
+        It is no redirection: that of a link in another page or a file would be without the cookie.
+        """
         rest = url.remove_query_params(TOKEN)
-        response = RedirectResponse(f"{rest.path}?{rest.query}" if rest.query else rest.path, 303)
+        there = escape(f"{rest.path}?{rest.query}" if rest.query else rest.path)
+        response = HTMLResponse(f'<meta http-equiv="refresh" content="0; url={there}">')
         response.set_cookie(
             self._cookie, self._token, path=f"{self._home}/", httponly=True, samesite="strict"
         )
