@@ -32,7 +32,7 @@ from tuneproof.ui.conversation import Conversation
 from tuneproof.ui.guard import Guard
 from tuneproof.ui.jobs import Job, Jobs
 from tuneproof.ui.orders import MODELS, recipe_arguments, recipe_names, tune_arguments
-from tuneproof.ui.shelf import comparison_inside, report_inside, run_inside, shelf_of
+from tuneproof.ui.shelf import comparison_inside, readable, report_inside, run_inside, shelf_of
 
 FOLDER = Path(__file__).parent
 SHOWN_ITEMS = 20
@@ -62,9 +62,9 @@ class Ui:
             Route("/run/{name:path}", self.run),
             Route("/report/{name:path}", self.report),
             Route("/comparison/{name:path}", self.comparison),
-            Route("/job/{number:int}", self.job),
-            Route("/job/{number:int}/lines", self.job_lines),
-            Route("/job/{number:int}/stop", self.stop, methods=["POST"]),
+            Route("/job/{number}", self.job),
+            Route("/job/{number}/lines", self.job_lines),
+            Route("/job/{number}/stop", self.stop, methods=["POST"]),
             Route("/ask", self.ask, methods=["POST"]),
             Route("/reset", self.reset, methods=["POST"]),
             Route("/votes/{name:path}", self.save_votes, methods=["POST"]),
@@ -89,20 +89,28 @@ class Ui:
         folder = run_inside(self.root, request.path_params["name"])
         run, file = read_run(folder), folder / run_page.FILE
         if run.state != "running" and file.is_file():
-            return made_page(file.read_text(encoding="utf-8"))
+            return made_page(readable(file).read_text(encoding="utf-8"))
+        for log in (run.metrics, folder / SAMPLES):
+            if log.is_file():
+                readable(log)
         samples = read_samples(folder / SAMPLES)
-        return made_page(run_page.render(run, read_metrics(run.metrics), samples))
+        try:
+            return made_page(run_page.render(run, read_metrics(run.metrics), samples))
+        except InputError:
+            raise
+        except (ArithmeticError, ValueError) as error:
+            raise InputError(f"{run.metrics}: no chart holds its numbers: {error}") from error
 
     def report(self, request: Request) -> Response:
         """Return a report's page."""
         file = report_inside(self.root, request.path_params["name"])
-        return made_page(file.read_text(encoding="utf-8"))
+        return made_page(readable(file).read_text(encoding="utf-8"))
 
     def comparison(self, request: Request) -> Response:
         """Return some answers of a comparison."""
         name, first = request.path_params["name"], request.query_params.get("first", "0")
-        comparison = read_comparison(comparison_inside(self.root, name))
-        begin = int(first) if first.isdecimal() else 0
+        comparison = read_comparison(readable(comparison_inside(self.root, name)))
+        begin = int(first) if first.isdecimal() and len(first) < 10 else 0
         return page(
             request,
             "comparison",
@@ -182,7 +190,7 @@ class Ui:
             raise InputError("that file is no JSON, and so no votes") from error
         voter = re.sub(r"[^\w-]+", "-", votes.voter)[:60]
         file = folder / f"votes-{voter}.json"
-        if file.is_symlink() or (file.exists() and read_votes(file).voter != votes.voter):
+        if file.is_symlink() or (file.exists() and read_votes(readable(file)).voter != votes.voter):
             raise InputError(f"{file.name} is there, and no file of {votes.voter!r}")
         write_text(file, text)
         return {"saved": file.relative_to(self.root).as_posix(), "votes": len(votes.votes)}

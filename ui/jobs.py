@@ -136,11 +136,12 @@ class Jobs:
             self.all.append(Job(len(self.all) + 1, arguments, self._folder))
             return self.all[-1]
 
-    def get(self, number: int) -> Job:
+    def get(self, number: str) -> Job:
         """Return a job; FileNotFoundError where there is none of that number."""
-        if not 1 <= number <= len(self.all):
-            raise FileNotFoundError(f"job {number}")
-        return self.all[number - 1]
+        for job in self.all:
+            if str(job.number) == number:
+                return job
+        raise FileNotFoundError(f"job {number[:20]}")
 
     def stop_all(self) -> None:
         """Stop what is running, and return when it has ended."""

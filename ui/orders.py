@@ -14,7 +14,7 @@ from tuneproof.errors import InputError
 from tuneproof.options import KINDS, build
 from tuneproof.recipes import recipe as recipes
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.ui.shelf import check_links, inside, is_inside
+from tuneproof.ui.shelf import check_links, inside, is_inside, is_shown
 
 MODELS = ("tiny", "smollm2")
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
@@ -36,8 +36,8 @@ NO_PATHS = ("instruction", "where", "runs")
 
 def recipe_names(root: Path) -> list[str]:
     """Return the recipes that come with the package, and the YAML files in the folder."""
-    own = [path.name for path in root.glob("*.yaml") if is_inside(root, path.name)]
-    return [*recipes.names(), *sorted(own)]
+    own = [path.name for path in root.glob("*.yaml") if is_shown(path.name)]
+    return [*recipes.names(), *sorted(name for name in own if is_inside(root, name))]
 
 
 def recipe_arguments(root: Path, form: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,13 +40,40 @@ def test_page_of_a_run_is_its_file_until_it_is_trained_again(
     assert "Under way when this page was written" in served.get("/run/runs/rivers").text
 
 
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/run/runs/rivers", "runs/rivers/index.html"),
+        ("/report/reports/rivers", "reports/rivers/report.html"),
+        ("/comparison/reports/rivers/test_comparison.json", "reports/rivers/test_comparison.json"),
+    ],
+)
+def test_large_files_are_not_read(served: Served, folder: Path, path: str, file: str) -> None:
+    os.truncate(folder / file, 50_000_001)
+    reply = served.get(path)
+    assert (reply.status, "too large" in reply.text) == (400, True)
+
+
+@pytest.mark.parametrize(("first", "second"), [("1e308", "-1e308"), ("0", "5e-324")])
+def test_losses_that_no_chart_holds_are_named(
+    served: Served, folder: Path, make_run: Any, first: str, second: str
+) -> None:
+    make_run("folder/runs/rivers", state="running", result=None)
+    lines = [f'{{"step": 1, "loss": {first}}}', f'{{"step": 2, "loss": {second}}}']
+    (folder / "runs/rivers/metrics.jsonl").write_text("\n".join([*lines, ""]))
+    reply = served.get("/run/runs/rivers")
+    assert (reply.status, "no chart holds its numbers" in reply.text) == (400, True)
+
+
 def test_comparison_is_shown_as_text(served: Served) -> None:
     first = served.get("/comparison/reports/rivers/test_comparison.json")
     assert "&lt;i&gt;ice&lt;/i&gt; 0" in first.text
     assert "1 to 20 of 30" in first.text
     second = served.get("/comparison/reports/rivers/test_comparison.json?first=20")
     assert "21 to 30 of 30" in second.text
-    assert served.get("/comparison/reports/rivers/test_comparison.json?first=x").status == 200
+    for begin in ("x", "9" * 5000):
+        path = f"/comparison/reports/rivers/test_comparison.json?first={begin}"
+        assert served.get(path).status == 200
 
 
 def test_report_runs_its_own_script_and_no_other(served: Served, folder: Path) -> None:
@@ -76,6 +104,7 @@ def test_no_address_leads_out(served: Served, folder: Path, kind: str, name: str
 def test_what_is_not_there_is_said(served: Served) -> None:
     assert served.get("/job/7").status == 404
     assert served.get("/job/7/lines").json == {"error": "there is no job 7 in this folder"}
+    assert served.get(f"/job/{'9' * 5000}").status == 404
     assert served.get("/nothing").status == 404
     assert served.post("/start/anything", {}).status == 404
 

@@ -88,4 +88,4 @@ def test_one_runs_at_a_time_until_it_is_stopped(tmp_path: Path) -> None:
     assert started.start(["--version"]).number == 2
     started.stop_all()
     with pytest.raises(FileNotFoundError):
-        started.get(3)
+        started.get("3")
