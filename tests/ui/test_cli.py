@@ -82,7 +82,9 @@ def test_browser_is_opened_without_the_token_in_its_arguments(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_command_serves_until_it_is_ended(tmp_path: Path, number: int, code: int) -> None:
     pytest.importorskip("uvicorn")
     process = subprocess.Popen(
