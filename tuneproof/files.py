@@ -65,7 +65,9 @@ def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
-        with temporary.open(mode.replace("w", "x"), encoding=None if "b" in mode else "utf-8") as handle:
+        with temporary.open(
+            mode.replace("w", "x"), encoding=None if "b" in mode else "utf-8"
+        ) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())

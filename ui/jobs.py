@@ -31,7 +31,7 @@ STAGE = re.compile(r"\d/4 ")
 def environment() -> dict[str, str]:
     """Return the variables of a job: no path in them is looked up in its working folder."""
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    whole = os.pathsep.join(path for path in paths if os.path.isabs(path))
+    whole = os.pathsep.join(path for path in paths if Path(path).is_absolute())
     own = {"PYTHONPATH": whole, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     return {**os.environ, **own}
 

@@ -87,7 +87,7 @@ def _check_recipe(root: Path, recipe: recipes.Recipe) -> None:
     compared = tuple(recipe.comparisons.values())
     if any(config.endpoint for config in compared):
         raise InputError("compare: the recipe asks an endpoint; start it in a terminal")
-    if any(".py" in text for text in (*recipe.score.metric, recipe.score.primary or "")):
+    if any(".py:" in text for text in (*recipe.score.metric, recipe.score.primary or "")):
         raise InputError("score: the recipe runs a Python file; start it in a terminal")
     for run in recipe.runs.values():
         if set(run.report_to) - {"tensorboard"}:

@@ -67,10 +67,10 @@ def test_files_that_cannot_be_read_or_dated_are_named(
 
 
 def test_names_that_are_no_text_are_left_out(folder: Path) -> None:
-    for name in (b"runs/\xff", b"reports/\xff"):
-        place = os.path.join(os.fsencode(folder), name)
-        shutil.copytree(os.path.join(os.fsencode(folder), name[:-1] + b"rivers"), place)
-    (folder / os.fsdecode(b"\xff.yaml")).write_text("summary: mine\n")
+    odd = os.fsdecode(b"\xff")
+    for kind in ("runs", "reports"):
+        shutil.copytree(folder / kind / "rivers", folder / kind / odd)
+    (folder / f"{odd}.yaml").write_text("summary: mine\n")
     assert [entry.name for entry in shelf_of(folder).runs] == ["runs/rivers"]
     assert len(shelf_of(folder).reports) == len(shelf_of(folder).comparisons) == 1
     assert "".join(recipe_names(folder)).isascii()
