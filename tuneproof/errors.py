@@ -225,7 +225,7 @@ def _terminable() -> Iterator[None]:
     def end(*_: Any) -> None:
         raise Terminated
 
-    numbers = [signal.SIGTERM]
+    numbers = [int(signal.SIGTERM)]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         numbers.append(signal.SIGHUP)
     before: dict[int, Any] = {}

@@ -94,9 +94,9 @@ def _check_recipe(root: Path, recipe: recipes.Recipe) -> None:
             raise InputError("tune: the recipe reports to a tracker; start it in a terminal")
         _check_path(root, str(run.folder), "tune")
     _check_path(root, str(recipe.reports), "reports")
-    for config in compared:
-        for name in (*config.run, *config.merged):
-            _check_path(root, str(config.runs / name), "compare.runs")
+    for one in compared:
+        for name in (*one.run, *one.merged):
+            _check_path(root, str(one.runs / name), "compare.runs")
     sections = {"prepdata": (recipe.build,), "tune": recipe.runs.values(), "compare": compared}
     for section, configs in {**sections, "score": (recipe.score,)}.items():
         for config in configs:
