@@ -115,7 +115,7 @@ def _texts(config: Any) -> Iterator[tuple[str, str]]:
                 continue
             text = str(one)
             ends = [text[match.end() :] for match in re.finditer("[=:]", text)]
-            yield from ((field.name, end) for end in (text, *ends) if end)
+            yield from ((field.name, end.strip()) for end in (text, *ends) if end.strip())
 
 
 def _check_path(root: Path, name: str, what: str) -> None:

@@ -89,6 +89,7 @@ def test_runs_that_are_a_link_out_of_the_folder_take_no_run(folder: Path) -> Non
     [
         ("prepdata: {source: [csv=/etc/x.csv]}", "prepdata.source: '/etc/x.csv' leads out"),
         ("prepdata: {source: [csv=~/x.csv]}", "prepdata.source: '~/x.csv' leads out"),
+        ("prepdata: {source: ['csv= ../x.csv']}", "prepdata.source: '../x.csv' leads out"),
         ("prepdata: {out: /tmp/out}", "prepdata.out: '/tmp/out' leads out"),
         ("tune: {runs: ../runs}", "tune: '../runs/mine' leads out"),
         ("tune: {model: /etc/model}", "tune.model: '/etc/model' leads out"),
