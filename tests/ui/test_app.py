@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from tests.ui.conftest import HOME, Served
 from tuneproof.eval.report.page import page_script
+from tuneproof.formats.votes import votes_from
 from tuneproof.web_page import hash_source
 
 
@@ -134,6 +136,20 @@ def test_what_is_no_votes_is_not_saved(served: Served, folder: Path, sent: str) 
     assert reply.status == 400
     assert reply.json["error"]
     assert list((folder / "reports/rivers").glob("votes*")) == []
+
+
+def test_votes_are_checked_beside_the_loop(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuneproof.ui import app
+
+    loops: list[Any] = []
+
+    def check(document: Any, where: str) -> Any:
+        loops.append(asyncio._get_running_loop())  # None in a thread that has none
+        return votes_from(document, where)
+
+    monkeypatch.setattr(app, "votes_from", check)
+    assert served.post("/votes/reports/rivers", votes()).status == 200
+    assert loops == [None]
 
 
 def test_votes_replace_no_link(served: Served, folder: Path) -> None:

@@ -130,6 +130,7 @@ def test_links_in_data_model_and_run_lead_nowhere_else(folder: Path, name: str) 
 
 @pytest.mark.parametrize("model", ["~/m", "m" * 300 + "/"])
 def test_model_that_is_no_name_is_refused(folder: Path, model: str) -> None:
+    (folder / "~/m").mkdir(parents=True)
     with pytest.raises(InputError, match="model: there is no"):
         tune_arguments(folder, {"data": "data", "model": model})
 
