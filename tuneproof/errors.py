@@ -85,7 +85,7 @@ class InputError(ValueError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came, as from a scheduler: everything is tidied up as after Ctrl-C."""
+    """SIGTERM came, as from a scheduler, or SIGHUP: everything is tidied up as after Ctrl-C."""
 
 
 def is_full_disk(error: BaseException) -> bool:
@@ -183,7 +183,8 @@ def reported(command: str) -> Iterator[None]:
         raise _Failure(str(error)) from error
     except Terminated:
         if ranks.is_main():
-            click.echo("Terminated!", err=True)
+            with suppress(OSError):  # the terminal is gone
+                click.echo("Terminated!", err=True)
         raise click.exceptions.Exit(TERMINATED) from None
     except KeyboardInterrupt:
         raise click.Abort from None
@@ -227,19 +228,26 @@ def _one_voice() -> Iterator[None]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Have SIGTERM end the block as Ctrl-C does, so that nothing half-written is left."""
+    """Have SIGTERM end the block as Ctrl-C does, so that nothing half-written is left.
+
+    So does SIGHUP, when the terminal is closed, unless it is ignored, as `nohup` has it.
+    """
 
     def end(*_: Any) -> None:
         raise Terminated
 
-    before: Any = None
+    numbers = [int(signal.SIGTERM)]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        numbers.append(signal.SIGHUP)
+    before: dict[int, Any] = {}
     with suppress(ValueError):  # not the main thread
-        before = signal.signal(signal.SIGTERM, end)
+        for number in numbers:
+            before[number] = signal.signal(number, end)
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _fault_of_machine(error: Exception, command: str) -> str | None:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -53,12 +54,19 @@ def sync_folder(folder: Path) -> None:
 def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path` and rename it there when the block ends without error.
 
-    After a power cut there is the old file or the new one, whole.
+    After a power cut there is the old file or the new one, whole. A link that lies where the
+    temporary file goes is removed, and not followed.
+
+    Args:
+        path: The file.
+        mode: ``w`` for text or ``wb`` for bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
     try:
         encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")  # on any system
+        mode = mode.replace("w", "x")  # follows no link that was planted there
         with temporary.open(mode, encoding=encoding, newline=newline) as handle:
             yield handle
             handle.flush()
@@ -232,8 +240,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's keys and values; a key that stands twice would hide a value."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise InputError(f"not readable JSON: the key {twice!r} stands twice in one object")
     return values
 

@@ -75,6 +75,8 @@ def _locked(file: Path) -> Any:
         os.write(number, json.dumps(me).encode())
 
     while True:
+        if file.is_symlink():  # nobody's lock, and what it leads to would be written over
+            file.unlink(missing_ok=True)
         lock = FileLock(file, timeout=0, on_acquired=sign)
         lock.acquire()
         if is_there:

@@ -133,8 +133,12 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             return
         where = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4)}
         spent = {"seconds": round(self.seconds, 2), "num_tokens": state.num_input_tokens_seen}
-        with self._metrics.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps({**where, **row, **spent, **self._spent()}) + "\n")
+        try:
+            with self._metrics.open("a", encoding="utf-8") as handle:
+                handle.write(json.dumps({**where, **row, **spent, **self._spent()}) + "\n")
+        except FileNotFoundError as error:
+            folder = self._metrics.parent
+            raise InputError(f"{folder} was deleted while its run was trained") from error
         if "loss" in logs:
             self._losses.append(logs["loss"])
             self._loss = f"loss {sum(self._losses) / len(self._losses):.3f}"

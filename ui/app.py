@@ -32,7 +32,7 @@ from tuneproof.ui.conversation import Conversation
 from tuneproof.ui.guard import Guard
 from tuneproof.ui.jobs import Job, Jobs
 from tuneproof.ui.orders import MODELS, recipe_arguments, recipe_names, tune_arguments
-from tuneproof.ui.shelf import comparison_inside, report_inside, run_inside, shelf_of
+from tuneproof.ui.shelf import comparison_inside, readable, report_inside, run_inside, shelf_of
 
 FOLDER = Path(__file__).parent
 SHOWN_ITEMS = 20
@@ -62,9 +62,9 @@ class Ui:
             Route("/run/{name:path}", self.run),
             Route("/report/{name:path}", self.report),
             Route("/comparison/{name:path}", self.comparison),
-            Route("/job/{number:int}", self.job),
-            Route("/job/{number:int}/lines", self.job_lines),
-            Route("/job/{number:int}/stop", self.stop, methods=["POST"]),
+            Route("/job/{number}", self.job),
+            Route("/job/{number}/lines", self.job_lines),
+            Route("/job/{number}/stop", self.stop, methods=["POST"]),
             Route("/ask", self.ask, methods=["POST"]),
             Route("/reset", self.reset, methods=["POST"]),
             Route("/votes/{name:path}", self.save_votes, methods=["POST"]),
@@ -74,6 +74,7 @@ class Ui:
     def index(self, request: Request) -> Response:
         """Return the list of all that there is."""
         return page(
+            request,
             "index",
             root=self.root,
             shelf=shelf_of(self.root),
@@ -88,21 +89,30 @@ class Ui:
         folder = run_inside(self.root, request.path_params["name"])
         run, file = read_run(folder), folder / run_page.FILE
         if run.state != "running" and file.is_file():
-            return made_page(file.read_text(encoding="utf-8"))
+            return made_page(readable(file).read_text(encoding="utf-8"))
+        for log in (run.metrics, folder / SAMPLES):
+            if log.is_file():
+                readable(log)
         samples = read_samples(folder / SAMPLES)
-        return made_page(run_page.render(run, read_metrics(run.metrics), samples))
+        try:
+            return made_page(run_page.render(run, read_metrics(run.metrics), samples))
+        except InputError:
+            raise
+        except (ArithmeticError, ValueError) as error:
+            raise InputError(f"{run.metrics}: no chart holds its numbers: {error}") from error
 
     def report(self, request: Request) -> Response:
         """Return a report's page."""
         file = report_inside(self.root, request.path_params["name"])
-        return made_page(file.read_text(encoding="utf-8"))
+        return made_page(readable(file).read_text(encoding="utf-8"))
 
     def comparison(self, request: Request) -> Response:
         """Return some answers of a comparison."""
         name, first = request.path_params["name"], request.query_params.get("first", "0")
-        comparison = read_comparison(comparison_inside(self.root, name))
-        begin = int(first) if first.isdecimal() else 0
+        comparison = read_comparison(readable(comparison_inside(self.root, name)))
+        begin = int(first) if first.isdecimal() and len(first) < 10 else 0
         return page(
+            request,
             "comparison",
             name=name,
             comparison=comparison,
@@ -119,7 +129,7 @@ class Ui:
         chosen = name if name in listed else next(iter(listed), None)
         is_loaded = chosen is not None and chosen == self.conversation.run
         turns = self.conversation.turns if is_loaded else []
-        return page("ask", runs=listed, chosen=chosen, turns=turns)
+        return page(request, "ask", runs=listed, chosen=chosen, turns=turns)
 
     async def ask(self, request: Request) -> Response:
         """Return what the run and its base answer, event by event, a line each."""
@@ -139,7 +149,7 @@ class Ui:
 
     def job(self, request: Request) -> Response:
         """Return the page of a job."""
-        return page("job", job=self.jobs.get(request.path_params["number"]))
+        return page(request, "job", job=self.jobs.get(request.path_params["number"]))
 
     def job_lines(self, request: Request) -> Response:
         """Return how a job stands, and its lines."""
@@ -169,19 +179,21 @@ class Ui:
 
     async def save_votes(self, request: Request) -> Response:
         """Write an exported file of votes beside its report."""
-        text = (await request.body()).decode("utf-8", "replace")
-        folder = report_inside(self.root, request.path_params["name"]).parent
+        name, text = request.path_params["name"], (await request.body()).decode("utf-8", "replace")
+        return JSONResponse(await run_in_threadpool(self._save_votes, name, text))
+
+    def _save_votes(self, name: str, text: str) -> dict[str, Any]:
+        folder = report_inside(self.root, name).parent
         try:
             votes = votes_from(parse_json(text), "that file")
         except json.JSONDecodeError as error:
             raise InputError("that file is no JSON, and so no votes") from error
         voter = re.sub(r"[^\w-]+", "-", votes.voter)[:60]
         file = folder / f"votes-{voter}.json"
-        if file.is_symlink() or (file.exists() and read_votes(file).voter != votes.voter):
+        if file.is_symlink() or (file.exists() and read_votes(readable(file)).voter != votes.voter):
             raise InputError(f"{file.name} is there, and no file of {votes.voter!r}")
         write_text(file, text)
-        saved = file.relative_to(self.root).as_posix()
-        return JSONResponse({"saved": saved, "votes": len(votes.votes)})
+        return {"saved": file.relative_to(self.root).as_posix(), "votes": len(votes.votes)}
 
 
 def application(ui: Ui, *, token: str, port: int) -> ASGIApp:
@@ -196,12 +208,13 @@ def can_be_asked(run: Any) -> bool:
     return run.state == "finished" and not run.is_classifier
 
 
-def page(template: str, status_code: int = 200, **values: Any) -> Response:
+def page(request: Request, template: str, status_code: int = 200, **values: Any) -> Response:
     """Return a page of ours."""
     rules, script = (
         (FOLDER / f"ui.{kind}.j2").read_text(encoding="utf-8") for kind in ("css", "js")
     )
     file = FOLDER / f"{template}.html.j2"
+    values["home"] = request.scope["root_path"]
     text = web_page.render(file, rules=rules, script=script, asks_server=True, **values)
     return HTMLResponse(text, status_code)
 
@@ -209,14 +222,14 @@ def page(template: str, status_code: int = 200, **values: Any) -> Response:
 def made_page(text: str) -> Response:
     """Return a page that `tune run` or `score report` made, or somebody in their name.
 
-    Only the script of a report of this version may run at our address, where a browser keeps votes;
-    another page's is shut off from it.
+    Only the script of a report of this version may run. Another one could send elsewhere what it
+    reads on its page, and the address, which is secret.
     """
     script = page_script()
     if f"<script>{script}</script>" in text:
         rules = f"script-src {web_page.hash_source(script)}"
     else:
-        rules = "sandbox allow-scripts allow-downloads; script-src 'unsafe-inline'"
+        rules = "sandbox; script-src 'none'"
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; {rules}; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
@@ -250,4 +263,4 @@ def _wrong(request: Request, error: Exception) -> Response:
 def _message(request: Request, text: str, status_code: int) -> Response:
     if request.method == "POST" or request.url.path.endswith("/lines"):
         return JSONResponse({"error": text}, status_code)
-    return page("message", status_code, text=text)
+    return page(request, "message", status_code, text=text)

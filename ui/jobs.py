@@ -18,8 +18,22 @@ PATIENCE_S = 60.0
 """How long a process may save its work when all are stopped."""
 PROGRESS = re.compile(r"\b(?:step|answered) ([\d,]+)(?:/| of )([\d,]+)")
 """How `tune run` and `infer compare` say how far they are."""
+START = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "import runpy; runpy.run_module('tuneproof', run_name='__main__', alter_sys=True)"
+)
+"""`python -m tuneproof` where no module of the working folder stands in for one of Python's; from
+Python 3.11 on PYTHONSAFEPATH has the same done earlier."""
 STAGE = re.compile(r"\d/4 ")
 """How a recipe begins a stage."""
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a job: no path in them is looked up in its working folder."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    whole = os.pathsep.join(path for path in paths if Path(path).is_absolute())
+    own = {"PYTHONPATH": whole, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **own}
 
 
 class Job:
@@ -33,10 +47,9 @@ class Job:
         """What it said, the last lines."""
         self._is_stopped = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tuneproof", *arguments],
+            [sys.executable, "-c", START, *arguments],
             cwd=folder,
-            # no module of the folder stands in for one of Python's
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -123,11 +136,12 @@ class Jobs:
             self.all.append(Job(len(self.all) + 1, arguments, self._folder))
             return self.all[-1]
 
-    def get(self, number: int) -> Job:
+    def get(self, number: str) -> Job:
         """Return a job; FileNotFoundError where there is none of that number."""
-        if not 1 <= number <= len(self.all):
-            raise FileNotFoundError(f"job {number}")
-        return self.all[number - 1]
+        for job in self.all:
+            if str(job.number) == number:
+                return job
+        raise FileNotFoundError(f"job {number[:20]}")
 
     def stop_all(self) -> None:
         """Stop what is running, and return when it has ended."""

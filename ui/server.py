@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import secrets
 import socket
+import tempfile
 import webbrowser
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,6 +17,7 @@ from starlette.types import ASGIApp
 from tuneproof.errors import InputError, Terminated
 from tuneproof.ui.app import Ui, application
 from tuneproof.ui.config import UiConfig
+from tuneproof.ui.guard import home_of
 
 HOST = "127.0.0.1"
 GRACE_S = 2
@@ -33,18 +37,31 @@ def serve(config: UiConfig, say: Callable[[str], object]) -> None:
     ui = Ui(config.folder.resolve(), config)
     listening = listen(config.port)
     port, token = listening.getsockname()[1], secrets.token_urlsafe(32)
-    address = f"http://{HOST}:{port}/?token={token}"
+    address = f"http://{HOST}:{port}{home_of(token)}/?token={token}"
     say(address)
-    if config.browser:
-        webbrowser.open(address)
-    try:
-        server(application(ui, token=token, port=port)).run(sockets=[listening])
-    except Terminated:
-        raise
-    except KeyboardInterrupt:
-        pass  # how it is meant to end
-    finally:
-        ui.jobs.stop_all()
+    with ExitStack() as stack:
+        stack.callback(ui.jobs.stop_all)
+        if config.browser:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tuneproof-")))
+            webbrowser.open(door(address, folder).as_uri())
+        try:
+            server(application(ui, token=token, port=port)).run(sockets=[listening])
+        except Terminated:
+            raise
+        except KeyboardInterrupt:
+            pass  # how it is meant to end
+
+
+def door(address: str, folder: Path) -> Path:
+    """Write the page that leads to an address whose token shall be in no list of processes.
+
+    Args:
+        address: Where it leads.
+        folder: One that nobody else can read.
+    """
+    file = folder / "tuneproof.html"
+    file.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+    return file
 
 
 def server(app: ASGIApp) -> uvicorn.Server:

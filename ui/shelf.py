@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import read_json
+from tuneproof.files import existing_file, read_json
 from tuneproof.formats.comparison import SCHEMA as COMPARISON
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.report import FILE as REPORT
@@ -23,6 +23,8 @@ DEPTH = 4
 """How many folders deep it is looked for them."""
 HEAD_BYTES = 200
 """In which a comparison says what it is."""
+MOST_BYTES = 50_000_000
+"""Of a file that is read whole."""
 PAGE = "report.html"
 
 
@@ -105,14 +107,39 @@ def run_inside(root: Path, name: str) -> Path:
 
     Raises:
         FileNotFoundError: As in `inside`.
+        InputError: As in `readable`.
     """
     folder = inside(root, name)
-    inside(root, f"{name}/{RUN}")
-    for where, folders, files in os.walk(folder):
-        for path in (Path(where, one) for one in (*folders, *files)):
-            if path.is_symlink():
-                inside(root, str(path))
+    readable(inside(root, f"{name}/{RUN}"))
+    check_links(root, folder)
     return folder
+
+
+def check_links(root: Path, path: Path) -> None:
+    """Raise FileNotFoundError where a link in a folder, or in one that it links to, leads out.
+
+    Args:
+        root: The folder, resolved.
+        path: A file or folder below it, resolved.
+    """
+    known, folders = {path}, [path]
+    while folders:
+        for where, names, files in os.walk(folders.pop()):
+            for link in (Path(where, one) for one in (*names, *files)):
+                if link.is_symlink() and (target := inside(root, str(link))) not in known:
+                    known.add(target)
+                    folders.append(target)
+
+
+def readable(path: Path) -> Path:
+    """Return a file that is to be read whole.
+
+    Raises:
+        InputError: It is no file, which could keep its reader waiting, or too large.
+    """
+    if existing_file(path).stat().st_size > MOST_BYTES:
+        raise InputError(f"{path}: over {MOST_BYTES // 10**6} MB are not shown; too large")
+    return path
 
 
 def report_inside(root: Path, name: str) -> Path:
@@ -121,7 +148,8 @@ def report_inside(root: Path, name: str) -> Path:
     Raises:
         FileNotFoundError: As in `inside`.
     """
-    inside(root, f"{name}/{REPORT}")
+    if not all(inside(root, f"{name}/{file}").is_file() for file in (REPORT, PAGE)):
+        raise FileNotFoundError(name)
     return inside(root, f"{name}/{PAGE}")
 
 
@@ -138,15 +166,19 @@ def comparison_inside(root: Path, name: str) -> Path:
 
 
 def shelf_of(root: Path) -> Shelf:
-    """Look through a folder; links that lead out of it, and hidden folders, are left out."""
+    """Look through a folder.
+
+    Links that lead out of it, hidden folders, and names that are no UTF-8, are left out.
+    """
     shelf = Shelf()
     for path in _files(root):
         try:
             _add(shelf, root, path)
         except FileNotFoundError:
             continue
-        except InputError as error:
-            shelf.faults.append(str(error))
+        except (OSError, OverflowError, ValueError) as error:  # also a year over 9999
+            name, said = path.relative_to(root).as_posix(), str(error)
+            shelf.faults.append(said if name in said else f"{name}: {said}")
     for entries in (shelf.data, shelf.runs, shelf.comparisons, shelf.reports):
         entries.sort(key=lambda entry: entry.written, reverse=True)
     return shelf
@@ -156,8 +188,13 @@ def _files(root: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(root):
         here = Path(where)
         is_last = RUN in files or len(here.relative_to(root).parts) >= DEPTH
-        folders[:] = [] if is_last else [name for name in folders if not name.startswith(".")]
-        yield from (here / name for name in files if not name.startswith("."))
+        folders[:] = [] if is_last else filter(is_shown, folders)
+        yield from (here / name for name in files if is_shown(name))
+
+
+def is_shown(name: str) -> bool:
+    """Return whether a file or folder of a name is shown: not a hidden one, or no UTF-8."""
+    return not name.startswith(".") and name.encode("utf-8", "replace").decode() == name
 
 
 def _add(shelf: Shelf, root: Path, path: Path) -> None:
@@ -167,7 +204,7 @@ def _add(shelf: Shelf, root: Path, path: Path) -> None:
         shelf.runs.append(RunEntry(run=read_run(folder), **_known(root, path, folder)))
     elif path.name == REPORT:
         report_inside(root, str(path.parent))
-        document = read_json(path)
+        document = read_json(readable(path))
         if is_report(document):
             known = _known(root, path, path.parent)
             shelf.reports.append(ReportEntry(**_verdicts(document), **known))

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from tuneproof.errors import Group, InputError, unknown
+from tuneproof.errors import Group, InputError, reported, unknown
 
 
 def run(fault: BaseException, *args: str) -> Result:
@@ -68,7 +68,8 @@ def test_interruption_aborts_with_exit_code_1() -> None:
     assert "Aborted!" in result.stderr
 
 
-def test_sigterm_tidies_up_and_exits_with_143() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_termination_tidies_up_and_exits_with_143(number: int) -> None:
     @click.group(cls=Group)
     def main() -> None:
         pass
@@ -78,16 +79,25 @@ def test_sigterm_tidies_up_and_exits_with_143() -> None:
     @main.command()
     def work() -> None:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         finally:
             tidied.append(True)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     result = CliRunner().invoke(main, ("work",))
     assert result.exit_code == 143
     assert tidied == [True]
     assert "Terminated!" in result.stderr
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_hangup_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with reported("tune"):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

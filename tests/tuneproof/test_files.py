@@ -3,8 +3,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,17 @@ def test_atomic_write_leaves_the_old_file_and_no_other_when_the_block_fails(tmp_
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mode", ["w", "wb"])
+def test_atomic_write_follows_no_link(tmp_path: Path, mode: str) -> None:
+    path, victim = tmp_path / "a.txt", tmp_path / "victim"
+    victim.write_text("kept")
+    path.with_name(f".a.txt.{os.getpid()}.tmp").symlink_to(victim)
+    with files.atomic_write(path, mode) as handle:
+        handle.write("new" if mode == "w" else b"new")
+    assert victim.read_text() == "kept"
+    assert (path.is_symlink(), path.read_text()) == (False, "new")
 
 
 def test_replacing_puts_all_files_in_place_at_the_end(tmp_path: Path) -> None:
@@ -193,6 +206,14 @@ def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path.write_text('{"rows": [{"text": "a", "text": "b"}]}')
     with pytest.raises(InputError, match=r"a\.json: .* the key 'text' stands twice in one"):
         files.read_json(path)
+
+
+def test_key_that_stands_twice_among_many_is_found_at_once() -> None:
+    keys = [*range(100_000), 99_999]
+    begin = time.process_time()
+    with pytest.raises(InputError, match="the key '99999' stands twice"):
+        files.parse_json("{" + ",".join(f'"{key}":0' for key in keys) + "}")
+    assert time.process_time() - begin < 5
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -190,3 +190,11 @@ def test_sweep_does_not_begin_where_another_is_at_work(
     with FileLock(tmp_path / ".s-sweep.lock"), pytest.raises(InputError, match="at work here"):
         sweep(config)
     assert not config.folder.exists()
+
+
+def test_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / ".a.lock").symlink_to(tmp_path / "victim")
+    with at_work(tmp_path / "a"):
+        pass
+    assert (tmp_path / "victim").read_text() == "kept"

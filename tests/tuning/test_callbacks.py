@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tuneproof.errors import InputError
 from tuneproof.formats.training_log import read_metrics
 from tuneproof.log import lines_to
 from tuneproof.tuning.callbacks import Progress
@@ -37,6 +39,14 @@ def test_every_tenth_of_the_steps_is_told_where_no_terminal_is(tmp_path: Path) -
     assert told[9].startswith("step 50/50: loss 0.450, ")
     assert "tokens/s, " in told[1]
     assert told[1].endswith(" left")
+
+
+def test_folder_that_was_deleted_is_one_line(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "mine/metrics.jsonl")
+    progress.on_train_begin(None, state(0), None)
+    shutil.rmtree(tmp_path / "mine")
+    with pytest.raises(InputError, match="mine was deleted while its run was trained"):
+        progress.on_log(None, state(1), None, logs={"loss": 1.0})
 
 
 def test_duration_is_told_once_after_the_first_steps(tmp_path: Path) -> None:

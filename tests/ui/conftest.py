@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -21,6 +22,8 @@ from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
 
 TOKEN = "the-token"
+HOME = f"/{hashlib.sha256(TOKEN.encode()).hexdigest()[:32]}"
+"""The path below which a server with that token has its pages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +51,14 @@ class Served:
         return f"127.0.0.1:{self.port}"
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str | None) -> Reply:
-        """Send a request with the headers of our own page; None leaves one out."""
+        """Send a request as our own page does; None leaves a header out."""
         own = {"host": self.host, "cookie": f"tuneproof-{self.port}={TOKEN}"}
         if method == "POST":
             own["origin"] = f"http://{self.host}"
         sent = {name: value for name, value in {**own, **headers}.items() if value is not None}
         data = body if isinstance(body, str | None) else json.dumps(body)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(method, path, body=data, headers=sent)
+        connection.request(method, HOME + path, body=data, headers=sent)
         response = connection.getresponse()
         given = {name.lower(): value for name, value in response.getheaders()}
         reply = Reply(status=response.status, headers=given, text=response.read().decode())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +13,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.ui.conftest import Served
+from tests.ui.conftest import HOME, Served
 from tuneproof.eval.report.page import page_script
+from tuneproof.formats.votes import votes_from
 from tuneproof.web_page import hash_source
 
 
@@ -25,7 +28,7 @@ def test_index_lists_runs_reports_comparisons_and_what_can_be_started(served: Se
         "/report/reports/rivers#vote",
         "/comparison/reports/rivers/test_comparison.json",
     ):
-        assert f'href="{link}"' in page.text
+        assert f'href="{HOME}{link}"' in page.text
     assert "tuned, this checkpoint" in page.text
     assert "<option selected>demo</option>" in page.text
     assert "<option>data</option>" in page.text
@@ -39,13 +42,40 @@ def test_page_of_a_run_is_its_file_until_it_is_trained_again(
     assert "Under way when this page was written" in served.get("/run/runs/rivers").text
 
 
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/run/runs/rivers", "runs/rivers/index.html"),
+        ("/report/reports/rivers", "reports/rivers/report.html"),
+        ("/comparison/reports/rivers/test_comparison.json", "reports/rivers/test_comparison.json"),
+    ],
+)
+def test_large_files_are_not_read(served: Served, folder: Path, path: str, file: str) -> None:
+    os.truncate(folder / file, 50_000_001)
+    reply = served.get(path)
+    assert (reply.status, "too large" in reply.text) == (400, True)
+
+
+@pytest.mark.parametrize(("first", "second"), [("1e308", "-1e308"), ("0", "5e-324")])
+def test_losses_that_no_chart_holds_are_named(
+    served: Served, folder: Path, make_run: Any, first: str, second: str
+) -> None:
+    make_run("folder/runs/rivers", state="running", result=None)
+    lines = [f'{{"step": 1, "loss": {first}}}', f'{{"step": 2, "loss": {second}}}']
+    (folder / "runs/rivers/metrics.jsonl").write_text("\n".join([*lines, ""]))
+    reply = served.get("/run/runs/rivers")
+    assert (reply.status, "no chart holds its numbers" in reply.text) == (400, True)
+
+
 def test_comparison_is_shown_as_text(served: Served) -> None:
     first = served.get("/comparison/reports/rivers/test_comparison.json")
     assert "&lt;i&gt;ice&lt;/i&gt; 0" in first.text
     assert "1 to 20 of 30" in first.text
     second = served.get("/comparison/reports/rivers/test_comparison.json?first=20")
     assert "21 to 30 of 30" in second.text
-    assert served.get("/comparison/reports/rivers/test_comparison.json?first=x").status == 200
+    for begin in ("x", "9" * 5000):
+        path = f"/comparison/reports/rivers/test_comparison.json?first={begin}"
+        assert served.get(path).status == 200
 
 
 def test_report_runs_its_own_script_and_no_other(served: Served, folder: Path) -> None:
@@ -55,7 +85,7 @@ def test_report_runs_its_own_script_and_no_other(served: Served, folder: Path) -
     file = folder / "reports/rivers/report.html"
     file.write_text(file.read_text().replace("const make", "const  make"))
     policy = served.get("/report/reports/rivers").headers["content-security-policy"]
-    assert "sandbox allow-scripts allow-downloads;" in policy
+    assert "sandbox; script-src 'none'" in policy
     assert "connect-src" not in policy and "default-src 'none'" in policy
 
 
@@ -76,6 +106,7 @@ def test_no_address_leads_out(served: Served, folder: Path, kind: str, name: str
 def test_what_is_not_there_is_said(served: Served) -> None:
     assert served.get("/job/7").status == 404
     assert served.get("/job/7/lines").json == {"error": "there is no job 7 in this folder"}
+    assert served.get(f"/job/{'9' * 5000}").status == 404
     assert served.get("/nothing").status == 404
     assert served.post("/start/anything", {}).status == 404
 
@@ -105,6 +136,20 @@ def test_what_is_no_votes_is_not_saved(served: Served, folder: Path, sent: str) 
     assert reply.status == 400
     assert reply.json["error"]
     assert list((folder / "reports/rivers").glob("votes*")) == []
+
+
+def test_votes_are_checked_beside_the_loop(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuneproof.ui import app
+
+    loops: list[Any] = []
+
+    def check(document: Any, where: str) -> Any:
+        loops.append(asyncio._get_running_loop())  # None in a thread that has none
+        return votes_from(document, where)
+
+    monkeypatch.setattr(app, "votes_from", check)
+    assert served.post("/votes/reports/rivers", votes()).status == 200
+    assert loops == [None]
 
 
 def test_votes_replace_no_link(served: Served, folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Browser, needs_browser
-from tests.ui.conftest import TOKEN, Served
+from tests.ui.conftest import HOME, TOKEN, Served
 
 pytestmark = [pytest.mark.slow, needs_browser, pytest.mark.usefixtures("code_path")]
 SETTINGS = {
@@ -49,7 +49,7 @@ def server(serve: Callable[[Path], Served], tuned: Path) -> Served:
 @pytest.fixture
 def page(browser: Browser, server: Served) -> str:
     """The address of the page, which the browser has visited with the token."""
-    address = f"http://{server.host}/"
+    address = f"http://{server.host}{HOME}/"
     browser.open(f"{address}?token={TOKEN}", "document.querySelector('#runs')")
     assert browser.script("location.search") == ""
     return address
@@ -62,7 +62,7 @@ def texts(browser: Browser, selector: str) -> list[str]:
 
 def test_run_is_picked_and_answers_beside_its_base(browser: Browser, page: str) -> None:
     assert texts(browser, "#runs tbody th") == ["runs/mud"]
-    browser.script("document.querySelector('#runs a[href^=\"/ask\"]').click()")
+    browser.script("document.querySelector('#runs a[href*=\"/ask\"]').click()")
     browser.wait("document.querySelector('#question textarea')")
     for number, line in enumerate(("What does river 3 carry?", "And <b>river</b> 4?"), 1):
         browser.script(f"document.querySelector('textarea').value = {json.dumps(line)}")
@@ -114,11 +114,10 @@ def test_votes_are_kept_in_a_report_page_and_other_pages_are_shut_off(
     browser.open(page + "report/reports/rivers#vote", "document.getElementById('ballot')")
     assert browser.script("self.origin") == f"http://{server.host}"
     assert browser.script("localStorage.length >= 0 && !document.getElementById('ballot').hidden")
-    foreign = "<script>document.title = self.origin; fetch('/', {method: 'POST'})</script>"
+    foreign = "<title>still</title><script>document.title = self.origin</script>"
     (tuned / "runs/mud/index.html").write_text(foreign)
     browser.open(page + "run/runs/mud")
-    browser.wait("document.title === 'null'")
-    assert not browser.script("document.body && document.body.textContent.includes('refused')")
+    browser.wait("document.title === 'still'")
 
 
 @pytest.mark.parametrize("path", ["", "ask", "comparison/reports/rivers/test_comparison.json"])

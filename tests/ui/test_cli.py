@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -62,8 +63,28 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
     assert result.output == f"Error: port {port} cannot be had; give another --port, or 0 for any\n"
 
 
+def test_browser_is_opened_without_the_token_in_its_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Any = pytest.importorskip("tuneproof.ui.server")
+    opened: list[Path] = []
+
+    def look(url: str) -> None:
+        opened.append(Path(urlsplit(url).path))
+        assert opened[0].parent.stat().st_mode & 0o077 == 0
+        assert "/?token=" in opened[0].read_text()
+
+    monkeypatch.setattr(server.webbrowser, "open", look)
+    monkeypatch.setattr(server.uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
+    result = CliRunner().invoke(main, ["--folder", str(tmp_path), "--port", "0", "--browser"])
+    assert result.exit_code == 0, result.output
+    assert not opened[0].exists()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_command_serves_until_it_is_ended(tmp_path: Path, number: int, code: int) -> None:
     pytest.importorskip("uvicorn")
     process = subprocess.Popen(
@@ -75,9 +96,10 @@ def test_command_serves_until_it_is_ended(tmp_path: Path, number: int, code: int
     )
     assert process.stdout is not None
     address = process.stdout.readline().strip()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}", address)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32}/\?token=[\w-]{43}", address)
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    assert "No run yet" in opener.open(address).read().decode()
+    assert opener.open(address).status == 200
+    assert "No run yet" in opener.open(address.partition("?")[0]).read().decode()
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(address.partition("?")[0])
     refused.value.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.ui.conftest import TOKEN, Served
+from tests.ui.conftest import HOME, TOKEN, Served
 
 PATHS = ["/", "/ask", "/run/runs/rivers", "/report/reports/rivers", "/job/1/lines", "/nothing"]
 
@@ -39,18 +41,33 @@ def test_wrong_token_in_the_address_is_refused(server: Served, token: str) -> No
 
 def test_first_visit_leaves_the_token_in_a_cookie_and_out_of_the_address(server: Served) -> None:
     reply = server.ask("GET", f"/ask?run=runs/a%20b&token={TOKEN}", cookie=None)
-    assert (reply.status, reply.headers["location"]) == (303, "/ask?run=runs%2Fa+b")
+    assert reply.status == 200
+    assert reply.text.endswith(f'content="0; url={HOME}/ask?run=runs%2Fa+b">')
     cookie = reply.headers["set-cookie"]
+    assert f"Path={HOME}/;" in cookie  # or other ports of this host would be sent it
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie
     again = server.ask("GET", "/", cookie=cookie.partition(";")[0])
     assert again.status == 200
     assert TOKEN not in again.text
 
 
-def test_first_visit_leads_to_no_other_site(server: Served) -> None:
-    reply = server.ask("GET", f"//evil.example/?token={TOKEN}", cookie=None)
-    assert reply.headers.get("location", "/").startswith("/")
-    assert not reply.headers.get("location", "/").startswith("//")
+@pytest.mark.parametrize("path", ["/", "/ask", "/run/runs/rivers", f"/?token={TOKEN}", "/x" + HOME])
+def test_nothing_is_answered_at_another_path(server: Served, path: str) -> None:
+    url = f"http://{server.host}{path}"
+    request = Request(url, headers={"cookie": f"tuneproof-{server.port}={TOKEN}"})
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request)
+    refused.value.close()
+    assert refused.value.code == 403
+    assert "set-cookie" not in refused.value.headers
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/%22%3E%3Cscript%3E", "/?a=%22%3E%3Cb%3E&"])
+def test_first_visit_leads_to_no_other_site(server: Served, path: str) -> None:
+    sign = "" if "?" in path else "?"
+    reply = server.ask("GET", f"{path}{sign}token={TOKEN}", cookie=None)
+    assert reply.text.startswith(f'<meta http-equiv="refresh" content="0; url={HOME}/')
+    assert reply.text.count("<") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.ui import jobs
 from tuneproof.ui.jobs import Jobs, share_done
 
 pytestmark = pytest.mark.usefixtures("code_path")
@@ -51,28 +52,40 @@ def test_wrong_call_fails_with_its_line(tmp_path: Path) -> None:
     assert list(job.lines) == ["Error: no such file: nothing.json"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 looks in the folder first")
-def test_no_module_of_the_folder_is_run(tmp_path: Path) -> None:
-    (tmp_path / "click.py").write_text("print('run')")
+@pytest.mark.parametrize("is_safe", [True, False], ids=["3.11", "3.10"])
+def test_no_module_of_the_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_safe: bool
+) -> None:
+    if not is_safe:  # as Python 3.10, which does not know the variable
+        env = {key: value for key, value in jobs.environment().items() if key != "PYTHONSAFEPATH"}
+        monkeypatch.setattr(jobs, "environment", lambda: env)
+    for name in ("click", "runpy", "tuneproof"):
+        (tmp_path / f"{name}.py").write_text("print('run')")
     job = Jobs(tmp_path).start(["--version"])
     job.wait()
     assert job.state == "done"
     assert "run" not in job.lines
 
 
+def test_no_path_is_looked_up_in_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = ["", "/there", ".", "lib", ""]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    assert jobs.environment()["PYTHONPATH"] == "/there"
+
+
 @pytest.mark.slow
 def test_one_runs_at_a_time_until_it_is_stopped(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
-    jobs = Jobs(tmp_path)
-    job = jobs.start(["ui", "--port=0"])
+    started = Jobs(tmp_path)
+    job = started.start(["ui", "--port=0"])
     wait_for(lambda: job.lines)
     with pytest.raises(InputError, match="`tuneproof ui --port=0` is running"):
-        jobs.start(["--version"])
+        started.start(["--version"])
     assert (job.state, job.is_running) == ("running", True)
     job.stop()
     job.wait()
     assert job.state == "stopped"
-    assert jobs.start(["--version"]).number == 2
-    jobs.stop_all()
+    assert started.start(["--version"]).number == 2
+    started.stop_all()
     with pytest.raises(FileNotFoundError):
-        jobs.get(3)
+        started.get("3")

@@ -22,7 +22,7 @@ def test_recipes_of_the_folder_are_listed_and_run(folder: Path) -> None:
     (folder / "link.yaml").symlink_to("/etc/hostname")
     assert "demo" in recipe_names(folder)
     assert recipe_names(folder)[-1] == "mine.yaml"
-    assert recipe_arguments(folder, {"name": "mine.yaml"}) == ["recipe", "run", "mine.yaml"]
+    assert recipe_arguments(folder, {"name": "mine.yaml"}) == ["recipe", "run", "./mine.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,63 @@ def test_runs_that_are_a_link_out_of_the_folder_take_no_run(folder: Path) -> Non
     (folder / "runs").symlink_to(folder.parent / "elsewhere")
     with pytest.raises(InputError, match="leads out of the folder"):
         tune_arguments(folder, {"data": "data", "model": "tiny"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prepdata: {source: [csv=/etc/x.csv]}", "prepdata.source: '/etc/x.csv' leads out"),
+        ("prepdata: {source: [csv=~/x.csv]}", "prepdata.source: '~/x.csv' leads out"),
+        ("prepdata: {source: ['csv= ../x.csv']}", "prepdata.source: '../x.csv' leads out"),
+        ("prepdata: {out: /tmp/out}", "prepdata.out: '/tmp/out' leads out"),
+        ("tune: {runs: ../runs}", "tune: '../runs/mine' leads out"),
+        ("tune: {model: /etc/model}", "tune.model: '/etc/model' leads out"),
+        ("tune: {template: ../x.j2}", "tune.template: '../x.j2' leads out"),
+        ("tune: {report_to: [wandb]}", "start it in a terminal"),
+        ("compare: {out: ../x.json}", "compare.out: '../x.json' leads out"),
+        ("compare: {prompts: [/etc/passwd]}", "compare.prompts: '/etc/passwd' leads out"),
+        ("compare: {adapter: [a=/etc/b]}", "compare.adapter: '/etc/b' leads out"),
+        ("compare: {endpoint: [a=http://b.example/v1]}", "start it in a terminal"),
+        ("score: {metric: [helper.py:f]}", "start it in a terminal"),
+        ("score: {metric: [a=json:/etc/b.json]}", "score.metric: '/etc/b.json' leads out"),
+    ],
+)
+def test_recipe_of_the_folder_leads_nowhere_else(folder: Path, text: str, message: str) -> None:
+    (folder / "mine.yaml").write_text(f"summary: mine\n{text}\n")
+    with pytest.raises(InputError, match=message):
+        recipe_arguments(folder, {"name": "mine.yaml"})
+
+
+def test_recipe_is_no_option(folder: Path) -> None:
+    (folder / "--set=tune.data=x.yaml").write_text("summary: mine\n")
+    arguments = recipe_arguments(folder, {"name": "--set=tune.data=x.yaml"})
+    assert arguments == ["recipe", "run", "./--set=tune.data=x.yaml"]
+
+
+@pytest.mark.parametrize(
+    "name", ["data/train.jsonl", "mine/config.json", "runs/rivers/metrics.jsonl"]
+)
+def test_links_in_data_model_and_run_lead_nowhere_else(folder: Path, name: str) -> None:
+    form = {"data": "data", "model": "mine", "name": "rivers"}
+    (folder / "mine").mkdir()
+    assert tune_arguments(folder, form)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to("/etc/passwd")
+    with pytest.raises(InputError):
+        tune_arguments(folder, form)
+
+
+@pytest.mark.parametrize("model", ["~/m", "m" * 300 + "/"])
+def test_model_that_is_no_name_is_refused(folder: Path, model: str) -> None:
+    (folder / "~/m").mkdir(parents=True)
+    with pytest.raises(InputError, match="model: there is no"):
+        tune_arguments(folder, {"data": "data", "model": model})
+
+
+def test_long_name_may_be_a_model(folder: Path) -> None:
+    assert tune_arguments(folder, {"data": "data", "model": "m" * 300})
+
+
+def test_recipes_of_the_package_are_run(folder: Path) -> None:
+    for name in recipe_names(folder):
+        assert recipe_arguments(folder, {"name": name, "model": "tiny"})[2] == name

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from tuneproof.ui.shelf import comparison_inside, inside, report_inside, run_inside, shelf_of
+from tuneproof.ui import shelf as shelf_module
+from tuneproof.ui.orders import recipe_names
+from tuneproof.ui.shelf import (
+    MOST_BYTES,
+    comparison_inside,
+    inside,
+    report_inside,
+    run_inside,
+    shelf_of,
+)
 
 
 def test_everything_is_found(folder: Path) -> None:
@@ -39,6 +50,47 @@ def test_spoilt_files_are_named_and_hide_nothing(folder: Path) -> None:
     assert [entry.name for entry in shelf.runs] == ["runs/rivers"]
     assert len(shelf.faults) == 1
     assert "runs/spoilt/run.json" in shelf.faults[0]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(13, "Permission denied"), ValueError("year 31000 is out of range"),
+     OverflowError("timestamp out of range")],
+)  # fmt: skip
+def test_files_that_cannot_be_read_or_dated_are_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(shelf_module, "_is_comparison", Mock(side_effect=error))
+    shelf = shelf_of(folder)
+    assert (shelf.comparisons, len(shelf.runs)) == ([], 1)
+    assert shelf.faults[0] == f"reports/rivers/test_comparison.json: {error}"
+
+
+def test_names_that_are_no_text_are_left_out(folder: Path) -> None:
+    odd = os.fsdecode(b"\xff")
+    for kind in ("runs", "reports"):
+        shutil.copytree(folder / kind / "rivers", folder / kind / odd)
+    (folder / f"{odd}.yaml").write_text("summary: mine\n")
+    assert [entry.name for entry in shelf_of(folder).runs] == ["runs/rivers"]
+    assert len(shelf_of(folder).reports) == len(shelf_of(folder).comparisons) == 1
+    assert "".join(recipe_names(folder)).isascii()
+
+
+@pytest.mark.parametrize("name", ["runs/rivers/run.json", "reports/rivers/report.json"])
+def test_large_files_are_named_and_not_read(folder: Path, name: str) -> None:
+    os.truncate(folder / name, MOST_BYTES + 1)
+    shelf = shelf_of(folder)
+    assert len(shelf.runs) + len(shelf.reports) == 1
+    assert shelf.faults == [f"{folder / name}: over 50 MB are not shown; too large"]
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html"])
+def test_report_that_is_no_file_is_none(folder: Path, name: str) -> None:
+    (folder / "reports/rivers" / name).unlink()
+    os.mkfifo(folder / "reports/rivers" / name)
+    with pytest.raises(FileNotFoundError):
+        report_inside(folder, "reports/rivers")
+    assert shelf_of(folder).reports == []
 
 
 @pytest.mark.parametrize("summary", [None, [], {"a": 1}, {"a": {"headline": 3}}, "x"])
@@ -93,6 +145,16 @@ def test_run_with_a_file_that_leads_out_is_none(folder: Path, outside: Path, nam
     (folder / "runs/rivers" / name).unlink(missing_ok=True)
     (folder / "runs/rivers" / name).symlink_to(outside / "runs/rivers")
     assert shelf_of(folder).runs == []
+    with pytest.raises(FileNotFoundError):
+        run_inside(folder, "runs/rivers")
+
+
+def test_run_leads_out_by_no_second_link(folder: Path, outside: Path) -> None:
+    (folder / "store").mkdir()
+    (folder / "runs/rivers/extra").symlink_to(folder / "store")
+    assert run_inside(folder, "runs/rivers")
+    (folder / "store/back").symlink_to(folder / "runs")
+    (folder / "store/x.safetensors").symlink_to(outside / "data/train.jsonl")
     with pytest.raises(FileNotFoundError):
         run_inside(folder, "runs/rivers")
 
