@@ -12,7 +12,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[excel,gguf,schema,sweep,ui]" --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[excel,gguf,schema,sweep,ui]" --group dev --group site
 	touch $(READY)
 
 demo: $(READY)
@@ -50,8 +50,7 @@ docs: $(READY)
 	$(BIN)/python -m docs.generate
 
 site: $(READY)
-	$(BIN)/pip install --quiet --constraint constraints.txt --group site
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheels: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group nox

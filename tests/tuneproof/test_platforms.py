@@ -37,17 +37,18 @@ POSIX_ATTRIBUTES = {
 RESERVED = {"aux", "con", "nul", "prn", *(f"{name}{n}" for name in ("com", "lpt") for n in "123")}
 
 
-def at_import(node: ast.AST) -> Iterator[ast.AST]:
+def at_import(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes that are evaluated when a module is imported: no bodies of functions."""
-    yield node
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        parts: list[ast.AST] = [*node.decorator_list, node.args]
-    elif isinstance(node, ast.Lambda):
-        parts = [node.args]
-    else:
-        parts = list(ast.iter_child_nodes(node))
-    for part in parts:
-        yield from at_import(part)
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            left += [*node.decorator_list, node.args]
+        elif isinstance(node, ast.Lambda):
+            left.append(node.args)
+        else:
+            left += ast.iter_child_nodes(node)
 
 
 def faults(source: str) -> list[str]:
