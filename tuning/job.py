@@ -170,7 +170,6 @@ def trainer_arguments(
         "logging_nan_inf_filter": False,  # a loss that is no number must be seen
         "include_num_input_tokens_seen": "non_padding",
         "save_strategy": "epoch",
-        "save_total_limit": 2,
         "disable_tqdm": True,
         "dataloader_pin_memory": is_gpu,
         "accelerator_config": {"non_blocking": is_gpu},
