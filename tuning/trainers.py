@@ -31,6 +31,7 @@ from tuneproof.kernels.unlikelihood import prices, used_before
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.parts import RankBatches, is_sharded, with_filler
+from tuneproof.tuning.rows import lengths
 
 T = TypeVar("T")
 Weighting = Literal["example", "token"]
@@ -150,7 +151,7 @@ class RunTrainer:
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         return LengthGroupedSampler(
-            [len(ids) for ids in dataset["input_ids"]],
+            lengths(dataset).tolist(),
             self.args.train_batch_size * self.args.gradient_accumulation_steps * ranks.world_size(),
             self.args.seed,
         )
