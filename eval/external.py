@@ -26,6 +26,7 @@ from tuneproof.formats.regressions import (
 )
 from tuneproof.formats.run import Run
 from tuneproof.formats.runs import finished_run
+from tuneproof.locks import at_work
 from tuneproof.text import one_line
 
 log = logging.getLogger(__name__)
@@ -58,9 +59,14 @@ def external(config: ExternalConfig) -> Regressions:
     """Ask a base and its run the tasks, or read what the harness logged of them, and write it all.
 
     Raises:
-        InputError: The harness is not installed, a task or a run cannot be used, or the two were
-            not asked the same items.
+        InputError: The harness is not installed, a task or a run cannot be used, the two were not
+            asked the same items, or another process is writing the answers.
     """
+    with at_work(config.out):
+        return _external(config)
+
+
+def _external(config: ExternalConfig) -> Regressions:
     if config.base_samples is not None and config.run_samples is not None:
         name = config.run or config.run_samples.name
         base, tuned = (

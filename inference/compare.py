@@ -175,6 +175,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             "batch_size": config.batch_size if config.do_sample else None,  # it decides draws
             "dtype": config.dtype,
             "device": config.device,
+            "engine": config.engine,
             "calibrate": config.calibrate,
             "few_shot": config.few_shot,
             "few_shot_by": config.few_shot_by,
@@ -197,7 +198,7 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
             **{str(path): fingerprint(path) if path.is_file() else None for path in beside},
         },
         code=code_fingerprint(*ROOMS),
-        versions=versions_of(PACKAGES),
+        versions=versions_of((*PACKAGES, *(["vllm"] if config.engine == "vllm" else []))),
     )
 
 

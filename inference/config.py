@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from tuneproof.errors import InputError
 from tuneproof.files import existing_file
 from tuneproof.formats.regressions import FILE
 from tuneproof.models.device import check_device
+
+EngineName = Literal["builtin", "vllm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Decoding:
         """Reject what cannot be."""
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
-        if self.temperature <= 0:
+        if not 0 < self.temperature < math.inf:
             raise ValueError(
                 f"temperature must be positive, got {self.temperature}; for greedy answers leave "
                 "--do-sample out"
@@ -116,6 +119,9 @@ class CompareConfig(ModelsConfig):
     NAME=FILE gives it a name, which should begin with the run's; may be repeated."""
     quantized: Literal["base"] | None = None
     """Compare the base in 4 bits too, as base-4bit."""
+    engine: EngineName = "builtin"
+    """What writes the answers: the loop of this package, or vLLM, where it is installed, for texts
+    by a base and plain LoRA adapters over it."""
     out: Path = Path("model_comparison.json")
     """The file to write."""
     limit: int | None = None
@@ -153,6 +159,8 @@ class CompareConfig(ModelsConfig):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.engine != "builtin" and self.device != "auto":
+            raise ValueError(f"device {self.device} is for the built-in loop; leave it out")
         if self.few_shot is not None and self.few_shot < 0:
             raise ValueError(f"few_shot must be at least 0, got {self.few_shot}")
         if self.system is not None and not self.system.strip():
@@ -190,6 +198,8 @@ class RegressionsConfig(CompareConfig):
     def __post_init__(self) -> None:
         """Reject what decides nothing here."""
         super().__post_init__()
+        if self.engine != "builtin":
+            raise ValueError("regressions are scored by the built-in loop; leave engine out")
         for name in ("endpoint", "quantized", "few_shot", "system"):
             if getattr(self, name):
                 raise ValueError(

@@ -70,7 +70,31 @@ def answer_batch(
     names = variants.names * len(prompts)
     rows = [list(prompt[name]) for prompt in prompts for name in variants.names]
     stops = stop_ids(variants)
-    torch.manual_seed(seed)
+    if variants.engine is not None:
+        new = variants.engine.answer(rows, names, stops, decoding, seed, watch)
+    else:
+        torch.manual_seed(seed)
+        new = _by_model(variants, rows, names, stops, decoding, watch)
+    answers = [
+        _answer(answer, stops, variants.tokenizer, prompt)
+        for prompt, answer in zip(rows, new, strict=True)
+    ]
+    width = len(variants.names)
+    return [
+        dict(zip(variants.names, answers[start : start + width], strict=True))
+        for start in range(0, len(answers), width)
+    ]
+
+
+def _by_model(
+    variants: Variants,
+    rows: Sequence[list[int]],
+    names: Sequence[str],
+    stops: set[int],
+    decoding: Decoding,
+    watch: Stopwatch,
+) -> list[list[int]]:
+    """Return each row's new tokens, by the built-in loop or, where that cannot, by `generate`."""
     new: list[list[int]] = [[] for _ in rows]
 
     def decoded(part: Sequence[int]) -> list[list[int]]:
@@ -90,15 +114,7 @@ def answer_batch(
         values = variants.limit.run(part, decoded, variants.model.device)
         for index, answer in zip(part, values, strict=True):
             new[index] = answer
-    answers = [
-        _answer(answer, stops, variants.tokenizer, prompt)
-        for prompt, answer in zip(rows, new, strict=True)
-    ]
-    width = len(variants.names)
-    return [
-        dict(zip(variants.names, answers[start : start + width], strict=True))
-        for start in range(0, len(answers), width)
-    ]
+    return new
 
 
 def can_stream(variants: Variants) -> bool:

@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.inference.baselines import BASELINES, predict
@@ -53,6 +54,7 @@ def load_panels(
     """
     named = lineup(config, config.merged)
     _check_heads(named, config, task)
+    _check_engine(config, task)
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
     train = train_examples(prompts, task)
@@ -70,6 +72,7 @@ def load_panels(
             shots=_shots(prompts, train, items, config, task),
             system=config.system_text,
             labels=task.labels if task else (),
+            engine=config.engine,
         )
         if task is not None:  # more tokens would only make more of a wrong answer
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS
@@ -129,6 +132,19 @@ def _check_heads(named: Lineup, config: CompareConfig, task: LabelTask | None) -
             )
 
 
+def _check_engine(config: CompareConfig, task: LabelTask | None) -> None:
+    """Raise InputError where vLLM has no part in what is asked."""
+    if config.engine == "builtin":
+        return
+    if task is not None:
+        raise InputError(
+            "--engine vllm writes answers, and the labels of these prompts are scored by the "
+            "built-in loop; leave --engine out"
+        )
+    if ranks.world_size() > 1:
+        raise InputError("--engine vllm is one process, which uses the GPU by itself")
+
+
 def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
@@ -175,11 +191,16 @@ def of_models(
     reserve = longest_label(variants, task.labels) if task else 0
     asked = _asked(variants, items, config.max_new_tokens, reserve)
     speed = Speed()
+    longest = max((len(ids) for row in asked.ids.values() for ids in row.values()), default=1)
+    most_tokens = longest + config.max_new_tokens
+    if variants.engine is not None:
+        variants.engine.make_room(most_tokens)
 
     def prompts_at_once() -> int | None:
+        if variants.engine is not None:
+            return variants.engine.prompts_at_once
         variants.resident.make_room()
-        longest = max((len(ids) for row in asked.ids.values() for ids in row.values()), default=1)
-        return answers_at_once(variants.model, longest + config.max_new_tokens)
+        return answers_at_once(variants.model, most_tokens)
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         ids = [asked.ids[item.id] for item in batch]

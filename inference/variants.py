@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.formats.template import Template
+from tuneproof.inference.config import EngineName
 from tuneproof.inference.forms import BASE, Form, base_forms
 from tuneproof.inference.resident import DeviceMemory, Resident
 from tuneproof.inference.row_limit import RowLimit
@@ -28,6 +29,9 @@ from tuneproof.models.four_bit import in_compute_dtype, weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import Encoded
+
+if TYPE_CHECKING:
+    from tuneproof.inference.vllm_engine import Engine
 
 Row = dict[str, Any]
 """A variant as the comparison file records it."""
@@ -57,6 +61,8 @@ class Variants:
 
     limit: RowLimit = field(default_factory=RowLimit)
     """How many rows are answered together, where memory does not suffice for all."""
+    engine: Engine | None = None
+    """Writes the answers in the place of the model, which is only described then."""
 
     @property
     def model(self) -> Any:
@@ -133,6 +139,7 @@ def load_variants(
     shots: Shots | None = None,
     system: str = "",
     labels: tuple[str, ...] = (),
+    engine: EngineName = "builtin",
 ) -> list[Variants]:
     """Load a base and what is compared with it, each with its own template.
 
@@ -148,6 +155,7 @@ def load_variants(
         shots: Examples that the base gets as `base-few-shot`; None leaves it out.
         system: What the base is told as `base-prompted`; empty leaves it out.
         labels: The label set, which models are told that were not tuned.
+        engine: What writes the answers.
 
     Returns:
         First the base with the adapters that share its weights, then one for each of the others.
@@ -180,6 +188,12 @@ def load_variants(
     if stored and has_four_bit_base:
         raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
     sharing = [one for one in tuned if _shares(one)]
+    if engine == "vllm":
+        apart = [one.name for one in (*tuned, *others) if one not in sharing]
+        apart += [f"{one.name}-merged" for one in to_merge]
+        apart += ["base-4bit"] if has_four_bit_base else []
+        _check_for_engine(apart, base)
+        return [_by_engine(base, sharing, trained, forms, tokenizer, dtype)]
     loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer, memory)]
     loaded += [
         alone(one.row(), trained[one.name], partial(_own, one, load))
@@ -301,25 +315,85 @@ def _together(
 
     adapters = {one.name: f"v{index}" for index, one in enumerate(subjects, 1)}
     model, (cost, *costs) = memory.load(load_all)
-    stored = models.stored_four_bit(base)
-    asked = dict(forms)
-    rows: list[Row] = [
-        {"name": name, "kind": "base", "model": base, "adapter": None}
-        | ({"quantization": asdict(stored)} if stored else {})
-        | form.recorded()
-        | cost
-        for name, form in forms.items()
-    ]
-    for one, own in zip(subjects, costs, strict=True):
-        asked[one.name] = trained[one.name]
-        rows.append(one.row() | trained[one.name].recorded() | own)
     return Variants(
-        forms=asked,
+        forms=_asked(subjects, trained, forms),
         resident=memory.add(model, lambda: load_all()[0]),
         context_length=models.context_length(model),
         adapters=adapters,
         tokenizer=tokenizer,
-        described=rows,
+        described=_rows(base, subjects, trained, forms, [cost, *costs]),
+    )
+
+
+def _asked(
+    subjects: Sequence[Subject], trained: Mapping[str, Form], forms: Mapping[str, Form]
+) -> dict[str, Form]:
+    """Return how the base is asked in all its ways, and what shares it."""
+    return {**forms, **{one.name: trained[one.name] for one in subjects}}
+
+
+def _rows(
+    base: str,
+    subjects: Sequence[Subject],
+    trained: Mapping[str, Form],
+    forms: Mapping[str, Form],
+    costs: Sequence[Row],
+) -> list[Row]:
+    """Return the base in all its ways, and what shares it, as the comparison file records them.
+
+    Args:
+        base: The model.
+        subjects: What shares it.
+        trained: How those are asked.
+        forms: How the base is.
+        costs: What else is said of the base, and of each of those.
+    """
+    stored = models.stored_four_bit(base)
+    rows: list[Row] = [
+        {"name": name, "kind": "base", "model": base, "adapter": None}
+        | ({"quantization": asdict(stored)} if stored else {})
+        | form.recorded()
+        | costs[0]
+        for name, form in forms.items()
+    ]
+    for one, own in zip(subjects, costs[1:], strict=True):
+        rows.append(one.row() | trained[one.name].recorded() | own)
+    return rows
+
+
+def _check_for_engine(apart: Sequence[str], base: str) -> None:
+    """Raise InputError where vLLM cannot answer in the place of the built-in loop."""
+    if models.stored_four_bit(base):
+        raise InputError(f"the base {base!r} is in 4 bits; leave --engine out")
+    if apart:
+        raise InputError(
+            "--engine vllm answers by a base and plain LoRA adapters over it, and "
+            f"{apart[0]!r} is neither; leave --engine out"
+        )
+
+
+def _by_engine(
+    base: str,
+    subjects: Sequence[Subject],
+    trained: Mapping[str, Form],
+    forms: Mapping[str, Form],
+    tokenizer: Any,
+    dtype: Dtype,
+) -> Variants:
+    """Return the base in all its forms, and adapters, as vLLM answers."""
+    from tuneproof.inference.vllm_engine import Engine
+
+    adapters = {one.name: one.adapter for one in subjects if one.adapter is not None}
+    engine = Engine(base, adapters, dtype)
+    told: Row = {"engine": f"vllm {engine.version}"}
+    return Variants(
+        forms=_asked(subjects, trained, forms),
+        resident=DeviceMemory().add(engine.model, lambda: engine.model),
+        context_length=models.context_length(engine.model),
+        adapters={},
+        tokenizer=tokenizer,
+        described=_rows(base, subjects, trained, forms, [told] * (1 + len(subjects))),
+        engine=engine,
     )
 
 

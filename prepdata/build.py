@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.manifest import Counts, Tally, check_folder, drops_as_text, manifest_of
-from tuneproof.prepdata.mix import NAME, check_mix, mixed_entries, with_mix
+from tuneproof.prepdata.mix import NAME, add_mixed, check_mix, with_mix
+from tuneproof.prepdata.scratch import Table
 from tuneproof.prepdata.selection import drawn, without_repeats
 from tuneproof.prepdata.sources.opening import local_files
 from tuneproof.prepdata.sources.rows import ReadLog, matching
 from tuneproof.prepdata.splits import assign, fraction_of, test_share
-from tuneproof.prepdata.spool import Entry, Spool
+from tuneproof.prepdata.spool import Entries, Entry, Spool
 
 
 def build(config: BuildConfig) -> Manifest:
@@ -52,15 +54,15 @@ def _build(config: BuildConfig) -> Manifest:
     dropped: Tally = {name: Counter() for name in every}
     noted: Tally = {name: Counter() for name in every}
     logs = {name: ReadLog() for name in every}
-    with tempfile.TemporaryFile() as handle:
-        spool = Spool(handle)
+    with tempfile.TemporaryFile() as texts, tempfile.TemporaryFile() as numbered:
+        spool, entries = Spool(texts), Entries(numbered)
         with _no_search_for_cycles():
-            entries = _read(sources, config, spool, dropped, noted, logs)
-            entries, repeats = without_repeats(entries, spool, config, dropped, noted)
-        entries = drawn(entries, config, dropped)
-        entries += mixed_entries(entries, spool, config, logs.get(NAME, ReadLog()))
-        entries.sort(key=lambda entry: entry.order)
-        counts = Counts.of((entry.source, entry.split, entry.label) for entry in entries)
+            _read(sources, config, spool, entries, dropped, noted, logs)
+            numbers, repeats = without_repeats(entries, spool, config, dropped, noted)
+        numbers = drawn(entries, numbers, config, dropped)
+        numbers = add_mixed(entries, numbers, spool, config, logs.get(NAME, ReadLog()))
+        numbers = entries.in_order(numbers)
+        counts = Counts.of(entries.facts(numbers))
         if not counts.records["train"]:
             raise InputError(
                 f"nothing is left to train on: {counts.as_text(dropped)} "
@@ -79,9 +81,8 @@ def _build(config: BuildConfig) -> Manifest:
                 ),
             )
             for split, name in FILES.items():
-                chosen = (entry.offset for entry in entries if entry.split == split)
                 with atomic_write(folder / name, "wb") as lines:
-                    lines.writelines(map(spool.line, chosen))
+                    lines.writelines(map(spool.line, entries.offsets(numbers, split)))
             manifest = manifest_of(folder, config, every, counts, dropped, noted, logs)
             manifest.write(folder)
     return manifest
@@ -109,38 +110,38 @@ def _read(
     sources: dict[str, Path | None],
     config: BuildConfig,
     spool: Spool,
+    entries: Entries,
     dropped: Tally,
     noted: Tally,
     logs: dict[str, ReadLog],
-) -> list[Entry]:
-    """Read every source into the spool; return the entries with their splits assigned."""
-    entries: list[Entry] = []
+) -> None:
+    """Read every source into the spool, and add its entries with their splits assigned."""
     for name, path in sources.items():
-        reader = _Reader(name, path, config, spool)
-        read = list(reader.entries(dropped[name], noted[name], logs[name]))
+        reader, first = _Reader(name, path, config, spool), len(entries)
+        reader.read(entries, dropped[name], noted[name], logs[name])
         if reader.shared_ids:  # so rows are told apart by more, whatever the file's order
             for tally in (dropped[name], noted[name]):
                 tally.clear()
             logs[name] = ReadLog()
-            read = list(reader.entries(dropped[name], noted[name], logs[name]))
-        if not read:
+            entries.cut(first)
+            reader.read(entries, dropped[name], noted[name], logs[name])
+        if len(entries) == first:
             where = f"source {name!r}" + (f": {path}" if path else "")
             raise InputError(f"{where} holds no usable row: {drops_as_text(dropped[name])}")
         if reader.source.labels == ():
-            check_distinct(name, {entry.label for entry in read})
-        offered = {entry.split for entry in read}
+            check_distinct(name, entries.labels(first))
+        offered, groups = entries.splits(first), entries.groups(first)
         share = config.test_fraction
         if share is None:
-            share = test_share(len({entry.group for entry in read}))
+            share = test_share(groups)
         if offered == {None} and share != config.test_fraction:
             logs[name].remark(
                 f"{share:.0%} held out for test; --test-fraction chooses another share"
             )
-        fractions = {"val_fraction": config.val_fraction, "test_fraction": share}
-        for entry in read:
-            split = assign(entry.group, entry.split, offered, **fractions)
-            entries.append(replace(entry, split=split))
-    return entries
+        split_of = partial(
+            assign, offered=offered, val_fraction=config.val_fraction, test_fraction=share
+        )
+        entries.assign(first, split_of)
 
 
 class _Reader:
@@ -160,11 +161,13 @@ class _Reader:
         self.shared_ids: set[tuple[Split | None, str]] = set()
         """The ids that more than one row of a split has, with other contents."""
 
-    def entries(self, dropped: Counter[str], noted: Counter[str], log: ReadLog) -> Iterator[Entry]:
-        """Yield the entries of the rows that are kept; count the others by reason."""
+    def read(
+        self, entries: Entries, dropped: Counter[str], noted: Counter[str], log: ReadLog
+    ) -> None:
+        """Add the entries of the rows that are kept; count the others by reason."""
         name = self._name
         known, sharing = frozenset(self.shared_ids), 0
-        contents: dict[tuple[Split | None, str], int] = {}
+        contents = Table()
         rows = registry.rows(name, self.source, self._path, log)
         first = next(rows, None)
         if first is None:
@@ -188,22 +191,25 @@ class _Reader:
                     sharing + 1,
                 )
             key, content = (row.split, record.id), hash(texts)
-            if key in contents:
-                if contents[key] == content or not source.is_own:
+            before = len(contents)
+            earlier = contents.setdefault(hash(key), content)
+            if len(contents) == before:
+                if earlier == content or not source.is_own:
                     dropped["same id as an earlier row"] += 1
                 else:
                     self.shared_ids.add(key)
                 continue
-            contents[key] = content
             if source.notes is not None:
                 noted.update(source.notes(row))
-            yield Entry(
-                offset=self._spool.add(record),
-                source=name,
-                split=row.split,
-                group=fraction_of(record.group),
-                label=sys.intern(record.output) if source.labels is not None else "",
-                order=fraction_of(record.id, f"{self._config.seed} {name}"),
+            entries.add(
+                Entry(
+                    offset=self._spool.add(record),
+                    source=name,
+                    split=row.split,
+                    group=fraction_of(record.group),
+                    label=record.output if source.labels is not None else "",
+                    order=fraction_of(record.id, f"{self._config.seed} {name}"),
+                )
             )
         if sharing:
             log.remark(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from tuneproof.errors import InputError
 from tuneproof.formats.regressions import read_mixed
@@ -12,7 +13,7 @@ from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.rows import ReadLog
 from tuneproof.prepdata.splits import fraction_of
-from tuneproof.prepdata.spool import Entry, Spool
+from tuneproof.prepdata.spool import Entries, Entry, Numbers, Spool
 
 NAME = "general"
 """The source of the rows, as the manifest and the records name it."""
@@ -32,14 +33,25 @@ def check_mix(sources: Iterable[str], config: BuildConfig) -> None:
             )
 
 
-def mixed_entries(
-    entries: Iterable[Entry], spool: Spool, config: BuildConfig, log: ReadLog
-) -> list[Entry]:
-    """Return so many general entries that they have their share of train, or all there are."""
+def add_mixed(
+    entries: Entries, numbers: Numbers, spool: Spool, config: BuildConfig, log: ReadLog
+) -> Numbers:
+    """Add so many general entries that they have their share of train, or all there are.
+
+    Args:
+        entries: They are added here.
+        numbers: Of those that stay.
+        spool: Gets their texts.
+        config: The settings.
+        log: Is told what was read.
+
+    Returns:
+        The numbers, with those of the general entries behind them.
+    """
     share = config.mixed_share
     if not share:
-        return []
-    train = Counter(entry.split for entry in entries)["train"]
+        return numbers
+    train = sum(split == "train" for _, split, _ in entries.facts(numbers))
     wanted = round(train * share / (1 - share))
     records = read_mixed()
     log.rows["embedded"] = len(records)
@@ -49,8 +61,8 @@ def mixed_entries(
             f"{wanted:,} general rows are wanted for a share of {share:g}, and there are "
             f"{len(records):,}: their share is {reached:.2g}"
         )
-    return [
-        Entry(
+    for record in records[:wanted]:
+        entry = Entry(
             offset=spool.add(record),
             source=NAME,
             split="train",
@@ -58,8 +70,8 @@ def mixed_entries(
             label="",
             order=fraction_of(record.id, f"{config.seed} {NAME}"),
         )
-        for record in records[:wanted]
-    ]
+        numbers = np.append(numbers, entries.add(entry))
+    return numbers
 
 
 def with_mix(sources: dict[str, Path | None], config: BuildConfig) -> dict[str, Path | None]:

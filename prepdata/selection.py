@@ -5,24 +5,27 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, zip_longest
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tuneproof.errors import InputError
-from tuneproof.formats.data_folder import SPLITS, Split
+from tuneproof.formats.data_folder import Split
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
 from tuneproof.formats.regressions import ASKED, NAME, read_items
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.manifest import Tally
 from tuneproof.prepdata.near.index import DuplicateIndex
-from tuneproof.prepdata.spool import Entry, Spool
+from tuneproof.prepdata.spool import Entries, Numbers, Spool
 
-Pool = dict[str, list[Entry]]
-"""A source's records of one split, by label."""
+Pool = dict[str, "array[int]"]
+"""The numbers of a source's records of one split, by label."""
+new_pool = partial(array, "q")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +40,30 @@ class Repeat:
     """Of the one it repeats."""
 
 
+class Repeats:
+    """The records that were left out as repeats, in few bytes each."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._reasons: dict[str, int] = {}
+        self._columns = array("H"), array("Q"), array("Q")
+
+    def add(self, reason: str, offset: int, other: int) -> None:
+        """Add one."""
+        number = self._reasons.setdefault(reason, len(self._reasons))
+        for column, value in zip(self._columns, (number, offset, other), strict=True):
+            column.append(value)
+
+    def __iter__(self) -> Iterator[Repeat]:
+        """Yield them in the order they were added."""
+        reasons = list(self._reasons)
+        for number, offset, other in zip(*self._columns, strict=True):
+            yield Repeat(reason=reasons[number], offset=offset, other=other)
+
+
 def without_repeats(
-    entries: list[Entry], spool: Spool, config: BuildConfig, dropped: Tally, noted: Tally
-) -> tuple[list[Entry], list[Repeat]]:
+    entries: Entries, spool: Spool, config: BuildConfig, dropped: Tally, noted: Tally
+) -> tuple[Numbers, Repeats]:
     """Drop what stands in a more precious split too: test goes before validation before train.
 
     The test split is left as it is, and with `duplicates: keep` all splits are: what repeats is
@@ -48,98 +72,113 @@ def without_repeats(
     train with several answers stays, and is noted.
 
     Returns:
-        The entries that stay, and what was dropped as a repeat.
+        The numbers of the entries that stay, and what was dropped as a repeat.
     """
-    offsets = array("Q", [entry.offset for entry in entries])
     asked = [(TEST_PROMPTS.name, record) for record in read_prompts(TEST_PROMPTS)]
     asked += [(NAME, item.example()) for item in read_items(ASKED)]
-    offsets.extend(spool.add(record) for _, record in asked)
-    index = _sketched(len(entries), offsets, spool, config)
-    numbers: dict[str | None, list[int]] = {split: [] for split in SPLITS}
-    for number, entry in enumerate(entries):
-        numbers[entry.split].append(number)
-    kept, repeats = numbers["test"], []
-    for number in kept:
+    places = [spool.add(record) for _, record in asked]
+    starts = entries.rows["offset"]
+
+    def offset(number: int) -> int:
+        return int(starts[number]) if number < len(entries) else places[number - len(entries)]
+
+    index = DuplicateIndex(
+        len(entries) + len(places),
+        lambda number: spool.texts(offset(number)),
+        threshold=config.near_threshold,
+        is_exact=config.duplicates not in ("near", "keep"),
+        progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
+    )
+    for number in range(len(entries), len(entries) + len(places)):
+        index.add(number, is_held_out=True)
+    kept, repeats = entries.of_split("test"), Repeats()
+    for number in map(int, kept):
         index.add(number, is_held_out=True)
     for split in ("validation", "train"):
-        held_out = {(entries[number].source, entries[number].group) for number in kept}
-        chosen: list[int] = []
-        numbered = tqdm(numbers[split], desc=f"comparing {split}", disable=None, file=sys.stderr)
-        for number, repeated in index.find(numbered):
-            entry = entries[number]
+        numbers = entries.of_split(split)
+        is_cut = _groups_shared(entries, numbers, kept)
+        chosen = array("q")
+        numbered = tqdm(numbers, desc=f"comparing {split}", disable=None, file=sys.stderr)
+        found = index.find(map(int, numbered))
+        for (number, repeated), of_cut_group in zip(found, is_cut, strict=True):
+            source = entries.source(number)
             if repeated is not None:
                 kind, other = repeated
                 is_entry = other < len(entries)
-                origin = entries[other].split if is_entry else asked[other - len(entries)][0]
+                origin = entries.split(other) if is_entry else asked[other - len(entries)][0]
                 reason = f"{split}: {kind} of {origin}"
                 if config.duplicates == "keep":
-                    noted[entry.source][f"{reason}, and kept"] += 1
+                    noted[source][f"{reason}, and kept"] += 1
                     chosen.append(number)
                     continue
-                dropped[entry.source][reason] += 1
-                repeats.append(Repeat(reason=reason, offset=entry.offset, other=offsets[other]))
-            elif (entry.source, entry.group) in held_out and config.duplicates != "keep":
-                dropped[entry.source][f"{split}: its group stands in a held-out split"] += 1
+                dropped[source][reason] += 1
+                repeats.add(reason, offset(number), offset(other))
+            elif of_cut_group and config.duplicates != "keep":
+                dropped[source][f"{split}: its group stands in a held-out split"] += 1
             else:
                 chosen.append(number)
                 if split == "train":
                     if index.has_other_answer(number):
-                        noted[entry.source]["train: same question as another, other answer"] += 1
+                        noted[source]["train: same question as another, other answer"] += 1
                     if config.duplicates in ("near", "exact"):
                         index.add(number)
         if split == "validation":
             for number in chosen:
                 index.add(number, is_held_out=True)
-        kept = kept + chosen
-    return [entries[number] for number in kept], repeats
+        kept = np.concatenate([kept, np.array(chosen, np.int64)])
+    return kept, repeats
 
 
-def _sketched(
-    count: int, offsets: Sequence[int], spool: Spool, config: BuildConfig
-) -> DuplicateIndex:
-    """Return an index of all entries in their order; the project's prompts follow and are added."""
-    index = DuplicateIndex(
-        len(offsets),
-        lambda number: spool.texts(offsets[number]),
-        threshold=config.near_threshold,
-        is_exact=config.duplicates not in ("near", "keep"),
-        progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
-    )
-    for number in range(count, len(offsets)):
-        index.add(number, is_held_out=True)
-    return index
+def _groups_shared(entries: Entries, numbers: Numbers, held: Numbers) -> NDArray[np.bool_]:
+    """Return whether each of some entries has source and group with one of the others in common."""
+    groups, sources = entries.rows["group"], entries.rows["source"]
+    is_shared = np.zeros(len(numbers), bool)
+    for source in np.unique(sources[held]):
+        of_source = sources[numbers] == source
+        theirs = np.unique(groups[held[sources[held] == source]])
+        ours = groups[numbers[of_source]]
+        places = np.minimum(np.searchsorted(theirs, ours), len(theirs) - 1)
+        is_shared[of_source] = theirs[places] == ours
+    return is_shared
 
 
-def drawn(entries: list[Entry], config: BuildConfig, dropped: Tally) -> list[Entry]:
+def drawn(entries: Entries, numbers: Numbers, config: BuildConfig, dropped: Tally) -> Numbers:
     """Keep no more per source and split than the settings allow, by their order.
 
     Labels are drawn in turn, so in numbers as equal as they allow; with `balanced` in equal ones.
+
+    Args:
+        entries: All that were read.
+        numbers: Those to choose from.
+        config: The settings.
+        dropped: Gets the numbers of those that are left out.
 
     Raises:
         InputError: `balanced`, and a label has fewer records than the limit asks for.
     """
     if not (config.limit or config.test_limit or config.balanced):
-        return entries
-    pools: dict[tuple[str, Split | None], Pool] = defaultdict(lambda: defaultdict(list))
+        return numbers
+    pools: dict[tuple[str, Split | None], Pool] = defaultdict(lambda: defaultdict(new_pool))
     labels: dict[str, set[str]] = defaultdict(set)
-    for entry in sorted(entries, key=lambda entry: entry.order):
-        pools[entry.source, entry.split][entry.label].append(entry)
-        labels[entry.source].add(entry.label)
-    chosen: list[Entry] = []
+    ordered = entries.in_order(numbers)
+    for number, (source, split, label) in zip(ordered, entries.facts(ordered), strict=True):
+        pools[source, split][label].append(number)
+        labels[source].add(label)
+    chosen = new_pool()
     for (source, split), pool in pools.items():
         before = sum(map(len, pool.values()))
         if config.balanced and labels[source] != {""}:
             _level(pool, labels[source], config, source, split)
         left = sum(map(len, pool.values()))
         limit = config.limit_of(split) or left
-        in_turn = (entry for turn in zip_longest(*pool.values()) for entry in turn if entry)
-        chosen += islice(in_turn, limit)
+        in_turn = (n for turn in zip_longest(*pool.values()) for n in turn if n is not None)
+        chosen.extend(islice(in_turn, limit))
         dropped[source].update(
             {"to balance the labels": before - left, "beyond --limit": max(0, left - limit)}
         )
     for source in labels:
         dropped[source] = +dropped[source]  # reasons that fit no row are none
-    return chosen
+    return np.array(chosen, np.int64)
 
 
 def _level(

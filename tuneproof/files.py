@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -106,12 +106,17 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 @contextmanager
-def replacing(folder: Path, *names: str) -> Iterator[Path]:
+def replacing(folder: Path, *names: str, keeps_others: bool = True) -> Iterator[Path]:
     """Yield an empty folder for files that replace those of `folder` when the block ends.
 
-    The folder is replaced as a whole, by a rename; what else is in it stays. Where it cannot be
-    renamed (the root of a disk), its files are, in the order given: the last name should be that of
-    the file that vouches for the others. An error before that leaves `folder` as it was.
+    The folder is replaced as a whole, by a rename. Where it cannot be renamed (the root of a disk),
+    its files are, in the order given: the last name should be that of the file that vouches for
+    the others. An error before that leaves `folder` as it was.
+
+    Args:
+        folder: What is replaced; it may be missing.
+        names: The new files.
+        keeps_others: Whether what else is in the folder stays.
     """
     folder = folder.resolve()
     room = room_beside(folder)
@@ -123,13 +128,35 @@ def replacing(folder: Path, *names: str) -> Iterator[Path]:
         if not folder.exists():
             new.rename(folder)
         elif room == folder or os.path.ismount(folder):
+            if not keeps_others:
+                _empty(folder, names)
             for name in names:
                 (new / name).replace(folder / name)
         else:
-            _carry_over(folder, new)
+            if keeps_others:
+                _carry_over(folder, new)
             folder.rename(Path(temporary) / OLD)
             new.rename(folder)
         sync(room, folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: wherever this is cut off, all of it is there, or nothing."""
+    folder = folder.resolve()
+    prefix = f".{folder.name}{WRITING}"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as temporary:
+        folder.rename(Path(temporary) / folder.name)
+
+
+def _empty(folder: Path, first: Sequence[str]) -> None:
+    """Remove what is in a folder that cannot be renamed, some files first; its own lock stays."""
+    for path in [*(folder / name for name in first), *folder.iterdir()]:
+        if path.name.startswith(f".{folder.name}."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import math
 import textwrap
 import types
 import typing
@@ -137,8 +138,13 @@ def build(config: type[Config], values: Mapping[str, Any], where: str = "") -> C
     """Build the settings from values of the fields' types.
 
     Raises:
-        InputError: The class rejects a value; the message begins with `where`.
+        InputError: A value is NaN or infinite, or the class rejects it; the message begins with
+            `where`.
     """
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            fault = f"{name} must be a finite number, got {value}"
+            raise InputError(f"{where}: {fault}" if where else fault)
     try:
         return config(**values)
     except ValueError as error:

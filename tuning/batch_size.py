@@ -11,6 +11,7 @@ from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.formats.run import Batch, Run
 from tuneproof.tuning.cost.flops import gpus_of
 from tuneproof.tuning.cost.machine import estimated_memory
+from tuneproof.tuning.rows import lengths
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,8 @@ def _step(trainer: Any, size: int) -> None:
     model, device = trainer.model.train(), trainer.args.device
     if trainer.args.activation_checkpointing:
         model.activation_checkpointing_enable()
-    rows = sorted(trainer.train_dataset, key=lambda row: -len(row["input_ids"]))[:size]
+    longest = (-lengths(trainer.train_dataset)).argsort(kind="stable")[:size]
+    rows = [trainer.train_dataset[int(number)] for number in longest]
     trained = [value for value in model.parameters() if value.requires_grad]
     held = [torch.empty_like(value) for value in trained for _ in range(ADAM_STATES)]
     spare = int(SPARE * torch.cuda.get_device_properties(device).total_memory)

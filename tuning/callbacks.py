@@ -24,6 +24,7 @@ from tuneproof.files import atomic_write, write_text
 from tuneproof.formats.training_log import read_metrics
 from tuneproof.log import NOTICE
 from tuneproof.text import duration
+from tuneproof.tuning.checkpoints import ends_epoch
 
 if TYPE_CHECKING:
     from tuneproof.tuning.job import Judge
@@ -192,6 +193,7 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
         """Wait for a signal."""
         self._asked: int | None = None
         self._before: dict[int, Any] = {}
+        self._is_amid = False
         self.has_stopped = False
         """Whether the training was ended before its last step."""
 
@@ -213,21 +215,23 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
             signal.signal(number, before)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Log, save and stop when a signal has come."""
+        """Log, save and stop when a signal has come; a whole epoch is evaluated before."""
         self._agree()
-        if self._asked is not None and state.global_step < state.max_steps:
-            self.has_stopped = True
-            control.should_log = control.should_save = control.should_training_stop = True
+        if self._asked is not None and not control.should_training_stop:
+            self.has_stopped = control.should_log = control.should_training_stop = True
+            self._is_amid = not ends_epoch(state)
+            control.should_save = control.should_save or self._is_amid
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop when it came during the evaluation; the epoch's checkpoint follows it."""
         self._agree()
-        if self._asked is not None and state.global_step < state.max_steps:
+        if self._asked is not None and not control.should_training_stop:
             self.has_stopped = control.should_training_stop = True
+            self._is_amid = not ends_epoch(state)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave out what belongs to the end of a whole epoch."""
-        if self.has_stopped:
+        if self.has_stopped and self._is_amid:
             control.should_evaluate = control.should_save = False
 
     def _agree(self) -> None:

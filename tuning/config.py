@@ -172,7 +172,8 @@ class TuneConfig:
     package is installed; none by default, and nothing leaves the machine unless one is named that
     sends it. May be repeated."""
     overwrite: bool = False
-    """Replace a run of the same name."""
+    """Replace a run of the same name. Where that was cut off, the same command goes on with the new
+    one."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""

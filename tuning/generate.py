@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from tuneproof.errors import InputError
@@ -32,6 +33,7 @@ from tuneproof.tuning.job import (
     trainer_arguments,
     with_rate,
 )
+from tuneproof.tuning.rows import Row, kept
 from tuneproof.tuning.runs import template_of
 from tuneproof.tuning.samples import sampler_of
 
@@ -83,7 +85,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         template=template,
         unlikelihood=price,
         summary="\n".join([_summary(train.counts(), price), *template_lines(template, tokenizer)]),
-        shown=tuple(marked(row, tokenizer) for row in train.rows[:2]),
+        shown=tuple(marked(row, tokenizer) for row in islice(train.rows, 2)),
         save=adapted.save,
         sampler=sampler_of(
             config.sample_prompts,
@@ -121,7 +123,8 @@ def labels_to_name(config: TuneConfig, data: DataFolder) -> Mapping[str, Sequenc
 
 def has_labels(data: DataFolder) -> bool:
     """Return whether every task has a label set, so that an answer is right or wrong."""
-    return {record.task for record in (*data.train, *data.validation)} <= set(data.labels)
+    validation = {record.task for record in data.validation}
+    return {*data.tasks, *validation} <= set(data.labels)
 
 
 def _trainer(
@@ -188,8 +191,14 @@ def _summary(counts: Counts, price: float) -> str:
 class Examples:
     """Tokenised records, and what became of those that were too long."""
 
-    rows: list[dict[str, list[int]]]
+    rows: Sequence[Row]
     """`input_ids` and `labels`, both of shape (tokens,); labels are -100 on the prompt."""
+    tokens: int
+    """All tokens of all rows."""
+    longest: int
+    """The tokens of the longest row."""
+    trained_tokens: int
+    """The tokens that the loss covers."""
     shortened: int
     """How many had part of their input left out."""
     dropped_turns: int = 0
@@ -197,22 +206,12 @@ class Examples:
     too_long: list[str] = field(default_factory=list)
     """Ids of the records that do not fit even without their input, and were dropped."""
 
-    @property
-    def tokens(self) -> int:
-        """All tokens of all rows."""
-        return sum(len(row["input_ids"]) for row in self.rows)
-
-    @property
-    def trained_tokens(self) -> int:
-        """The tokens that the loss covers."""
-        return sum(label != IGNORED for row in self.rows for label in row["labels"])
-
     def counts(self) -> Counts:
         """Return the counts that a run records."""
         return Counts(
             examples=len(self.rows),
             tokens=self.tokens,
-            longest=max((len(row["input_ids"]) for row in self.rows), default=0),
+            longest=self.longest,
             trained_tokens=self.trained_tokens,
             shortened=self.shortened,
             dropped_turns=self.dropped_turns,
@@ -242,30 +241,37 @@ def encode(
     Raises:
         InputError: The template refuses a record; the message names it.
     """
-    rows: list[dict[str, list[int]]] = []
     too_long: list[str] = []
-    shortened = dropped_turns = 0
-    for record in records:
-        shown = with_labels(record, (labels or {}).get(record.task, ()))
-        try:
-            encoded = fit(template, tokenizer, shown, max_length=max_length, train_on=train_on)
-        except InputError as error:
-            raise InputError(f"record {record.id}: {error}") from error
-        if encoded is None:
-            too_long.append(record.id)
-            continue
-        shortened += encoded.is_shortened
-        dropped_turns += encoded.dropped_turns
-        rows.append(as_row(encoded))
-    return Examples(rows=rows, shortened=shortened, dropped_turns=dropped_turns, too_long=too_long)
+    counts: Counter[str] = Counter()
+
+    def encoded() -> Iterator[Row]:
+        for record in records:
+            shown = with_labels(record, (labels or {}).get(record.task, ()))
+            try:
+                one = fit(template, tokenizer, shown, max_length=max_length, train_on=train_on)
+            except InputError as error:
+                raise InputError(f"record {record.id}: {error}") from error
+            if one is None:
+                too_long.append(record.id)
+                continue
+            counts["shortened"] += one.is_shortened
+            counts["dropped_turns"] += one.dropped_turns
+            counts["tokens"] += len(one.ids)
+            counts["trained_tokens"] += sum(label != IGNORED for label in one.labels)
+            counts["longest"] = max(counts["longest"], len(one.ids))
+            yield as_row(one)
+
+    rows = kept(encoded())
+    names = ("tokens", "longest", "trained_tokens", "shortened", "dropped_turns")
+    return Examples(rows=rows, too_long=too_long, **{name: counts[name] for name in names})
 
 
-def as_row(encoded: Encoded) -> dict[str, list[int]]:
+def as_row(encoded: Encoded) -> Row:
     """Return one example as `input_ids` and `labels`; masked by position, never by token id."""
     return {"input_ids": encoded.ids, "labels": encoded.labels}
 
 
-def marked(row: dict[str, list[int]], tokenizer: Any) -> str:
+def marked(row: Row, tokenizer: Any) -> str:
     """Return an example as text, with the parts that are trained on between ``[[`` and ``]]``."""
     parts = []
     tokens = zip(row["input_ids"], row["labels"], strict=True)

@@ -22,6 +22,7 @@ from tuneproof.tuning.device import (
     use_liger_kernel,
 )
 from tuneproof.tuning.methods import METHODS
+from tuneproof.tuning.rows import dataset_of
 from tuneproof.tuning.trackers import keep_in, tracker_arguments
 
 if TYPE_CHECKING:
@@ -113,14 +114,12 @@ def make_trainer(
         validation: The rows the best checkpoint is chosen by; may be empty.
         settings: The trainer's further arguments.
     """
-    from datasets import Dataset
     from transformers import PrinterCallback
 
     keep_to_one_gpu(settings["args"], settings["model"].device)
-    rows = sorted(validation, key=lambda row: len(row["input_ids"]))  # little padding
     trainer = trainer_class(
-        train_dataset=Dataset.from_list(list(train)),
-        eval_dataset=Dataset.from_list(rows) if rows else None,
+        train_dataset=dataset_of(train),
+        eval_dataset=dataset_of(validation, by_length=True) if validation else None,
         **settings,
     )
     trainer.remove_callback(PrinterCallback)
@@ -170,7 +169,6 @@ def trainer_arguments(
         "logging_nan_inf_filter": False,  # a loss that is no number must be seen
         "include_num_input_tokens_seen": "non_padding",
         "save_strategy": "epoch",
-        "save_total_limit": 2,
         "disable_tqdm": True,
         "dataloader_pin_memory": is_gpu,
         "accelerator_config": {"non_blocking": is_gpu},

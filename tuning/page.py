@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneproof import web_page
 from tuneproof.files import write_text
-from tuneproof.formats.run import Run, read_run
+from tuneproof.formats.run import Run
 from tuneproof.formats.samples import FILE as SAMPLES
 from tuneproof.formats.samples import SampleAnswer, read_samples
 from tuneproof.formats.training_log import read_metrics
@@ -45,15 +45,14 @@ class Fact:
     """What stands under it."""
 
 
-def write_page(folder: Path) -> Path:
-    """Write a run's page from run.json, metrics.jsonl and samples.jsonl; return its path.
+def write_page(run: Run) -> Path:
+    """Write a run's page from its facts, metrics.jsonl and samples.jsonl; return its path.
 
     Raises:
         InputError: One of them cannot be read.
     """
-    run = read_run(folder)
-    page = folder / FILE
-    write_text(page, render(run, read_metrics(run.metrics), read_samples(folder / SAMPLES)))
+    page, samples = run.folder / FILE, run.folder / SAMPLES
+    write_text(page, render(run, read_metrics(run.metrics), read_samples(samples)))
     return page
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tuneproof import ranks
+from tuneproof.files import replacing
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
-from tuneproof.formats.run import Base, Data, Parameters, Run, write_run
+from tuneproof.formats.run import FILE as RUN
+from tuneproof.formats.run import Base, Data, Parameters, Run, read_run, write_run
 from tuneproof.hub import disable_telemetry
 from tuneproof.launch import join
 from tuneproof.locks import at_work
@@ -23,6 +26,7 @@ from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
 from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.page import FILE as PAGE
 from tuneproof.tuning.page import write_page
 from tuneproof.tuning.trackers import tracker_arguments
 
@@ -68,10 +72,7 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
     job = _prepare(_dealt(config, earlier), data)
     run = _begun(config, data, job, made_by, earlier)
     if ranks.is_main():
-        if status.state == "new" and config.folder.exists():
-            shutil.rmtree(config.folder)
-        config.folder.mkdir(parents=True, exist_ok=True)
-        write_run(run)
+        _put_in_place(run, is_new=status.state == "new")
         _announce(run, job, config)
         for line in finding_lines(check_data(data), notes=False):
             log.info(line)
@@ -83,7 +84,21 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
     finally:
         if ranks.is_main():
             with suppress(OSError):  # a full disk; that is said already
-                log.info(f"page: {write_page(config.folder)}")
+                log.info(f"page: {_page_of(read_run(config.folder))}")
+
+
+def _put_in_place(run: Run, *, is_new: bool) -> None:
+    """Write run.json where the run goes on, or in the place of all that was in its folder."""
+    if not is_new:
+        return write_run(run)
+    with replacing(run.folder, RUN, keeps_others=False) as folder:
+        write_run(replace(run, folder=folder))
+    return None
+
+
+def _page_of(run: Run) -> Path:
+    """Return the page of a run as it is now; a finished run has it already."""
+    return run.folder / PAGE if run.state == "finished" else write_page(run)
 
 
 def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:

@@ -58,7 +58,7 @@ def status_of(config: TuneConfig) -> RunStatus:
         InputError: The folder holds something else than a run, or there is no data.
     """
     folder = config.folder
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    if folder.is_file() or any(path.is_file() for path in folder.rglob("*")):
         if not (folder / FILE).is_file():
             raise InputError(f"{folder} is not empty and holds no run; choose another --name")
     else:
@@ -100,11 +100,13 @@ def template_of(config: TuneConfig) -> Template:
 def check(config: TuneConfig) -> RunStatus:
     """Return the folder's status where a training may begin or continue there.
 
+    What `--overwrite` began and did not finish is gone on with when it is typed again.
+
     Raises:
         InputError: The folder belongs to another run or to something else, or the run is done.
     """
     status = status_of(config)
-    if config.overwrite:
+    if config.overwrite and not _was_begun_by_it(status):
         return dataclasses.replace(status, state="new")
     if status.state == "other":
         raise InputError(
@@ -117,6 +119,12 @@ def check(config: TuneConfig) -> RunStatus:
             "To train it again, give --overwrite"
         )
     return status
+
+
+def _was_begun_by_it(status: RunStatus) -> bool:
+    """Return whether a run of the same settings was begun with `--overwrite` and cut off."""
+    run = status.run
+    return run is not None and status.state == "unfinished" and bool(run.config.get("overwrite"))
 
 
 def table(runs: list[Run]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 from tuneproof import ranks
 from tuneproof.errors import InputError
@@ -26,11 +26,12 @@ from tuneproof.tuning.callbacks import (
     plot_loss,
 )
 from tuneproof.tuning.card import write_card
-from tuneproof.tuning.checkpoints import TimedCheckpoints, Vouching, last_checkpoint
+from tuneproof.tuning.checkpoints import EndedBy, TimedCheckpoints, Vouching, last_checkpoint
 from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
-from tuneproof.tuning.cost.meter import Meter, Spent, budget_of
+from tuneproof.tuning.cost.meter import Budget, Meter, Spent, budget_of
 from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.page import write_page
 from tuneproof.tuning.parts import whole_weights
 
 log = logging.getLogger(__name__)
@@ -65,8 +66,9 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     budgets = [] if budget is None else [budget]
     timed = TimedCheckpoints(run.config["save_minutes"], run.config["save_steps"])
     early = EarlyStopping(run.config["early_stopping_patience"])
+    vouching = Vouching(last, lambda: _ended_by(trainer.state, early, budget))
     watching = [*_watching(job, run), early]
-    for callback in (meter, progress, stop, timed, *budgets, *watching, pruning, Vouching()):
+    for callback in (meter, progress, *budgets, stop, timed, *watching, pruning, vouching):
         trainer.add_callback(callback)
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:
@@ -88,13 +90,18 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
         run = replace(run, state="pruned")
         _write(run)
         return run
-    ended_by: Literal["early-stopping", "budget", "steps"] = "steps"
-    if early.has_stopped:
-        ended_by = "early-stopping"
-    elif budget is not None and budget.is_spent:
-        ended_by = "budget"
+    ended_by = vouching.ended_by or _ended_by(trainer.state, early, budget) or "steps"
     run = replace(run, speed=_speed(trainer, run, meter.spent), ended_by=ended_by)
     return _checked(job, run, example, before)
+
+
+def _ended_by(state: Any, early: EarlyStopping, budget: Budget | None) -> EndedBy | None:
+    """Return what has ended a training; None where steps are to follow."""
+    if early.has_stopped:
+        return "early-stopping"
+    if budget is not None and budget.is_spent:
+        return "budget"
+    return "steps" if state.global_step >= state.max_steps else None
 
 
 def _speed(trainer: Any, run: Run, spent: Spent) -> Speed:
@@ -163,6 +170,7 @@ def _complete(job: Job, run: Run, weights: Mapping[str, Any] | None) -> Run:
     if ranks.is_main():
         plot_loss(run.metrics, run.folder / "loss.png")
         write_card(run)
+        write_page(run)
         write_run(run)
     return run
 

@@ -34,6 +34,7 @@ from tuneproof.tuning.losses import (
     sum_of_means,
 )
 from tuneproof.tuning.parts import RankBatches, is_sharded, with_filler
+from tuneproof.tuning.rows import lengths
 
 T = TypeVar("T")
 Weighting = Literal["example", "token"]
@@ -90,6 +91,7 @@ class RunTrainer:
     args: Any
     state: Any
     accelerator: Any
+    control: Any
     data_collator: Any
     train_dataset: Any
     paths: FastPaths
@@ -144,10 +146,15 @@ class RunTrainer:
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Write none: the run has a card of its own."""
 
+    def _run_epoch(self, *args: Any, **named: Any) -> None:
+        """Train an epoch, unless the training was at its end before it was interrupted."""
+        if not self.control.should_training_stop:
+            super()._run_epoch(*args, **named)  # type: ignore[misc]
+
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         return LengthGroupedSampler(
-            [len(ids) for ids in dataset["input_ids"]],
+            lengths(dataset).tolist(),
             self.args.train_batch_size * self.args.gradient_accumulation_steps * ranks.world_size(),
             self.args.seed,
         )

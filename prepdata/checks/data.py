@@ -6,7 +6,8 @@ to minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,11 +49,11 @@ def check_data(folder: DataFolder) -> Iterator[Finding]:
         where = ", ".join(str(folder.path / name) for name in folder.edited)
         evidence = f"{where}: not as manifest.json says that `prepdata build` wrote it"
         yield finding(DATA, "data-edited", evidence)
-    keys = {split: [_key(record) for record in part] for split, part in folder.splits.items()}
+    keys = {split: array("q", map(_key, part)) for split, part in folder.splits.items()}
     yield from _exact(folder, keys)
     yield from _groups(folder)
     prompts = read_prompts(TEST_PROMPTS)
-    yield from check_prompts(folder, prompts, "prompts/test.json", set(keys["train"]))
+    yield from check_prompts(folder, prompts, "prompts/test.json", keys["train"])
     yield from check_labels(folder, keys)
     yield from _size(folder)
     yield from check_end_marks(folder, END_MARKS)
@@ -69,7 +70,7 @@ def check_manifest(manifest: Manifest) -> Iterator[Finding]:
 
 
 def check_prompts(
-    folder: DataFolder, prompts: Sequence[Example], name: str, trained: set[Key] | None = None
+    folder: DataFolder, prompts: Sequence[Example], name: str, trained: Iterable[Key] | None = None
 ) -> Iterator[Finding]:
     """Yield a finding where prompts that are asked were trained on.
 
@@ -79,8 +80,9 @@ def check_prompts(
         name: The file they are from.
         trained: The keys of the training records, where they are known already.
     """
-    trained = {_key(record) for record in folder.train} if trained is None else trained
-    leaked = [prompt for prompt in prompts if _key(prompt) in trained]
+    asked = set(map(_key, prompts))
+    leaks = asked.intersection(map(_key, folder.train) if trained is None else trained)
+    leaked = [prompt for prompt in prompts if _key(prompt) in leaks]
     if leaked:
         where = f"{leaked[0].id}: {quoted(leaked[0].instruction)}"
         evidence = f"prompts of {name} are in {folder.file('train')}; {where}"
@@ -200,15 +202,14 @@ def check_lengths(
 
 
 def _exact(folder: DataFolder, keys: Mapping[Split, Sequence[Key]]) -> Iterator[Finding]:
-    trained = {key: number for number, key in enumerate(keys["train"])}
+    held = {key for split in folder.held_out for key in keys[split]}
+    trained = {key: number for number, key in enumerate(keys["train"]) if key in held}
     for split, records in folder.held_out.items():
-        pairs = [
-            (record, folder.train[trained[key]])
-            for record, key in zip(records, keys[split], strict=True)
-            if key in trained
-        ]
+        keyed = zip(records, keys[split], strict=True)
+        pairs = [(record, key) for record, key in keyed if key in trained]
         if pairs:
-            (record, twin), count = pairs[0], len(pairs)
+            (record, key), count = pairs[0], len(pairs)
+            twin = folder.train[trained[key]]
             where = f"{record.id} is {twin.id}: {quoted(record.text)}"
             evidence = f"{split} records are in train too; {where}"
             yield _leak("leak-exact", folder, split, count, len(records), evidence)
@@ -216,9 +217,11 @@ def _exact(folder: DataFolder, keys: Mapping[Split, Sequence[Key]]) -> Iterator[
 
 def _groups(folder: DataFolder) -> Iterator[Finding]:
     """Find groups on both sides; a record that is its own group says nothing."""
-    trained = {(record.task, record.group) for record in folder.train if record.group != record.id}
+    held = {_group(record) for part in folder.held_out.values() for record in part}
+    named = (_group(record) for record in folder.train if record.group != record.id)
+    trained = held.intersection(named)
     for split, records in folder.held_out.items():
-        cut = [record for record in records if (record.task, record.group) in trained]
+        cut = [record for record in records if _group(record) in trained]
         if cut:
             where = f"{cut[0].id} is of group {quoted(cut[0].group)}"
             evidence = f"{split} records are of a group that train holds too; {where}"
@@ -226,7 +229,7 @@ def _groups(folder: DataFolder) -> Iterator[Finding]:
 
 
 def _size(folder: DataFolder) -> Iterator[Finding]:
-    units = len({(record.task, record.group) for record in folder.test})
+    units = len(set(map(_group, folder.test)))
     if not units:
         yield _empty("test")
     elif units < FEW:
@@ -284,7 +287,12 @@ def _leak(
 
 def _key(record: Example) -> Key:
     """Return what makes two questions the same."""
-    return question_key(_texts(record))
+    return hash(question_key(_texts(record)))
+
+
+def _group(record: Example) -> int:
+    """Return what tells a record's group from those of others."""
+    return hash((record.task, record.group))
 
 
 def _texts(record: Example) -> Texts:

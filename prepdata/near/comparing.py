@@ -7,12 +7,14 @@ where other records of the same template have something else.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from array import array
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
 
 from tuneproof.formats.example import normalised
 from tuneproof.prepdata.near.meaning import (
@@ -70,22 +72,23 @@ Match = tuple[str, int]
 class Template:
     """What many texts of a data set share: the frame of a template, not what is filled in."""
 
-    grams: Set[tuple[str, ...]]
-    """Pieces of a few words that many of the texts have."""
+    grams: Set[int]
+    """Hashes of pieces of a few words that many of the texts have."""
 
     @classmethod
     def of(cls, sample: Iterable[Texts]) -> Template:
         """Return what many of some texts share; the same instruction or input counts once."""
         known: set[int] = set()
-        counts: Counter[tuple[str, ...]] = Counter()
+        grams = array("q")
         for texts in sample:
             for text in (texts.instruction, texts.input):
                 words = words_of(text)
                 if words and hash(words) not in known:
                     known.add(hash(words))
-                    counts.update(set(_grams(words.split()[:READ])))
+                    grams.extend(set(map(hash, _grams(words.split()[:READ]))))
         least = max(SHARED_BY, SHARE * len(known))
-        return cls({gram for gram, count in counts.items() if count >= least})
+        different, counts = np.unique(np.array(grams), return_counts=True)
+        return cls(frozenset(different[counts >= least].tolist()))
 
     def shared(self, words: Sequence[str]) -> list[bool]:
         """Return which of the words are part of the frame."""
@@ -104,7 +107,8 @@ class Template:
     def _starts(self, words: Sequence[str]) -> list[int]:
         """Return where pieces of the frame begin."""
         grams = self.grams
-        return [n for n, gram in enumerate(_grams(words)) if gram in grams] if grams else []
+        pieces = enumerate(map(hash, _grams(words))) if grams else ()
+        return [number for number, piece in pieces if piece in grams]
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,10 @@ from tuneproof.prepdata.near.comparing import (
     same_answer,
     words_of,
 )
-from tuneproof.prepdata.near.lookup import BLOCK, Neighbours
+from tuneproof.prepdata.near.lookup import BLOCK, EMPTY, Neighbours
 from tuneproof.prepdata.near.meaning import LONGEST, meaning_of
 from tuneproof.prepdata.near.sketches import THRESHOLD
+from tuneproof.prepdata.scratch import on_disk
 
 COMMON = 16
 """An input that more records share, exact repeats apart, says nothing; their instructions are
@@ -36,7 +36,7 @@ MOST_COMPARED = 64
 class DuplicateIndex:
     """Records by number: 0, 1, ... in the order given; those that were added are found again.
 
-    Memory grows by the hashes of a record, not by its text.
+    Memory grows by a few numbers of a record, not by its text, and most of those are on disk.
     """
 
     def __init__(
@@ -62,19 +62,21 @@ class DuplicateIndex:
         step = max(1, -(-count // SAMPLED))
         sampled = [] if is_exact else map(texts_of, range(0, count, step))
         self._comparison = Comparison(Template.of(sampled), threshold)
-        self._held_out: dict[int, int] = {}
-        self._answered: dict[tuple[int, int], int] = {}
-        self._questions: set[int] = set()
-        self._alike, self._answers = array("i"), array("q")
-        self._meanings, self._inputs = array("q"), array("q")
-        self._by_meaning: dict[int, list[int]] = defaultdict(list)
-        self._is_held = bytearray(count)
+        self._keys = on_disk((2, count), np.uint64)
+        self._hashes = {name: on_disk(count, np.int64) for name in ("answer", "meaning", "input")}
         contexts = self._contexts(progress(range(count)))
         if is_exact:
             for _ in contexts:
                 pass
+        else:
+            self._by_context = Neighbours(contexts, threshold)
+        alike = _firsts(*self._keys)
+        self._alike, self._answered_alike = alike.data, _firsts(alike, self._hashes["answer"]).data
+        self._held_out, self._answered = _empty(count), _empty(count)
+        self._is_held, self._is_asked = bytearray(count), bytearray(count)
+        if is_exact:
             return
-        self._by_context = Neighbours(contexts, threshold)
+        self._by_meaning = _Chains(_firsts(self._hashes["meaning"]).data)
         self._is_common = self._common_inputs()
         self._by_instruction = (
             Neighbours(map(self._instruction, range(count)), threshold)
@@ -103,16 +105,18 @@ class DuplicateIndex:
             number: Of the record.
             is_held_out: Whether its question must not be asked again, whatever the answer.
         """
-        key = self._alike[number]
+        key, answered = self._alike[number], self._answered_alike[number]
         if is_held_out:
-            self._held_out.setdefault(key, number)
             self._is_held[number] = True
-        self._questions.add(key)
-        self._answered.setdefault((key, self._answers[number]), number)
+            if self._held_out[key] == EMPTY:
+                self._held_out[key] = number
+        self._is_asked[key] = True
+        if self._answered[answered] == EMPTY:
+            self._answered[answered] = number
         if self._is_exact:
             return
-        if self._meanings[number]:
-            self._by_meaning[self._meanings[number]].append(number)
+        if self._hashes["meaning"][number]:
+            self._by_meaning.add(number)
         if self._by_instruction and self._is_common[number]:
             self._by_instruction.add(number)
         else:
@@ -120,18 +124,18 @@ class DuplicateIndex:
 
     def has_other_answer(self, number: int) -> bool:
         """Return whether the same question was added, with another answer only."""
-        key = self._alike[number]
-        return key in self._questions and (key, self._answers[number]) not in self._answered
+        is_known = self._answered[self._answered_alike[number]] != EMPTY
+        return bool(self._is_asked[self._alike[number]]) and not is_known
 
     def _match(self, number: int) -> Match | None:
         key = self._alike[number]
-        first = self._held_out.get(key, self._answered.get((key, self._answers[number])))
-        if first is not None:
-            return "duplicate", first
+        for first in (self._held_out[key], self._answered[self._answered_alike[number]]):
+            if first != EMPTY:
+                return "duplicate", first
         if self._is_exact:
             return None
         texts = None
-        for other in self._by_meaning.get(self._meanings[number], ())[:MOST_COMPARED]:
+        for other in islice(self._by_meaning.before(number), MOST_COMPARED):
             texts = texts or self._texts_of(number)
             if self._comparison.mean_the_same(
                 texts, self._texts_of(other), whatever_answer=bool(self._is_held[other])
@@ -149,16 +153,17 @@ class DuplicateIndex:
 
     def _contexts(self, numbers: Iterable[int]) -> Iterator[str]:
         """Yield what is sketched of each record, and note what identifies it."""
-        first: dict[bytes, int] = {}
         template = self._comparison.template
+        keys = [half.data for half in self._keys]
+        answers, meanings, inputs = (hashes.data for hashes in self._hashes.values())
         for number in numbers:
             texts = self._texts_of(number)
-            key = bytes.fromhex(digest(*question_key(texts)))[:16]
-            self._alike.append(first.setdefault(key, number))
-            self._answers.append(hash(same_answer(texts.answer)))
-            self._inputs.append(hash(words_of(texts.input)) if texts.input else 0)
-            self._meanings.append(self._meaning(texts))
-            yield template.distinct(words_of(texts.input or texts.instruction)) or f"\0{key.hex()}"
+            key = digest(*question_key(texts))[:32]
+            keys[0][number], keys[1][number] = int(key[:16], 16), int(key[16:], 16)
+            answers[number] = hash(same_answer(texts.answer))
+            inputs[number] = hash(words_of(texts.input)) if texts.input else 0
+            meanings[number] = self._meaning(texts)
+            yield template.distinct(words_of(texts.input or texts.instruction)) or f"\0{key}"
 
     def _meaning(self, texts: Texts) -> int:
         """Return the hash of the words that carry a question's meaning; 0 where there are none."""
@@ -172,8 +177,8 @@ class DuplicateIndex:
 
     def _common_inputs(self) -> NDArray[np.bool_]:
         """Return whether each record has an input that many others share, exact repeats apart."""
-        inputs = np.array(self._inputs)
-        is_first = np.array(self._alike) == np.arange(len(inputs))
+        inputs = self._hashes["input"]
+        is_first = np.asarray(self._alike) == np.arange(len(inputs))
         shared, counts = np.unique(inputs[is_first & (inputs != 0)], return_counts=True)
         return np.isin(inputs, shared[counts > COMMON])
 
@@ -183,3 +188,49 @@ class DuplicateIndex:
             return ""
         words = words_of(self._texts_of(number).instruction)
         return self._comparison.template.distinct(words) or f"\0{self._alike[number]}"
+
+
+class _Chains:
+    """Numbers that were added, by what they are alike in, in the order they were added."""
+
+    def __init__(self, alike: memoryview) -> None:
+        """Take for each number the first that is like it."""
+        self._alike = alike
+        self._first, self._last, self._next = (_empty(len(alike)) for _ in range(3))
+
+    def add(self, number: int) -> None:
+        """Add a number."""
+        kind = self._alike[number]
+        if self._first[kind] == EMPTY:
+            self._first[kind] = number
+        else:
+            self._next[self._last[kind]] = number
+        self._last[kind] = number
+
+    def before(self, number: int) -> Iterator[int]:
+        """Yield the numbers that were added and are like this one."""
+        other = self._first[self._alike[number]]
+        while other != EMPTY:
+            yield other
+            other = self._next[other]
+
+
+def _empty(count: int) -> memoryview:
+    """Return so many numbers, none of which stands for a record."""
+    numbers = on_disk(count, np.int32)
+    numbers.fill(EMPTY)
+    return numbers.data
+
+
+def _firsts(*columns: NDArray[Any]) -> NDArray[np.int32]:
+    """Return for each row of some columns the first row that is the same."""
+    order = np.lexsort(columns)
+    is_first = np.zeros(len(order), bool)
+    is_first[:1] = True
+    for column in columns:
+        ordered = column[order]
+        is_first[1:] |= ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(is_first)
+    firsts = on_disk(len(order), np.int32)
+    firsts[order] = np.repeat(order[starts], np.diff(starts, append=len(order)))
+    return firsts

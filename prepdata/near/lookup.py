@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.prepdata.near.sketches import THRESHOLD, Indices, sketches_of
+from tuneproof.prepdata.scratch import Parts, Table, on_disk
 
 MOST_PAIRS = 1 << 16
 """Pairs held at once, unless one text alone has more: few enough for the processor's cache."""
 BLOCK = 512
 """Texts to look up at once; more are a little faster, unless very many of them are near."""
 EMPTY = -1
+PUT = 4_096
+"""Texts that are put into their buckets at once."""
 
 
 class Neighbours:
@@ -33,7 +36,7 @@ class Neighbours:
         self._buckets = Buckets(sketches.bands, sketches.bitmaps.starts)
         self._latest = array("i", [EMPTY]) * len(sketches.bands)
         self._before = array("i", [EMPTY]) * len(self._distinct)
-        self._waiting: list[int] = []
+        self._waiting = array("i")
         self._block: list[int] = []
         self._near: dict[int, list[int]] = {}
 
@@ -51,7 +54,7 @@ class Neighbours:
         """
         self._buckets.take_last(np.array(self._block, np.int64))
         self._buckets.put(np.array(self._waiting, np.int64))
-        self._waiting = []
+        self._waiting = array("i")
         asked = {self._distinct[number] for number in numbers}
         self._block = [text for text in asked if self._latest[text] == EMPTY]
         self._buckets.put(np.array(self._block, np.int64))
@@ -74,12 +77,13 @@ class Neighbours:
 
     def _first_seen(self, texts: Iterable[str]) -> Iterator[str]:
         """Yield each text once, and note which one every number has."""
-        known: dict[int, int] = {}
+        known = Table()
         for text in texts:
-            if (key := hash(text)) not in known:
-                known[key] = len(known)
+            count = len(known)
+            number = known.setdefault(hash(text), count)
+            if len(known) > count:
                 yield text
-            self._distinct.append(known[key])
+            self._distinct.append(number)
 
 
 class Buckets:
@@ -98,12 +102,19 @@ class Buckets:
         """
         self._names = names
         self._bucket, sizes = _numbered(hashes)
-        self._starts = np.cumsum(sizes) - sizes
-        self._filled = np.zeros(len(sizes), np.int32)
-        self._held = np.zeros(sizes.sum(), np.int32 if names.max(initial=0) < 1 << 31 else np.int64)
+        self._starts = on_disk(len(sizes), np.int64)
+        np.cumsum(sizes, dtype=np.int64, out=self._starts)
+        np.subtract(self._starts, sizes, out=self._starts)
+        self._filled = on_disk(len(sizes), np.int32)
+        kind = np.int32 if names.max(initial=0) < 1 << 31 else np.int64
+        self._held = on_disk(int(sizes.sum(dtype=np.int64)), kind)
 
     def put(self, texts: Indices) -> None:
         """Put texts at the end of their buckets; each may be there but once."""
+        for start in range(0, len(texts), PUT):
+            self._put(texts[start : start + PUT])
+
+    def _put(self, texts: Indices) -> None:
         buckets = self._bucket[texts]
         order = np.argsort(buckets, axis=None)
         order = order[np.count_nonzero(buckets == 0) :]
@@ -139,18 +150,20 @@ def _numbered(hashes: NDArray[np.uint32]) -> tuple[NDArray[np.int32], Indices]:
 
     Bucket 0 stands for the hashes of one text alone and has no room.
     """
-    bucket = np.zeros(hashes.shape, np.int32)
-    sizes = [np.zeros(1, np.int64)]
+    bucket = on_disk(hashes.shape, np.int32)
+    sizes = Parts(np.int32)
+    sizes.append(np.zeros(1))
     count = 0
     for band in range(hashes.shape[1]):
-        column = hashes[:, band].astype(np.int64)
+        column = hashes[:, band]
         order = np.argsort(column)
-        firsts = np.flatnonzero(np.diff(column[order], prepend=-1))
+        ordered = column[order]
+        is_first = np.append(np.ones(min(1, len(ordered)), bool), ordered[1:] != ordered[:-1])
+        firsts = np.flatnonzero(is_first)
         alike = np.diff(firsts, append=len(order))
         is_shared = alike > 1
         numbers = np.where(is_shared, np.cumsum(is_shared) + count, 0)
-        column[order] = np.repeat(numbers, alike)
-        bucket[:, band] = column
+        bucket[order, band] = np.repeat(numbers.astype(np.int32), alike)
         sizes.append(alike[is_shared])
         count += int(is_shared.sum())
-    return bucket, np.concatenate(sizes)
+    return bucket, sizes.whole()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import rensa
 from numpy.typing import NDArray
+
+from tuneproof.prepdata.scratch import Parts
 
 Indices = NDArray[np.int64]
 
@@ -66,13 +68,6 @@ class Bitmaps:
         words = np.packbits((turned & 1).astype(np.uint8), bitorder="little").view("<u8")
         words[starts] = sizes
         return cls(starts, words)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Bitmaps]) -> Bitmaps:
-        """Return all as one."""
-        offsets = np.cumsum([0, *(len(part.words) for part in parts)])[:-1]
-        starts = [part.starts + offset for part, offset in zip(parts, offsets, strict=True)]
-        return cls(np.concatenate(starts), np.concatenate([part.words for part in parts]))
 
     def near(
         self, ones: Indices, others: Indices, threshold: float = THRESHOLD
@@ -142,11 +137,14 @@ class Sketches:
 
 def sketches_of(texts: Iterable[str]) -> Sketches:
     """Return the sketches of normalised texts."""
-    parts = [_sketches(batch) for batch in _batches(texts)]
-    return Sketches(
-        bands=np.concatenate([part.bands for part in parts]),
-        bitmaps=Bitmaps.joined([part.bitmaps for part in parts]),
-    )
+    bands, starts = Parts(np.uint32, len(BANDS)), Parts(np.int64)
+    words = Parts(np.uint64)
+    for batch in _batches(texts):
+        part = _sketches(batch)
+        bands.append(part.bands)
+        starts.append(part.bitmaps.starts + words.count)
+        words.append(part.bitmaps.words)
+    return Sketches(bands=bands.whole(), bitmaps=Bitmaps(starts.whole(), words.whole()))
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

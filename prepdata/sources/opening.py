@@ -119,6 +119,8 @@ def _below_folder(
                 others += inner[1]
             elif any(suffix_of(file) in SUFFIXES[:-1] for file in path.rglob("*")):
                 others.append(path)
+        elif not path.is_file():
+            others.append(path)  # such as a pipe, which may hold up whoever reads it
         elif suffix_of(path) in SUFFIXES[:-1]:
             name = _below(path, root)
             files.append(DataFile(path=path, name=name, split=split_of(path.stem) or split))
@@ -137,7 +139,9 @@ def _with_evaluation(files: Sequence[DataFile]) -> list[DataFile]:
 
 
 def _reason(path: Path) -> str:
-    return "a folder of its own" if path.is_dir() else "no data file by its name"
+    if path.is_dir():
+        return "a folder of its own"
+    return "no data file by its name" if path.is_file() else "no file that can be read twice"
 
 
 def _below(path: Path, root: Path) -> str:

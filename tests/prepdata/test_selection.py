@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,30 +11,40 @@ from hypothesis import strategies as st
 from tuneproof.errors import InputError
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.selection import drawn
-from tuneproof.prepdata.spool import Entry
+from tuneproof.prepdata.spool import Entries, Entry
 
 
 def entry(place: float, label: str = "", source: str = "a") -> Entry:
     return Entry(offset=0, source=source, split="train", group=0.0, label=label, order=place)
 
 
+def kept_of(
+    entries: list[Entry], config: BuildConfig, dropped: dict[str, Counter[str]]
+) -> list[Entry]:
+    """Return the entries that are drawn."""
+    with tempfile.TemporaryFile() as handle:
+        every = Entries(handle)
+        numbers = np.array([every.add(one) for one in entries], np.int64)
+        return [every[number] for number in drawn(every, numbers, config, dropped)]
+
+
 def test_no_limit_keeps_all_in_order() -> None:
     entries = [entry(0.3), entry(0.1)]
-    assert drawn(entries, BuildConfig(), {}) is entries
+    assert kept_of(entries, BuildConfig(), {}) == entries
 
 
 def test_limit_holds_per_source_and_counts_the_rest() -> None:
     entries = [entry(n / 10, source=source) for n in range(5) for source in "ab"]
     dropped = {"a": Counter[str](), "b": Counter[str]()}
-    kept = drawn(entries, BuildConfig(limit=2), dropped)
+    kept = kept_of(entries, BuildConfig(limit=2), dropped)
     assert Counter(found.source for found in kept) == {"a": 2, "b": 2}
     assert dropped == {"a": {"beyond --limit": 3}, "b": {"beyond --limit": 3}}
 
 
 def test_smaller_limit_draws_a_part_of_what_a_larger_one_draws() -> None:
     entries = [entry(n * 0.37 % 1, label="xyz"[n % 3]) for n in range(40)]
-    small = drawn(entries, BuildConfig(limit=7), {"a": Counter()})
-    large = drawn(entries, BuildConfig(limit=15), {"a": Counter()})
+    small = kept_of(entries, BuildConfig(limit=7), {"a": Counter()})
+    large = kept_of(entries, BuildConfig(limit=15), {"a": Counter()})
     assert all(found in large for found in small)
 
 
@@ -40,7 +52,7 @@ def test_smaller_limit_draws_a_part_of_what_a_larger_one_draws() -> None:
 def test_labels_are_drawn_in_numbers_as_equal_as_they_allow(labels: list[str], limit: int) -> None:
     entries = [entry(n / len(labels), label=label) for n, label in enumerate(labels)]
     kept = Counter(
-        found.label for found in drawn(entries, BuildConfig(limit=limit), {"a": Counter()})
+        found.label for found in kept_of(entries, BuildConfig(limit=limit), {"a": Counter()})
     )
     assert kept.total() == min(limit, len(labels))
     available = Counter(labels)
@@ -52,7 +64,7 @@ def test_labels_are_drawn_in_numbers_as_equal_as_they_allow(labels: list[str], l
 def test_balanced_means_the_same_number_of_every_label() -> None:
     entries = [entry(n / 20, label="xxxxxxxyyz"[n % 10]) for n in range(20)]
     dropped = {"a": Counter[str]()}
-    kept = drawn(entries, BuildConfig(balanced=True), dropped)
+    kept = kept_of(entries, BuildConfig(balanced=True), dropped)
     assert Counter(found.label for found in kept) == {"x": 2, "y": 2, "z": 2}
     assert dropped == {"a": {"to balance the labels": 14}}
 
@@ -60,12 +72,12 @@ def test_balanced_means_the_same_number_of_every_label() -> None:
 def test_a_label_smaller_than_asked_stops_the_build_unless_fewer_are_allowed() -> None:
     entries = [entry(n / 10, label="xxxxxxxxyy"[n]) for n in range(10)]
     with pytest.raises(InputError, match=r"train has 2 records of label 'y', and 4 of each"):
-        drawn(entries, BuildConfig(limit=8, balanced=True), {"a": Counter()})
+        kept_of(entries, BuildConfig(limit=8, balanced=True), {"a": Counter()})
     config = BuildConfig(limit=8, balanced=True, allow_fewer=True)
-    kept = drawn(entries, config, {"a": Counter()})
+    kept = kept_of(entries, config, {"a": Counter()})
     assert Counter(found.label for found in kept) == {"x": 2, "y": 2}
 
 
 def test_balanced_leaves_sources_without_labels_alone() -> None:
     entries = [entry(n / 10) for n in range(10)]
-    assert len(drawn(entries, BuildConfig(balanced=True), {"a": Counter()})) == 10
+    assert len(kept_of(entries, BuildConfig(balanced=True), {"a": Counter()})) == 10

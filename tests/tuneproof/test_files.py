@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -157,8 +158,62 @@ def test_folder_is_replaced_by_renames_and_keeps_what_else_is_in_it(tmp_path: Pa
     assert [file.name for file in tmp_path.iterdir()] == ["data"]
 
 
+def test_folder_is_replaced_with_all_that_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "run.json").write_text("old")
+    with files.replacing(folder, "run.json", keeps_others=False) as new:
+        (new / "run.json").write_text("new")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"run.json": "new"}
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_folder_that_cannot_be_renamed_is_emptied_with_its_marker_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "run.json").write_text("old")
+    removed: list[str] = []
+    rmtree, unlink = shutil.rmtree, Path.unlink
+    monkeypatch.setattr("os.path.ismount", lambda path: path == folder)
+    monkeypatch.setattr(
+        files.shutil,
+        "rmtree",
+        lambda path, **how: (removed.append(Path(path).name), rmtree(path, **how)),
+    )
+    monkeypatch.setattr(
+        Path, "unlink", lambda self, **how: (removed.append(self.name), unlink(self, **how))
+    )
+    with files.replacing(folder, "run.json", keeps_others=False) as new:
+        (new / "run.json").write_text("new")
+    assert removed[:2] == ["run.json", "checkpoints"]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"run.json": "new"}
+
+
+def test_folder_is_removed_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text("{}")
+    code = f"""
+import os, shutil
+from pathlib import Path
+from tuneproof import files
+shutil.rmtree = lambda *_, **__: os._exit(9)
+files.remove_folder(Path({str(folder)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert not folder.exists()
+    with at_work(folder):  # as every command that writes there does
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("keeps_others", [True, False])
 @pytest.mark.parametrize("rename", [1, 2, 3])
-def test_kill_at_any_rename_leaves_the_old_folder_or_the_new(tmp_path: Path, rename: int) -> None:
+def test_kill_at_any_rename_leaves_the_old_folder_or_the_new(
+    tmp_path: Path, rename: int, keeps_others: bool
+) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     for name in "ab":
@@ -175,7 +230,7 @@ def counted(self, to):
         os._exit(9)
     return rename(self, to)
 Path.rename = counted
-with files.replacing(Path({str(folder)!r}), "a", "b") as new:
+with files.replacing(Path({str(folder)!r}), "a", "b", keeps_others={keeps_others}) as new:
     for name in "ab":
         (new / name).write_text("new")
 """

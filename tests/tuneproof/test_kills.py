@@ -1,8 +1,8 @@
 """kill -9 before any operation on files: the same command goes on, and its result is the same.
 
 A command runs in a process of its own, which kills itself before its n-th rename, removal, new
-folder or file opened for writing. Run again, the command must end as one that nothing disturbed,
-and leave nothing else behind.
+folder, file opened for writing, or answer. Run again, the command must end as one that nothing
+disturbed, and leave nothing else behind.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("TUNEPROOF_KILLS", "0"))
 """Kills of each command; docs/reliability.md tells of ``TUNEPROOF_KILLS=24``. With 0 the tests run
 in a process of their own, with one: a process that has computed in threads cannot be forked."""
-CHANGING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link")
-TIMES = re.compile(r".*(seconds|runtime|per_second|bytes|created|cpu|speed|sha256|identity).*")
-"""What two runs of one command differ in: times, memory, and hashes of files that hold them."""
+ANSWER = "tuneproof.answer"
+"""An answer is written down, in a file that is open already."""
+CHANGING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", ANSWER)
+TIMES = re.compile(
+    r".*(seconds|runtime|per_second|bytes|created|cpu|speed|sha256|identity|paragraph).*"
+)
+"""What two runs of one command differ in: times, memory, texts and hashes of files with them."""
 
 
 @dataclass(frozen=True)
@@ -158,14 +162,22 @@ def commands(
             finetune(config)
 
     def compare(folder: Path) -> None:
-        from tuneproof.inference.compare import compare
+        from tuneproof.inference.compare import Progress, compare
         from tuneproof.inference.config import CompareConfig
 
         config = CompareConfig(
             run=("gpt2-mud",), runs=runs, out=folder / "c.json", max_new_tokens=4, batch_size=1,
-            no_baselines=True,
+            no_baselines=True, few_shot=0, limit=12,
         )  # fmt: skip
-        compare(data / "val.jsonl", config)
+        add = Progress.add
+
+        def counted(self: Progress, *given: Any) -> None:
+            sys.audit(ANSWER, str(config.out))
+            add(self, *given)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Progress, "add", counted)
+            compare(data / "train.jsonl", config)
 
     def report(folder: Path) -> None:
         from tuneproof.eval.config import ReportConfig

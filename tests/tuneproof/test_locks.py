@@ -128,6 +128,13 @@ def reported(out: Path) -> None:
     report([Path("nowhere.json")], out, ReportConfig())
 
 
+def asked_elsewhere(out: Path) -> None:
+    from tuneproof.eval.config import ExternalConfig
+    from tuneproof.eval.external import external
+
+    external(ExternalConfig(tasks=("arc_easy",), run="none", out=out))
+
+
 def trained(out: Path) -> None:
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.run import finetune
@@ -150,6 +157,7 @@ def run_by_recipe(out: Path) -> None:
         (built, "data"),
         (compared, "compared.json"),
         (reported, "reports/mine"),
+        (asked_elsewhere, "external.json"),
         (trained, "runs/mine"),
         (run_by_recipe, "reports/demo"),
     ],

@@ -248,3 +248,11 @@ def test_options_may_have_underscores_and_values_keep_theirs(spelling: str) -> N
     assert result.exit_code == 0, result.output
     assert (seen["model"], seen["lr_plan"]) == ("a_b", "with_warmup")
     assert "[constant|with_warmup]" in CliRunner().invoke(main, ["work", "--help"]).output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_numbers_that_are_none_are_refused_wherever_they_stand(tmp_path: Path, value: str) -> None:
+    with pytest.raises(InputError, match=f"^rate must be a finite number, got {value}$"):
+        resolve(Settings, typed("--rate", value))
+    with pytest.raises(InputError, match=f"rate must be a finite number, got {value}"):
+        from_yaml(tmp_path, f"rate: .{value}".replace(".-", "-."))

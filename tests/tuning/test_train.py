@@ -20,6 +20,7 @@ from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.log import lines_to
 from tuneproof.tuning.checkpoints import FILE, last_checkpoint, vouch_for
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.runs import check
 
 Settings = Callable[..., TuneConfig]
 LONG = {"num_train_epochs": 4, "per_device_train_batch_size": 4, "lora_dropout": 0.1}
@@ -49,21 +50,24 @@ def signal_at(
     monkeypatch.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: callback())
 
 
-def steps(folder: Path) -> list[int]:
+def steps(folder: Path, name: str = "loss") -> list[int]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [row["step"] for row in map(json.loads, lines) if "loss" in row]
+    return [row["step"] for row in map(json.loads, lines) if name in row]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [2, 8, 12])
+@pytest.mark.parametrize(
+    ("step", "hook"), [(2, "on_step_end"), (8, "on_step_end"), (11, "on_optimizer_step")]
+)
 def test_interrupted_run_ends_like_one_that_was_not(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: int
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: int, hook: str
 ) -> None:
+    """Cut off early, amid an epoch, and in the last step of one."""
     whole = quietly(settings(name="whole", **LONG))
     cut = settings(name="cut", **LONG)
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        signal_at(patched, step)
+        signal_at(patched, step, hook)
         quietly(cut)
     assert signal.getsignal(signal.SIGINT) is before
     facts = json.loads((cut.folder / "run.json").read_text())
@@ -78,6 +82,7 @@ def test_interrupted_run_ends_like_one_that_was_not(
     for name in ("steps", "tokens_seen", "examples_seen", "best_step", "best_validation_loss"):
         assert getattr(again.result, name) == getattr(whole.result, name), name
     assert steps(again.folder) == steps(whole.folder) == list(range(1, 25))
+    assert steps(again.folder, "eval_loss") == steps(whole.folder, "eval_loss")
     weights = [(run.adapter / "adapter_model.safetensors").read_bytes() for run in (whole, again)]
     assert weights[0] == weights[1]
     assert again.result.wall_seconds >= facts["result"]["wall_seconds"]
@@ -380,3 +385,67 @@ def test_folder_that_is_no_run_is_refused(settings: Settings, tmp_path: Path) ->
     (tmp_path / "runs" / "short").write_text("a file")
     with pytest.raises(InputError, match="is not empty and holds no run"):
         quietly(settings())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "end", [{"max_steps": 4}, {"max_tokens": 700}, {"eval_steps": 2, "early_stopping_patience": 1}]
+)
+def test_run_that_was_cut_off_after_its_last_step_takes_no_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, end: dict[str, Any]
+) -> None:
+    """Steps, a budget, and evaluations that become worse: amid an epoch, each."""
+    many = {"num_train_epochs": 3, "per_device_train_batch_size": 4, "save_steps": 2, **end}
+    many |= {"learning_rate": 0.5} if "eval_steps" in end else {}
+    whole = quietly(settings(name="whole", **many))
+    cut = settings(name="cut", **many)
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr("tuneproof.tuning.train._complete", fail)
+        quietly(cut)
+    again = quietly(cut)
+    assert again.result.steps == whole.result.steps < 18
+    assert again.ended_by == whole.ended_by
+    assert again.weights_sha256 == whole.weights_sha256
+    for name in ("loss", "eval_loss"):
+        assert steps(again.folder, name) == steps(whole.folder, name)
+
+
+@pytest.mark.slow
+def test_overwriting_that_was_cut_off_is_gone_on_with(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = quietly(settings(max_steps=1))
+    (first.folder / "notes.txt").write_text("mine")
+    anew = settings(overwrite=True, **LONG)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        signal_at(patched, 8)
+        quietly(anew)
+    assert not (first.folder / "notes.txt").exists()
+    assert not (first.folder / "adapter").exists()
+    lines: list[str] = []
+    with lines_to(lines.append):
+        assert quietly(anew).result.steps == 24
+    assert any(line.endswith("going on from checkpoint-9") for line in lines)
+    assert check(anew).state == "new"  # it is finished, so that it would begin again
+
+
+def test_checkpoints_are_removed_when_a_newer_one_is_vouched_for(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from tuneproof.tuning.checkpoints import Vouching
+
+    for step in (2, 4):
+        checkpoint(tmp_path, step)
+    newest = checkpoint(tmp_path, 6, best="checkpoint-2")
+    (newest / FILE).unlink()
+    best = str(tmp_path / "checkpoint-2")
+    state = SimpleNamespace(global_step=6, best_model_checkpoint=best)
+    args = SimpleNamespace(output_dir=str(tmp_path))
+    vouching = Vouching(None, lambda: "steps")
+    vouching.on_save(args, state, None)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-2", "checkpoint-6"}
+    assert Vouching(newest).ended_by == "steps"

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json, write_json
 from tuneproof.formats.codec import decode, encode
-from tuneproof.formats.example import TEST_PROMPTS, Example, read_examples
+from tuneproof.formats.example import TEST_PROMPTS, Example, open_examples
 from tuneproof.stamp import Stamp
 
 Split = Literal["train", "validation", "test"]
@@ -123,6 +123,8 @@ def read_manifest(folder: Path) -> Manifest:
 class DataFolder:
     """A data folder, whose files are read once each, when they are first asked for.
 
+    Of a large file the examples stay on the disk, and are read anew whenever they are gone through.
+
     Reading raises InputError where the folder or its train.jsonl is missing, or a line is no
     example; the other files may be missing.
     """
@@ -136,7 +138,7 @@ class DataFolder:
     def train(self) -> Sequence[Example]:
         """The records to train on."""
         self.check()
-        return list(read_examples(self.file("train")))[: self.limit]
+        return open_examples(self.file("train"), self.limit)
 
     @cached_property
     def validation(self) -> Sequence[Example]:
@@ -158,7 +160,7 @@ class DataFolder:
         """The records that train must not hold, by split; the test first."""
         return {"test": self.test, "validation": self.validation}
 
-    @property
+    @cached_property
     def tasks(self) -> list[str]:
         """The names of the tasks in train."""
         return sorted({record.task for record in self.train})
@@ -211,7 +213,7 @@ class DataFolder:
 
     def _read(self, split: Split) -> Sequence[Example]:
         file = self.file(split)
-        return list(read_examples(file)) if file.is_file() else []
+        return open_examples(file) if file.is_file() else []
 
 
 def open_to_train(path: Path, limit: int | None = None) -> DataFolder:

@@ -6,19 +6,22 @@ beside it, an item of model_comparison.json. Here is its one reader and its one 
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import logging
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, holds_lines, read_json, read_jsonl
+from tuneproof.files import existing_file, holds_lines, parse_json, read_json, read_jsonl
 from tuneproof.formats.codec import shown
 from tuneproof.formats.conversation import Message as Message
 from tuneproof.formats.conversation import Role as Role
@@ -34,6 +37,8 @@ ASCII_WORDS = "".join(chr(c).lower() if WORDS.match(chr(c)) else " " for c in ra
 """What of a text of ASCII stands for each character: many times as fast as a pattern."""
 PROMPT_NAMES = frozenset({"prompt", "reference"})
 """What a file of prompts calls question and answer, which goes without saying."""
+IN_MEMORY = 64 * 2**20
+"""Bytes of a file up to which all of its examples are held in memory."""
 TEST_PROMPTS = Path(__file__).parents[1] / "prompts/test.json"
 """The prompts that come with the project; `prepdata build` keeps them out of train."""
 
@@ -98,20 +103,96 @@ class Example:
         return row
 
 
-def read_examples(path: Path) -> Iterator[Example]:
+def read_examples(path: Path, remark: Callable[[str], None] | None = None) -> Iterator[Example]:
     """Yield the examples of a file that `prepdata build` or somebody else wrote.
 
     Any of the forms of `tuneproof.formats.fields` is read, one object a line or as a JSON array.
     What is read under another name, and what is not used, is logged once.
 
+    Args:
+        path: The file.
+        remark: Called with these instead of logging them.
+
     Raises:
         InputError: A row is no object, lacks a field, or holds something else than text.
     """
-    remark = _once(path)
+    remark = remark or _once(path)
     for number, where, row in _rows(path):
         if not isinstance(row, dict):
             raise InputError(f"{where}: an object is needed, found {shown(row)}")
         yield example_from(row, where, default_id=f"{path.stem}-{number}", remark=remark)
+
+
+def open_examples(path: Path, limit: int | None = None) -> Sequence[Example]:
+    """Return the examples of a file; of a large one with a line for each, as they are asked for.
+
+    Args:
+        path: As for `read_examples`.
+        limit: Keep the first so many only.
+
+    Raises:
+        InputError: As for `read_examples`; of a large file when the row is read.
+    """
+    if existing_file(path).stat().st_size > IN_MEMORY and holds_lines(path):
+        return ExampleLines(path, limit)
+    return list(islice(read_examples(path), limit))
+
+
+class ExampleLines(Sequence[Example]):
+    """The examples of a file with a line for each, of which memory holds where they begin."""
+
+    def __init__(self, path: Path, limit: int | None = None) -> None:
+        """Look where the lines begin.
+
+        Args:
+            path: The file.
+            limit: Keep the first so many only.
+
+        Raises:
+            InputError: Lines end otherwise than in a line feed.
+        """
+        self._path, self._limit, self._remark = path, limit, _once(path)
+        self._starts, self._numbers = array("Q"), array("Q")
+        start = 0
+        with path.open("rb") as handle:
+            for number, line in enumerate(handle, 1):
+                if len(self._starts) == limit:
+                    break
+                if b"\r" in line.rstrip(b"\r\n"):
+                    raise InputError(f"{path}:{number}: a carriage return amid a line")
+                if line.strip().removeprefix(codecs.BOM_UTF8):
+                    self._starts.append(start)
+                    self._numbers.append(number)
+                start += len(line)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[Example]:
+        """Yield all, reading the file once."""
+        return islice(read_examples(self._path, self._remark), self._limit)
+
+    @overload
+    def __getitem__(self, place: int) -> Example: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Example]: ...
+    def __getitem__(self, place: int | slice) -> Example | list[Example]:
+        """Read one, or some."""
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        where = f"{self._path}:{self._numbers[place]}"
+        with self._path.open("rb") as handle:
+            handle.seek(self._starts[place])
+            line = handle.readline()
+        try:
+            row = parse_json(line.decode("utf-8-sig"))
+        except (InputError, ValueError) as error:
+            raise InputError(f"{where}: not valid JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: an object is needed, found {shown(row)}")
+        default_id = f"{self._path.stem}-{self._numbers[place]}"
+        return example_from(row, where, default_id=default_id, remark=self._remark)
 
 
 def read_prompts(path: Path) -> list[Example]:

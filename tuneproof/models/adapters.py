@@ -20,6 +20,8 @@ APART = (
     "alora_invocation_tokens", "arrow_config", "target_parameters", "modules_to_save",
 )  # fmt: skip
 """Settings of LoRA that answer in no batch with others, or change the base itself."""
+VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""The ranks that vLLM can be set up for."""
 MISSING_KEYS = "Found missing adapter keys"
 """How PEFT's warning begins that an adapter lacks tensors, or is of another model."""
 
@@ -180,6 +182,11 @@ def shares_base(adapter: Path) -> bool:
         and config.get("bias") == "none"
         and not any(config.get(name) for name in APART)
     )
+
+
+def vllm_rank(rank: int) -> int:
+    """Return what vLLM is set up for so that it takes adapters of a rank, as `max_lora_rank`."""
+    return next((one for one in VLLM_RANKS if one >= rank), VLLM_RANKS[-1])
 
 
 def can_merge(adapter: Path) -> bool:

@@ -13,7 +13,7 @@ from tuneproof.files import fingerprint, new_folder, write_json, write_text
 from tuneproof.formats.run import Run
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
-from tuneproof.models.adapters import check_saved, settings_of, shares_base
+from tuneproof.models.adapters import check_saved, settings_of, shares_base, vllm_rank
 from tuneproof.models.device import choose_device
 from tuneproof.tuning.card import write_card
 from tuneproof.tuning.export.config import ExportConfig
@@ -137,7 +137,7 @@ def _for_vllm(run: Run, folder: Path) -> list[str]:
         rank = settings_of(run.adapter).get("r", 16)
         remarks.append(
             f"or the adapter alone: vllm serve {shlex.quote(run.base.model)} --enable-lora "
-            f"--max-lora-rank {max(8, rank)} --lora-modules "
+            f"--max-lora-rank {vllm_rank(rank)} --lora-modules "
             f"{shlex.quote(f'{run.name}={run.adapter}')} --chat-template "
             f"{shlex.quote(str(run.adapter / 'chat_template.jinja'))}"
         )

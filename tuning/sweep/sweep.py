@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tuneproof.errors import InputError, is_out_of_memory
+from tuneproof.files import remove_folder
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import LOCATION_ONLY
@@ -141,11 +142,11 @@ def _stamp_of(definition: Mapping[str, Any]) -> Stamp:
 
 
 def _remove(config: SweepConfig) -> None:
-    """Remove a sweep and the runs that it made."""
+    """Remove a sweep and the runs that it made; last the file by which it is known as a sweep."""
     for run in list(all_runs(config.tune.runs)):
         if run.made_by == config.made_by:
-            shutil.rmtree(run.folder)
-    for file in config.folder.iterdir():
+            remove_folder(run.folder)
+    for file in sorted(config.folder.iterdir(), key=lambda path: path.name == NAME):
         file.unlink()
 
 

@@ -88,12 +88,12 @@ def jaccard_of_sets(one: set[int], other: set[int]) -> float:
 
 def bitmaps_of(*sets: set[int]) -> Bitmaps:
     """Return the bitmaps of all, each computed by itself."""
-    return Bitmaps.joined(
-        [
-            Bitmaps.of(np.zeros(len(each), np.int64), np.array([*each], np.uint64), 1)
-            for each in sets
-        ]
-    )
+    parts = [
+        Bitmaps.of(np.zeros(len(each), np.int64), np.array([*each], np.uint64), 1) for each in sets
+    ]
+    begins = np.cumsum([0, *(len(part.words) for part in parts)])
+    starts = [part.starts + begin for part, begin in zip(parts, begins, strict=False)]
+    return Bitmaps(np.concatenate(starts), np.concatenate([part.words for part in parts]))
 
 
 def near(bitmaps: Bitmaps, ones: list[int], others: list[int]) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_folder_gives_the_files_that_speak_of_a_split_and_names_the_others(tmp_p
         "notes.txt (no data file by its name)",
         "labels.json (its name speaks of no split, as others do)",
     )
+
+
+def test_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    touched(tmp_path, "test.csv")
+    os.mkfifo(tmp_path / "train.jsonl")
+    assert listed(tmp_path) == [("test.csv", "test")]
+    assert local_files(tmp_path).unread == ("train.jsonl (no file that can be read twice)",)
 
 
 def test_folder_without_split_names_gives_all_readable_files(tmp_path: Path) -> None:
