@@ -135,13 +135,14 @@ HEAVY = ("datasets", "matplotlib.pyplot", "peft", "rensa", "sacrebleu", "scipy.s
 
 @pytest.fixture
 def commands(
-    base_models: dict[str, Path], runs: Path, write_data: Any, tmp_path_factory: Any
+    base_models: dict[str, Path], write_data: Any, tmp_path_factory: Any, request: Any
 ) -> dict[str, Command]:
     for module in HEAVY:
         importlib.import_module(module)
     model = str(base_models["gpt2"])
     shared = tmp_path_factory.mktemp("shared")
     data = write_data(shared / "data")
+    runs = request.getfixturevalue("runs") if KILLS > 1 else shared  # trained where it is asked
     old = Path(__file__).parent / "formats/old/texts.json"
 
     def build(folder: Path) -> None:
