@@ -150,7 +150,9 @@ def remove_folder(folder: Path) -> None:
 
 def _empty(folder: Path, first: Sequence[str]) -> None:
     """Remove what is in a folder that cannot be renamed, some files first; its own lock stays."""
-    for path in [*(folder / name for name in first), *folder.iterdir()]:
+    for name in first:
+        (folder / name).unlink(missing_ok=True)
+    for path in folder.iterdir():
         if path.name.startswith(f".{folder.name}."):
             continue
         if path.is_dir() and not path.is_symlink():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import signal
 import socket
 import tempfile
 import webbrowser
@@ -44,6 +45,9 @@ def serve(config: UiConfig, say: Callable[[str], object]) -> None:
         if config.browser:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tuneproof-")))
             webbrowser.open(door(address, folder).as_uri())
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            # uvicorn finishes what is under way for SIGTERM alone
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         try:
             server(application(ui, token=token, port=port)).run(sockets=[listening])
         except Terminated:

@@ -65,7 +65,7 @@ def test_hub_id_may_be_a_model(folder: Path) -> None:
         ({"model": "a/../../b"}, "model: there is no"),
         ({"name": "../x"}, "name must be a plain folder name"),
         ({"max_steps": "many"}, "max_steps: expected a whole number, found 'many'"),
-        ({"learning_rate": "nan"}, "learning_rate must be positive"),
+        ({"learning_rate": "nan"}, "learning_rate must be a finite number"),
         ({"method": "lorra"}, "unknown method 'lorra'"),
     ],
 )

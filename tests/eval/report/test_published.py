@@ -82,7 +82,7 @@ def test_what_is_measured_here_is_ours_alone() -> None:
         ([{**ROW, "metric": "acuracy"}], "r: figure 1: unknown metric 'acuracy'. Did you mean"),
         ([{**ROW, "value": 90}], "r: figure 1: value 90 of accuracy is a part of 1, as in 0.83"),
         ([{**ROW, "value": "much"}], "r: figure 1: value: expected a number, found 'much'"),
-        ([{**ROW, "value": float("nan")}], "r: figure 1: value nan of accuracy is a part of 1"),
+        ([{**ROW, "value": float("nan")}], "r: figure 1: value must be a finite number, got nan"),
         ([{**ROW, "url": "x"}], "r: figure 1: unknown setting 'url'."),
     ],
 )
