@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.harness import Row, Settings, Side, Workers
 from benchmarks.subjects import LLAMA_TYPES, RUN, gpt2, llama_type, run_on
 from tuneproof.formats.example import TEST_PROMPTS, read_prompts
-from tuneproof.formats.runs import finished_run
+from tuneproof.formats.run_names import finished_run
 from tuneproof.inference.compare import PROMPTS_AT_ONCE, even
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import decode, left_padded

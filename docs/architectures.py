@@ -247,7 +247,7 @@ def _each(loaded: Sequence[Any]) -> list[tuple[Any, str]]:
 
 def _compared(folder: Path, prompts: str) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return base and run as loaded, and what both have answered to the prompts of a file."""
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.compare import compare
     from tuneproof.inference.config import CompareConfig
     from tuneproof.inference.variants import load_variants
@@ -273,7 +273,7 @@ def _logits(variants: Any, name: str, ids: Sequence[int]) -> Any:
 
 
 def _merge(folder: Path, _: Trial) -> None:
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.tuning.merge import merge_run
 
     merge_run(finished_run(folder / "runs", "lora"), folder / "merged")
@@ -301,7 +301,7 @@ def _export(folder: Path, _: Trial) -> None:
 def _classify(folder: Path, _: Trial) -> None:
     """Train a head, and label texts by it."""
     from tuneproof.formats.example import read_prompts
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.classifier import load_head
     from tuneproof.tuning.run import finetune
 

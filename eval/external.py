@@ -25,7 +25,7 @@ from tuneproof.formats.regressions import (
     write_regressions,
 )
 from tuneproof.formats.run import Run
-from tuneproof.formats.runs import finished_run
+from tuneproof.formats.run_names import finished_run
 from tuneproof.locks import at_work
 from tuneproof.text import one_line
 

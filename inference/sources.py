@@ -11,7 +11,7 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import FILE, Run
-from tuneproof.formats.runs import finished_run, name_of_run, runs_called
+from tuneproof.formats.run_names import finished_run, name_of_run, runs_called
 from tuneproof.formats.template import Template
 from tuneproof.inference.config import CompareConfig, ModelsConfig
 from tuneproof.inference.endpoint import Endpoint

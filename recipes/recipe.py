@@ -14,7 +14,7 @@ from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.example import TEST_PROMPTS
 from tuneproof.formats.regressions import FILE
 from tuneproof.formats.report import Published
-from tuneproof.formats.runs import seed_name
+from tuneproof.formats.run_names import seed_name
 from tuneproof.inference.config import CompareConfig, RegressionsConfig
 from tuneproof.options import build
 from tuneproof.prepdata.config import BuildConfig

@@ -122,7 +122,7 @@ def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
 @RUNS
 def list_runs(runs: Path) -> None:
     """Show the runs as a table."""
-    from tuneproof.formats.runs import all_runs
+    from tuneproof.formats.run_names import all_runs
     from tuneproof.tuning.runs import table
 
     listed = list(all_runs(runs))
@@ -158,7 +158,7 @@ def doctor(
 
     Exits 0 without an error, 1 with one, and 2 where something cannot be read.
     """
-    from tuneproof.formats.runs import name_of_run
+    from tuneproof.formats.run_names import name_of_run
     from tuneproof.tuning.doctor import examine
 
     folder = None if run is None else runs / name_of_run(runs, run)
@@ -241,7 +241,7 @@ def methods() -> None:
 def merge(run: str, runs: Path, out: Path | None, device: str) -> None:
     """Write base and adapter as one model in the base's dtype, after checking that they agree."""
     from tuneproof.formats.run import read_run
-    from tuneproof.formats.runs import name_of_run
+    from tuneproof.formats.run_names import name_of_run
     from tuneproof.tuning.merge import merge_run
 
     opened = read_run(runs / name_of_run(runs, run))

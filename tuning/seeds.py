@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tuneproof.errors import InputError
 from tuneproof.formats.run import Run
-from tuneproof.formats.runs import seed_name
+from tuneproof.formats.run_names import seed_name
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
 

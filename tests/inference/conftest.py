@@ -43,7 +43,7 @@ def prompts_of(variants: Any, texts: list[str], new: int) -> list[dict[str, list
 @pytest.fixture(scope="session")
 def variants(runs: Path, kind: str) -> Any:
     """Base and both runs of a shape of model, loaded together."""
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.variants import load_variants
 
     return load_variants(

@@ -298,7 +298,7 @@ def test_interrupted_comparison_goes_on(
 
 
 def test_answers_end_with_the_turn_or_with_eos(folder: Path) -> None:
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.generate import stop_ids
     from tuneproof.inference.variants import load_variants
 

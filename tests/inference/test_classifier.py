@@ -10,7 +10,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.formats.runs import finished_run
+from tuneproof.formats.run_names import finished_run
 from tuneproof.inference.classifier import load_head
 from tuneproof.models.head import tokenize_texts
 

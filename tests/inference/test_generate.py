@@ -98,7 +98,7 @@ def test_model_files_do_not_change_the_decoding(
     import json
     import shutil
 
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.variants import load_variants
 
     name = f"{kind}-mud"

@@ -214,7 +214,7 @@ def test_run_named_like_a_baseline_is_refused(labelled: Path, config: CompareCon
 
 
 def test_labels_alike_to_the_tokenizer_are_refused(labelled: Path, config: CompareConfig) -> None:
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.label_scores import LabelScorer
     from tuneproof.inference.variants import load_variants
 

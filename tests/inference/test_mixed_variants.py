@@ -11,7 +11,7 @@ import pytest
 
 from tests.inference.conftest import prompts_of
 from tuneproof.errors import InputError
-from tuneproof.formats.runs import finished_run
+from tuneproof.formats.run_names import finished_run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.variants import load_variants

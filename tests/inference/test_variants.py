@@ -10,7 +10,7 @@ import pytest
 
 from tests.inference.conftest import prompts_of
 from tuneproof.errors import InputError
-from tuneproof.formats.runs import finished_run
+from tuneproof.formats.run_names import finished_run
 from tuneproof.inference.variants import load_variants
 
 pytestmark = pytest.mark.slow

@@ -32,7 +32,7 @@ def config(runs: Path, tmp_path: Path) -> CompareConfig:
 @pytest.fixture
 def asked(runs: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Put a stand-in for vLLM in its place; return what the engine was made with, and each call."""
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.decode import decode
     from tuneproof.inference.variants import load_variants
 

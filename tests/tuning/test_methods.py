@@ -75,7 +75,7 @@ def test_gradients_pass_4_bit_layers_after_an_evaluation(settings: Settings) -> 
 def test_head_over_4_bit_layers_is_whole_and_trained(
     classified: Tuned, kind: str, tmp_path: Path
 ) -> None:
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.classifier import load_head
 
     run = classified(kind, method="qlora", num_train_epochs=8, per_device_train_batch_size=4)
@@ -105,7 +105,7 @@ def test_untrained_quantised_head_guesses_and_is_caught(
     from safetensors.torch import load_file, save_file
 
     from tuneproof.formats.run import FourBit
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.classifier import load_head
     from tuneproof.models.load import load_classifier
 

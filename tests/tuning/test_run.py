@@ -291,7 +291,7 @@ def test_model_from_the_hubs_cache_needs_no_network(
     import shutil
 
     from tuneproof.formats.run import Base
-    from tuneproof.formats.runs import finished_run
+    from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.variants import load_variants
     from tuneproof.models.load import weights_hash
     from tuneproof.tuning.run import finetune

@@ -9,7 +9,7 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import report
-from tuneproof.formats.runs import runs_called
+from tuneproof.formats.run_names import runs_called
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.sources import with_seeds as with_seeds_of

@@ -17,7 +17,7 @@ from tuneproof.files import remove_folder
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import LOCATION_ONLY
-from tuneproof.formats.runs import all_runs
+from tuneproof.formats.run_names import all_runs
 from tuneproof.locks import at_work
 from tuneproof.log import notices_only
 from tuneproof.stamp import Stamp

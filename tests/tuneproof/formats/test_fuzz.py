@@ -63,7 +63,7 @@ ADAPTER = {
 
 def read_run_file(path: Path) -> None:
     from tuneproof.formats.run import read_run
-    from tuneproof.formats.runs import all_runs
+    from tuneproof.formats.run_names import all_runs
     from tuneproof.tuning.runs import table
 
     run = read_run(path.parent)

@@ -20,7 +20,7 @@ from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.data_folder import read_manifest
 from tuneproof.formats.report import read_report, upgrade
 from tuneproof.formats.run import FourBit, read_run, write_run
-from tuneproof.formats.runs import all_runs
+from tuneproof.formats.run_names import all_runs
 from tuneproof.formats.sweep import Sweep
 from tuneproof.formats.variant import described, training_of
 from tuneproof.tuning.cli import main as tune

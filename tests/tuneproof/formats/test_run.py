@@ -13,7 +13,7 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.formats.run import Change, FourBit, Head, Run, read_run, write_run
-from tuneproof.formats.runs import all_runs, finished_run, name_of_run
+from tuneproof.formats.run_names import all_runs, finished_run, name_of_run
 from tuneproof.formats.training_log import read_metrics
 from tuneproof.formats.variant import training_of
 from tuneproof.log import lines_to

@@ -18,7 +18,7 @@ pytest.importorskip("optuna")
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import TEST_PROMPTS
-from tuneproof.formats.runs import finished_run
+from tuneproof.formats.run_names import finished_run
 from tuneproof.log import lines_to
 from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
