@@ -107,8 +107,8 @@ class Engine:
         outputs = self._loaded.generate(
             [{"prompt_token_ids": row} for row in rows],
             [
-                SamplingParams(**_settings(decoding, stops, seed + place))
-                for place in range(len(rows))
+                SamplingParams(**_settings(decoding, stops, seed + index))
+                for index in range(len(rows))
             ],
             lora_request=[requests.get(name) for name in names],
             use_tqdm=False,

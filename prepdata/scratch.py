@@ -80,17 +80,17 @@ class Table:
         """Return the number of a key; one that is new gets this."""
         key = key or 1  # 0 stands for no key
         keys, mask = self._keys, self._mask
-        place = key & mask
-        while (known := keys[place]) != key:
+        slot = key & mask
+        while (known := keys[slot]) != key:
             if not known:
-                keys[place], self._values[place] = key, value
+                keys[slot], self._values[slot] = key, value
                 self._count += 1
                 if 2 * self._count > mask:
                     self._grow()
                 return value
-            place = (place + 1) & mask
-        found: int = self._values[place]
-        return found
+            slot = (slot + 1) & mask
+        held: int = self._values[slot]
+        return held
 
     def _make(self, size: int) -> None:
         both = on_disk((2, size), np.int64)

@@ -76,20 +76,22 @@ def without_repeats(
     """
     asked = [(TEST_PROMPTS.name, record) for record in read_prompts(TEST_PROMPTS)]
     asked += [(NAME, item.example()) for item in read_items(ASKED)]
-    places = [spool.add(record) for _, record in asked]
+    asked_offsets = [spool.add(record) for _, record in asked]
     starts = entries.rows["offset"]
 
     def offset(number: int) -> int:
-        return int(starts[number]) if number < len(entries) else places[number - len(entries)]
+        return (
+            int(starts[number]) if number < len(entries) else asked_offsets[number - len(entries)]
+        )
 
     index = DuplicateIndex(
-        len(entries) + len(places),
+        len(entries) + len(asked_offsets),
         lambda number: spool.texts(offset(number)),
         threshold=config.near_threshold,
         is_exact=config.duplicates not in ("near", "keep"),
         progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
     )
-    for number in range(len(entries), len(entries) + len(places)):
+    for number in range(len(entries), len(entries) + len(asked_offsets)):
         index.add(number, is_held_out=True)
     kept, repeats = entries.of_split("test"), Repeats()
     for number in map(int, kept):
@@ -99,8 +101,8 @@ def without_repeats(
         is_cut = _groups_shared(entries, numbers, kept)
         chosen = array("q")
         numbered = tqdm(numbers, desc=f"comparing {split}", disable=None, file=sys.stderr)
-        found = index.find(map(int, numbered))
-        for (number, repeated), of_cut_group in zip(found, is_cut, strict=True):
+        compared = index.find(map(int, numbered))
+        for (number, repeated), of_cut_group in zip(compared, is_cut, strict=True):
             source = entries.source(number)
             if repeated is not None:
                 kind, other = repeated
@@ -137,8 +139,8 @@ def _groups_shared(entries: Entries, numbers: Numbers, held: Numbers) -> NDArray
         of_source = sources[numbers] == source
         theirs = np.unique(groups[held[sources[held] == source]])
         ours = groups[numbers[of_source]]
-        places = np.minimum(np.searchsorted(theirs, ours), len(theirs) - 1)
-        is_shared[of_source] = theirs[places] == ours
+        positions = np.minimum(np.searchsorted(theirs, ours), len(theirs) - 1)
+        is_shared[of_source] = theirs[positions] == ours
     return is_shared
 
 
