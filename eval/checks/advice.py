@@ -141,8 +141,8 @@ COMPARISON: dict[str, Advice] = {
     "one-seed": Advice(
         severity="note",
         usually="trained again with another seed, the same settings give another checkpoint. Three "
-        "seeds of a LoRA on complaints (docs/results.md) had accuracies with a standard deviation of "
-        "2.5 points, which no interval over items contains.",
+        "seeds of a LoRA on complaints (docs/results.md) had accuracies with a standard deviation "
+        "of 2.5 points, which no interval over items contains.",
         mend="`tune run --seeds 3`, then `infer compare PROMPTS --run NAME`, which judges the "
         "settings over their seeds",
     ),
