@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo smollm2 test test-all check bench audit licences docs site wheels format clean
+.PHONY: install demo demo-real smollm2 test test-all check bench audit licences docs site wheels format clean
 
 install: $(READY)
 
@@ -20,6 +20,9 @@ demo: $(READY)
 
 smollm2: $(READY)
 	$(BIN)/tune fetch smollm2
+
+demo-real: smollm2
+	$(BIN)/recipe run demo --model smollm2
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

@@ -6,6 +6,7 @@ each is kept in `benchmarks/kept/recipes/results.json`, so that one can be measu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,16 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.eval.gate import report_file
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
-from tuneproof.eval.report.ladder import headline, kind_of, seed_headline, steps
+from tuneproof.eval.report.ladder import (
+    TITLES,
+    AgainstBest,
+    against_best,
+    headline,
+    kind_of,
+    over_seeds,
+    seed_headline,
+    steps,
+)
 from tuneproof.files import read_json, write_json, write_text
 from tuneproof.formats.report import Report, read_report
 from tuneproof.text import duration
@@ -26,6 +36,7 @@ from tuneproof.text import duration
 FILE = KEPT / "recipes" / "results.json"
 """What the page is made from."""
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"
+README = Path(__file__).parent.parent / "README.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,20 +49,34 @@ class Experiment:
     """Makes the report again."""
 
 
+ONCE = " --set tune.num_train_epochs=1 --set runs.lora.seeds=null"
+"""One epoch and one seed, which is what two cores allow."""
 EXPERIMENTS = {
     "topics": Experiment(
-        title="Financial tweets into 20 topics, without repeats across the splits",
+        title="Financial tweets into 20 topics, 3,000 to train on",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
-        "--set runs.head=null",
+        "--set prepdata.limit=3000 --set prepdata.test_limit=500 --set runs.head=null "
+        "--set tune.per_device_train_batch_size=16 --set 'compare.merged=[lora]'" + ONCE,
+    ),
+    "topics-all": Experiment(
+        title="Financial tweets into 20 topics, all there are to train on",
+        command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
+        "--set runs.head=null --set runs.named=null",
     ),
     "topics-published": Experiment(
         title="Financial tweets into 20 topics, split as published: train holds 553 of the "
-        "2,000 tweets that are asked",
+        "2,000 tweets of the other half",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
-        "--set prepdata.duplicates=keep --set runs.head=null --set runs.lora.seeds=null "
-        "--set 'compare.merged=[lora]'",
+        "--set prepdata.duplicates=keep --set prepdata.test_limit=500 --set runs.head=null "
+        "--set runs.named=null --set runs.qlora=null "
+        "--set tune.per_device_train_batch_size=32 --set 'compare.merged=[lora]'" + ONCE,
     ),
     "imdb": Experiment(
+        title="Film reviews, 500 to train on, equal FLOPs",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=500 "
+        "--set prepdata.test_limit=300 --set tune.max_length=256 --set tune.num_train_epochs=1",
+    ),
+    "imdb-4k": Experiment(
         title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
         command="recipe run imdb --model smollm2 --source imdb=FOLDER",
     ),
@@ -63,7 +88,8 @@ EXPERIMENTS = {
     ),
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
-        command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER",
+        command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
+        "--set prepdata.test_limit=400 --set tune.max_length=256" + ONCE,
     ),
     "complaints": Experiment(
         title="Complaints about a bank into two products, 304 to train on",
@@ -72,6 +98,11 @@ EXPERIMENTS = {
         "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'",
     ),
     "dolly-finqa": Experiment(
+        title="Instructions of Dolly and questions of FinQA, 400 of each to train on",
+        command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
+        "--set prepdata.limit=400 --set compare.limit=150 --set compare.max_new_tokens=128" + ONCE,
+    ),
+    "dolly-finqa-2k": Experiment(
         title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
         command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER",
     ),
@@ -103,6 +134,7 @@ def main(reports: tuple[str, ...], machine: str) -> None:
         kept[name] = asdict(result_of(read_report(report_file(Path(path))), machine))
     write_json(FILE, {name: kept[name] for name in EXPERIMENTS if name in kept})
     write_text(PAGE, page(kept))
+    write_text(README, with_summary(README.read_text(encoding="utf-8"), kept))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +160,26 @@ class Option:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What a tuning reached, beside the best option without it."""
+
+    run: str
+    """The run, or the settings of several."""
+    seeds: int
+    """How many trainings it is judged by."""
+    value: str
+    """The primary metric."""
+    best: str
+    """What the best option without tuning is."""
+    best_value: str
+    """Its value."""
+    difference: str
+    """With its interval."""
+    verdict: str
+    """What may be said."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentResult:
     """What the page shows of an experiment."""
 
@@ -139,8 +191,10 @@ class ExperimentResult:
     """The primary metric's title."""
     items: int
     """What was asked."""
+    gains: Sequence[Gain]
+    """Of the settings of several seeds, and of single runs."""
     headlines: Sequence[str]
-    """On the settings of several seeds, and on single runs."""
+    """The same in sentences."""
     seen_from: str | None
     """The least difference that so many items could show."""
     options: Sequence[Option]
@@ -158,19 +212,37 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
     unit, seen = unit_of(report.primary.metric, report.length_unit), report.primary.seen_from
     seeded = {name for seeds in report.seeds for name in seeds.variants}
     single = [v.name for v in report.variants if kind_of(v) == "run" and v.name not in seeded]
+    settings = [seeds for seeds in report.seeds if seeds.figures]
+    gains = [_gain(seeds.name, len(seeds.variants), over_seeds(report, seeds), unit)
+             for seeds in settings]  # fmt: skip
+    pairs = ((name, against_best(report, name)) for name in single)
+    gains += [_gain(name, 1, against, unit) for name, against in pairs if against is not None]
     return ExperimentResult(
         machine=machine,
         versions=report.versions,
         metric=METRICS[report.primary.metric].title,
         items=report.counts.items,
+        gains=gains,
         headlines=[
-            *(seed_headline(report, seeds) for seeds in report.seeds if seeds.figures),
+            *(seed_headline(report, seeds) for seeds in settings),
             *(headline(report, name) for name in single),
         ],
         seen_from=None if seen is None else wording.amount(seen, unit),
         options=[_option(report, step.name, step.title, step.seconds, unit) for step in
                  steps(report)],
     )  # fmt: skip
+
+
+def _gain(run: str, seeds: int, against: AgainstBest, unit: str) -> Gain:
+    return Gain(
+        run=run,
+        seeds=seeds,
+        value=wording.amount(against.value, unit),
+        best=TITLES.get(against.best, against.best),
+        best_value=wording.amount(against.best_value, unit),
+        difference=wording.bounded_change(against.difference, unit),
+        verdict=against.verdict,
+    )
 
 
 SHOWN = ("loop_rate", "stop_rate", "numeric_match", "invalid_rate")
@@ -210,8 +282,31 @@ def page(kept: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-COLUMNS = ("seconds per answer", "trained", "in", "memory")
-"""What is told of every option beside its figures."""
+SUMMARY = re.compile(r"(<!-- results -->\n).*?(<!-- end -->\n)", re.DOTALL)
+"""Where the table stands in the README."""
+
+
+def with_summary(text: str, kept: Mapping[str, Any]) -> str:
+    """Return a text with the table of the kept results' first runs in its place."""
+    return SUMMARY.sub(lambda found: f"{found[1]}{summary(kept)}{found[2]}", text)
+
+
+def summary(kept: Mapping[str, Any]) -> str:
+    """Return a table in Markdown: the first run of every experiment, and the best without it."""
+    lines = [
+        "| experiment | metric | LoRA | best option without tuning | difference (95 %) | verdict |",
+        "|---|---|--:|--:|--:|---|",
+    ]
+    for name, experiment in EXPERIMENTS.items():
+        if name in kept and kept[name]["gains"]:
+            gain = kept[name]["gains"][0]
+            seeds = f", {gain['seeds']} seeds" if gain["seeds"] > 1 else ""
+            lines.append(
+                f"| {experiment.title}{seeds} | {kept[name]['metric']} | {gain['value']} "
+                f"| {gain['best_value']}, {gain['best']} | {gain['difference']} "
+                f"| {gain['verdict']} |"
+            )
+    return "\n".join([*lines, ""])
 
 
 def section(experiment: Experiment, result: Mapping[str, Any], heading: str = "##") -> str:

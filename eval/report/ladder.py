@@ -175,18 +175,22 @@ def headline(report: Report, variant: str) -> str:
     return _against(value, against, unit, direction, is_tuned=own.is_tuned)
 
 
-def seed_headline(report: Report, seeds: SeedFigures) -> str:
-    """Say how settings stand to the best option without tuning, over all their seeds."""
+def over_seeds(report: Report, seeds: SeedFigures) -> AgainstBest:
+    """Compare settings with the best option without tuning, over all their seeds."""
     first = seeds.figures[0]
-    unit, title = unit_of(first.metric, report.length_unit), METRICS[first.metric].title
-    option = report.metrics[first.against][first.metric].value
-    against = AgainstBest(
+    return AgainstBest(
         best=first.against,
-        best_value=option,
+        best_value=report.metrics[first.against][first.metric].value,
         value=first.mean,
         difference=first,
         verdict=first.verdict,
     )
+
+
+def seed_headline(report: Report, seeds: SeedFigures) -> str:
+    """Say how settings stand to the best option without tuning, over all their seeds."""
+    first, against = seeds.figures[0], over_seeds(report, seeds)
+    unit, title = unit_of(first.metric, report.length_unit), METRICS[first.metric].title
     value = f"{seeds.name}, {len(seeds.variants)} seeds: {title} "
     value += wording.amount(first.mean, unit)
     return (

@@ -15,6 +15,13 @@ def test_the_page_is_of_what_is_kept() -> None:
     assert results.PAGE.read_text(encoding="utf-8") == results.page(read_json(results.FILE))
 
 
+def test_the_readme_has_the_table_of_what_is_kept() -> None:
+    text = results.README.read_text(encoding="utf-8")
+    kept = read_json(results.FILE)
+    assert results.summary(kept) in text
+    assert results.with_summary(text, kept) == text
+
+
 def test_every_command_is_of_a_recipe_that_there_is() -> None:
     from tuneproof.recipes.recipe import names
 
