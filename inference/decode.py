@@ -31,7 +31,7 @@ from tuneproof.kernels import decoding_attention
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.lora_rows import runs
 from tuneproof.kernels.memory import trim
-from tuneproof.kernels.probe import Calls, is_same, sliding_layers
+from tuneproof.kernels.probe import Calls, in_own_dtype, is_same, sliding_layers
 from tuneproof.models.four_bit import quantized_modules
 from tuneproof.models.virtual_tokens import VirtualTokens
 
@@ -149,7 +149,6 @@ def _leaves_padding_out(core: Any) -> bool:
     draw = torch.Generator().manual_seed(0)
     texts = [torch.randint(vocabulary, (size,), generator=draw).tolist() for size in (4, 7)]
     layers = len(DynamicCache(config=core.config).layers)
-    wanted = [core(input_ids=torch.tensor([text])).logits[0, -2:] for text in texts]
 
     def compute() -> torch.Tensor:
         reader = _Reader(core, lambda _: {}, len(texts), 8, Stopwatch(), is_unpadded=True)
@@ -159,8 +158,10 @@ def _leaves_padding_out(core: Any) -> bool:
         after = reader.go_on(last, ["", ""], [3, 0], 7)
         return torch.stack([before, after], 1)
 
-    with fast_answering(core, is_unpadded=True):
-        is_right = is_same(compute, torch.stack(wanted))
+    with in_own_dtype(core):
+        wanted = [core(input_ids=torch.tensor([text])).logits[0, -2:] for text in texts]
+        with fast_answering(core, is_unpadded=True):
+            is_right = is_same(compute, torch.stack(wanted))
     return is_right and Calls.all == layers and Calls.windows == sliding_layers(core.config)
 
 

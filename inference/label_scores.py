@@ -15,6 +15,7 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Literal
 
 import torch
@@ -28,6 +29,8 @@ from tuneproof.inference.decode import left_padded
 from tuneproof.inference.row_limit import RowLimit
 from tuneproof.inference.variants import Variants
 from tuneproof.kernels.answering import fast_answering
+from tuneproof.kernels.probe import in_own_dtype
+from tuneproof.models.virtual_tokens import VirtualTokens
 from tuneproof.prompts.fit import completion_ids
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ LOGITS = 2**23
 """At a time on a CPU: 32 MB, which need no memory that the system would have to clear first."""
 LOGITS_ON_GPU = 2**28
 """At a time on a GPU: 1 GB in float32."""
+WORTH_SHARING = 16
+"""Tokens that all prompts of a batch must begin with, for these to be read once."""
 WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")
 """Names in models' configs of how many tokens some of their layers see at most."""
 GAPS = {torch.float32: 1e-3}
@@ -215,13 +220,14 @@ def tree_window(model: Any, forward: Mapping[str, Any]) -> float:
     config = model.config.get_text_config()
     windows = [getattr(config, name, None) for name in WINDOWS]
     window = min((size for size in windows if isinstance(size, int) and size > 0), default=None)
-    trie, prompts = trie_of([[3, 1, 2, 3], [3, 2, 1], [2, 1]]), [[1, 2, 3, 1], [2, 1]]
+    trie, prompts = trie_of([[3, 1, 2, 3], [3, 2, 1], [2, 1]]), [[1, 2, 3, 1], [1, 2]]
     ways = {"pad_token_id": 0, "forward": forward}
-    try:
-        tree = label_log_probabilities(model, prompts, trie, **ways)
-    except (ValueError, RuntimeError, TypeError, AttributeError, IndexError):
-        tree = torch.tensor(torch.nan)  # it takes no such mask, or keeps no such cache
-    rows = label_log_probabilities(model, prompts, trie, **ways, as_tree=False)
+    with in_own_dtype(model):
+        try:
+            tree = label_log_probabilities(model, prompts, trie, **ways, share_from=1)
+        except (ValueError, RuntimeError, TypeError, AttributeError, IndexError):
+            tree = torch.tensor(torch.nan)  # it takes no such mask, or keeps no such cache
+        rows = label_log_probabilities(model, prompts, trie, **ways, as_tree=False)
     if not bool(((tree - rows).abs() <= GAPS.get(model.dtype, GAP)).all()):
         log.info("labels are read one by one: %s takes no tree", type(model).__name__)
         return 0
@@ -237,6 +243,7 @@ def label_log_probabilities(
     pad_token_id: int,
     forward: Mapping[str, Any] | None = None,
     as_tree: bool = True,
+    share_from: int = WORTH_SHARING,
 ) -> torch.Tensor:
     """Return the log-probability of every sequence of the trie after every prompt, in nats.
 
@@ -247,6 +254,7 @@ def label_log_probabilities(
         pad_token_id: Fills the prompts on the left; it is masked.
         forward: Further arguments of the model, such as PEFT's `adapter_names` per prompt.
         as_tree: Whether the trie is read at once; else label by label, which every model can.
+        share_from: How many tokens all prompts must begin with to be read once for all.
 
     Returns:
         Shape (prompts, sequences), float32; not normalised over the sequences.
@@ -255,8 +263,7 @@ def label_log_probabilities(
     with fast_answering(model):
         if not as_tree:
             return _label_by_label(model, prompts, trie, pad_token_id, extra)
-        ids, mask = left_padded(prompts, pad_token_id, model.device)
-        read = _read(model, ids, mask, extra)
+        read, mask = _read_prompts(model, prompts, pad_token_id, extra, share_from)
         steps = [step for path in trie.paths for step in path]
         at_root = sorted({token for node, token in steps if node < 0})
         log_probs = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
@@ -266,12 +273,39 @@ def label_log_probabilities(
     return torch.stack([sum(log_probs[step] for step in path) for path in trie.paths], 1)
 
 
+def _read_prompts(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    pad: int,
+    extra: Mapping[str, Any],
+    share_from: int,
+) -> tuple[Any, torch.Tensor]:
+    """Return the model's output on prompts, what all begin with read once, and their mask.
+
+    The mask, of shape (prompts, tokens in the cache), is 0 on padding, which stands between the
+    common beginning and the rest of a prompt.
+    """
+    columns = zip(*(prompt[:-1] for prompt in prompts), strict=False)  # the last one's logits count
+    shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, columns))
+    if len(prompts) == 1 or shared < share_from or isinstance(model, VirtualTokens):
+        ids, mask = left_padded(prompts, pad, model.device)
+        return _read(model, ids, mask, extra), mask
+    beginning = torch.tensor([prompts[0][:shared]], device=model.device)
+    of_one = {name: value[:1] for name, value in extra.items()}
+    cache = _read(model, beginning, torch.ones_like(beginning), of_one).past_key_values
+    cache.batch_repeat_interleave(len(prompts))
+    ids, mask = left_padded([prompt[shared:] for prompt in prompts], pad, model.device)
+    mask = torch.cat([mask.new_ones(len(prompts), shared), mask], 1)
+    return _read(model, ids, mask, extra, cache, kept=1), mask
+
+
 def _read(
     model: Any,
     ids: torch.Tensor,
     mask: torch.Tensor,
     extra: Mapping[str, Any],
     cache: Any = None,
+    kept: int | None = None,
 ) -> Any:
     """Return the model's output on tokens, behind those of a cache if there is one.
 
@@ -280,7 +314,9 @@ def _read(
         ids: Shape (rows, tokens).
         mask: 0 on padding, for the tokens of the cache and these.
         extra: Further arguments of the model.
-        cache: What has been read; None: nothing, and only the last logits are wanted.
+        cache: What has been read; None: nothing.
+        kept: Of how many last tokens logits are wanted, 0: of all; None: of one where nothing has
+            been read, else of all.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
     taken = inspect.signature(core.forward).parameters
@@ -288,7 +324,7 @@ def _read(
     arguments = {
         "position_ids": positions,
         "past_key_values": cache,
-        "logits_to_keep": 1 if cache is None else 0,
+        "logits_to_keep": kept if kept is not None else int(cache is None),
     }
     known = {name: value for name, value in arguments.items() if name in taken}
     return model(input_ids=ids, attention_mask=mask, use_cache=True, **known, **extra)

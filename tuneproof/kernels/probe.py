@@ -66,15 +66,33 @@ def is_same(compute: Callable[[], torch.Tensor], wanted: torch.Tensor) -> bool:
 
 @contextmanager
 def in_eval_mode(model: Any) -> Iterator[None]:
-    """Compute without dropout and gradients while the block runs."""
+    """Compute without dropout and gradients, and exactly, while the block runs."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), in_own_dtype(model):
             yield
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+@contextmanager
+def in_own_dtype(model: Any) -> Iterator[None]:
+    """Have layers of 4 bits multiply in the model's own dtype while the block runs.
+
+    They multiply in two bytes otherwise, whose rounding hides whether a model in float32 computes
+    the same.
+    """
+    layers = [module for module in model.modules() if hasattr(module, "compute_type_is_set")]
+    dtypes = [layer.compute_dtype for layer in layers]
+    for layer in layers:
+        layer.compute_dtype = model.dtype
+    try:
+        yield
+    finally:
+        for layer, dtype in zip(layers, dtypes, strict=True):
+            layer.compute_dtype = dtype
 
 
 def sliding_layers(config: Any) -> int:

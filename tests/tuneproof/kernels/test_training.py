@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,13 @@ from transformers import (
     LlamaForCausalLM,
 )
 
+from tuneproof.formats.run import FourBit
+from tuneproof.inference.decode import is_padded
+from tuneproof.inference.label_scores import tree_window
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
+from tuneproof.kernels.probe import in_eval_mode
+from tuneproof.models.four_bit import loading_arguments, prepare_four_bit, quantized_modules
 from tuneproof.tuning.losses import completion_losses
 
 GPT2_ONLY = ("gelu",)
@@ -264,3 +270,24 @@ def test_encoders_are_the_same_too(kind: str) -> None:
     assert faster_loss == pytest.approx(loss, abs=1e-5)
     for key, wanted in found.items():
         torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_base_in_4_bits_is_not_taken_for_another_by_its_rounding(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=300, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, pad_token_id=None,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    how = loading_arguments(FourBit(), "cpu")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, **how)
+    prepare_four_bit(model)
+    layer = model.get_submodule(quantized_modules(model)[0])
+    with in_eval_mode(model):
+        assert layer.compute_dtype == torch.float32
+    with paths.fast_paths(model) as fast:
+        assert {"attention", "packing"} <= fast.used.keys()
+    model.eval()
+    assert not is_padded(model)
+    assert tree_window(model, {}) == float("inf")
+    assert layer.compute_dtype == torch.bfloat16  # as it was
