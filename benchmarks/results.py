@@ -65,7 +65,7 @@ EXPERIMENTS = {
     ),
     "topics-published": Experiment(
         title="Financial tweets into 20 topics, split as published: train holds 553 of the "
-        "2,000 tweets of the other half",
+        "2,000 tweets of its other half",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
         "--set prepdata.duplicates=keep --set prepdata.test_limit=500 --set runs.head=null "
         "--set runs.named=null --set runs.qlora=null "
@@ -74,7 +74,7 @@ EXPERIMENTS = {
     "imdb": Experiment(
         title="Film reviews, 500 to train on, equal FLOPs",
         command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=500 "
-        "--set prepdata.test_limit=300 --set tune.max_length=256 --set tune.num_train_epochs=1",
+        "--set prepdata.test_limit=200 --set tune.max_length=256 --set tune.num_train_epochs=1",
     ),
     "imdb-4k": Experiment(
         title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
@@ -89,7 +89,7 @@ EXPERIMENTS = {
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
         command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
-        "--set prepdata.test_limit=400 --set tune.max_length=256" + ONCE,
+        "--set prepdata.test_limit=250 --set runs.head=null --set tune.max_length=256" + ONCE,
     ),
     "complaints": Experiment(
         title="Complaints about a bank into two products, 304 to train on",
@@ -100,7 +100,7 @@ EXPERIMENTS = {
     "dolly-finqa": Experiment(
         title="Instructions of Dolly and questions of FinQA, 400 of each to train on",
         command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
-        "--set prepdata.limit=400 --set compare.limit=150 --set compare.max_new_tokens=128" + ONCE,
+        "--set prepdata.limit=400 --set compare.limit=100 --set compare.max_new_tokens=128" + ONCE,
     ),
     "dolly-finqa-2k": Experiment(
         title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
