@@ -55,8 +55,9 @@ EXPERIMENTS = {
     "topics": Experiment(
         title="Financial tweets into 20 topics, 3,000 to train on",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
-        "--set prepdata.limit=3000 --set prepdata.test_limit=500 --set runs.head=null "
-        "--set tune.per_device_train_batch_size=16 --set 'compare.merged=[lora]'" + ONCE,
+        "--set prepdata.limit=3000 --set prepdata.test_limit=500 --set compare.limit=200 "
+        "--set runs.head=null --set tune.per_device_train_batch_size=16 "
+        "--set 'compare.merged=[lora]'" + ONCE,
     ),
     "topics-all": Experiment(
         title="Financial tweets into 20 topics, all there are to train on",
@@ -74,7 +75,8 @@ EXPERIMENTS = {
     "imdb": Experiment(
         title="Film reviews, 500 to train on, equal FLOPs",
         command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=500 "
-        "--set prepdata.test_limit=200 --set tune.max_length=256 --set tune.num_train_epochs=1",
+        "--set prepdata.test_limit=120 --set compare.few_shot=2 "
+        "--set tune.max_length=256 --set tune.num_train_epochs=1",
     ),
     "imdb-4k": Experiment(
         title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
@@ -89,7 +91,8 @@ EXPERIMENTS = {
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
         command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
-        "--set prepdata.test_limit=250 --set runs.head=null --set tune.max_length=256" + ONCE,
+        "--set prepdata.test_limit=150 --set compare.few_shot=2 "
+        "--set runs.head=null --set tune.max_length=256" + ONCE,
     ),
     "complaints": Experiment(
         title="Complaints about a bank into two products, 304 to train on",

@@ -260,8 +260,9 @@ def speed(spent: Spent, rate: float) -> Speed:
 
 def speed_line(speed: Speed, products: str) -> str:
     """Return the speed as a sentence."""
+    shared = ", since what texts begin with is computed once" if speed.share_of_limit > 1 else ""
     return (
         f"{speed.tokens_per_second:,.0f} tokens/s: {speed.share_of_limit:.0%} of what this "
         f"machine's {products} matrix products "
-        f"({speed.matrix_flops_per_second / 1e9:,.0f} GFLOP/s) would allow"
+        f"({speed.matrix_flops_per_second / 1e9:,.0f} GFLOP/s) would allow{shared}"
     )

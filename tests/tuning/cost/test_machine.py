@@ -23,6 +23,11 @@ def test_padding_is_no_useful_work() -> None:
     assert speed_line(found, "bfloat16").startswith("300 tokens/s: 40% of what")
 
 
+def test_a_share_over_all_is_explained() -> None:
+    spent = Spent(tokens=900, positions=300, flops=5 * 10**9, head_flops=0, seconds=2.0)
+    assert speed_line(speed(spent, 5e9), "bfloat16").endswith("begin with is computed once")
+
+
 def test_nothing_trained_is_no_division_by_zero() -> None:
     found = speed(Spent(), 1e9)
     assert found.tokens_per_second == found.share_of_limit == 0
