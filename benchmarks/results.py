@@ -73,10 +73,11 @@ EXPERIMENTS = {
         "--set tune.per_device_train_batch_size=32 --set 'compare.merged=[lora]'" + ONCE,
     ),
     "imdb": Experiment(
-        title="Film reviews, 500 to train on, equal FLOPs",
-        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=500 "
-        "--set prepdata.test_limit=120 --set compare.few_shot=2 "
-        "--set tune.max_length=256 --set tune.num_train_epochs=1",
+        title="Film reviews, 250 to train on, equal FLOPs",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=250 "
+        "--set prepdata.test_limit=100 --set compare.few_shot=2 "
+        "--set tune.per_device_train_batch_size=8 --set tune.max_length=256 "
+        "--set tune.num_train_epochs=1",
     ),
     "imdb-4k": Experiment(
         title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
@@ -91,7 +92,7 @@ EXPERIMENTS = {
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
         command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
-        "--set prepdata.test_limit=150 --set compare.few_shot=2 "
+        "--set prepdata.test_limit=120 --set compare.few_shot=2 "
         "--set runs.head=null --set tune.max_length=256" + ONCE,
     ),
     "complaints": Experiment(
@@ -101,9 +102,9 @@ EXPERIMENTS = {
         "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'",
     ),
     "dolly-finqa": Experiment(
-        title="Instructions of Dolly and questions of FinQA, 400 of each to train on",
+        title="Instructions of Dolly and questions of FinQA, 300 of each to train on",
         command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
-        "--set prepdata.limit=400 --set compare.limit=100 --set compare.max_new_tokens=128" + ONCE,
+        "--set prepdata.limit=300 --set compare.limit=100 --set compare.max_new_tokens=128" + ONCE,
     ),
     "dolly-finqa-2k": Experiment(
         title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
