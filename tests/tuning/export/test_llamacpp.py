@@ -27,6 +27,7 @@ pytest.importorskip("gguf")
 llama_cpp = pytest.importorskip("xllamacpp")
 
 QUESTION = "What does the river carry? 12 tons"
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 HARD_TEXTS = (
     "The river's ice, IT'LL melt", "12 1234567 ٣٤ ½ Ⅷ", "a  b   c\n\nd\r\n\t e \n", "\n\n1", " 7",
     "Ünlü u\u0308 ſ İ ß", "日本語 한국어 हिन्दी العربية", "🙂👩‍👩‍👧", "!?... $5.00 x=1; <b>",
@@ -136,24 +137,40 @@ def test_either_of_two_stops_ends_an_answer(folders: dict[str, Path], tmp_path: 
 
 @pytest.mark.parametrize("name", ["gpt-2", "smollm", *SPLITS])
 def test_hard_texts_become_the_same_tokens(
-    chat_tokenizer: Any, folders: dict[str, Path], name: str, tmp_path: Path
+    folders: dict[str, Path], name: str, tmp_path: Path
 ) -> None:
-    from tokenizers import Regex, pre_tokenizers
-
-    in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    if name == "smollm":
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        in_bytes = pre_tokenizers.Sequence([digits, in_bytes])
-    elif name in SPLITS:
-        split = pre_tokenizers.Split(Regex(SPLITS[name]), behavior="isolated")
-        rest = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        in_bytes = pre_tokenizers.Sequence([split, rest])
-    chat_tokenizer.backend_tokenizer.pre_tokenizer = in_bytes
-    folder = resized(folders["llama"], chat_tokenizer, tmp_path / "model")
+    tokenizer = splitting_as(name)
+    folder = resized(folders["llama"], tokenizer, tmp_path / "model")
     write_gguf(folder, tmp_path / "a.gguf", "f32", name="a")
     with serving(tmp_path / "a.gguf") as address:
         theirs = [tokens_of(address, text) for text in HARD_TEXTS]
-    assert theirs == [chat_tokenizer(text)["input_ids"] for text in HARD_TEXTS]
+    assert theirs == [tokenizer(text)["input_ids"] for text in HARD_TEXTS]
+
+
+def splitting_as(name: str) -> Any:
+    """Return a tokenizer whose merges were learnt across all that it splits."""
+    from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers, trainers
+    from tokenizers.models import BPE
+    from transformers import PreTrainedTokenizerFast
+
+    whole = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made = Tokenizer(BPE(ignore_merges=name == "llama-bpe"))
+    made.pre_tokenizer, made.decoder = whole, decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=SPECIAL, show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    made.train_from_iterator(HARD_TEXTS, trainer)
+    if name in SPLITS:
+        split = pre_tokenizers.Split(Regex(SPLITS[name]), behavior="isolated")
+        made.pre_tokenizer = pre_tokenizers.Sequence([split, whole])
+    else:
+        by_words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        both = pre_tokenizers.Sequence([digits, by_words])
+        made.pre_tokenizer = both if name == "smollm" else by_words
+    eos = SPECIAL[0]
+    return PreTrainedTokenizerFast(tokenizer_object=made, bos_token=eos, eos_token=eos)
 
 
 def resized(model: Path, tokenizer: Any, out: Path) -> Path:
