@@ -73,6 +73,7 @@ def load_panels(
             system=config.system_text,
             labels=task.labels if task else (),
             engine=config.engine,
+            served=served_of(config),
         )
         if task is not None:  # more tokens would only make more of a wrong answer
             most = max(longest_label(one, task.labels) for one in loaded) + SPARE_TOKENS

@@ -60,19 +60,33 @@ def note_server(
     """
     panel = next((one for one in panels if run in one.names), None)
     ours = {} if panel is None else _ids(panel, run)
+    cut = panel.asked.shortened if panel is not None and panel.asked is not None else frozenset()
     theirs: dict[str, list[int]] = {}
     for item in [item for item in questions if item in ours][:PROBES]:
         ids = endpoint.prompt_ids(questions[item])
         if ids is None:
             break
         theirs[item] = ids
-    described["serves"] = _compared(endpoint.name, run, ours, theirs) if theirs else {"run": run}
+    row = _compared(endpoint.name, run, ours, theirs, cut) if theirs else {"run": run}
+    described["serves"] = row
 
 
 def _compared(
-    name: str, run: str, ours: Mapping[str, list[int]], theirs: Mapping[str, list[int]]
+    name: str,
+    run: str,
+    ours: Mapping[str, list[int]],
+    theirs: Mapping[str, list[int]],
+    cut: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Return how many prompts are the same tokens, and where the first of the others differs."""
+    """Return how many prompts are the same tokens, and where the first of the others differs.
+
+    Args:
+        name: What serves the run.
+        run: The run.
+        ours: The run's prompts, by item.
+        theirs: The others.
+        cut: Items whose input is shortened for the run, and not for the other.
+    """
     shared = [item for item in ours if item in theirs]
     differing = [item for item in shared if ours[item] != theirs[item]]
     row: dict[str, Any] = {
@@ -83,6 +97,8 @@ def _compared(
     if differing:
         item = differing[0]
         row["first_difference"] = _difference(item, ours[item], theirs[item])
+        if item in cut:
+            row["first_difference"] += ", shortened to the length of its training"
         log.warning(
             f"{name} is asked by other tokens than {run} in {len(differing)} of {len(shared)} "
             f"prompts; the first: {row['first_difference']}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,7 @@ def load_variants(
     system: str = "",
     labels: tuple[str, ...] = (),
     engine: EngineName = "builtin",
+    served: Mapping[str, str] | None = None,
 ) -> list[Variants]:
     """Load a base and what is compared with it, each with its own template.
 
@@ -156,6 +157,7 @@ def load_variants(
         system: What the base is told as `base-prompted`; empty leaves it out.
         labels: The label set, which models are told that were not tuned.
         engine: What writes the answers.
+        served: The run that a model serves, by the model's name.
 
     Returns:
         First the base with the adapters that share its weights, then one for each of the others.
@@ -211,6 +213,8 @@ def load_variants(
     for one in others:
         own = models.load_tokenizer(one.model)
         form = Form(template=one.template, labels=labels)
+        if served and served.get(one.name) in trained:  # asked as that, in its file's own template
+            form = replace(trained[served[one.name]], template=one.template)
         loaded.append(alone(one.row(), form, partial(load, one.model), tokenizer=own))
     return loaded
 

@@ -111,7 +111,10 @@ def _as_gguf(
     )
     read = read_back(file, merged, rounded, run, device)
     if config.to == "gguf":
-        return read, [f"try it: llama-server -m {file.name} --jinja"]
+        return read, [
+            f"serve it: llama-server -m {file.name} --jinja",
+            _compare_by(run, "llamacpp", 8080),
+        ]
     tokenizer = models.load_tokenizer(str(merged))
     context = config_of(merged).max_position_embeddings
     text = modelfile(file.name, tokenizer, stop_ids(merged, tokenizer), context)
@@ -141,9 +144,13 @@ def _for_vllm(run: Run, folder: Path) -> list[str]:
             f"{shlex.quote(f'{run.name}={run.adapter}')} --chat-template "
             f"{shlex.quote(str(run.adapter / 'chat_template.jinja'))}"
         )
-    endpoint = f"{run.name}-vllm={run.name}@http://localhost:8000/v1"
-    remarks.append(f"compare it: infer compare PROMPTS --run {run.name} --endpoint {endpoint}")
-    return remarks
+    return [*remarks, _compare_by(run, "vllm", 8000)]
+
+
+def _compare_by(run: Run, server: str, port: int) -> str:
+    """Return the command that asks the run and a server of it the same."""
+    endpoint = f"{run.name}-{server}={run.name}@http://localhost:{port}/v1"
+    return f"compare it: infer compare PROMPTS --run {run.name} --endpoint {endpoint}"
 
 
 def _record(

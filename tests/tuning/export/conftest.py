@@ -16,6 +16,7 @@ CHATML = (
 SHAPES: dict[str, dict[str, Any]] = {
     "gpt2": {"n_positions": 128, "n_embd": 32, "n_layer": 2, "n_head": 2},
     "llama": {"num_key_value_heads": 2, "hidden_size": 64, "num_attention_heads": 4},
+    "mistral": {"num_key_value_heads": 1, "head_dim": 32},
     "qwen2": {"num_key_value_heads": 1},
     "qwen3": {"num_key_value_heads": 1, "head_dim": 128},
 }

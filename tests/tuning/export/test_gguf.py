@@ -37,7 +37,7 @@ def logits(folder: Path, weights: dict[str, Any] | None = None) -> Any:
         return model(torch.arange(3, 27).reshape(ROWS, 8)).logits
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "mistral", "qwen2", "qwen3"])
 def test_file_in_float32_gives_the_logits_of_the_model(
     folders: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:
