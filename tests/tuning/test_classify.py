@@ -334,6 +334,20 @@ def test_head_that_is_left_out_of_the_training_is_noticed(
     assert json.loads((config.folder / "run.json").read_text())["state"] == "failed"
 
 
+def test_head_learns_the_same_from_tokens_on_the_disk(
+    classify: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuneproof.tuning import rows
+    from tuneproof.tuning.run import finetune
+
+    inside = finetune(classify())
+    monkeypatch.setattr(rows, "IN_MEMORY", 10)
+    outside = finetune(classify(name="from-disk"))
+    assert outside.data.train == inside.data.train
+    assert outside.weights_sha256 == inside.weights_sha256
+    assert outside.accuracy == inside.accuracy
+
+
 @pytest.mark.parametrize("has_validation", [True, False])
 def test_labels_that_are_turned_round_are_told_loudly(
     classify: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_validation: bool
