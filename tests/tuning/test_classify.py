@@ -228,8 +228,8 @@ def test_announcement(classify: Settings) -> None:
     assert said[1].startswith("head: 1,155 of ")
     assert "are trained (" in said[1]
     assert "in classifier, pre_classifier; learning rate 0.01" in said[1]
-    assert said[2].startswith("memory: about ")
-    assert said[3] == (
+    assert any(line.startswith("memory: about ") for line in said)
+    assert said[2] == (
         "--- one example; [[what is trained on]]\n[CLS] carries mud to sea [SEP] -> [[mud]]\n---"
     )
 
