@@ -33,6 +33,8 @@ FORETOLD = ((16, 512, "generate"), (8, 256, "generate"), (16, 512, "classify"))
 """Batch, most tokens of a row, and objective of the trainings whose memory `tune run` foretells."""
 MANY = 256
 """Rows that they have, so that the largest batch is one of the longest rows, as in large data."""
+FEW = 64
+"""Texts that are classified: all of them are asked once more after the training."""
 WORDS = 8, 300
 """Fewest and most words of a text that is classified."""
 STEPS = 2
@@ -165,8 +167,8 @@ def foretell(model: str, batch: str, most: str, objective: str, data: str) -> No
         return told[-1]
 
     train.estimated_memory = noted
-    labels = [LABELS[number % len(LABELS)] for number in range(MANY)]
-    labelled = records_of(texts(MANY, *WORDS), labels, "Name the topic.")
+    labels = [LABELS[number % len(LABELS)] for number in range(FEW)]
+    labelled = records_of(texts(FEW, *WORDS), labels, "Name the topic.")
     rows = instructions(Path(data), MANY) if objective == "generate" else labelled
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
