@@ -1,14 +1,27 @@
-"""Peak memory of training and answering, ours and others', measured in separate processes."""
+"""Peak memory of training and answering, in separate processes: ours, others', and as foretold."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from benchmarks import decoding, training
 from benchmarks.harness import GIB, Goal, Settings, run_code
-from benchmarks.subjects import MAX_LENGTH, gpt2, instructions, run_on, write_records
+from benchmarks.subjects import (
+    MAX_LENGTH,
+    gpt2,
+    instructions,
+    records_of,
+    run_on,
+    texts,
+    write_records,
+)
 from tuneproof.files import read_json, write_json
+from tuneproof.models.fetch import folder_of
+from tuneproof.prepdata.sources.twitter_topics import LABELS
 
 RIVALS = ("defaults", "stored")
 """TRL's flags with the least and with the most memory."""
@@ -16,11 +29,23 @@ MOST = 0.6
 """Most share of the memory of two models that answer a padded batch each."""
 ROWS = 4
 """Of the training step; more would need more of the same."""
+FORETOLD = ((16, 512, "generate"), (8, 256, "generate"), (16, 512, "classify"))
+"""Batch, most tokens of a row, and objective of the trainings whose memory `tune run` foretells."""
+MANY = 256
+"""Rows that they have, so that the largest batch is one of the longest rows, as in large data."""
+FEW = 64
+"""Texts that are classified: all of them are asked once more after the training."""
+WORDS = 8, 300
+"""Fewest and most words of a text that is classified."""
+STEPS = 2
+"""Of them; the first has the longest rows."""
+OFF = 15
+"""Most that what is foretold may be off, in %."""
 
 
 def measure(settings: Settings) -> list[Goal]:
     """Return our peaks over others'."""
-    return [*_training(settings), _answering(settings)]
+    return [*_training(settings), _answering(settings), *_foretold(settings)]
 
 
 def _peak(function: str, *arguments: str | Path) -> int:
@@ -97,3 +122,62 @@ def answer_all(side: str, model: str, runs: str, file: str, new: str) -> None:
         answers = decoding.batches(decoding.both(model, Path(runs)), ids, int(new))
     if len(answers) != 2 * len(ids) or any(len(row) != int(new) for row in answers):
         raise RuntimeError(f"{side}: {[len(row) for row in answers]} new tokens, not {new} each")
+
+
+def _foretold(settings: Settings) -> Iterator[Goal]:
+    """Yield by how much the memory that `tune run` says before a training is off."""
+    with ExitStack() as stack:
+        shown = {"tiny 7.5M": "tiny"}
+        if not settings.is_small:
+            shown["GPT-2 124M"] = stack.enter_context(gpt2(settings))
+            if folder_of("smollm2").is_dir():
+                shown["SmolLM2 135M"] = "smollm2"
+        for name, model in shown.items():
+            for batch, most, objective in FORETOLD:
+                yield _foretold_of(name, model, batch, most, objective, settings.data)
+
+
+def _foretold_of(name: str, model: str, batch: int, most: int, objective: str, data: Path) -> Goal:
+    """Return by how much the memory of one training was foretold wrongly."""
+    code = "import sys\nfrom benchmarks.memory import foretell\nforetell(*sys.argv[1:])"
+    child = run_code(code, model, str(batch), str(most), objective, data)
+    told, taken = (float(word) for word in child.output.split()[-2:])
+    what = "LoRA r=16" if objective == "generate" else "a head and LoRA r=16"
+    return Goal(
+        work=f"{name}, {what}, batches of {batch}, at most {most} tokens in a row",
+        against="the memory that `tune run` says before the first step",
+        value=100 * abs(told / taken - 1),
+        goal=OFF,
+        unit="%",
+        checked=f"told {told / GIB:.2f} GiB, taken {taken / GIB:.2f} GiB ({told / taken:.2f})",
+    )
+
+
+def foretell(model: str, batch: str, most: str, objective: str, data: str) -> None:
+    """Train a few steps; print the memory that was foretold, and the most that was taken."""
+    from tuneproof.tuning import train
+    from tuneproof.tuning.config import TuneConfig
+    from tuneproof.tuning.cost import machine
+    from tuneproof.tuning.run import finetune
+
+    told: list[machine.Memory] = []
+
+    def noted(*given: Any) -> machine.Memory:
+        told.append(machine.estimated_memory(*given))
+        return told[-1]
+
+    train.estimated_memory = noted
+    labels = [LABELS[number % len(LABELS)] for number in range(FEW)]
+    labelled = records_of(texts(FEW, *WORDS), labels, "Name the topic.")
+    rows = instructions(Path(data), MANY) if objective == "generate" else labelled
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        write_records(out / "data", rows)
+        config = TuneConfig(
+            data=out / "data", model=model, name="foretold", runs=out / "runs", max_steps=STEPS,
+            max_length=int(most), per_device_train_batch_size=int(batch), sample_prompts=0,
+            objective="classify" if objective == "classify" else "generate",
+        )  # fmt: skip
+        run = finetune(config)
+    assert run.result is not None
+    print(told[-1].total, run.result.peak_memory_bytes)

@@ -22,6 +22,7 @@ from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.report import Report, read_report
 from tuneproof.formats.run import FILE, Run, read_run
 from tuneproof.formats.variant import Variant
+from tuneproof.locks import at_work
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:tuneproof:evaluation:1"
@@ -57,11 +58,17 @@ def publish(path: Path, out: Path | None, runs: Path) -> Path:
         runs: The folder that holds the runs that the report is of.
 
     Raises:
-        InputError: A file is missing, or is not the one that the report was made from.
+        InputError: A file is missing, or is not the one that the report was made from; or another
+            process is writing the statement.
     """
     file = report_file(path)
     out = out or file.parent / STATEMENT
     report = read_report(file)
+    with at_work(out):
+        return _publish(file, report, out, runs)
+
+
+def _publish(file: Path, report: Report, out: Path, runs: Path) -> Path:
     files = list(_files(file, report, runs))
     missing = [str(one) for _, one in files if not one.is_file()]
     if missing:

@@ -39,7 +39,7 @@ def found_batch(trainer: Any, run: Run) -> Batch:
     fits: Callable[[int], bool] = (
         (lambda size: _can_step(trainer, size))
         if is_gpu
-        else (lambda size: _needed(trainer.model, run, size) < (1 - CPU_SPARE) * _free_bytes())
+        else (lambda size: _needed(trainer, run, size) < (1 - CPU_SPARE) * _free_bytes())
     )
     for size in _divisors(examples):
         if size <= most and fits(size):
@@ -110,8 +110,8 @@ def _step(trainer: Any, size: int) -> None:
     torch.cuda.synchronize(device)
 
 
-def _needed(model: Any, run: Run, size: int) -> float:
-    return estimated_memory(model, run, size).training
+def _needed(trainer: Any, run: Run, size: int) -> float:
+    return estimated_memory(trainer, run, size).training
 
 
 def _free_bytes() -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from tuneproof import ranks
@@ -29,6 +30,7 @@ from tuneproof.tuning.job import (
     trainer_arguments,
     with_rate,
 )
+from tuneproof.tuning.rows import Row, dataset_of, kept
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
 SHOWN_LABELS = 12
 """Labels named in the line about the examples."""
+TOKENISED = 500
+"""Texts that are tokenised at once."""
 
 
 def prepare(config: TuneConfig, data: DataFolder) -> Job:
@@ -72,7 +76,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
         validation=validation.counts(),
         head=Head(labels=labels, modules=modules, pad_token_id=tokenizer.pad_token_id),
         summary=summary(train, labels),
-        shown=tuple(marked(row, labels, tokenizer) for row in train.rows[:2]),
+        shown=tuple(marked(row, labels, tokenizer) for row in islice(train.rows, 2)),
         save=adapted.save,
         finish=partial(_finish, trainer, validation if validation.rows else train, before),
     )
@@ -128,7 +132,7 @@ def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run) 
         warnings=[*(run.warnings or ()), *warnings],
         accuracy=Accuracy(
             on="train" if trainer.eval_dataset is None else "validation",
-            examples=len(examples.rows[:CHECKED]),
+            examples=len(examples.checked),
             value=mapping.accuracy,
         ),
     )
@@ -162,31 +166,36 @@ def _mapping(trainer: Any, examples: Labelled, labels: Sequence[str]) -> Mapping
     Both go by name, so that an id that means one label in the rows and another one in the model's
     config is noticed.
     """
-    from datasets import Dataset
-
-    scores = trainer.predict(Dataset.from_list(examples.rows[:CHECKED])).predictions
+    first = dataset_of(examples.rows).select(range(len(examples.checked)))
+    scores = trainer.predict(first).predictions
     names = trainer.model.config.id2label
     given = [names[int(index)] for index in scores.argmax(-1)]
-    return check_mapping(examples.outputs[:CHECKED], given, labels)
+    return check_mapping(examples.checked, given, labels)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
     """Tokenised texts with their labels."""
 
-    rows: list[dict[str, Any]]
-    """`input_ids` and `attention_mask`, both of shape (tokens,), and `labels`, a label's index."""
-    outputs: list[str]
-    """The label of each row by its name, as the record has it."""
+    rows: Sequence[Row]
+    """`input_ids`, of shape (tokens,), and `labels`, a label's index."""
+    tokens: int
+    """All tokens of all rows."""
+    longest: int
+    """The tokens of the longest row."""
     shortened: int
     """How many texts had their end left out."""
+    of_label: Counter[int]
+    """Rows of each label, by its index."""
+    checked: list[str]
+    """The labels of the first rows by their names, as the records have them."""
 
     def counts(self) -> Counts:
         """Return the counts that a run records."""
         return Counts(
             examples=len(self.rows),
-            tokens=sum(len(row["input_ids"]) for row in self.rows),
-            longest=max((len(row["input_ids"]) for row in self.rows), default=0),
+            tokens=self.tokens,
+            longest=self.longest,
             shortened=self.shortened,
         )
 
@@ -199,7 +208,7 @@ def label_set(data: DataFolder) -> list[str]:
     Raises:
         InputError: Several tasks, one label only, or a record whose output is none of the labels.
     """
-    tasks = sorted({record.task for record in [*data.train, *data.validation]})
+    tasks = sorted({record.task for part in (data.train, data.validation) for record in part})
     if len(tasks) > 1:
         raise InputError(
             f"the records are of {len(tasks)} tasks ({', '.join(tasks)}); a classification head is "
@@ -229,26 +238,36 @@ def encode(
 ) -> Labelled:
     """Tokenise the records' texts as they are, without any template."""
     ids = {label: index for index, label in enumerate(labels)}
-    texts = [record.text for record in records]
-    rows, shortened = tokenize_texts(texts, tokenizer, max_length)
+    counts: Counter[str] = Counter()
+    of_label: Counter[int] = Counter()
+    checked: list[str] = []
+
+    def encoded() -> Iterator[Row]:
+        waiting = iter(records)
+        while part := list(islice(waiting, TOKENISED)):
+            texts = [record.text for record in part]
+            rows, shortened = tokenize_texts(texts, tokenizer, max_length)
+            counts["shortened"] += sum(shortened)
+            checked.extend(record.output for record in part[: CHECKED - len(checked)])
+            for row, record in zip(rows, part, strict=True):
+                counts["tokens"] += len(row)
+                counts["longest"] = max(counts["longest"], len(row))
+                of_label[ids[record.output]] += 1
+                yield {"input_ids": row, "labels": ids[record.output]}
+
+    names = ("tokens", "longest", "shortened")
     return Labelled(
-        rows=[
-            {
-                "input_ids": row,
-                "attention_mask": [1] * len(row),
-                "labels": ids[record.output],
-            }
-            for row, record in zip(rows, records, strict=True)
-        ],
-        outputs=[record.output for record in records],
-        shortened=sum(shortened),
+        rows=kept(encoded()),
+        **{name: counts[name] for name in names},
+        of_label=of_label,
+        checked=checked,
     )
 
 
 def summary(examples: Labelled, labels: Sequence[str]) -> str:
     """Return the examples in one line."""
     counts = examples.counts()
-    number = Counter(row["labels"] for row in examples.rows)
+    number = examples.of_label
     named = [f"{label} {number[index]:,}" for index, label in enumerate(labels)][:SHOWN_LABELS]
     if len(labels) > SHOWN_LABELS:
         named.append(f"and {len(labels) - SHOWN_LABELS} more")

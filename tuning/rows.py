@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Row = dict[str, list[int]]
+Row = dict[str, Any]
+"""`input_ids` of shape (tokens,), and `labels`: of every token, or of the text."""
 IN_MEMORY = 500_000
 """Tokens that stay in memory as they are, which takes some 50 bytes for each."""
 WRITTEN = 500
@@ -43,8 +44,13 @@ def _in_file(rows: Iterator[Row]) -> Sequence[Row]:
     import pyarrow
     from datasets import Dataset
 
-    numbers = pyarrow.list_(pyarrow.int32())
-    schema = pyarrow.schema({"input_ids": numbers, "labels": numbers})
+    number = pyarrow.int32()
+    first = next(rows)
+    kinds = {
+        name: pyarrow.list_(number) if isinstance(value, list) else number
+        for name, value in first.items()
+    }
+    rows, schema = chain([first], rows), pyarrow.schema(kinds)
     with tempfile.NamedTemporaryFile(prefix="tuneproof-", suffix=".arrow") as file:
         with pyarrow.ipc.new_stream(file, schema) as writer:
             while part := list(islice(rows, WRITTEN)):

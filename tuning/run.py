@@ -24,7 +24,7 @@ from tuneproof.stamp import code_fingerprint, versions_of
 from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.cost.machine import device_name, estimated_memory, forget_peaks
+from tuneproof.tuning.cost.machine import device_name, forget_peaks
 from tuneproof.tuning.job import Job, Judge
 from tuneproof.tuning.page import FILE as PAGE
 from tuneproof.tuning.page import write_page
@@ -190,9 +190,6 @@ def _announce(run: Run, job: Job, config: TuneConfig) -> None:
         f"{', '.join(trained_parts(run))}; "
         f"learning rate {run.learning_rate:g}, {run.products} products"
     )
-    size = estimated_memory(job.trainer.model, run).total
-    where = "" if run.device in ("cpu", "mps") else f" of {run.device}"
-    log.info(f"memory{where}: about {size / 2**30:.1f} GiB")
     for text in job.shown:
         log.info(f"--- one example; [[what is trained on]]\n{text}\n---")
 

@@ -28,7 +28,14 @@ from tuneproof.tuning.callbacks import (
 from tuneproof.tuning.card import write_card
 from tuneproof.tuning.checkpoints import EndedBy, TimedCheckpoints, Vouching, last_checkpoint
 from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
-from tuneproof.tuning.cost.machine import gpu_peak, matrix_rate, peak_bytes, speed, speed_line
+from tuneproof.tuning.cost.machine import (
+    estimated_memory,
+    gpu_peak,
+    matrix_rate,
+    peak_bytes,
+    speed,
+    speed_line,
+)
 from tuneproof.tuning.cost.meter import Budget, Meter, Spent, budget_of
 from tuneproof.tuning.job import Job, Judge
 from tuneproof.tuning.page import write_page
@@ -76,6 +83,7 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
             log.info(paths.described())
             if run.config["auto_find_batch_size"]:
                 run = replace(run, batch=use_batch(trainer, run.batch or _batch(trainer, run)))
+            _announce_memory(trainer, run)
             trainer.train(resume_from_checkpoint=last and str(last))
     except BaseException as error:
         is_interrupt = isinstance(error, KeyboardInterrupt)
@@ -93,6 +101,13 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     ended_by = vouching.ended_by or _ended_by(trainer.state, early, budget) or "steps"
     run = replace(run, speed=_speed(trainer, run, meter.spent), ended_by=ended_by)
     return _checked(job, run, example, before)
+
+
+def _announce_memory(trainer: Any, run: Run) -> None:
+    """Log the peak of memory that is expected."""
+    size = estimated_memory(trainer, run).total
+    where = "" if run.device in ("cpu", "mps") else f" of {run.device}"
+    log.info(f"memory{where}: about {size / 2**30:.1f} GiB")
 
 
 def _ended_by(state: Any, early: EarlyStopping, budget: Budget | None) -> EndedBy | None:

@@ -17,6 +17,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import WRITING
 from tuneproof.locks import at_work
 
+OLD = Path(__file__).parent / "formats" / "old"
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -135,6 +136,32 @@ def asked_elsewhere(out: Path) -> None:
     external(ExternalConfig(tasks=("arc_easy",), run="none", out=out))
 
 
+def asked_general_items(out: Path) -> None:
+    from tuneproof.inference.config import RegressionsConfig
+    from tuneproof.inference.regressions import compare_regressions
+
+    compare_regressions(RegressionsConfig(model=("tiny",), out=out))
+
+
+def judged(out: Path) -> None:
+    from tuneproof.eval.config import JudgeConfig
+    from tuneproof.inference.judge import judge
+
+    judge([OLD / "texts.json"], JudgeConfig(model="tiny", variant="lora", out=out))
+
+
+def published(out: Path) -> None:
+    from tuneproof.eval.publish import publish
+
+    publish(OLD / "reports" / "texts", out, OLD / "runs")
+
+
+def fetched(out: Path) -> None:
+    from tuneproof.models.fetch import fetch
+
+    fetch("smollm2", out)
+
+
 def trained(out: Path) -> None:
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.run import finetune
@@ -151,6 +178,13 @@ def run_by_recipe(out: Path) -> None:
     run_recipe(recipe)
 
 
+def curve_by_recipe(out: Path) -> None:
+    from tuneproof.recipes.curve import run_curve
+    from tuneproof.recipes.recipe import load
+
+    run_curve(load("demo", root=out.parents[1]), (0.5, 1.0))
+
+
 @pytest.mark.parametrize(
     ("write", "name"),
     [
@@ -158,8 +192,13 @@ def run_by_recipe(out: Path) -> None:
         (compared, "compared.json"),
         (reported, "reports/mine"),
         (asked_elsewhere, "external.json"),
+        (asked_general_items, "regressions.json"),
+        (judged, "judgements.json"),
+        (published, "statement.json"),
+        (fetched, "smollm2"),
         (trained, "runs/mine"),
         (run_by_recipe, "reports/demo"),
+        (curve_by_recipe, "reports/demo-curve"),
     ],
 )
 def test_command_does_not_begin_where_another_is_at_work(
@@ -175,14 +214,26 @@ def test_command_does_not_begin_where_another_is_at_work(
     assert not out.exists()
 
 
-def test_merge_does_not_begin_where_another_is_at_work(
-    tmp_path: Path, make_run: Callable[..., Any]
-) -> None:
+def merged(run: Any, out: Path) -> None:
     from tuneproof.tuning.merge import merge_run
 
-    run, out = make_run("mine"), tmp_path / "merged"
-    with FileLock(tmp_path / ".merged.lock"), pytest.raises(InputError, match="at work here"):
-        merge_run(run, out)
+    merge_run(run, out)
+
+
+def exported(run: Any, out: Path) -> None:
+    from tuneproof.tuning.export.config import ExportConfig
+    from tuneproof.tuning.export.export import export_run
+
+    export_run(run, ExportConfig(out=out))
+
+
+@pytest.mark.parametrize("write", [merged, exported])
+def test_run_is_not_written_where_another_is_at_work(
+    tmp_path: Path, make_run: Callable[..., Any], write: Callable[[Any, Path], None]
+) -> None:
+    run, out = make_run("mine"), tmp_path / "made"
+    with FileLock(tmp_path / ".made.lock"), pytest.raises(InputError, match="at work here"):
+        write(run, out)
     assert not out.exists()
 
 

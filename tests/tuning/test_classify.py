@@ -228,8 +228,8 @@ def test_announcement(classify: Settings) -> None:
     assert said[1].startswith("head: 1,155 of ")
     assert "are trained (" in said[1]
     assert "in classifier, pre_classifier; learning rate 0.01" in said[1]
-    assert said[2].startswith("memory: about ")
-    assert said[3] == (
+    assert any(line.startswith("memory: about ") for line in said)
+    assert said[2] == (
         "--- one example; [[what is trained on]]\n[CLS] carries mud to sea [SEP] -> [[mud]]\n---"
     )
 
@@ -332,6 +332,20 @@ def test_head_that_is_left_out_of_the_training_is_noticed(
         "the head was not trained: score.weight is what it was before the 5 steps. Either it was"
     )
     assert json.loads((config.folder / "run.json").read_text())["state"] == "failed"
+
+
+def test_head_learns_the_same_from_tokens_on_the_disk(
+    classify: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuneproof.tuning import rows
+    from tuneproof.tuning.run import finetune
+
+    inside = finetune(classify())
+    monkeypatch.setattr(rows, "IN_MEMORY", 10)
+    outside = finetune(classify(name="from-disk"))
+    assert outside.data.train == inside.data.train
+    assert outside.weights_sha256 == inside.weights_sha256
+    assert outside.accuracy == inside.accuracy
 
 
 @pytest.mark.parametrize("has_validation", [True, False])

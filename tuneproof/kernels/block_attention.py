@@ -103,6 +103,11 @@ def _blocks(queries: int, keys: int, is_causal: bool) -> list[tuple[int, int, in
     return [(start, end, end + keys - queries if is_causal else keys) for start, end in ends]
 
 
+def scores(queries: int, keys: int, *, is_causal: bool = True) -> int:
+    """Return how many scores of a matrix are computed, and kept for the backward pass."""
+    return sum((stop - start) * seen for start, stop, seen in _blocks(queries, keys, is_causal))
+
+
 def _later(size: int, like: torch.Tensor) -> torch.Tensor:
     """Return minus infinity above the diagonal, else zeros."""
     return torch.full((size, size), -torch.inf, dtype=like.dtype).triu_(1)

@@ -55,12 +55,14 @@ class _Dropout(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, p: float) -> torch.Tensor:
         ctx.scale = 1 / (1 - chance(p))
-        ctx.kept = as_kept(dropped(values.shape, p), values.dtype)
-        return _masked(values, ctx.kept, ctx.scale)
+        kept = as_kept(dropped(values.shape, p), values.dtype)
+        ctx.save_for_backward(kept)
+        return _masked(values, kept, ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return _masked(gradient, ctx.kept, ctx.scale), None
+        (kept,) = ctx.saved_tensors
+        return _masked(gradient, kept, ctx.scale), None
 
 
 def _masked(values: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:

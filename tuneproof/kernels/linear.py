@@ -9,6 +9,7 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -22,9 +23,15 @@ from tuneproof.kernels.swap import Undo, swap
 def multiplied_in(values: torch.Tensor) -> torch.dtype:
     """Return the dtype that autocast has linear layers and attention multiply these values in."""
     device = values.device.type
-    is_cast = torch.is_autocast_enabled(device)
+    is_cast = device != "meta" and torch.is_autocast_enabled(device)
     dtype: torch.dtype = torch.get_autocast_dtype(device) if is_cast else values.dtype
     return dtype
+
+
+def uncast(values: torch.Tensor) -> AbstractContextManager[Any]:
+    """Return a block in which autocast leaves the dtypes alone; on ``meta`` it always does."""
+    device = values.device.type
+    return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)
 
 
 class _Product(torch.autograd.Function):  # type: ignore[misc]
@@ -158,6 +165,6 @@ def through(
     dtype = multiplied_in(values)
     rows = values.to(dtype).reshape(-1, values.shape[-1])
     parts = [None if part is None else part.to(dtype) for part in (bias, down, up)]
-    with torch.autocast(values.device.type, enabled=False):
+    with uncast(values):
         out: torch.Tensor = _Product.apply(rows, copy(dtype), *parts, scaling)
     return out.view(*values.shape[:-1], -1)

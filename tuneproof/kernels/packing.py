@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from tuneproof.kernels.block_attention import attention
+from tuneproof.kernels.block_attention import attention, scores
 
 SHARE, LEAST = 1 / 8, 256
 """A cut between long and short texts, for attention, must save this share of the positions, and so
@@ -46,6 +46,13 @@ class Packing:
         """Pairs of positions in the matrices of attention."""
         longest = [(len(part), self.rests[part[0]]) for part in self.parts]
         return self.shared**2 + sum(n * rest * (self.shared + rest) for n, rest in longest)
+
+    @property
+    def scores(self) -> int:
+        """Scores of queries and keys that attention in blocks keeps, for each of its heads."""
+        longest = [(len(part), self.rests[part[0]]) for part in self.parts]
+        of_rests = sum(n * scores(rest, self.shared + rest) for n, rest in longest)
+        return scores(self.shared, self.shared) + of_rests
 
     def row(self, values: torch.Tensor) -> torch.Tensor:
         """Return values of shape (texts, tokens) as one row, shape (1, positions)."""

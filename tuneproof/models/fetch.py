@@ -96,14 +96,19 @@ def fetch(name: str, out: Path | None = None) -> Path:
     model, folder = MODELS[name], out.absolute() if out else folder_of(name)
     if _is_whole(model, folder):
         return folder
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty, and not {name}; remove it or give another --out")
-    check_reader(model.file)
-    with at_work(folder), new_folder(folder) as new:
-        _extract(model, new)
-        _LOGGER.info("converting %s", model.file)
-        convert(new / Path(model.file).name, new)
-        write_text(new / "README.md", model.card)
+    with at_work(folder):
+        if _is_whole(model, folder):  # another process was faster
+            return folder
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise InputError(
+                f"{folder} is not empty, and not {name}; remove it or give another --out"
+            )
+        check_reader(model.file)
+        with new_folder(folder) as new:
+            _extract(model, new)
+            _LOGGER.info("converting %s", model.file)
+            convert(new / Path(model.file).name, new)
+            write_text(new / "README.md", model.card)
     return folder
 
 

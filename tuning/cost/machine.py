@@ -7,30 +7,29 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tuneproof.formats.run import Counts, Run, Speed
+from tuneproof.formats.run import Run, Speed
 from tuneproof.kernels.cross_entropy import block_size
+from tuneproof.kernels.training import PLAIN, FastPaths
 from tuneproof.models import load as models
 from tuneproof.models.four_bit import weights_bytes
+from tuneproof.tuning.cost.kept import Kept, Load, kept_by, largest_batch
 from tuneproof.tuning.cost.meter import Spent
 from tuneproof.tuning.methods import METHODS
 
-LIBRARIES = 0.9 * 2**30
-"""What Python, torch, transformers, peft and trl take by themselves, with their working memory."""
 GPUS = ("cuda", "meta")
 """The kinds of device whose memory is that of a GPU."""
 GPU_LIBRARIES = 0.1 * 2**30
 """What matrix products take on a GPU for themselves; CUDA's own memory is not counted by torch."""
-WIDE, INNER, GATED = 44, 6, 12
-"""Bytes kept for the backward pass per token and layer, with 16-bit products: for each unit of the
-width, and for each inner unit of a feed-forward block that has a gate or none. They are fitted on
-measured trainings of tiny, GPT-2 (plain) and SmolLM2 (gated)."""
-SCORES = 3
-"""Copies of the attention scores that are kept per layer where they are computed whole (eager)."""
+HOLES = 0.6
+"""Memory that lies idle between tensors, as a share of theirs, where glibc keeps what is freed: it
+asks for more than an aligned tensor has, so that the hole that one leaves is too small for the next
+of the same size. With glibc 2.36 it is 0.4 after two steps of SmolLM2, and 0.7 after a hundred on
+batches of all lengths."""
 BLOCK = 10
 """Bytes per logit of a block of the loss."""
 CLEAR = Path("/proc/self/clear_refs")
@@ -69,36 +68,46 @@ class Memory:
         return self.libraries + self.weights + self.training
 
 
-def estimated_memory(model: Any, run: Run, batch: int | None = None) -> Memory:
-    """Return the peak of a training, within 15 % of what tiny, GPT-2 and SmolLM2 were seen to take.
+def estimated_memory(trainer: Any, run: Run, batch: int | None = None) -> Memory:
+    """Return the peak of a training whose kernels are turned on, before its first step.
+
+    What the layers keep is counted as a few tokens go through them, and multiplied by the tokens of
+    the first epoch's largest batch.
 
     Args:
-        model: The loaded model with its adapter.
-        run: Its settings, its products, and the counts of the training records.
-        batch: Examples at once, instead of the settings'.
+        trainer: Holds the model with its adapter, and the examples.
+        run: Its settings and its products.
+        batch: Examples at once, instead of the trainer's.
     """
-    return memory_of(model, run.config, run.data.train, run.products, batch)
+    model = trainer.model
+    reaches_layers = METHODS[run.config["method"]].reaches_layers
+    kept = kept_by(model, run.products, reaches_layers=reaches_layers)
+    load = largest_batch(trainer, batch or trainer.args.train_batch_size)
+    memory = memory_of(model, run.config, kept, load, run.products, trainer.paths)
+    if model.device.type in GPUS:
+        return memory
+    return replace(memory, libraries=max(0.0, held_bytes() - memory.weights))
 
 
 def memory_of(
     model: Any,
     settings: Mapping[str, Any],
-    counts: Counts,
+    kept: Kept,
+    load: Load,
     products: str,
-    batch: int | None = None,
+    paths: FastPaths = PLAIN,
 ) -> Memory:
-    """Return the peak of a training of these settings on these records; of one process of several.
+    """Return the peak of a training of these settings; of one process of several.
 
     Args:
         model: The model with its adapter: loaded, or on ``meta`` for a GPU that need not be here.
         settings: As run.json has them.
-        counts: Of the training records.
+        kept: What its layers keep for the backward pass.
+        load: The largest batch.
         products: The dtype of matrix products.
-        batch: Examples at once, instead of the settings'.
+        paths: The kernels that are turned on.
     """
-    is_gpu, size = model.device.type in GPUS, 4 if products == "float32" else 2
-    rows = min(batch or settings["per_device_train_batch_size"], counts.examples)
-    longest = counts.longest or 0  # the first batch is made of the longest examples
+    size = 4 if products == "float32" else 2
     trained = sum(value.numel() for value in model.parameters() if value.requires_grad)
     copies = sum(
         value.numel()
@@ -106,50 +115,36 @@ def memory_of(
         if value.dim() == 2 and value.element_size() > size and value.is_floating_point()
     )
     states = 2 if "8bit" in (settings["optim"] or "") else 8
-    share = (counts.trained_tokens or 0) / max(1, counts.tokens)
+    activations = _activations(model, settings, kept, load)
     return Memory(
-        libraries=GPU_LIBRARIES if is_gpu else LIBRARIES,
+        libraries=GPU_LIBRARIES,
         weights=weights_bytes(model) + size * copies,
         trained=trained * (4 + states),
-        activations=_activations(model, settings, rows * longest, longest, size),
-        logits=_logits(model, rows * longest * share, rows * longest, size),
+        activations=activations * (1 + HOLES if "allocator" in paths.used else 1),
+        logits=_logits(model, load.trained, size, is_in_blocks=paths.head_loss is not None),
     )
 
 
-def _activations(
-    model: Any, settings: Mapping[str, Any], tokens: int, longest: int, size: int
-) -> float:
+def _activations(model: Any, settings: Mapping[str, Any], kept: Kept, load: Load) -> float:
     """Return the bytes that are kept for the backward pass.
 
-    Args:
-        model: The loaded model.
-        settings: Of the run.
-        tokens: Of a batch.
-        longest: Tokens of its longest example.
-        size: Bytes of a value in a product.
+    With checkpointing that is what every layer begins with, in float32, and one layer as a whole.
     """
-    shape = model.config.get_text_config()
-    width, layers = models.width(model), int(shape.num_hidden_layers)
-    is_gated = any(name.endswith("gate_proj") for name, _ in model.named_modules())
-    inner = getattr(shape, "intermediate_size", None) or getattr(shape, "n_inner", None)
-    per_layer: float = WIDE * width + (GATED if is_gated else INNER) * int(inner or 4 * width)
-    per_layer *= size / 2
-    if getattr(shape, "_attn_implementation", None) == "eager":
-        per_layer += SCORES * size * longest * int(getattr(shape, "num_attention_heads", 0))
-    kept = layers if METHODS[settings["method"]].reaches_layers else 1
-    if settings["gradient_checkpointing"]:
-        return float(tokens * (per_layer + 4 * width * kept))
-    return float(tokens * per_layer * kept)
+    layers = int(model.config.get_text_config().num_hidden_layers)
+    whole = load.tokens * kept.per_token + load.pairs * kept.per_pair
+    if not settings["gradient_checkpointing"] or not whole:
+        return whole
+    return whole / layers + 4 * models.width(model) * load.tokens * layers
 
 
-def _logits(model: Any, trained: float, tokens: int, size: int) -> float:
+def _logits(model: Any, trained: int, size: int, *, is_in_blocks: bool) -> float:
     """Return the bytes of the logits that exist at once.
 
     Args:
         model: The loaded model.
         trained: Tokens of a batch that the loss covers.
-        tokens: All of them.
         size: Bytes of a value in a product.
+        is_in_blocks: Whether head and loss are computed together, a block of tokens at a time.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     head = inner.get_output_embeddings()
@@ -157,10 +152,17 @@ def _logits(model: Any, trained: float, tokens: int, size: int) -> float:
         return 0.0
     vocabulary, is_gpu = int(model.config.get_text_config().vocab_size), model.device.type in GPUS
     block = min(trained, block_size(head.weight, vocabulary)) * vocabulary * BLOCK
-    if not head.weight.requires_grad:
+    if is_in_blocks:
         return float(block)
-    whole = trained * vocabulary  # a head that is trained has them all, with their gradients
+    whole = trained * vocabulary  # all of them exist, with their gradients
     return float(block + 2 * size * whole if is_gpu else (size + 3 * 4) * whole)
+
+
+def held_bytes() -> int:
+    """Return the memory that this process holds now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def forget_peaks() -> None:

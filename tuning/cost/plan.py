@@ -9,14 +9,19 @@ from typing import Any, Literal
 from tuneproof.errors import InputError, unknown
 from tuneproof.formats.data_folder import FILES, open_to_train
 from tuneproof.formats.run import Counts
+from tuneproof.kernels.decoding_attention import queries_per_key
+from tuneproof.kernels.training import fast_paths
 from tuneproof.models import load as models
 from tuneproof.models.device import torch_dtype
+from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.text import duration
 from tuneproof.tuning import adapters, runs
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.flops import Rates, rates_of
+from tuneproof.tuning.cost.kept import Load, kept_by, padded
 from tuneproof.tuning.cost.machine import Memory, memory_of
 from tuneproof.tuning.device import weights_dtype
+from tuneproof.tuning.methods import METHODS
 
 Sharding = Literal["none", "full"]
 SPARE = 0.08
@@ -25,6 +30,8 @@ FOUR_BITS = 0.516
 """Bytes of a weight in 4 bits, its part of the scales included."""
 UNIT = 2
 """Layers whose weights FSDP has gathered at a time: the one at work, and the next."""
+FUSED = "tuneproof_fused"
+"""The name under which transformers finds attention as a GPU has it."""
 EXAMPLES = 1000
 """Examples that are planned for where there are no data."""
 
@@ -137,9 +144,13 @@ def plan(
     counts, is_assumed = _counts(config)
     products = "bfloat16" if kind.has_bfloat16 else "float16"
     settings = runs.recorded(config)
+    reaches_layers = METHODS[config.method].reaches_layers
+    with fast_paths(model, config.no_fast_path) as paths:
+        kept = kept_by(model, products, reaches_layers=reaches_layers)
 
     def memory(batch: int) -> Memory:
-        whole = memory_of(model, settings, counts, products, batch)
+        load = _load(model, counts, batch)
+        whole = memory_of(model, settings, kept, load, products, paths)
         whole = replace(whole, weights=whole.weights - four_bit_saving)
         return whole if sharding == "none" else _sharded(whole, model, gpus)
 
@@ -171,6 +182,7 @@ def _model(config: TuneConfig) -> tuple[Any, float]:
     plain = replace(config, method=method, load_in_4bit=False)
     dtype = torch_dtype(weights_dtype(plain, "cuda"), "cuda")
     model = models.empty_model(config.model, dtype)
+    _attend_as_a_gpu(model, config.attn_implementation)
     layers = [
         module.weight.numel() * module.weight.element_size()
         for module in model.modules()
@@ -182,6 +194,36 @@ def _model(config: TuneConfig) -> tuple[Any, float]:
         adapted = adapters.adapt(plain, model).model
     adapters.train_in_float32(adapted)
     return adapted, saving
+
+
+def _attend_as_a_gpu(model: Any, implementation: str | None) -> None:
+    """Have a model without values keep what a GPU's fused attention keeps; torch's keeps scores."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(FUSED, _fused)
+    wanted = implementation or model.config._attn_implementation
+    model.config._attn_implementation = "eager" if wanted == "eager" else FUSED
+
+
+def _fused(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Any, None]:
+    """Attend as transformers asks: (batch, heads, tokens, width) in, (batch, tokens, ...) out."""
+    import torch
+    from transformers.integrations.sdpa_attention import repeat_kv
+
+    if (groups := queries_per_key(module)) > 1:  # as for a batch with padding
+        key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    attend = torch.ops.aten._scaled_dot_product_flash_attention
+    out = attend(query, key, value, dropout, True, scale=scaling)[0]
+    return out.transpose(1, 2), None
 
 
 def _counts(config: TuneConfig) -> tuple[Counts, bool]:
@@ -199,6 +241,14 @@ def _counts(config: TuneConfig) -> tuple[Counts, bool]:
     template = runs.template_of(config)
     rows = encode(data.train, template, tokenizer, config.max_length, config.train_on)
     return rows.counts(), False
+
+
+def _load(model: Any, counts: Counts, batch: int) -> Load:
+    """Return the first batch: it holds the longest example, and is filled up to that."""
+    rows, longest = min(batch, counts.examples), counts.longest or 0
+    share = (counts.trained_tokens or 0) / max(1, counts.tokens)
+    longest += virtual_tokens_of(model)
+    return padded(model, rows, longest, trained=round(share * rows * longest))
 
 
 def _flops(rates: Rates, config: TuneConfig, counts: Counts) -> float:

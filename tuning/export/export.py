@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +67,8 @@ def export_run(run: Run, config: ExportConfig) -> Exported:
             "for; --to safetensors writes it for transformers"
         )
     out = (config.out or run.folder / "export" / config.to).absolute()
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise InputError(f"{out} is not empty; choose another --out")
     device = choose_device(config.device)
-    with at_work(out), new_folder(out) as folder:
+    with at_work(out), _empty_folder(out) as folder:
         merged = _merge(run, folder / "merged", device)
         read: ReadBack | None = None
         remarks: list[str] = []
@@ -84,6 +84,15 @@ def export_run(run: Run, config: ExportConfig) -> Exported:
         write_card(run, folder, form="gguf" if config.needs_gguf else "model")
         _record(run, config, folder, merged, read)
     return Exported(folder=out, merged=merged, read=read, remarks=tuple(remarks))
+
+
+@contextmanager
+def _empty_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder as `new_folder` does; what is there already stays."""
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise InputError(f"{out} is not empty; choose another --out")
+    with new_folder(out) as folder:
+        yield folder
 
 
 def _merge(run: Run, folder: Path, device: str) -> Merged | None:

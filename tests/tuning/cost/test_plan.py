@@ -23,16 +23,21 @@ def test_plan_is_the_estimate_of_the_loaded_model(config: TuneConfig, kind: str)
     import torch
 
     from tuneproof.formats.run import Counts
+    from tuneproof.kernels.training import CPU_ONLY, fast_paths
     from tuneproof.models.load import load_model
     from tuneproof.tuning import adapters, runs
     from tuneproof.tuning.cost.flops import rates_of
+    from tuneproof.tuning.cost.kept import kept_by, padded
     from tuneproof.tuning.cost.machine import memory_of
 
     counts = Counts(examples=1000, tokens=96_000, longest=96, trained_tokens=96_000, shortened=0)
     loaded = load_model(config.model, dtype="bfloat16")
     model = adapters.adapt(config, loaded).model
     adapters.train_in_float32(model)
-    own = memory_of(model, runs.recorded(config), counts, "bfloat16")
+    with fast_paths(model, tuple(CPU_ONLY)) as paths:
+        kept = kept_by(model, "bfloat16")
+    load = padded(model, 8, 96, trained=8 * 96)
+    own = memory_of(model, runs.recorded(config), kept, load, "bfloat16", paths)
     planned = plan(config, gpus=1, gpu="h100")
     assert planned.counts == counts
     assert planned.is_assumed
@@ -40,7 +45,7 @@ def test_plan_is_the_estimate_of_the_loaded_model(config: TuneConfig, kind: str)
         sum(value.numel() for value in model.parameters() if value.requires_grad),
         sum(value.numel() for value in model.parameters()),
     )
-    for name in ("weights", "trained", "activations"):
+    for name in ("weights", "trained"):
         assert getattr(planned.memory, name) == pytest.approx(getattr(own, name), rel=0.02), name
     with torch.no_grad():
         rates = rates_of(model)
