@@ -104,7 +104,8 @@ EXPERIMENTS = {
     "dolly-finqa": Experiment(
         title="Instructions of Dolly and questions of FinQA, 300 of each to train on",
         command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
-        "--set prepdata.limit=300 --set compare.limit=100 --set compare.max_new_tokens=128" + ONCE,
+        "--set prepdata.limit=300 --set runs.qlora=null --set compare.limit=100 "
+        "--set compare.max_new_tokens=128" + ONCE,
     ),
     "dolly-finqa-2k": Experiment(
         title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
