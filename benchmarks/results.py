@@ -49,8 +49,9 @@ class Experiment:
     """Makes the report again."""
 
 
-ONCE = " --set tune.num_train_epochs=1 --set runs.lora.seeds=null"
-"""One epoch and one seed, which is what two cores allow."""
+ONCE = " --set tune.num_train_epochs=1 --set runs.lora.seeds=null --set tune.loss_weighting=example"
+"""One epoch and one seed, which is what two cores allow; every example counts the same, which was
+the default."""
 EXPERIMENTS = {
     "topics": Experiment(
         title="Financial tweets into 20 topics, 3,000 to train on",
@@ -98,7 +99,7 @@ EXPERIMENTS = {
     "complaints": Experiment(
         title="Complaints about a bank into two products, 304 to train on",
         command="recipe run complaints --model smollm2 --source complaints=FILE "
-        "--set prepdata.allow_fewer=true "
+        "--set prepdata.allow_fewer=true --set tune.loss_weighting=example "
         "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'",
     ),
     "dolly-finqa": Experiment(

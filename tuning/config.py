@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import unknown
-from tuneproof.formats.run import FourBit
+from tuneproof.formats.run import FourBit, Weighting
 from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.models.device import check_device
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
@@ -56,9 +56,10 @@ class TuneConfig:
     """Train on the first so many records only."""
     max_length: int = field(default=512, metadata={"aliases": ("--max-seq-length",)})
     """Most tokens of an example; its input is shortened to fit, never question or answer."""
-    loss_weighting: Literal["example", "token"] = "example"
-    """Whether every example counts the same, or every token, as in plain TRL: then the long answers
-    decide, and a small model hardly learns to stop."""
+    loss_weighting: Weighting | None = None
+    """Whether every example counts the same, or every token, as in plain TRL, so that long answers
+    decide. By default example for tiny, which hardly learns to stop otherwise, and token for
+    others, whose answers are not shown to gain by it."""
     unlikelihood: float | None = None
     """Weight of the unlikelihood loss, a penalty on repeating tokens of the answer, without which
     small models loop; in training only, and not where answers are labels. By default it follows

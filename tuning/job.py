@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof import ranks
 from tuneproof.errors import InputError
-from tuneproof.formats.run import Counts, Head, Run
+from tuneproof.formats.run import Counts, Head, Run, Weighting
 from tuneproof.formats.template import Template
 from tuneproof.models import load as models
 from tuneproof.tuning import adapters
@@ -66,6 +66,8 @@ class Job:
     """The classification head, where one is trained."""
     unlikelihood: float | None = None
     """Weight of the loss on repeated tokens; None where a head is trained."""
+    loss_weighting: Weighting | None = None
+    """What counts the same in the loss; None where a head is trained."""
     summary: str
     """The examples in one line."""
     shown: tuple[str, ...]
@@ -224,3 +226,12 @@ def default_unlikelihood(width: int) -> float:
         width: The model's hidden size: 3 at 256, 1 at 768, 0.19 at 4096.
     """
     return float(f"{min(LARGEST_UNLIKELIHOOD, UNLIKELIHOOD_WIDTH / width):.2g}")
+
+
+def default_weighting(model: str) -> Weighting:
+    """Return what counts the same in the loss: every example for tiny, else every token.
+
+    Args:
+        model: As `--model` names it.
+    """
+    return "example" if model == "tiny" else "token"

@@ -146,6 +146,7 @@ def _begun(
         head=job.head,
         quantization=models.stored_four_bit(config.model) or config.four_bit,
         unlikelihood=job.unlikelihood,
+        loss_weighting=job.loss_weighting,
         base=Base(
             model=models.stable_name(config.model),
             weights_sha256=models.weights_hash(config.model),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from peft import PeftModel
@@ -23,6 +23,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTTrainer
 
 from tuneproof import ranks
+from tuneproof.formats.run import Weighting
 from tuneproof.kernels.training import FAST_PATHS, PLAIN, FastPaths, fast_paths
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
@@ -37,7 +38,6 @@ from tuneproof.tuning.parts import RankBatches, is_sharded, with_filler
 from tuneproof.tuning.rows import lengths
 
 T = TypeVar("T")
-Weighting = Literal["example", "token"]
 
 
 class LengthGroupedSampler(Sampler):  # type: ignore[misc]

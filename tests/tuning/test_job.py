@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tuneproof.tuning.device import uses_bf16
-from tuneproof.tuning.job import default_learning_rate
+from tuneproof.tuning.job import default_learning_rate, default_weighting
 
 
 @pytest.mark.parametrize(("width", "rate"), [(256, 2.5e-3), (768, 1.1e-3), (4096, 2.9e-4)])
@@ -48,3 +48,8 @@ def test_older_torch_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not uses_bf16("auto", "cpu")
+
+
+def test_examples_count_the_same_for_tiny_alone() -> None:
+    assert default_weighting("tiny") == "example"
+    assert default_weighting("smollm2") == default_weighting("folder/tiny") == "token"

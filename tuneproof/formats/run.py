@@ -32,6 +32,8 @@ does."""
 FILE = "run.json"
 log = logging.getLogger(__name__)
 State = Literal["running", "interrupted", "failed", "pruned", "finished"]
+Weighting = Literal["example", "token"]
+"""What counts the same in a loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +224,8 @@ class Run:
     """How the base was held; None where it was whole."""
     unlikelihood: float | None = None
     """Weight of the loss on repeated tokens; None where a head is trained."""
+    loss_weighting: Weighting | None = None
+    """What counts the same in the loss; None where a head is trained, and in older files."""
     base: Base
     """The model that was tuned."""
     data: Data
