@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
 
+from tuneproof.models.four_bit import quantized_modules
+
 log = logging.getLogger(__name__)
 
 TOLERANCES = {torch.float32: 1e-4, torch.float64: 1e-4}
@@ -84,7 +86,7 @@ def in_own_dtype(model: Any) -> Iterator[None]:
     They multiply in two bytes otherwise, whose rounding hides whether a model in float32 computes
     the same.
     """
-    layers = [module for module in model.modules() if hasattr(module, "compute_type_is_set")]
+    layers = [model.get_submodule(name) for name in quantized_modules(model)]
     dtypes = [layer.compute_dtype for layer in layers]
     for layer in layers:
         layer.compute_dtype = model.dtype
