@@ -53,6 +53,7 @@ def answer_batch(
     decoding: Decoding,
     seed: int,
     stopwatch: Stopwatch | None = None,
+    known: Sequence[Mapping[str, list[int] | None]] = (),
 ) -> list[dict[str, Answer]]:
     """Answer prompts by all variants at once.
 
@@ -62,6 +63,7 @@ def answer_batch(
         decoding: How tokens are chosen.
         seed: For sampling; greedy decoding ignores it.
         stopwatch: Is told of the time each variant takes.
+        known: The tokens of answers that need not be generated, likewise; None: it must be.
 
     Returns:
         For each prompt the answers by variant name.
@@ -70,13 +72,18 @@ def answer_batch(
     names = variants.names * len(prompts)
     rows = [list(prompt[name]) for prompt in prompts for name in variants.names]
     stops = stop_ids(variants)
+    new = [row[name] for row in known for name in variants.names] or [None] * len(rows)
+    left = [index for index, answer in enumerate(new) if answer is None]
+    some, of = [rows[index] for index in left], [names[index] for index in left]
     if variants.engine is not None:
-        new = variants.engine.answer(rows, names, stops, decoding, seed, watch)
+        made = variants.engine.answer(some, of, stops, decoding, seed, watch)
     else:
         torch.manual_seed(seed)
-        new = _by_model(variants, rows, names, stops, decoding, watch)
+        made = _by_model(variants, some, of, stops, decoding, watch)
+    for index, answer in zip(left, made, strict=True):
+        new[index] = answer
     answers = [
-        _answer(answer, stops, variants.tokenizer, prompt)
+        _answer(answer or [], stops, variants.tokenizer, prompt)
         for prompt, answer in zip(rows, new, strict=True)
     ]
     width = len(variants.names)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from transformers import DynamicCache
@@ -27,6 +28,7 @@ from tuneproof.formats.template import Template
 from tuneproof.inference.baselines import pick_label
 from tuneproof.inference.decode import left_padded
 from tuneproof.inference.row_limit import RowLimit
+from tuneproof.inference.trie import Trie, trie_of
 from tuneproof.inference.variants import Variants
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.probe import in_own_dtype
@@ -44,6 +46,9 @@ WORTH_SHARING = 16
 """Tokens that all prompts of a batch must begin with, for these to be read once."""
 WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")
 """Names in models' configs of how many tokens some of their layers see at most."""
+Best: TypeAlias = torch.Tensor | None
+"""The likeliest token after a prompt, then after each node behind it, shape (1 + nodes,); None
+where labels are not read as a tree."""
 GAPS = {torch.float32: 1e-3}
 """Between two ways to compute a log-probability that are the same, by dtype; in nats."""
 GAP = 0.2
@@ -57,6 +62,19 @@ def longest_label(variants: Variants, labels: Sequence[str]) -> int:
         for form in variants.forms.values()
         for label in labels
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What reading the labels after a prompt says."""
+
+    probabilities: dict[str, float]
+    """By label."""
+    written: list[int] | None
+    """What greedy decoding would write, its stop token included; None where that is not known, as
+    it is no label's beginning."""
+    seconds: float
+    """The prompt's share of the time it took."""
 
 
 class LabelScorer:
@@ -90,19 +108,39 @@ class LabelScorer:
     def score(
         self, prompts: Sequence[Example], ids: Sequence[Mapping[str, Sequence[int]]]
     ) -> list[dict[str, dict[str, float]]]:
-        """Return each label's probability, for each prompt by variant.
+        """Return each label's probability, for each prompt by variant; see `read`."""
+        rows = self.read(prompts, ids)
+        return [{name: one.probabilities for name, one in row.items()} for row in rows]
+
+    def read(
+        self,
+        prompts: Sequence[Example],
+        ids: Sequence[Mapping[str, Sequence[int]]],
+        stops: Collection[int] = (),
+    ) -> list[dict[str, Reading]]:
+        """Return what reading the labels says, for each prompt by variant.
 
         Args:
             prompts: What is asked.
             ids: The same as token ids, by variant.
+            stops: Tokens that end an answer; without any, no answer is known.
         """
-        rows: list[dict[str, dict[str, float]]] = [{} for _ in prompts]
+        rows: list[dict[str, Reading]] = [{} for _ in prompts]
         for name in self._variants.names:
-            scores = self._log_probabilities(name, [list(row[name]) for row in ids])
+            start = time.perf_counter()
+            found = self._after(name, [list(row[name]) for row in ids])
+            scores = torch.stack([one for one, _ in found])
+            seconds = (time.perf_counter() - start) / len(prompts)
             if name in self._calibrated:
                 scores = scores - torch.stack([self._prior(name, prompt) for prompt in prompts])
-            for row, chances in zip(rows, scores.double().softmax(-1).tolist(), strict=True):
-                row[name] = dict(zip(self._labels, chances, strict=True))
+            chances = scores.double().softmax(-1).tolist()
+            for row, values, (_, best) in zip(rows, chances, found, strict=True):
+                known = None if best is None else self._tries[name].greedy(best.tolist(), stops)
+                row[name] = Reading(
+                    probabilities=dict(zip(self._labels, values, strict=True)),
+                    written=known,
+                    seconds=seconds,
+                )
         return rows
 
     def _prior(self, name: str, prompt: Example) -> torch.Tensor:
@@ -111,19 +149,19 @@ class LabelScorer:
         assert encoded is not None  # it fitted with an input
         key = name, tuple(encoded.prompt_ids)
         if key not in self._priors:
-            self._priors[key] = self._log_probabilities(name, [encoded.prompt_ids])[0]
+            self._priors[key] = self._after(name, [encoded.prompt_ids])[0][0]
         return self._priors[key]
 
-    def _log_probabilities(self, name: str, rows: list[list[int]]) -> torch.Tensor:
-        """Return a variant's log-probabilities, shape (rows, labels)."""
+    def _after(self, name: str, rows: list[list[int]]) -> list[tuple[torch.Tensor, Best]]:
+        """Return a variant's log-probabilities, shape (labels,), and likeliest tokens by row."""
         model, trie = self._variants.model, self._tries[name]
         if self._window is None:
             self._window = tree_window(model, self._variants.routed([name] * 2))
         longest = max(map(len, rows)) + max(trie.depths(), default=0)
         as_tree = longest <= self._window
 
-        def scored(some: Sequence[list[int]]) -> list[torch.Tensor]:
-            values = label_log_probabilities(
+        def scored(some: Sequence[list[int]]) -> list[tuple[torch.Tensor, Best]]:
+            values, best = label_log_probabilities(
                 model,
                 some,
                 trie,
@@ -131,9 +169,10 @@ class LabelScorer:
                 forward=self._variants.routed([name] * len(some)),
                 as_tree=as_tree,
             )
-            return list(values.cpu())
+            known = [None] * len(some) if best is None else best.cpu()
+            return list(zip(values.cpu(), known, strict=True))
 
-        return torch.stack(self._limit.run(rows, scored, model.device))
+        return self._limit.run(rows, scored, model.device)
 
 
 def sequences_of(template: Template, tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
@@ -156,58 +195,6 @@ def labelled(probabilities: Mapping[str, float], text: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trie:
-    """Token sequences that share their beginnings."""
-
-    tokens: list[int]
-    """The token of every inner node; a parent stands before its children."""
-    parents: list[int]
-    """The node before each node; -1 is the root, where the document ends."""
-    paths: list[list[tuple[int, int]]]
-    """For every sequence its steps: from which node (-1: the root) to which token."""
-
-    def depths(self) -> list[int]:
-        """Return how many tokens lead to each node; the root's children have 1."""
-        depths: list[int] = []
-        for parent in self.parents:
-            depths.append(1 if parent < 0 else depths[parent] + 1)
-        return depths
-
-    def sees(self) -> torch.Tensor:
-        """Return which nodes each node sees (itself and its ancestors), bool (nodes, nodes)."""
-        matrix = torch.eye(len(self.tokens), dtype=torch.bool)
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                matrix[node] |= matrix[parent]
-        return matrix
-
-
-def trie_of(sequences: Sequence[Sequence[int]]) -> Trie:
-    """Return the trie of token sequences; none may be empty.
-
-    The last token of a sequence is predicted but never read, so it is a step and not a node.
-    """
-    tokens: list[int] = []
-    parents: list[int] = []
-    paths: list[list[tuple[int, int]]] = []
-    nodes: dict[tuple[int, int], int] = {}
-    for sequence in sequences:
-        at = -1
-        path: list[tuple[int, int]] = []
-        for position, token in enumerate(sequence):
-            path.append((at, token))
-            if position == len(sequence) - 1:
-                break
-            if (at, token) not in nodes:
-                nodes[at, token] = len(tokens)
-                tokens.append(token)
-                parents.append(at)
-            at = nodes[at, token]
-        paths.append(path)
-    return Trie(tokens=tokens, parents=parents, paths=paths)
-
-
 def tree_window(model: Any, forward: Mapping[str, Any]) -> float:
     """Return up to how many tokens a model can read labels as a tree behind a document.
 
@@ -224,10 +211,10 @@ def tree_window(model: Any, forward: Mapping[str, Any]) -> float:
     ways = {"pad_token_id": 0, "forward": forward}
     with in_own_dtype(model):
         try:
-            tree = label_log_probabilities(model, prompts, trie, **ways, share_from=1)
+            tree, _ = label_log_probabilities(model, prompts, trie, **ways, share_from=1)
         except (ValueError, RuntimeError, TypeError, AttributeError, IndexError):
             tree = torch.tensor(torch.nan)  # it takes no such mask, or keeps no such cache
-        rows = label_log_probabilities(model, prompts, trie, **ways, as_tree=False)
+        rows, _ = label_log_probabilities(model, prompts, trie, **ways, as_tree=False)
     if not bool(((tree - rows).abs() <= GAPS.get(model.dtype, GAP)).all()):
         log.info("labels are read one by one: %s takes no tree", type(model).__name__)
         return 0
@@ -244,7 +231,7 @@ def label_log_probabilities(
     forward: Mapping[str, Any] | None = None,
     as_tree: bool = True,
     share_from: int = WORTH_SHARING,
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, Best]:
     """Return the log-probability of every sequence of the trie after every prompt, in nats.
 
     Args:
@@ -257,20 +244,24 @@ def label_log_probabilities(
         share_from: How many tokens all prompts must begin with to be read once for all.
 
     Returns:
-        Shape (prompts, sequences), float32; not normalised over the sequences.
+        Shape (prompts, sequences), float32; not normalised over the sequences. Then, where the trie
+        is read at once, the likeliest token at its root and after each node, shape (prompts,
+        1 + nodes).
     """
     extra = dict(forward or {})
     with fast_answering(model):
         if not as_tree:
-            return _label_by_label(model, prompts, trie, pad_token_id, extra)
+            return _label_by_label(model, prompts, trie, pad_token_id, extra), None
         read, mask = _read_prompts(model, prompts, pad_token_id, extra, share_from)
         steps = [step for path in trie.paths for step in path]
         at_root = sorted({token for node, token in steps if node < 0})
-        log_probs = _chosen(read.logits[:, -1:], [(-1, token) for token in at_root], offset=1)
+        root = read.logits[:, -1:]
+        log_probs, best = _chosen(root, [(-1, token) for token in at_root], offset=1)
         deeper = sorted({step for step in steps if step[0] >= 0})
         if deeper:
-            log_probs |= _after_nodes(model, trie, deeper, mask, read.past_key_values, extra)
-    return torch.stack([sum(log_probs[step] for step in path) for path in trie.paths], 1)
+            below, after = _after_nodes(model, trie, deeper, mask, read.past_key_values, extra)
+            log_probs, best = log_probs | below, torch.cat([best, after], 1)
+    return torch.stack([sum(log_probs[step] for step in path) for path in trie.paths], 1), best
 
 
 def _read_prompts(
@@ -412,8 +403,10 @@ def _one_by_one(extra: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
 
 def _chosen(
     logits: torch.Tensor, steps: Sequence[tuple[int, int]], offset: int = 0
-) -> dict[tuple[int, int], torch.Tensor]:
+) -> tuple[dict[tuple[int, int], torch.Tensor], torch.Tensor]:
     """Return the log-probability of each step (from which node, to which token) in every prompt.
+
+    With them comes the likeliest token after each node, shape (prompts, nodes).
 
     Args:
         logits: Shape (prompts, nodes, vocabulary).
@@ -424,7 +417,7 @@ def _chosen(
     tokens = torch.tensor([token for _, token in steps], device=logits.device)
     logits = logits.float()
     values = logits[:, rows, tokens] - logits.logsumexp(-1)[:, rows]  # (prompts, steps)
-    return dict(zip(steps, values.unbind(1), strict=True))
+    return dict(zip(steps, values.unbind(1), strict=True)), logits.argmax(-1)
 
 
 def _after_nodes(
@@ -434,8 +427,8 @@ def _after_nodes(
     mask: torch.Tensor,
     cache: Any,
     extra: Mapping[str, Any],
-) -> dict[tuple[int, int], torch.Tensor]:
-    """Return the log-probability of each step in every prompt, a few prompts at a time."""
+) -> tuple[dict[tuple[int, int], torch.Tensor], torch.Tensor]:
+    """Return what `_chosen` does after every node, a few prompts at a time."""
     vocabulary = model.config.get_text_config().vocab_size
     logits = LOGITS if mask.device.type == "cpu" else LOGITS_ON_GPU
     most = max(1, logits // (len(trie.tokens) * vocabulary))
@@ -446,7 +439,8 @@ def _after_nodes(
         held = DynamicCache(data, config=model.config)
         extra_of_rows = {name: value[rows] for name, value in extra.items()}
         parts.append(_chosen(_read_nodes(model, trie, mask[rows], held, extra_of_rows), steps))
-    return {step: torch.cat([part[step] for part in parts]) for step in steps}
+    values = {step: torch.cat([part[step] for part, _ in parts]) for step in steps}
+    return values, torch.cat([best for _, best in parts])
 
 
 def _read_nodes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from tuneproof.formats.example import Example
 from tuneproof.inference.baselines import BASELINES, predict
 from tuneproof.inference.classifier import BATCH_SIZE, LoadedHead, load_head
 from tuneproof.inference.config import CompareConfig
-from tuneproof.inference.generate import answer_batch
-from tuneproof.inference.label_scores import LabelScorer, labelled, longest_label
+from tuneproof.inference.generate import answer_batch, stop_ids
+from tuneproof.inference.label_scores import LabelScorer, Reading, labelled, longest_label
 from tuneproof.inference.panel import Asked, Panel, Rows, Speed
 from tuneproof.inference.remote import messages_for, of_endpoint
 from tuneproof.inference.resident import DeviceMemory
@@ -191,7 +191,7 @@ def of_models(
     scorer = LabelScorer(variants, task.labels, config.calibrate) if task else None
     reserve = longest_label(variants, task.labels) if task else 0
     asked = _asked(variants, items, config.max_new_tokens, reserve)
-    speed = Speed()
+    speed, stops = Speed(), stop_ids(variants)
     longest = max((len(ids) for row in asked.ids.values() for ids in row.values()), default=1)
     most_tokens = longest + config.max_new_tokens
     if variants.engine is not None:
@@ -205,7 +205,9 @@ def of_models(
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
         ids = [asked.ids[item.id] for item in batch]
-        answers = answer_batch(variants, ids, config, seed, speed.watch)
+        read = scorer.read(batch, ids, stops) if scorer else []
+        known = _known(read, config, speed)
+        answers = answer_batch(variants, ids, config, seed, speed.watch, known)
         speed.answers += len(batch)
         rows: list[Rows] = []
         for item, by_variant in zip(batch, answers, strict=True):
@@ -214,10 +216,9 @@ def of_models(
             for name, shots in asked.shots.get(item.id, {}).items():
                 row[name]["shots"] = list(shots)
             rows.append(row)
-        if scorer is not None:
-            for item, row, scored in zip(batch, rows, scorer.score(batch, ids), strict=True):
-                for name, probabilities in scored.items():
-                    row[name] |= labelled(probabilities, item.text)
+        for item, row, readings in zip(batch, rows, read, strict=bool(read)):
+            for name, reading in readings.items():
+                row[name] |= labelled(reading.probabilities, item.text)
         return rows
 
     return Panel(
@@ -227,6 +228,21 @@ def of_models(
         speed=speed,
         prompts_at_once=prompts_at_once,
     )
+
+
+def _known(
+    read: Sequence[Mapping[str, Reading]], config: CompareConfig, speed: Speed
+) -> list[dict[str, list[int] | None]]:
+    """Return the greedy answers that reading the labels has shown, and count the time of these."""
+    known: list[dict[str, list[int] | None]] = []
+    for row in read:
+        known.append({})
+        for name, reading in row.items():
+            written = None if config.do_sample else reading.written
+            known[-1][name] = written and written[: config.max_new_tokens]
+            if written:
+                speed.watch.seconds[name] += reading.seconds
+    return known
 
 
 def _asked(

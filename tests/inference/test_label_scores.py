@@ -14,7 +14,8 @@ from transformers import (
 )
 
 from tuneproof.inference import label_scores as labels
-from tuneproof.inference.label_scores import label_log_probabilities, trie_of
+from tuneproof.inference.label_scores import label_log_probabilities
+from tuneproof.inference.trie import trie_of
 
 EOS = 0
 LABELS = {
@@ -63,7 +64,7 @@ def test_label_scores_equal_separate_full_forwards(
     model = make().eval()
     for value in model.parameters():  # far from uniform, so that a wrong position would show
         value.mul_(4 if value.ndim > 1 else 1)
-    found = label_log_probabilities(model, PROMPTS, trie_of(LABELS[kind]), pad_token_id=EOS)
+    found, _ = label_log_probabilities(model, PROMPTS, trie_of(LABELS[kind]), pad_token_id=EOS)
     wanted = torch.tensor(
         [[by_full_forwards(model, prompt, label) for label in LABELS[kind]] for prompt in PROMPTS]
     )
@@ -90,7 +91,7 @@ def test_windows_and_models_that_take_no_tree_are_scored_too(kind: str, labels_o
     window = labels.tree_window(model, {})
     assert window == small.get("sliding_window", 0)
     trie = trie_of(LABELS[labels_of])
-    found = label_log_probabilities(model, PROMPTS, trie, pad_token_id=EOS, as_tree=False)
+    found, _ = label_log_probabilities(model, PROMPTS, trie, pad_token_id=EOS, as_tree=False)
     wanted = torch.tensor(
         [
             [by_full_forwards(model, prompt, label) for label in LABELS[labels_of]]
@@ -104,6 +105,32 @@ def test_windows_and_models_that_take_no_tree_are_scored_too(kind: str, labels_o
 def test_a_tree_is_read_wherever_it_is_right() -> None:
     assert labels.tree_window(gpt2().eval(), {}) == float("inf")
     assert labels.tree_window(llama().eval(), {}) == float("inf")
+
+
+@pytest.mark.parametrize("make", [gpt2, llama])
+@torch.no_grad()
+def test_likeliest_tokens_are_those_of_separate_full_forwards(make: Any) -> None:
+    model = make().eval()
+    trie = trie_of(LABELS["many tokens"])
+    _, best = label_log_probabilities(model, PROMPTS, trie, pad_token_id=EOS)
+    assert best is not None
+    before: list[list[int]] = [[], [5], [5, 8], [5, 8, 9], [6], [5, 8, 13]]
+    nodes = [0, *(trie.tokens.index(path[-1]) + 1 for path in before[1:])]
+    for prompt, row in zip(PROMPTS, best.tolist(), strict=True):
+        for path, node in zip(before, nodes, strict=True):
+            logits = model(input_ids=torch.tensor([prompt + path])).logits[0, -1]
+            assert row[node] == int(logits.argmax())
+
+
+def test_greedy_decoding_is_followed_as_far_as_labels_lead() -> None:
+    trie = trie_of([[5, 8, EOS], [5, 9, EOS]])
+    assert trie.tokens == [5, 8, 9]
+    assert trie.greedy([5, 9, 7, EOS], {EOS}) == [5, 9, EOS]
+    assert trie.greedy([5, EOS, 7, 7], {EOS}) == [5, EOS]
+    assert trie.greedy([EOS, 7, 7, 7], {EOS}) == [EOS]
+    assert trie.greedy([5, 9, EOS, 7], {EOS}) is None
+    assert trie.greedy([7, 9, EOS, EOS], {EOS}) is None
+    assert trie.greedy([5, 9, 7, EOS], ()) is None
 
 
 def test_a_trie_shares_beginnings_and_reads_no_last_token() -> None:

@@ -170,6 +170,30 @@ def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
         assert not is_up_to_date(labelled / "test.jsonl", replace(config, **changes))
 
 
+def test_answers_known_from_the_labels_are_those_that_are_written(
+    labelled: Path, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuneproof.inference import generate, panels
+
+    ask, made = generate._by_model, []
+
+    def counted(variants: Any, rows: Any, names: Any, *rest: Any) -> Any:
+        made.extend(names)
+        return ask(variants, rows, names, *rest)
+
+    monkeypatch.setattr(generate, "_by_model", counted)
+    known = compare(labelled / "test.jsonl", config)
+    few = len(made)
+    with monkeypatch.context() as patched:
+        patched.setattr(panels, "_known", lambda *_: [])
+        written = compare(labelled / "test.jsonl", replace(config, out=config.out.with_name("all")))
+    assert few < len(made) - few
+    assert made[:few].count("river") == 0  # it has learnt to write labels
+    assert known.items == written.items
+    rows = [one.details for one in known.variants if one.name in ("base", "river")]
+    assert [row["seconds_per_answer"] > 0 for row in rows] == [True] * 2
+
+
 def test_interrupted_between_two_panels_goes_on(
     labelled: Path, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

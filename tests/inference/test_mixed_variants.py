@@ -95,14 +95,15 @@ def test_padded_batches_are_answered_like_single_prompts(tuned: Path) -> None:
 def test_labels_are_scored_behind_virtual_tokens(tuned: Path) -> None:
     import torch
 
-    from tuneproof.inference.label_scores import label_log_probabilities, trie_of
+    from tuneproof.inference.label_scores import label_log_probabilities
+    from tuneproof.inference.trie import trie_of
 
     for variants in load_variants(
         [finished_run(tuned, name) for name in ["prompt-tuning", "prefix-tuning"]]
     )[1:]:
         rows = [next(iter(asked.values())) for asked in prompts_of(variants, ASKED, 8)]
         labels = [[5, 6, 7], [5, 8]]
-        found = label_log_probabilities(variants.model, rows, trie_of(labels), pad_token_id=0)
+        found, _ = label_log_probabilities(variants.model, rows, trie_of(labels), pad_token_id=0)
         for place, row in enumerate(rows):
             for number, label in enumerate(labels):
                 ids = torch.tensor([[*row, *label]])
