@@ -86,7 +86,7 @@ def estimated_memory(trainer: Any, run: Run, batch: int | None = None) -> Memory
     memory = memory_of(model, run.config, kept, load, run.products, trainer.paths)
     if model.device.type in GPUS:
         return memory
-    return replace(memory, libraries=max(0.0, held_bytes() - memory.weights))
+    return replace(memory, libraries=max(0.0, peak_bytes() - memory.weights))
 
 
 def memory_of(
@@ -156,13 +156,6 @@ def _logits(model: Any, trained: int, size: int, *, is_in_blocks: bool) -> float
         return float(block)
     whole = trained * vocabulary  # all of them exist, with their gradients
     return float(block + 2 * size * whole if is_gpu else (size + 3 * 4) * whole)
-
-
-def held_bytes() -> int:
-    """Return the memory that this process holds now."""
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
 
 
 def forget_peaks() -> None:
