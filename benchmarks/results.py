@@ -49,16 +49,17 @@ class Experiment:
     """Makes the report again."""
 
 
-ONCE = " --set tune.num_train_epochs=1 --set runs.lora.seeds=null --set tune.loss_weighting=example"
-"""One epoch and one seed, which is what two cores allow; every example counts the same, which was
-the default."""
+ONCE = " --set tune.num_train_epochs=1 --set runs.lora.seeds=null"
+"""One epoch and one seed, which is what two cores allow."""
+EVEN = " --set tune.loss_weighting=example"
+"""Every example counts the same, which was the default."""
 EXPERIMENTS = {
     "topics": Experiment(
         title="Financial tweets into 20 topics, 3,000 to train on",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
         "--set prepdata.limit=3000 --set prepdata.test_limit=500 --set compare.limit=200 "
         "--set runs.head=null --set tune.per_device_train_batch_size=16 "
-        "--set 'compare.merged=[lora]'" + ONCE,
+        "--set 'compare.merged=[lora]'" + ONCE + EVEN,
     ),
     "topics-all": Experiment(
         title="Financial tweets into 20 topics, all there are to train on",
@@ -76,7 +77,7 @@ EXPERIMENTS = {
     "imdb": Experiment(
         title="Film reviews, 250 to train on, equal FLOPs",
         command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=250 "
-        "--set prepdata.test_limit=100 --set compare.few_shot=2 "
+        "--set prepdata.test_limit=200 --set compare.limit=120 --set compare.few_shot=2 "
         "--set tune.per_device_train_batch_size=8 --set tune.max_length=256 "
         "--set tune.num_train_epochs=1",
     ),
@@ -93,20 +94,20 @@ EXPERIMENTS = {
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
         command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
-        "--set prepdata.test_limit=120 --set compare.few_shot=2 "
+        "--set prepdata.test_limit=200 --set compare.limit=120 --set compare.few_shot=2 "
         "--set runs.head=null --set tune.max_length=256" + ONCE,
     ),
     "complaints": Experiment(
         title="Complaints about a bank into two products, 304 to train on",
         command="recipe run complaints --model smollm2 --source complaints=FILE "
-        "--set prepdata.allow_fewer=true --set tune.loss_weighting=example "
-        "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'",
+        "--set prepdata.allow_fewer=true "
+        "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'" + EVEN,
     ),
     "dolly-finqa": Experiment(
         title="Instructions of Dolly and questions of FinQA, 300 of each to train on",
         command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
         "--set prepdata.limit=300 --set runs.qlora=null --set compare.limit=100 "
-        "--set compare.max_new_tokens=128" + ONCE,
+        "--set compare.max_new_tokens=128 --set tune.per_device_train_batch_size=8" + ONCE,
     ),
     "dolly-finqa-2k": Experiment(
         title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
