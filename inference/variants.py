@@ -183,25 +183,23 @@ def load_variants(
     for name in trained:
         if name in forms:
             raise InputError(f"{name!r} is a name that the base has here; rename the run's folder")
+    if has_four_bit_base and models.stored_four_bit(base):
+        raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
+    sharing = [one for one in tuned if _shares(one)]
+    apart = [one for one in tuned if one not in sharing]
+    shared = _Shared(base=base, subjects=sharing, trained=trained, forms=forms, tokenizer=tokenizer)
+    if engine == "vllm":
+        names = [one.name for one in (*apart, *others)]
+        names += [f"{one.name}-merged" for one in to_merge]
+        names += ["base-4bit"] if has_four_bit_base else []
+        _check_for_engine(names, base)
+        return [_by_engine(shared, dtype)]
     load = partial(_loaded, dtype=dtype, device=choose_device(device))
     memory = memory or DeviceMemory()
     alone = partial(_alone, tokenizer=tokenizer, memory=memory)
-    stored = models.stored_four_bit(base)
-    if stored and has_four_bit_base:
-        raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
-    sharing = [one for one in tuned if _shares(one)]
-    if engine == "vllm":
-        apart = [one.name for one in (*tuned, *others) if one not in sharing]
-        apart += [f"{one.name}-merged" for one in to_merge]
-        apart += ["base-4bit"] if has_four_bit_base else []
-        _check_for_engine(apart, base)
-        return [_by_engine(base, sharing, trained, forms, tokenizer, dtype)]
-    loaded = [_together(partial(load, base), base, sharing, trained, forms, tokenizer, memory)]
-    loaded += [
-        alone(one.row(), trained[one.name], partial(_own, one, load))
-        for one in tuned
-        if one not in sharing
-    ]
+    loaded = [_together(shared, partial(load, base), memory)]
+    for one in apart:
+        loaded.append(alone(one.row(), trained[one.name], partial(_own, one, load)))
     for one in to_merge:
         row = one.row(f"{one.name}-merged") | {"quantization": None, "merged": True}
         loaded.append(alone(row, trained[one.name], partial(_merged, one, load)))
@@ -211,12 +209,51 @@ def load_variants(
         row |= {"quantization": asdict(four_bit)}
         loaded.append(alone(row, forms[BASE], partial(load, base, four_bit)))
     for one in others:
-        own = models.load_tokenizer(one.model)
         form = Form(template=one.template, labels=labels)
         if served and served.get(one.name) in trained:  # asked as that, in its file's own template
             form = replace(trained[served[one.name]], template=one.template)
+        own = models.load_tokenizer(one.model)
         loaded.append(alone(one.row(), form, partial(load, one.model), tokenizer=own))
     return loaded
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """A base in all its ways, and what answers in one batch with it."""
+
+    base: str
+    """The model."""
+    subjects: Sequence[Subject]
+    """What shares it."""
+    trained: Mapping[str, Form]
+    """How those are asked, by name."""
+    forms: Mapping[str, Form]
+    """How the base is."""
+    tokenizer: Any
+    """The base's."""
+
+    @property
+    def asked(self) -> dict[str, Form]:
+        """How each is asked."""
+        return {**self.forms, **{one.name: self.trained[one.name] for one in self.subjects}}
+
+    def rows(self, costs: Sequence[Row]) -> list[Row]:
+        """Return them as the comparison file records them.
+
+        Args:
+            costs: What else is said of the base, and of each of the others.
+        """
+        stored = models.stored_four_bit(self.base)
+        rows: list[Row] = [
+            {"name": name, "kind": "base", "model": self.base, "adapter": None}
+            | ({"quantization": asdict(stored)} if stored else {})
+            | form.recorded()
+            | costs[0]
+            for name, form in self.forms.items()
+        ]
+        for one, own in zip(self.subjects, costs[1:], strict=True):
+            rows.append(one.row() | self.trained[one.name].recorded() | own)
+        return rows
 
 
 def _subject(one: Run | Subject) -> Subject:
@@ -292,15 +329,7 @@ def _check_same(what: str, values: dict[str, str]) -> None:
         raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")
 
 
-def _together(
-    load: Callable[[], Any],
-    base: str,
-    subjects: Sequence[Subject],
-    trained: Mapping[str, Form],
-    forms: Mapping[str, Form],
-    tokenizer: Any,
-    memory: DeviceMemory,
-) -> Variants:
+def _together(shared: _Shared, load: Callable[[], Any], memory: DeviceMemory) -> Variants:
     """Return the base in all its forms, with adapters `v1`, `v2`, ... beside it.
 
     Each says what it costs to load alone.
@@ -309,7 +338,7 @@ def _together(
     def load_all() -> tuple[Any, list[Row]]:
         model, cost = _timed(load)
         costs = [cost]
-        for name, one in zip(adapters.values(), subjects, strict=True):
+        for name, one in zip(adapters.values(), shared.subjects, strict=True):
             before = weights_bytes(model)
             assert one.adapter is not None  # it shares the base
             model, more = _timed(partial(with_adapter, model, one.adapter, name))
@@ -317,52 +346,16 @@ def _together(
             costs.append({key: round(costs[0][key] + more[key], 3) for key in more})
         return model.eval(), costs
 
-    adapters = {one.name: f"v{index}" for index, one in enumerate(subjects, 1)}
-    model, (cost, *costs) = memory.load(load_all)
+    adapters = {one.name: f"v{index}" for index, one in enumerate(shared.subjects, 1)}
+    model, costs = memory.load(load_all)
     return Variants(
-        forms=_asked(subjects, trained, forms),
+        forms=shared.asked,
         resident=memory.add(model, lambda: load_all()[0]),
         context_length=models.context_length(model),
         adapters=adapters,
-        tokenizer=tokenizer,
-        described=_rows(base, subjects, trained, forms, [cost, *costs]),
+        tokenizer=shared.tokenizer,
+        described=shared.rows(costs),
     )
-
-
-def _asked(
-    subjects: Sequence[Subject], trained: Mapping[str, Form], forms: Mapping[str, Form]
-) -> dict[str, Form]:
-    """Return how the base is asked in all its ways, and what shares it."""
-    return {**forms, **{one.name: trained[one.name] for one in subjects}}
-
-
-def _rows(
-    base: str,
-    subjects: Sequence[Subject],
-    trained: Mapping[str, Form],
-    forms: Mapping[str, Form],
-    costs: Sequence[Row],
-) -> list[Row]:
-    """Return the base in all its ways, and what shares it, as the comparison file records them.
-
-    Args:
-        base: The model.
-        subjects: What shares it.
-        trained: How those are asked.
-        forms: How the base is.
-        costs: What else is said of the base, and of each of those.
-    """
-    stored = models.stored_four_bit(base)
-    rows: list[Row] = [
-        {"name": name, "kind": "base", "model": base, "adapter": None}
-        | ({"quantization": asdict(stored)} if stored else {})
-        | form.recorded()
-        | costs[0]
-        for name, form in forms.items()
-    ]
-    for one, own in zip(subjects, costs[1:], strict=True):
-        rows.append(one.row() | trained[one.name].recorded() | own)
-    return rows
 
 
 def _check_for_engine(apart: Sequence[str], base: str) -> None:
@@ -376,27 +369,20 @@ def _check_for_engine(apart: Sequence[str], base: str) -> None:
         )
 
 
-def _by_engine(
-    base: str,
-    subjects: Sequence[Subject],
-    trained: Mapping[str, Form],
-    forms: Mapping[str, Form],
-    tokenizer: Any,
-    dtype: Dtype,
-) -> Variants:
+def _by_engine(shared: _Shared, dtype: Dtype) -> Variants:
     """Return the base in all its forms, and adapters, as vLLM answers."""
     from tuneproof.inference.vllm_engine import Engine
 
-    adapters = {one.name: one.adapter for one in subjects if one.adapter is not None}
-    engine = Engine(base, adapters, dtype)
+    adapters = {one.name: one.adapter for one in shared.subjects if one.adapter is not None}
+    engine = Engine(shared.base, adapters, dtype)
     told: Row = {"engine": f"vllm {engine.version}"}
     return Variants(
-        forms=_asked(subjects, trained, forms),
+        forms=shared.asked,
         resident=DeviceMemory().add(engine.model, lambda: engine.model),
         context_length=models.context_length(engine.model),
         adapters={},
-        tokenizer=tokenizer,
-        described=_rows(base, subjects, trained, forms, [told] * (1 + len(subjects))),
+        tokenizer=shared.tokenizer,
+        described=shared.rows([told] * (1 + len(shared.subjects))),
         engine=engine,
     )
 
