@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo demo-real smollm2 test test-all check bench audit licences docs site wheels format clean
+.PHONY: install demo demo-real smollm2 test test-all types check bench audit licences docs site wheels format clean
 
 install: $(READY)
 
@@ -30,12 +30,14 @@ test: $(READY)
 test-all: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
+types: $(READY)
+	$(BIN)/mypy
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(MAKE) test-all
+	$(MAKE) --jobs 2 types test-all
 
 bench: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
