@@ -21,7 +21,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
-from tuneproof.formats.data_folder import FILES, MANIFEST, DataFolder
+from tuneproof.formats.data_folder import MANIFEST, DataFolder
 from tuneproof.formats.example import Example, read_prompts
 from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
@@ -29,8 +29,8 @@ from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panel import Panel
 from tuneproof.inference.panels import load_panels
 from tuneproof.inference.remote import COSTS
-from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with_seeds
-from tuneproof.inference.task import find_task
+from tuneproof.inference.sources import adapter_in_place_of_run, data_of, inputs_of, with_seeds
+from tuneproof.inference.task import find_task, train_file
 from tuneproof.inference.turns import asked_turns
 from tuneproof.launch import join
 from tuneproof.locks import at_work, remove_strays
@@ -161,7 +161,7 @@ def _described(
 
 def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
-    beside = [prompts.parent / name for name in (MANIFEST, FILES["train"])]
+    beside = [prompts.parent / MANIFEST, train_file(prompts, data_of(config))]
     names = [name for name in config.run if adapter_in_place_of_run(config, name) is None]
     trained = [config.runs / name / "run.json" for name in (*names, *config.merged)]
     runs = [read_run(existing_file(file).parent) for file in trained]

@@ -23,7 +23,7 @@ from tuneproof.inference.resident import DeviceMemory
 from tuneproof.inference.row_limit import answers_at_once
 from tuneproof.inference.served import note_served, note_server
 from tuneproof.inference.shots import Shots, choose_nearest, choose_random
-from tuneproof.inference.sources import Lineup, lineup, run_of, served_of
+from tuneproof.inference.sources import Lineup, data_of, lineup, run_of, served_of
 from tuneproof.inference.task import LabelTask, train_examples, train_file
 from tuneproof.inference.variants import Variants, load_variants
 
@@ -41,7 +41,7 @@ def load_panels(
     """Load everything that is to answer, and say under which conditions.
 
     Args:
-        prompts: The file of prompts; the training examples are those beside it.
+        prompts: The file of prompts.
         items: What it asks.
         config: What is compared, and how.
         task: The labelled task that is asked for, if any.
@@ -57,7 +57,8 @@ def load_panels(
     _check_engine(config, task)
     panels: list[Panel] = []
     conditions: dict[str, Any] = {"decoding": None, "template": None}
-    train = train_examples(prompts, task)
+    file = train_file(prompts, data_of(config))
+    train = train_examples(file, prompts, task)
     memory = DeviceMemory()
     if named.base is not None:
         loaded = load_variants(
@@ -69,7 +70,7 @@ def load_panels(
             memory=memory,
             merged=named.merged,
             has_four_bit_base=config.quantized is not None,
-            shots=_shots(prompts, train, items, config, task),
+            shots=_shots(file, train, items, config, task),
             system=config.system_text,
             labels=task.labels if task else (),
             engine=config.engine,
@@ -157,14 +158,13 @@ def _check_names(names: list[str]) -> None:
 
 
 def _shots(
-    prompts: Path,
+    file: Path,
     train: Sequence[Example],
     items: Sequence[Example],
     config: CompareConfig,
     task: LabelTask | None,
 ) -> Shots | None:
     """Return the examples for `base-few-shot`, or None where there are to be none."""
-    file = train_file(prompts)
     k = config.few_shot
     if k is None:
         k = FEW if train else 0

@@ -10,7 +10,7 @@ from typing import TypeVar
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
 from tuneproof.formats.example import digest
-from tuneproof.formats.run import FILE, Run
+from tuneproof.formats.run import FILE, Data, Run, read_run
 from tuneproof.formats.run_names import finished_run, name_of_run, runs_called
 from tuneproof.formats.template import Template
 from tuneproof.inference.config import CompareConfig, ModelsConfig
@@ -108,6 +108,13 @@ def adapter_in_place_of_run(config: ModelsConfig, name: str) -> Path | None:
     named_there = [config.runs / name] if Path(name).name == name else []
     folders = (*named_there, Path(name).expanduser())
     return next((folder for folder in folders if adapters.is_adapter(folder)), None)
+
+
+def data_of(config: CompareConfig) -> list[Data]:
+    """Return what the named runs were trained on."""
+    names = dict.fromkeys((*config.run, *config.merged))
+    own = (name for name in names if adapter_in_place_of_run(config, name) is None)
+    return [read_run(config.runs / name_of_run(config.runs, name)).data for name in own]
 
 
 def adapters_of(config: ModelsConfig) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""What prompts ask for: a label set where there is one, and the training examples beside them."""
+"""What prompts ask for: a label set where there is one; and the training examples they go with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from tuneproof.errors import InputError, unknown
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example, read_examples
+from tuneproof.formats.run import Data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +39,36 @@ def find_task(prompts: Path, items: Sequence[Example]) -> LabelTask | None:
     return LabelTask(name=name, labels=tuple(labels[name]))
 
 
-def train_file(prompts: Path) -> Path:
-    """Return where the training examples beside the prompts are, if there are any."""
-    return DataFolder(prompts.parent).file("train")
+def train_file(prompts: Path, trained_on: Sequence[Data] = ()) -> Path:
+    """Return where the training examples are, if there are any.
 
+    They are those beside the prompts. Prompts from elsewhere go with what a run was trained on, as
+    far as that is still there: whatever a tuning learnt from, the base can be shown as well.
 
-def train_examples(prompts: Path, task: LabelTask | None) -> list[Example]:
-    """Return the training examples beside the prompts, of a labelled task only its own.
-
-    There are none where the file is missing.
+    Args:
+        prompts: The file of prompts.
+        trained_on: The data of the runs that are asked; the first that is there is taken.
     """
-    file = train_file(prompts)
+    own = DataFolder(prompts.parent).file("train")
+    if own.is_file():
+        return own
+    for data in trained_on:
+        folder = DataFolder(Path(data.folder))
+        if folder.file("train").is_file() and folder.fingerprint == data.fingerprint:
+            return folder.file("train")
+    return own
+
+
+def train_examples(file: Path, prompts: Path, task: LabelTask | None) -> list[Example]:
+    """Return the examples of a file; of a labelled task only its own.
+
+    There are none where the file is missing. Labels of other data answer no prompts from elsewhere.
+    """
     if not file.is_file():
         return []
-    return [one for one in read_examples(file) if task is None or one.task == task.name]
+    foreign = DataFolder(file.parent).labels if file.parent != prompts.parent else {}
+    return [
+        one
+        for one in read_examples(file)
+        if (one.task == task.name if task else one.task not in foreign)
+    ]

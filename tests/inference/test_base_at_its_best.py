@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -207,21 +208,38 @@ def test_prompt_too_long_for_the_run_is_left_out_and_said_for_whom(
     file = tmp_path / "prompts.json"
     asked = ["Ice?", "What does the river carry? " * 14, "Ice? " * 300]
     file.write_text(json.dumps([{"id": f"p{n}", "prompt": text} for n, text in enumerate(asked)]))
-    plain = replace(config, system=None, few_shot=None)
+    plain = replace(config, system=None, few_shot=0)
     value = compare(file, plain).as_json()
     assert value["left_out"] == ["p1", "p2"]
     assert value["too_long_for"] == {
         "p1": ["base-as-tuned", "mud"], "p2": ["base", "base-as-tuned", "mud"]
     }  # fmt: skip
     arguments = ["compare", file, "--run", "mud", "--runs", plain.runs, "--out", plain.out,
-        "--max-new-tokens", 8]  # fmt: skip
+        "--max-new-tokens", 8, "--few-shot", 0]  # fmt: skip
     result = CliRunner().invoke(main, [str(each) for each in arguments])
     assert "left out as too long: p1 (for base-as-tuned, mud), p2\n" in result.stderr
 
 
-def test_examples_need_training_data(folder: Path, config: CompareConfig, tmp_path: Path) -> None:
+def test_prompts_from_elsewhere_go_with_what_the_run_was_trained_on(
+    folder: Path, config: CompareConfig, tmp_path: Path
+) -> None:
     file = tmp_path / "prompts.json"
     file.write_text('["Ice?"]')
+    value = compare(file, config).as_json()
+    assert [row["name"] for row in value["variants"]] == NAMES
+    assert value["variants"][2]["shots"]["file"] == str(folder / "train.jsonl")
+    assert len(value["items"][0]["answers"]["base-few-shot"]["shots"]) == 2
+
+
+def test_examples_need_training_data(folder: Path, config: CompareConfig, tmp_path: Path) -> None:
+    """Those of the run have been changed since."""
+    file, runs = tmp_path / "prompts.json", tmp_path / "runs"
+    file.write_text('["Ice?"]')
+    shutil.copytree(folder / "runs", runs)
+    facts = json.loads((runs / "mud" / "run.json").read_text())
+    facts["data"]["fingerprint"] = facts["data"]["fingerprint"].replace(" ", "0", 1)
+    (runs / "mud" / "run.json").write_text(json.dumps(facts))
+    config = replace(config, runs=runs)
     with pytest.raises(InputError, match=r"--few-shot 2 takes its examples from .*train.jsonl"):
         compare(file, config)
     value = compare(file, replace(config, few_shot=None)).as_json()

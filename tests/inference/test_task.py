@@ -11,7 +11,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import read_prompts
-from tuneproof.inference.task import find_task, train_examples
+from tuneproof.inference.task import find_task, train_examples, train_file
 
 Folder = Callable[..., Path]
 
@@ -47,7 +47,7 @@ def task_of(file: Path) -> Any:
 def test_task_has_the_labels_in_the_manifests_order(folder: Folder) -> None:
     file = folder([{"output": "mud"}], {"river": ["mud", "ice"]})
     task = task_of(file)
-    assert [record.output for record in train_examples(file, task)] == ["mud"]
+    assert [record.output for record in train_examples(train_file(file), file, task)] == ["mud"]
     assert (task.name, task.labels) == ("river", ("mud", "ice"))
 
 
@@ -55,10 +55,12 @@ def test_only_the_tasks_own_records_are_learnt_from(folder: Folder) -> None:
     file = folder([{"output": "mud"}], {"river": ["mud", "ice"]})
     train = file.with_name("train.jsonl")
     train.write_text(train.read_text() + '{"task": "sea", "instruction": "a", "output": "b"}\n')
-    assert len(train_examples(file, task_of(file))) == 1
-    assert len(train_examples(file, None)) == 2
+    assert len(train_examples(train, file, task_of(file))) == 1
+    assert len(train_examples(train, file, None)) == 2
+    elsewhere = file.parent / "elsewhere" / "prompts.json"
+    assert [record.task for record in train_examples(train, elsewhere, None)] == ["sea"]
     train.unlink()
-    assert train_examples(file, task_of(file)) == []
+    assert train_examples(train, file, task_of(file)) == []
 
 
 @pytest.mark.parametrize("labels", [{}, {"sea": ["mud", "ice"]}])

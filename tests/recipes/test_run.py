@@ -57,6 +57,17 @@ def test_every_stage_runs_once_and_again_from_where_something_changed(recipe_fil
     assert stages_run(recipe_file, "prepdata.limit=30") == ["prepdata"]
 
 
+def test_prompts_of_data_and_from_elsewhere_are_scored_together(recipe_file: Path) -> None:
+    """With all that the base can be given; it is the same for both."""
+    options = ("few_shot=1", "no_baselines=false", "prompts=[test, prompts]")
+    assert stages_run(recipe_file, *(f"compare.{text}" for text in options)) == [
+        "prepdata", "tune", "compare", "compare", "score"
+    ]  # fmt: skip
+    report = json.loads((recipe_file.parent / "reports/small/report.json").read_text())
+    names = [row["name"] for row in report["variants"]]
+    assert {"base", "base-few-shot", "nearest", "small"} <= set(names)
+
+
 def test_run_that_the_recipe_did_not_make_is_left_alone(recipe_file: Path) -> None:
     stages_run(recipe_file)
     file = recipe_file.parent / "runs/small/run.json"
