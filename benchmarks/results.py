@@ -75,8 +75,8 @@ EXPERIMENTS = {
         "--set tune.per_device_train_batch_size=32 --set 'compare.merged=[lora]'" + ONCE,
     ),
     "imdb": Experiment(
-        title="Film reviews, 250 to train on, equal FLOPs",
-        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=250 "
+        title="Film reviews, 1,000 to train on, four ways for equal FLOPs",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=1000 "
         "--set prepdata.test_limit=200 --set compare.limit=120 --set compare.few_shot=2 "
         "--set tune.per_device_train_batch_size=8 --set tune.max_length=256 "
         "--set tune.num_train_epochs=1",
@@ -94,7 +94,7 @@ EXPERIMENTS = {
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
         command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
-        "--set prepdata.test_limit=200 --set compare.limit=120 --set compare.few_shot=2 "
+        "--set prepdata.test_limit=200 --set compare.few_shot=2 "
         "--set runs.head=null --set tune.max_length=256" + ONCE,
     ),
     "complaints": Experiment(

@@ -60,7 +60,7 @@ def trained(folder: Path, model: Path, limit: int = 0) -> int:
 def test_data_larger_than_a_hard_limit_are_trained_on(
     base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path: Path
 ) -> None:
-    size = 1_000_000 * int(os.environ.get("TUNEPROOF_MEMORY", "12"))
+    size = 1_000_000 * int(os.environ.get("TUNEPROOF_MEMORY", "8"))
     draw = random.Random(1)
     words = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 9))) for _ in range(5000)]
     for name, rows in (("small", 60), ("large", size // 800)):
