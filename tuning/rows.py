@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def _in_file(rows: Iterator[Row]) -> Sequence[Row]:
                 writer.write_batch(pyarrow.RecordBatch.from_pydict(columns, schema=schema))
         file.flush()
         with pyarrow.ipc.open_stream(pyarrow.memory_map(file.name)) as reader:
-            whole: Sequence[Row] = Dataset(reader.read_all())
+            name = Path(file.name).stem  # else all of it is read, to be named by its contents
+            whole: Sequence[Row] = Dataset(reader.read_all(), fingerprint=name)
             return whole
 
 

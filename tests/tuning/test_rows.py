@@ -43,3 +43,14 @@ def test_rows_are_put_in_order_of_their_length(rows: Any, made: Any) -> None:
 
 def test_no_rows_are_a_list() -> None:
     assert kept(iter([])) == []
+
+
+def test_a_file_is_not_read_to_be_named(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets import arrow_dataset
+
+    def refuse(dataset: Any) -> str:
+        pytest.fail("all of it is pickled")
+
+    monkeypatch.setattr(module, "IN_MEMORY", 3)
+    monkeypatch.setattr(arrow_dataset, "generate_fingerprint", refuse)
+    assert list(dataset_of(kept(iter(made)), by_length=True)) == [made[n] for n in (1, 3, 2, 0, 4)]
