@@ -234,7 +234,7 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
             *(seed_headline(report, seeds) for seeds in settings),
             *(headline(report, name) for name in single),
         ],
-        seen_from=None if seen is None else wording.amount(seen, unit),
+        seen_from=None if seen is None else wording.change(seen, unit).removeprefix("+"),
         options=[_option(report, step.name, step.title, step.seconds, unit) for step in
                  steps(report)],
     )  # fmt: skip
