@@ -316,6 +316,10 @@ def summary(kept: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+def _parameters(count: float) -> str:
+    return f"{count / 1e6:.2f} M" if count >= 10_000 else f"{count:,.0f}"
+
+
 def section(experiment: Experiment, result: Mapping[str, Any], heading: str = "##") -> str:
     """Return what was measured in an experiment, in Markdown, under a heading of some level."""
     titles = list(dict.fromkeys(title for row in result["options"] for title in row["others"]))
@@ -349,7 +353,7 @@ def section(experiment: Experiment, result: Mapping[str, Any], heading: str = "#
             row["interval"],
             *(row["others"].get(title, "") for title in titles),
             "" if row["seconds"] is None else f"{row['seconds']:.3g}",
-            "" if not row["trainable"] else f"{row['trainable'] / 1e6:.2f} M",
+            _parameters(row["trainable"]) if row["trainable"] else "",
             "" if not row["train_seconds"] else duration(row["train_seconds"]),
             "" if not row["peak_bytes"] else f"{row['peak_bytes'] / 2**30:.1f} GiB",
         ]
