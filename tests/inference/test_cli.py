@@ -79,7 +79,7 @@ def test_compare_prints_only_its_own_lines(
     program = "from inference.cli import main; main(prog_name='infer')"
     options: list[Any] = [
         "--run", "gpt2-mud", "--run", "gpt2-ice", "--runs", runs, "--out", out,
-        "--max-new-tokens", "8",
+        "--max-new-tokens", "8", "--few-shot", "0", "--no-baselines",
     ]  # fmt: skip
     command = [sys.executable, "-c", program, "compare", file, *options]
     done = subprocess.run(

@@ -25,7 +25,7 @@ Prompts = Callable[..., Path]
 def config(runs: Path, tmp_path: Path) -> CompareConfig:
     return CompareConfig(
         run=("gpt2-mud", "gpt2-ice"), runs=runs, out=tmp_path / "out" / "comparison.json",
-        max_new_tokens=8, batch_size=2,
+        max_new_tokens=8, batch_size=2, few_shot=0, no_baselines=True,
     )  # fmt: skip
 
 
@@ -34,11 +34,11 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> list[int]:
     seeds: list[int] = []
     ask = panels.answer_batch
 
-    def answer(variants: Any, prompts: Any, decoding: Any, seed: int, watch: Any) -> Any:
+    def answer(variants: Any, prompts: Any, decoding: Any, seed: int, *rest: Any) -> Any:
         if len(seeds) == batches:
             raise KeyboardInterrupt
         seeds.append(seed)
-        return ask(variants, prompts, decoding, seed, watch)
+        return ask(variants, prompts, decoding, seed, *rest)
 
     monkeypatch.setattr(panels, "answer_batch", answer)
     return seeds

@@ -172,7 +172,17 @@ def test_run_stands_beside_an_adapter_and_another_model(
 ) -> None:  # fmt: skip
     adapter = make_adapter(base_models["gpt2"])
     found = compared(
-        "--run", "gpt2-mud", "--runs", runs, "--adapter", adapter, "--model", chat_base
+        "--run",
+        "gpt2-mud",
+        "--runs",
+        runs,
+        "--adapter",
+        adapter,
+        "--model",
+        chat_base,
+        "--few-shot",
+        "0",
+        "--no-baselines",
     )
     assert list(variants_of(found)) == ["base", "gpt2-mud", "plain", "chatty"]
     assert texts(found, "gpt2-mud")[0] == "Mud."

@@ -118,7 +118,7 @@ def test_base_adapter_merged_and_four_bits_stand_in_one_file(tuned: Path, tmp_pa
     (tmp_path / "prompts.json").write_text(json.dumps(ASKED))
     config = CompareConfig(
         run=("qlora", "pissa"), merged=("qlora", "pissa", "dora"), quantized="base", runs=tuned,
-        out=tmp_path / "out.json", max_new_tokens=4,
+        out=tmp_path / "out.json", max_new_tokens=4, few_shot=0, no_baselines=True,
     )  # fmt: skip
     value = compare(tmp_path / "prompts.json", config).as_json()
     rows = {row["name"]: row for row in value["variants"]}

@@ -166,7 +166,12 @@ def test_runs_that_changed_the_base_have_a_model_of_their_own(
             torch.testing.assert_close(variants.model(ids).logits, expected, rtol=0, atol=1e-4)
     (tmp_path / "prompts.json").write_text(json.dumps(["Ice?", "What does river 2 carry?"]))
     config = CompareConfig(
-        run=("biases", "whole"), runs=alone, out=tmp_path / "out.json", max_new_tokens=4
+        run=("biases", "whole"),
+        runs=alone,
+        out=tmp_path / "out.json",
+        max_new_tokens=4,
+        few_shot=0,
+        no_baselines=True,
     )
     value = compare(tmp_path / "prompts.json", config).as_json()
     assert [list(item["answers"]) for item in value["items"]] == [["base", "biases", "whole"]] * 2

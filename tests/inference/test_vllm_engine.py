@@ -25,7 +25,13 @@ RUNS = ("llama-mud", "llama-ice")
 @pytest.fixture
 def config(runs: Path, tmp_path: Path) -> CompareConfig:
     return CompareConfig(
-        run=RUNS, runs=runs, out=tmp_path / "comparison.json", max_new_tokens=8, dtype="float32"
+        run=RUNS,
+        runs=runs,
+        out=tmp_path / "comparison.json",
+        max_new_tokens=8,
+        dtype="float32",
+        few_shot=0,
+        no_baselines=True,
     )
 
 

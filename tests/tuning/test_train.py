@@ -237,7 +237,7 @@ def test_run_without_a_whole_checkpoint_ends_like_one_that_was_never_cut(
 @pytest.fixture
 def command(settings: Settings, tmp_path: Path) -> list[str]:
     """A training that takes long enough to be stopped, as a command."""
-    config = settings(num_train_epochs=16)
+    config = settings(num_train_epochs=40)
     names = ("data", "model", "name", "runs", "max_length", "num_train_epochs", "lora_r")
     options = [
         text
@@ -325,7 +325,7 @@ def test_killed_run_goes_on(command: list[str], settings: Settings) -> None:
     assert "going on from checkpoint-" in done.stderr
     assert steps(folder) == sorted(set(steps(folder)))
     facts = json.loads((folder / "run.json").read_text())
-    assert (facts["state"], facts["result"]["steps"]) == ("finished", 3 * 16)
+    assert (facts["state"], facts["result"]["steps"]) == ("finished", 3 * 40)
     [said] = re.findall(r"memory: about ([\d.]+) GiB", done.stderr)
     assert 0 < float(said) * 2**30 / facts["result"]["peak_memory_bytes"] < 2
     assert done.stdout.splitlines() == [

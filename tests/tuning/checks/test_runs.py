@@ -173,7 +173,14 @@ def compared(run: Path, tmp_path: Path) -> Callable[..., Path]:
         (tmp_path / "prompts.json").write_text(json.dumps(items))
         out = tmp_path / "compared.json"
         config = CompareConfig(
-            run=(NAME,), runs=run.parent, out=out, max_new_tokens=8, batch_size=8, dtype="float32"
+            run=(NAME,),
+            runs=run.parent,
+            out=out,
+            max_new_tokens=8,
+            batch_size=8,
+            dtype="float32",
+            few_shot=0,
+            no_baselines=True,
         )
         compare(tmp_path / "prompts.json", config)
         return out

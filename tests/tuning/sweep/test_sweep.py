@@ -216,6 +216,7 @@ def test_the_best_run_is_ready_to_use(write: Write, tmp_path: Path) -> None:
     (tmp_path / "asked.json").write_text('[{"prompt": "What does river 1 carry?"}]')
     out = tmp_path / "compared.json"
     options = ["--run", name, "--runs", runs, "--out", out, "--max-new-tokens", "3"]
+    options += ["--few-shot", "0", "--no-baselines"]
     compared = CliRunner().invoke(
         infer, ["compare", str(tmp_path / "asked.json"), *map(str, options)]
     )
