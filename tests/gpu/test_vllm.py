@@ -27,7 +27,7 @@ def test_engine_answers_as_the_builtin_loop(tuned: Callable[..., Any], tmp_path:
     prompts.write_text(json.dumps(QUESTIONS))
     config = CompareConfig(
         run=(run.name,), runs=run.folder.parent, out=tmp_path / "ours.json", max_new_tokens=16,
-        dtype="float32", no_baselines=True,
+        dtype="float32", few_shot=0, no_baselines=True,
     )  # fmt: skip
     ours = compare(prompts, config)
     theirs = compare(prompts, replace(config, engine="vllm", out=tmp_path / "theirs.json"))

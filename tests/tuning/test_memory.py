@@ -60,15 +60,15 @@ def trained(folder: Path, model: Path, limit: int = 0) -> int:
 def test_data_larger_than_a_hard_limit_are_trained_on(
     base_models: dict[str, Path], write_data: Callable[..., Path], tmp_path: Path
 ) -> None:
-    size = 1_000_000 * int(os.environ.get("TUNEPROOF_MEMORY", "8"))
+    size = 1_000_000 * int(os.environ.get("TUNEPROOF_MEMORY", "4"))
     draw = random.Random(1)
     words = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 9))) for _ in range(5000)]
-    for name, rows in (("small", 60), ("large", size // 800)):
+    for name, rows in (("small", 60), ("large", size // 380)):
         folder = write_data(tmp_path / name)
         with (folder / "train.jsonl").open("w") as lines:
             for number in range(rows):
                 row = {"id": str(number), "task": "t"}
-                for key, count in (("instruction", 5), ("input", 115), ("output", 5)):
+                for key, count in (("instruction", 5), ("input", 45), ("output", 5)):
                     row[key] = " ".join(draw.choices(words, k=count))
                 lines.write(json.dumps(row) + "\n")
     needed = trained(tmp_path / "small", base_models["gpt2"])
