@@ -29,7 +29,7 @@ from tuneproof.inference.config import CompareConfig
 from tuneproof.inference.panel import Panel
 from tuneproof.inference.panels import load_panels
 from tuneproof.inference.remote import COSTS
-from tuneproof.inference.sources import adapter_in_place_of_run, data_of, inputs_of, with_seeds
+from tuneproof.inference.sources import adapter_in_place_of_run, inputs_of, with_seeds
 from tuneproof.inference.task import find_task, train_file
 from tuneproof.inference.turns import asked_turns
 from tuneproof.launch import join
@@ -161,10 +161,10 @@ def _described(
 
 def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     """Return all that decides the answers; it needs no model to be loaded."""
-    beside = [prompts.parent / MANIFEST, train_file(prompts, data_of(config))]
     names = [name for name in config.run if adapter_in_place_of_run(config, name) is None]
     trained = [config.runs / name / "run.json" for name in (*names, *config.merged)]
     runs = [read_run(existing_file(file).parent) for file in trained]
+    beside = [prompts.parent / MANIFEST, train_file(prompts, [run.data for run in runs])]
     beside += [file for folder in trained for file in _chat_files(folder)]
     trained += [file for run in runs for file in run.weights]
     files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}

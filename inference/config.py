@@ -137,8 +137,8 @@ class CompareConfig(ModelsConfig):
     an empty input."""
     few_shot: int | None = None
     """Ask the base with so many training examples before the question too, as base-few-shot; by
-    default 4 where a train.jsonl lies beside the prompts, or that of a run is still as it was. 0
-    leaves it out."""
+    default 4 where a train.jsonl lies beside the prompts, or the data that a run was trained on are
+    unchanged. 0 leaves it out."""
     few_shot_by: Literal["nearest", "random"] = "nearest"
     """Which examples: the nearest to the question by TF-IDF, or some drawn with the seed."""
     system: str | None = None

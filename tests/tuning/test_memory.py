@@ -1,6 +1,6 @@
 """The memory of a training does not grow with its data, which are read and tokenised on the disk.
 
-`TUNEPROOF_MEMORY=500` trains on 500 MB under a limit of a tenth of that.
+`TUNEPROOF_MEMORY=500` tries to train on 500 MB under a limit of a tenth of that.
 """
 
 from __future__ import annotations
