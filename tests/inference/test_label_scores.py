@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from tuneproof.inference import label_scores as labels
-from tuneproof.inference.label_scores import label_log_probabilities
+from tuneproof.inference import label_tree as labels
+from tuneproof.inference.label_tree import label_log_probabilities
 from tuneproof.inference.trie import trie_of
 
 EOS = 0
@@ -144,3 +145,31 @@ def test_a_trie_shares_beginnings_and_reads_no_last_token() -> None:
         [(-1, 5), (0, EOS)],
     ]
     assert trie.sees().tolist() == [[True, False, False], [True, True, False], [True, False, True]]
+
+
+def tokens_read(prompts: list[list[int]], groups: list[list[int]], shared: int) -> int:
+    tails = [max(len(prompts[index]) for index in group) - shared for group in groups]
+    each = zip(tails, groups, strict=True)
+    return sum(labels.PRICE + shared + tail * len(group) for tail, group in each)
+
+
+@pytest.mark.parametrize("shared", [0, 40])
+def test_prompts_of_like_length_are_read_together(shared: int) -> None:
+    lengths = [400, 60, 20, 390, 25, 900, 70]
+    prompts = [[1] * shared + [2 + index] * length for index, length in enumerate(lengths)]
+    groups = labels.read_at_once(prompts, torch.device("cpu"))
+    assert sorted(index for group in groups for index in group) == list(range(7))
+    order = [index for group in groups for index in group]
+    assert 1 < len(groups) < 7
+    ways = [
+        [order[start:stop] for start, stop in pairwise([0, *sorted(cuts), 7])]
+        for count in range(7)
+        for cuts in combinations(range(1, 7), count)
+    ]
+    least = min(tokens_read(prompts, way, shared) for way in ways)
+    assert tokens_read(prompts, groups, shared) == least
+
+
+def test_equal_prompts_and_one_prompt_are_one_reading() -> None:
+    assert labels.read_at_once([[5, 6]] * 4, torch.device("cpu")) == [[0, 1, 2, 3]]
+    assert labels.read_at_once([[5, 6]], torch.device("cpu")) == [[0]]

@@ -95,7 +95,7 @@ def test_padded_batches_are_answered_like_single_prompts(tuned: Path) -> None:
 def test_labels_are_scored_behind_virtual_tokens(tuned: Path) -> None:
     import torch
 
-    from tuneproof.inference.label_scores import label_log_probabilities
+    from tuneproof.inference.label_tree import label_log_probabilities
     from tuneproof.inference.trie import trie_of
 
     for variants in load_variants(

@@ -22,7 +22,7 @@ from transformers import (
 
 from tuneproof.formats.run import FourBit
 from tuneproof.inference.decode import is_padded
-from tuneproof.inference.label_scores import tree_window
+from tuneproof.inference.label_tree import tree_window
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
 from tuneproof.kernels.probe import in_eval_mode
