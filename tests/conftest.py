@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,20 @@ def no_sample_answers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TuneConfig.__init__.__kwdefaults__, "sample_prompts", 0)
         yield
+
+
+@cache
+def take_modules_from_garbage_collection() -> None:
+    """Let the objects that there are stay, unseen; once."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def imported_modules_are_no_garbage() -> None:
+    """Every training collects garbage several times; going through the modules took 0.3 s each."""
+    if "trl" in sys.modules:
+        take_modules_from_garbage_collection()
 
 
 @pytest.fixture(scope="session")
