@@ -61,6 +61,13 @@ EXPERIMENTS = {
         "--set runs.head=null --set tune.per_device_train_batch_size=16 "
         "--set 'compare.merged=[lora]'" + ONCE + EVEN,
     ),
+    "topics-once": Experiment(
+        title="Financial tweets into 20 topics, all there are to train on, one epoch",
+        command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
+        "--set runs.head=null --set runs.named=null --set runs.qlora=null "
+        "--set 'compare.merged=[]' --set compare.limit=600 "
+        "--set tune.per_device_train_batch_size=16" + ONCE,
+    ),
     "topics-all": Experiment(
         title="Financial tweets into 20 topics, all there are to train on",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
