@@ -127,7 +127,9 @@ def as_is(text: str, draw: random.Random) -> str | bytes:
         stop = min(len(text), start + draw.choice((1, 3, 20, 200)))
         piece, other = text[start:stop], draw.choice(ODD_TEXTS)
         text = text[:start] + draw.choice(("", piece * 2, piece[::-1], other)) + text[stop:]
-    return text if draw.random() > 0.03 else text.encode(draw.choice(("utf-16", "utf-32")))
+    if draw.random() > 0.03:
+        return text
+    return text.encode(draw.choice(("utf-16", "utf-32")), "surrogatepass")
 
 
 ODD_TEXTS = (

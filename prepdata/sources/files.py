@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -64,24 +63,17 @@ def _encoding(path: Path, log: ReadLog, name: str) -> str:
     """Return the encoding of a text file: UTF-8, UTF-16, or Windows-1252 where it is neither."""
     with _binary(path) as handle:
         head = handle.read(1 << 12)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if b"\0" in head:
-            if (even := head[::2].count(0)) or head[1::2].count(0):
-                is_little = head[1::2].count(0) > even
-                if max(even, head[1::2].count(0)) > len(head) / 4:
-                    log.remark(f"{name}: read as UTF-16 (it has no byte order mark)")
-                    return "utf-16-le" if is_little else "utf-16-be"
-            raise InputError(f"{path}: neither text nor a table that can be read")
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            for chunk in chain([head], iter(lambda: handle.read(1 << 20), b"")):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            reason = error.reason
-        else:
-            return "utf-8-sig"
+    encoding = _utf(head)
+    if encoding is None:
+        raise InputError(f"{path}: neither text nor a table that can be read")
+    fault = _fault(path, encoding)
+    if fault is None:
+        if encoding in ("utf-16-le", "utf-16-be"):
+            log.remark(f"{name}: read as UTF-16 (it has no byte order mark)")
+        return encoding
+    line, reason = fault
+    if encoding != "utf-8-sig":
+        raise InputError(f"{path}:{line}: not UTF-16 text: {reason}; save it as UTF-8")
     with _binary(path) as handle:
         content = handle.read()
     foreign = sum(
@@ -92,9 +84,35 @@ def _encoding(path: Path, log: ReadLog, name: str) -> str:
     except UnicodeDecodeError:
         foreign = len(content)
     if foreign > MOST_FOREIGN * len(content):
-        raise InputError(f"{path}: not UTF-8 text: {reason}; save it as UTF-8")
+        raise InputError(f"{path}:{line}: not UTF-8 text: {reason}; save it as UTF-8")
     log.remark(f"{name}: not UTF-8, read as Windows-1252")
     return "cp1252"
+
+
+def _utf(head: bytes) -> str | None:
+    """Return which UTF a text that begins so may have; None where it is no text."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" not in head:
+        return "utf-8-sig"
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) <= len(head) / 4:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _fault(path: Path, encoding: str) -> tuple[int, str] | None:
+    """Return the line where a text is not of an encoding, and why; None where all of it is."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    with _binary(path) as handle:
+        try:
+            for chunk in iter(lambda: handle.read(1 << 20), b""):
+                line += decoder.decode(chunk).count("\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(error.encoding, "replace")
+            return line + before.count("\n"), error.reason
+    return None
 
 
 def _text_rows(file: DataFile, log: ReadLog) -> Iterator[Row]:

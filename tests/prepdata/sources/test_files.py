@@ -52,7 +52,21 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
         ("a.csv", "a,b\n1,2\n1\n", r"a\.csv:3: 1 cells in a table of 2 columns"),
         ("a.csv", "a,b\n1,2,3\n", r"a\.csv:2: 3 cells in a table of 2 columns"),
         ("a.csv", 'a,b\n1,"open\n2,3\n', r"a\.csv:3: not readable CSV: unexpected end of data"),
-        ("a.csv", b"a,b\n" + "\u65e5\u672c\u8a9e,\u6771\u4eac\n".encode("gbk"), "not UTF-8 text"),
+        (
+            "a.csv",
+            b"a,b\n" + "\u65e5\u672c\u8a9e,\u6771\u4eac\n".encode("gbk"),
+            r"a\.csv:2: not UTF-8 text",
+        ),
+        (
+            "a.csv",
+            "a,b\n1,2\n\ud800,3\n".encode("utf-16", "surrogatepass"),
+            r"a\.csv:3: not UTF-16 text: illegal UTF-16 surrogate; save it as UTF-8",
+        ),
+        (
+            "a.csv",
+            "a,b\n1,2\n".encode("utf-16-be") + b"\0",
+            r"a\.csv:3: not UTF-16 text: truncated",
+        ),
         ("a.csv", "a,b,a\n1,2,3\n", r"a\.csv:1: 2 columns are called 'a'"),
         ("a.csv", b"%PDF-1.7\x00\x01\x02", "neither text nor a table"),
         ("a.jsonl", '["a"]\n["b"]', r"a\.jsonl:1: a JSON object is needed, found \["),
