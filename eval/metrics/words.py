@@ -78,15 +78,20 @@ def _one_form(match: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _patterns() -> dict[str, Any]:
-    r"""Return the patterns by name; ``\X`` is a character with all its marks."""
+    r"""Return the patterns by name; ``\X`` is a character with all its marks.
+
+    No word begins with a mark, which may stand on a sign; no sign takes a letter behind it along.
+    """
     import regex
 
     character = rf"(?=[{_UNSPACED}])\X"
     letters = f"[{_LETTER}--[{_UNSPACED}]]+"
+    word = rf"(?![\p{{GCB=Extend}}\p{{GCB=SpacingMark}}])(?:{character}|{letters})"
+    sign = rf"(?!\X(?<=[{_LETTER}--\p{{M}}]))\X"
     sources = {
         "character": character,
-        "word": f"{character}|{letters}",
-        "token": rf"{character}|{letters}|(?!\s)\X",
+        "word": word,
+        "token": rf"{word}|(?!\s)(?:[\p{{GCB=Prepend}}\p{{M}}]|{sign}|.)",
         "spaced": rf"\p{{P}}*{character}\p{{P}}*|(?:(?!\p{{P}}*[{_UNSPACED}])\S)+|\S",
         "letters": f"[{_LETTER}\uff9e\uff9f]+",
         "joiner": f"(?<=[{_LETTER}])[\u200c\u200d](?=[{_LETTER}])",

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tuneproof.eval.metrics.words import is_unspaced, spaced, tokens, words
@@ -91,6 +91,9 @@ def test_words_of_ascii_are_those_of_rouge_score(text: str) -> None:
 
 
 @given(st.text())
+@example("\U000100fb\u0f8d")  # a mark on what is no letter
+@example("\u0acd\u0915")  # a mark that joins letters, on none
+@example("\u0600a")  # a sign that is drawn around what follows
 def test_nothing_visible_is_lost(text: str) -> None:
     assert "".join("".join(spaced(text)).split()) == "".join(text.split())
     assert set(words(text)) <= set(tokens(text))
