@@ -17,7 +17,12 @@ from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
 from tuneproof.formats.template import Template
 from tuneproof.inference.baselines import pick_label
-from tuneproof.inference.label_tree import Best, label_log_probabilities, read_at_once, tree_window
+from tuneproof.inference.label_tree import (
+    Best,
+    groups_by_length,
+    label_log_probabilities,
+    tree_window,
+)
 from tuneproof.inference.row_limit import RowLimit
 from tuneproof.inference.trie import trie_of
 from tuneproof.inference.variants import Variants
@@ -144,7 +149,7 @@ class LabelScorer:
             return list(zip(values.cpu(), known, strict=True))
 
         results: dict[int, tuple[torch.Tensor, Best]] = {}
-        for group in read_at_once(rows, model.device):
+        for group in groups_by_length(rows, model.device):
             some = self._limit.run([rows[row] for row in group], scored, model.device)
             results.update(zip(group, some, strict=True))
         return [results[row] for row in range(len(rows))]

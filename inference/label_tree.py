@@ -46,14 +46,13 @@ GAP = 0.2
 """Likewise in a dtype of two bytes."""
 
 
-def read_at_once(prompts: Sequence[Sequence[int]], device: torch.device) -> list[list[int]]:
+def groups_by_length(prompts: Sequence[Sequence[int]], device: torch.device) -> list[list[int]]:
     """Return which prompts to read together, by index: those by which least is computed.
 
     Prompts are padded to the longest that is read with them, so like lengths belong together; but
     every further reading has a price, and reads again what all prompts begin with.
     """
-    shared = _shared(prompts)
-    shared = shared if shared >= WORTH_SHARING else 0
+    shared = _shared(prompts, WORTH_SHARING)
     price = shared + (PRICE if device.type == "cpu" else PRICE_ON_GPU)
     order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
     lengths = [len(prompts[index]) - shared for index in order]
@@ -72,10 +71,14 @@ def read_at_once(prompts: Sequence[Sequence[int]], device: torch.device) -> list
     return groups
 
 
-def _shared(prompts: Sequence[Sequence[int]]) -> int:
-    """Return how many tokens all prompts begin with; the last one's logits count, so not all."""
+def _shared(prompts: Sequence[Sequence[int]], least: int) -> int:
+    """Return how many tokens all prompts begin with and can be read once; 0 for fewer than least.
+
+    The last token of a prompt is not among them, as its logits count.
+    """
     columns = zip(*(prompt[:-1] for prompt in prompts), strict=False)
-    return sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, columns))
+    shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, columns))
+    return shared if shared >= least else 0
 
 
 def tree_window(model: Any, forward: Mapping[str, Any]) -> float:
@@ -159,8 +162,8 @@ def _read_prompts(
     The mask, of shape (prompts, tokens in the cache), is 0 on padding, which stands between the
     common beginning and the rest of a prompt.
     """
-    shared = _shared(prompts)
-    if len(prompts) == 1 or shared < share_from or isinstance(model, VirtualTokens):
+    shared = _shared(prompts, share_from)
+    if len(prompts) == 1 or not shared or isinstance(model, VirtualTokens):
         ids, mask = left_padded(prompts, pad, model.device)
         return _read(model, ids, mask, extra), mask
     beginning = torch.tensor([prompts[0][:shared]], device=model.device)

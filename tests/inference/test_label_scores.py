@@ -149,15 +149,16 @@ def test_a_trie_shares_beginnings_and_reads_no_last_token() -> None:
 
 def tokens_read(prompts: list[list[int]], groups: list[list[int]], shared: int) -> int:
     tails = [max(len(prompts[index]) for index in group) - shared for group in groups]
-    each = zip(tails, groups, strict=True)
-    return sum(labels.PRICE + shared + tail * len(group) for tail, group in each)
+    return sum(
+        labels.PRICE + shared + tail * len(group) for tail, group in zip(tails, groups, strict=True)
+    )
 
 
 @pytest.mark.parametrize("shared", [0, 40])
 def test_prompts_of_like_length_are_read_together(shared: int) -> None:
     lengths = [400, 60, 20, 390, 25, 900, 70]
     prompts = [[1] * shared + [2 + index] * length for index, length in enumerate(lengths)]
-    groups = labels.read_at_once(prompts, torch.device("cpu"))
+    groups = labels.groups_by_length(prompts, torch.device("cpu"))
     assert sorted(index for group in groups for index in group) == list(range(7))
     order = [index for group in groups for index in group]
     assert 1 < len(groups) < 7
@@ -171,5 +172,5 @@ def test_prompts_of_like_length_are_read_together(shared: int) -> None:
 
 
 def test_equal_prompts_and_one_prompt_are_one_reading() -> None:
-    assert labels.read_at_once([[5, 6]] * 4, torch.device("cpu")) == [[0, 1, 2, 3]]
-    assert labels.read_at_once([[5, 6]], torch.device("cpu")) == [[0]]
+    assert labels.groups_by_length([[5, 6]] * 4, torch.device("cpu")) == [[0, 1, 2, 3]]
+    assert labels.groups_by_length([[5, 6]], torch.device("cpu")) == [[0]]
