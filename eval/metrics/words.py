@@ -80,18 +80,21 @@ def _one_form(match: Any) -> str:
 def _patterns() -> dict[str, Any]:
     r"""Return the patterns by name; ``\X`` is a character with all its marks.
 
-    No word begins with a mark, which may stand on a sign; no sign takes a letter behind it along.
+    No word begins with a mark, which may stand on a sign. A sign has its marks, an emoji what is
+    joined to it, a flag both its letters; but never a letter behind it, as ``\X`` would.
     """
     import regex
 
     character = rf"(?=[{_UNSPACED}])\X"
     letters = f"[{_LETTER}--[{_UNSPACED}]]+"
     word = rf"(?![\p{{GCB=Extend}}\p{{GCB=SpacingMark}}])(?:{character}|{letters})"
-    sign = rf"(?!\X(?<=[{_LETTER}--\p{{M}}]))\X"
+    marks = r"[\p{M}\p{GCB=Extend}\u200d]*"
+    joined = rf"(?:(?<=\u200d)\p{{Extended_Pictographic}}{marks})*"
+    sign = rf"(?:\p{{Regional_Indicator}}{{2}}|\S){marks}{joined}"
     sources = {
         "character": character,
         "word": word,
-        "token": rf"{word}|(?!\s)(?:[\p{{GCB=Prepend}}\p{{M}}]|{sign}|.)",
+        "token": f"{word}|{sign}",
         "spaced": rf"\p{{P}}*{character}\p{{P}}*|(?:(?!\p{{P}}*[{_UNSPACED}])\S)+|\S",
         "letters": f"[{_LETTER}\uff9e\uff9f]+",
         "joiner": f"(?<=[{_LETTER}])[\u200c\u200d](?=[{_LETTER}])",

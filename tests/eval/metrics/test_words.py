@@ -92,8 +92,13 @@ def test_words_of_ascii_are_those_of_rouge_score(text: str) -> None:
 
 @given(st.text())
 @example("\U000100fb\u0f8d")  # a mark on what is no letter
-@example("\u0acd\u0915")  # a mark that joins letters, on none
+@example("-\u0acd\u0915\u0abe")  # a mark that joins letters, on a sign
 @example("\u0600a")  # a sign that is drawn around what follows
 def test_nothing_visible_is_lost(text: str) -> None:
     assert "".join("".join(spaced(text)).split()) == "".join(text.split())
     assert set(words(text)) <= set(tokens(text))
+
+
+def test_an_emoji_gives_no_mark_to_the_next_word() -> None:
+    assert words("\u2764\ufe0fApple \u2b50\ufe0f") == ("apple",)
+    assert tokens("\u2764\ufe0fApple") == ("\u2764\ufe0f", "apple")
