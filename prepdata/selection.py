@@ -66,8 +66,8 @@ def without_repeats(
 ) -> tuple[Numbers, Repeats]:
     """Drop what stands in a more precious split too: test goes before validation before train.
 
-    The test split is left as it is, and with `duplicates: keep` all splits are: what repeats is
-    counted only. From train, repeats within train, prompts of the prompt file that comes with the
+    The test split is left as it is, and with `duplicates: keep` all splits are: what repeats there
+    is noted only. From train, repeats within train, prompts of the prompt file that comes with the
     project and items that are asked for regressions are dropped as well. A question that stands in
     train with several answers stays, and is noted.
 
@@ -93,12 +93,11 @@ def without_repeats(
     )
     for number in range(len(entries), len(entries) + len(asked_offsets)):
         index.add(number, is_held_out=True)
-    kept, repeats = entries.of_split("test"), Repeats()
-    for number in map(int, kept):
-        index.add(number, is_held_out=True)
-    for split in ("validation", "train"):
+    kept, repeats = np.zeros(0, np.int64), Repeats()
+    for split in ("test", "validation", "train"):
         numbers = entries.of_split(split)
         is_cut = _groups_shared(entries, numbers, kept)
+        stays = split == "test" or config.duplicates == "keep"
         chosen = array("q")
         numbered = tqdm(numbers, desc=f"comparing {split}", disable=None, file=sys.stderr)
         compared = index.find(map(int, numbered))
@@ -109,21 +108,21 @@ def without_repeats(
                 is_entry = other < len(entries)
                 origin = entries.split(other) if is_entry else asked[other - len(entries)][0]
                 reason = f"{split}: {kind} of {origin}"
-                if config.duplicates == "keep":
-                    noted[source][f"{reason}, and kept"] += 1
-                    chosen.append(number)
+                if not stays:
+                    dropped[source][reason] += 1
+                    repeats.add(reason, offset(number), offset(other))
                     continue
-                dropped[source][reason] += 1
-                repeats.add(reason, offset(number), offset(other))
-            elif of_cut_group and config.duplicates != "keep":
+                noted[source][f"{reason}, and kept"] += 1
+            elif of_cut_group and not stays:
                 dropped[source][f"{split}: its group stands in a held-out split"] += 1
-            else:
-                chosen.append(number)
-                if split == "train":
-                    if index.has_other_answer(number):
-                        noted[source]["train: same question as another, other answer"] += 1
-                    if config.duplicates in ("near", "exact"):
-                        index.add(number)
+                continue
+            elif split == "train" and index.has_other_answer(number):
+                noted[source]["train: same question as another, other answer"] += 1
+            chosen.append(number)
+            if split == "test":
+                index.add(number, is_held_out=True)
+            elif split == "train" and repeated is None and config.duplicates in ("near", "exact"):
+                index.add(number)
         if split == "validation":
             for number in chosen:
                 index.add(number, is_held_out=True)

@@ -10,7 +10,7 @@ COMPARISON: dict[str, Advice] = {
         usually="the same question was taken in under two ids; it counts twice, and chance looks "
         "like a result.",
         mend="leave one of the two out of the prompts, or give both the same `group`; "
-        "`prepdata build` keeps repeats out",
+        "`prepdata build` leaves a test split as it is, and says how many repeats it holds",
     ),
     "reference-in-prompt": Advice(
         severity="error",

@@ -230,6 +230,18 @@ def test_published_split_that_leaks_can_be_kept_and_is_counted(built: Build, row
     assert notes == {"train: duplicate of test, and kept": 3}
 
 
+def test_repeats_within_the_test_split_stay_and_are_counted(built: Build, rows: Rows) -> None:
+    polite = {**rows[0], "instruction": f"Please, {rows[0]['instruction']}", "id": "polite"}
+    again = {**rows[1], "id": "again"}
+    files = {"train.jsonl": rows[10:], "test.jsonl": [*rows[:10], polite, again]}
+    facts, records = built(files, val_fraction=0.0)
+    assert (len(records["train"]), len(records["test"])) == (30, 12)
+    notes = facts["sources"]["jsonl"]["notes"]
+    repeats = {"test: duplicate of test, and kept", "test: near-duplicate of test, and kept"}
+    assert notes == dict.fromkeys(repeats, 1)
+    assert facts["sources"]["jsonl"]["dropped"] == {}
+
+
 def test_question_with_several_answers_stays_in_train_and_is_noted(
     built: Build, rows: Rows
 ) -> None:
