@@ -7,7 +7,7 @@ trained, merged, or over a base in 4 bits) has a model of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -186,35 +186,18 @@ def load_variants(
     if has_four_bit_base and models.stored_four_bit(base):
         raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
     sharing = [one for one in tuned if _shares(one)]
-    apart = [one for one in tuned if one not in sharing]
+    load = partial(_loaded, dtype=dtype, device=choose_device(device))
+    apart = [*_alone_of([one for one in tuned if one not in sharing], to_merge, trained, load)]
+    if has_four_bit_base:
+        apart.append(_four_bit_base(base, every, forms[BASE], load))
+    apart += _standing_alone(others, trained, labels, served or {}, load)
     shared = _Shared(base=base, subjects=sharing, trained=trained, forms=forms, tokenizer=tokenizer)
     if engine == "vllm":
-        names = [one.name for one in (*apart, *others)]
-        names += [f"{one.name}-merged" for one in to_merge]
-        names += ["base-4bit"] if has_four_bit_base else []
-        _check_for_engine(names, base)
+        _check_for_engine([one.row["name"] for one in apart], base)
         return [_by_engine(shared, dtype)]
-    load = partial(_loaded, dtype=dtype, device=choose_device(device))
     memory = memory or DeviceMemory()
-    alone = partial(_alone, tokenizer=tokenizer, memory=memory)
-    loaded = [_together(shared, partial(load, base), memory)]
-    for one in apart:
-        loaded.append(alone(one.row(), trained[one.name], partial(_own, one, load)))
-    for one in to_merge:
-        row = one.row(f"{one.name}-merged") | {"quantization": None, "merged": True}
-        loaded.append(alone(row, trained[one.name], partial(_merged, one, load)))
-    if has_four_bit_base:
-        four_bit = next((one.quantization for one in every if one.quantization), FourBit())
-        row = {"name": "base-4bit", "model": base, "adapter": None}
-        row |= {"quantization": asdict(four_bit)}
-        loaded.append(alone(row, forms[BASE], partial(load, base, four_bit)))
-    for one in others:
-        form = Form(template=one.template, labels=labels)
-        if served and served.get(one.name) in trained:  # asked as that, in its file's own template
-            form = replace(trained[served[one.name]], template=one.template)
-        own = models.load_tokenizer(one.model)
-        loaded.append(alone(one.row(), form, partial(load, one.model), tokenizer=own))
-    return loaded
+    together = _together(shared, partial(load, base), memory)
+    return [together, *(one.loaded(tokenizer, memory) for one in apart)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +239,83 @@ class _Shared:
         return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Alone:
+    """A variant with a model of its own, before that is loaded."""
+
+    row: Row
+    """As the comparison file records it."""
+    form: Form
+    """How it is asked."""
+    load: Callable[[], Any]
+    """Loads its model."""
+    tokenizer: Any = None
+    """Its tokenizer; None where it is the base's."""
+
+    def callable_model(self) -> Any:
+        """Load the model, with its virtual tokens where it has some."""
+        model = self.load()
+        return VirtualTokens(model) if virtual_tokens_of(model) else model
+
+    def loaded(self, tokenizer: Any, memory: DeviceMemory) -> Variants:
+        """Return it with its model.
+
+        Args:
+            tokenizer: The base's.
+            memory: What else is loaded on the device.
+        """
+        model, cost = memory.load(partial(_timed, self.callable_model))
+        virtual_tokens = model.count if isinstance(model, VirtualTokens) else 0
+        return Variants(
+            forms={self.row["name"]: self.form},
+            resident=memory.add(model, self.callable_model),
+            context_length=models.context_length(model),
+            adapters={},
+            tokenizer=tokenizer if self.tokenizer is None else self.tokenizer,
+            described=[self.row | self.form.recorded() | cost],
+            virtual_tokens=virtual_tokens,
+        )
+
+
+def _alone_of(
+    apart: Sequence[Subject],
+    to_merge: Sequence[Subject],
+    trained: Mapping[str, Form],
+    load: Callable[..., Any],
+) -> Iterator[_Alone]:
+    """Yield what was trained from the base and shares no weights with it, then what is merged."""
+    for one in apart:
+        yield _Alone(row=one.row(), form=trained[one.name], load=partial(_own, one, load))
+    for one in to_merge:
+        row = one.row(f"{one.name}-merged") | {"quantization": None, "merged": True}
+        yield _Alone(row=row, form=trained[one.name], load=partial(_merged, one, load))
+
+
+def _four_bit_base(
+    base: str, subjects: Sequence[Subject], form: Form, load: Callable[..., Any]
+) -> _Alone:
+    """Return the base in 4 bits, as the first run that has one was trained on it."""
+    four_bit = next((one.quantization for one in subjects if one.quantization), FourBit())
+    row = {"name": "base-4bit", "model": base, "adapter": None, "quantization": asdict(four_bit)}
+    return _Alone(row=row, form=form, load=partial(load, base, four_bit))
+
+
+def _standing_alone(
+    others: Sequence[Subject],
+    trained: Mapping[str, Form],
+    labels: tuple[str, ...],
+    served: Mapping[str, str],
+    load: Callable[..., Any],
+) -> Iterator[_Alone]:
+    """Yield models that were not trained from the base, each with a tokenizer of its own."""
+    for one in others:
+        form = Form(template=one.template, labels=labels)
+        if served.get(one.name) in trained:  # asked as that, in its file's own template
+            form = replace(trained[served[one.name]], template=one.template)
+        own = models.load_tokenizer(one.model)
+        yield _Alone(row=one.row(), form=form, load=partial(load, one.model), tokenizer=own)
+
+
 def _subject(one: Run | Subject) -> Subject:
     return from_run(one) if isinstance(one, Run) else one
 
@@ -263,28 +323,6 @@ def _subject(one: Run | Subject) -> Subject:
 def _shares(one: Subject) -> bool:
     """Return whether it answers in one batch with the base and others."""
     return one.adapter is not None and one.quantization is None and shares_base(one.adapter)
-
-
-def _alone(
-    row: Row, form: Form, load: Callable[[], Any], tokenizer: Any, memory: DeviceMemory
-) -> Variants:
-    """Return a variant with a model of its own."""
-
-    def callable_model() -> Any:
-        model = load()
-        return VirtualTokens(model) if virtual_tokens_of(model) else model
-
-    model, cost = memory.load(partial(_timed, callable_model))
-    virtual_tokens = model.count if isinstance(model, VirtualTokens) else 0
-    return Variants(
-        forms={row["name"]: form},
-        resident=memory.add(model, callable_model),
-        context_length=models.context_length(model),
-        adapters={},
-        tokenizer=tokenizer,
-        described=[row | form.recorded() | cost],
-        virtual_tokens=virtual_tokens,
-    )
 
 
 def _common_base(subjects: Sequence[Subject], base: str | None) -> str:
