@@ -61,6 +61,44 @@ class Repeats:
             yield Repeat(reason=reasons[number], offset=offset, other=other)
 
 
+class _Texts:
+    """What can repeat another, by number: the entries, then what is asked of every run."""
+
+    def __init__(self, entries: Entries, spool: Spool) -> None:
+        """Take the entries, and read the others into their spool."""
+        asked = [(TEST_PROMPTS.name, record) for record in read_prompts(TEST_PROMPTS)]
+        asked += [(NAME, item.example()) for item in read_items(ASKED)]
+        self._entries, self._spool = entries, spool
+        self._starts = entries.rows["offset"]
+        self._asked = [(file, spool.add(record)) for file, record in asked]
+
+    def offset(self, number: int) -> int:
+        """Return where one lies in the spool."""
+        first = len(self._entries)
+        return int(self._starts[number]) if number < first else self._asked[number - first][1]
+
+    def origin(self, number: int) -> str:
+        """Return the split that one is of, or its file."""
+        first = len(self._entries)
+        if number < first:
+            return str(self._entries.split(number))
+        return self._asked[number - first][0]
+
+    def index(self, config: BuildConfig) -> DuplicateIndex:
+        """Return an index of all, to which those were added that are asked of every run."""
+        first, count = len(self._entries), len(self._entries) + len(self._asked)
+        index = DuplicateIndex(
+            count,
+            lambda number: self._spool.texts(self.offset(number)),
+            threshold=config.near_threshold,
+            is_exact=config.duplicates not in ("near", "keep"),
+            progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
+        )
+        for number in range(first, count):
+            index.add(number, is_held_out=True)
+        return index
+
+
 def without_repeats(
     entries: Entries, spool: Spool, config: BuildConfig, dropped: Tally, noted: Tally
 ) -> tuple[Numbers, Repeats]:
@@ -74,25 +112,8 @@ def without_repeats(
     Returns:
         The numbers of the entries that stay, and what was dropped as a repeat.
     """
-    asked = [(TEST_PROMPTS.name, record) for record in read_prompts(TEST_PROMPTS)]
-    asked += [(NAME, item.example()) for item in read_items(ASKED)]
-    asked_offsets = [spool.add(record) for _, record in asked]
-    starts = entries.rows["offset"]
-
-    def offset(number: int) -> int:
-        return (
-            int(starts[number]) if number < len(entries) else asked_offsets[number - len(entries)]
-        )
-
-    index = DuplicateIndex(
-        len(entries) + len(asked_offsets),
-        lambda number: spool.texts(offset(number)),
-        threshold=config.near_threshold,
-        is_exact=config.duplicates not in ("near", "keep"),
-        progress=partial(tqdm, desc="sketching", file=sys.stderr, disable=None),
-    )
-    for number in range(len(entries), len(entries) + len(asked_offsets)):
-        index.add(number, is_held_out=True)
+    texts = _Texts(entries, spool)
+    index = texts.index(config)
     kept, repeats = np.zeros(0, np.int64), Repeats()
     for split in ("test", "validation", "train"):
         numbers = entries.of_split(split)
@@ -105,12 +126,10 @@ def without_repeats(
             source = entries.source(number)
             if repeated is not None:
                 kind, other = repeated
-                is_entry = other < len(entries)
-                origin = entries.split(other) if is_entry else asked[other - len(entries)][0]
-                reason = f"{split}: {kind} of {origin}"
+                reason = f"{split}: {kind} of {texts.origin(other)}"
                 if not stays:
                     dropped[source][reason] += 1
-                    repeats.add(reason, offset(number), offset(other))
+                    repeats.add(reason, texts.offset(number), texts.offset(other))
                     continue
                 noted[source][f"{reason}, and kept"] += 1
             elif of_cut_group and not stays:
