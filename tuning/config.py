@@ -124,7 +124,8 @@ class TuneConfig:
     )
     """Quantise the scales of the 4-bit weights too."""
     bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    """Type to which 4-bit weights are converted for a product."""
+    """Type to which 4-bit weights are converted for a product. A GPU without bfloat16 takes float16
+    in its place, a CPU without it float32."""
     gradient_checkpointing: bool = field(
         default=False, metadata={"aliases": ("--activation-checkpointing",)}
     )

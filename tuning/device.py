@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
@@ -35,16 +34,7 @@ def uses_bf16(mixed_precision: str, device: str) -> bool:
             instructions for bfloat16.
         device: ``cpu``, ``cuda`` or ``mps``, with or without a number.
     """
-    if mixed_precision != "auto":
-        return mixed_precision == "bf16"
-    import torch
-
-    if is_cuda(device):
-        return has_bfloat16(device)
-    if device != "cpu":
-        return False
-    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer torch
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    return has_bfloat16(device) if mixed_precision == "auto" else mixed_precision == "bf16"
 
 
 def products(mixed_precision: str, device: str) -> Products:

@@ -58,10 +58,25 @@ def test_products_of_4_bit_weights_are_what_the_card_has(card: Callable[[int], N
 
     card(7)
     assert compute_dtype(FourBit(), "cuda:0") == torch.float16
-    assert compute_dtype(FourBit(), "cpu") == torch.bfloat16
     assert compute_dtype(FourBit(bnb_4bit_compute_dtype="float32"), "cuda:0") == torch.float32
     card(9)
     assert compute_dtype(FourBit(), "cuda:0") == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"avx2": True}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16)],
+)
+def test_products_of_4_bit_weights_are_what_the_cpu_has(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: torch.dtype
+) -> None:
+    from tuneproof.formats.run import FourBit
+    from tuneproof.models.four_bit import compute_dtype
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert compute_dtype(FourBit(), "cpu") == expected
+    assert compute_dtype(FourBit(bnb_4bit_compute_dtype="bfloat16"), "mps") == torch.float32
+    assert compute_dtype(FourBit(bnb_4bit_compute_dtype="float16"), "cpu") == torch.float16
 
 
 def test_float16_on_a_cpu_is_refused() -> None:

@@ -39,11 +39,14 @@ def loading_arguments(
 
 
 def compute_dtype(how: FourBit, device: str) -> Any:
-    """Return torch's dtype of the products: float16 for bfloat16 on a GPU that has none."""
+    """Return torch's dtype of the products.
+
+    Where bfloat16 is asked for and the device has none, float16 is taken on a GPU, else float32.
+    """
     import torch
 
-    if how.bnb_4bit_compute_dtype == "bfloat16" and is_cuda(device) and not has_bfloat16(device):
-        return torch.float16
+    if how.bnb_4bit_compute_dtype == "bfloat16" and not has_bfloat16(device):
+        return torch.float16 if is_cuda(device) else torch.float32
     return getattr(torch, how.bnb_4bit_compute_dtype)
 
 
