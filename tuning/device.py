@@ -47,6 +47,11 @@ def products(mixed_precision: str, device: str) -> Products:
         InputError: float16 is wanted on a CPU.
     """
     if uses_bf16(mixed_precision, device):
+        if device == "cpu" and not has_bfloat16(device):
+            log.warning(
+                "--mixed-precision bf16: this CPU has no instructions for bfloat16, and its "
+                "products take many times as long as those of float32; leave it out"
+            )
         return "bfloat16"
     is_gpu = is_cuda(device)
     if mixed_precision == "fp16" and not is_gpu:

@@ -11,6 +11,7 @@ import torch
 
 from tuneproof.errors import InputError
 from tuneproof.log import lines_to
+from tuneproof.models.four_bit import compute_dtype
 from tuneproof.tuning import device
 from tuneproof.tuning.config import TuneConfig
 
@@ -53,14 +54,11 @@ def test_weights_that_are_trained_stay_in_float32(card: Callable[[int], None]) -
 
 
 def test_products_of_4_bit_weights_are_what_the_card_has(card: Callable[[int], None]) -> None:
-    from tuneproof.formats.run import FourBit
-    from tuneproof.models.four_bit import compute_dtype
-
     card(7)
-    assert compute_dtype(FourBit(), "cuda:0") == torch.float16
-    assert compute_dtype(FourBit(bnb_4bit_compute_dtype="float32"), "cuda:0") == torch.float32
+    assert compute_dtype(torch.bfloat16, "cuda:0") == torch.float16
+    assert compute_dtype(torch.float32, "cuda:0") == torch.float32
     card(9)
-    assert compute_dtype(FourBit(), "cuda:0") == torch.bfloat16
+    assert compute_dtype(torch.bfloat16, "cuda:0") == torch.bfloat16
 
 
 @pytest.mark.parametrize(
@@ -70,13 +68,22 @@ def test_products_of_4_bit_weights_are_what_the_card_has(card: Callable[[int], N
 def test_products_of_4_bit_weights_are_what_the_cpu_has(
     monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: torch.dtype
 ) -> None:
-    from tuneproof.formats.run import FourBit
-    from tuneproof.models.four_bit import compute_dtype
-
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert compute_dtype(FourBit(), "cpu") == expected
-    assert compute_dtype(FourBit(bnb_4bit_compute_dtype="bfloat16"), "mps") == torch.float32
-    assert compute_dtype(FourBit(bnb_4bit_compute_dtype="float16"), "cpu") == torch.float16
+    assert compute_dtype(torch.bfloat16, "cpu") == expected
+    assert compute_dtype(torch.bfloat16, "mps") == torch.float32
+    assert compute_dtype(torch.float16, "cpu") == torch.float16
+    assert compute_dtype(None, "cpu") is None
+
+
+def test_slow_products_that_were_asked_for_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    with lines_to(said.append):
+        for capabilities in ({"avx2": True}, {"amx_bf16": True}):
+            monkeypatch.setattr(
+                torch.cpu, "get_capabilities", lambda found=capabilities: found, raising=False
+            )
+            assert device.products("bf16", "cpu") == "bfloat16"
+    assert ["has no instructions for bfloat16" in line for line in said] == [True]
 
 
 def test_float16_on_a_cpu_is_refused() -> None:

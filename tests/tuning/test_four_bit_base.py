@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.run import Run
+from tuneproof.formats.run import FourBit, Run
 from tuneproof.inference.compare import compare
 from tuneproof.inference.config import CompareConfig
+from tuneproof.models.four_bit import quantized_modules
 from tuneproof.models.load import load_model, stored_four_bit
 from tuneproof.tuning.merge import merge_run
 
@@ -53,6 +55,22 @@ def test_run_and_comparison_say_that_the_base_is_in_4_bits(run: Run, tmp_path: P
     for name in ("base", run.name):
         assert variants[name].details["quantization"]["bnb_4bit_quant_type"] == "nf4"
         assert variants[name].details["weights_bytes"] < 400_000
+
+
+def test_products_are_what_the_machine_has_whatever_the_files_say(
+    stored: Path, base_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
+    shutil.copytree(stored, tmp_path / "base")
+    config = read_json(stored / "config.json")
+    config["quantization_config"]["bnb_4bit_compute_dtype"] = "bfloat16"
+    write_json(tmp_path / "base" / "config.json", config)
+    asked = load_model(str(base_models["llama"]), device="cpu", four_bit=FourBit())
+    for model in (load_model(str(tmp_path / "base"), device="cpu"), asked):
+        layers = [model.get_submodule(name) for name in quantized_modules(model)]
+        assert {layer.compute_dtype for layer in layers} == {torch.float32}
 
 
 def test_base_in_4_bits_twice_is_refused(run: Run, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuneproof.errors import InputError
 from tuneproof.formats.run import FourBit
 from tuneproof.models.device import has_bfloat16, is_cuda
+
+if TYPE_CHECKING:
+    import torch
 
 FOUR_BIT = "Params4bit"
 """What bitsandbytes calls weights of 4 bits."""
@@ -32,22 +35,27 @@ def loading_arguments(
         load_in_4bit=True,
         bnb_4bit_quant_type=how.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=how.bnb_4bit_use_double_quant,
-        bnb_4bit_compute_dtype=compute_dtype(how, device),
+        bnb_4bit_compute_dtype=how.bnb_4bit_compute_dtype,
         llm_int8_skip_modules=None if head is None else list(head),
     )
     return {"quantization_config": config, "device_map": {"": device}}
 
 
-def compute_dtype(how: FourBit, device: str) -> Any:
-    """Return torch's dtype of the products.
+def compute_dtype(asked: torch.dtype | None, device: str) -> torch.dtype | None:
+    """Return the dtype that weights of 4 bits are multiplied in on a device.
 
     Where bfloat16 is asked for and the device has none, float16 is taken on a GPU, else float32.
+
+    Args:
+        asked: By the user, or in the files of a base that is stored in 4 bits; None is that of
+            what is multiplied with.
+        device: ``cpu``, ``cuda`` or ``mps``, with or without a number.
     """
     import torch
 
-    if how.bnb_4bit_compute_dtype == "bfloat16" and not has_bfloat16(device):
-        return torch.float16 if is_cuda(device) else torch.float32
-    return getattr(torch, how.bnb_4bit_compute_dtype)
+    if asked != torch.bfloat16 or has_bfloat16(device):
+        return asked
+    return torch.float16 if is_cuda(device) else torch.float32
 
 
 def head_patterns(source: str, labels: Sequence[str]) -> list[str]:
@@ -86,12 +94,14 @@ def prepare_four_bit(model: Any) -> None:
     float32 in any case. And bitsandbytes is kept from packing the weights: on CPUs with
     AVX512-BF16 it does so for good, and with rounded scales, at the first product without
     gradients, so that after one evaluation no gradient would pass (bitsandbytes 0.50:
-    `Linear4bit.forward`, and no backward of `gemv_4bit`).
+    `Linear4bit.forward`, and no backward of `gemv_4bit`). Products are in a dtype that the device
+    multiplies itself.
     """
-    names = quantized_modules(model)
-    for name in names:  # PEFT's own layers of that name lie around them
-        model.get_submodule(name).support_avx512bf16_for_cpu = False
-    for value in model.parameters() if names and model.device.type == "cpu" else ():
+    layers = [model.get_submodule(name) for name in quantized_modules(model)]
+    for layer in layers:  # PEFT's own layers of that name lie around them
+        layer.support_avx512bf16_for_cpu = False
+        layer.compute_dtype = compute_dtype(layer.compute_dtype, str(model.device))
+    for value in model.parameters() if layers and model.device.type == "cpu" else ():
         if value.is_floating_point() and type(value).__name__ != FOUR_BIT:
             value.data = value.data.float()
 
