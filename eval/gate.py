@@ -75,7 +75,7 @@ def gate(
             unfavourable end of the interval must meet them: the lower end for > and >=, the upper
             one for < and <=.
         no_regression: Metrics whose gain's interval may not lie wholly on the bad side of zero
-            (no correction for several verdicts: a gate rather stops once too often). Or ``all by
+            (the report's own interval, corrected for all its verdicts). Or ``all by
             0.03``: see `_general`.
         not_worse: Such as ``accuracy by 0.02``: the margins by which the variant must be shown not
             to be worse than the base, each by a one-sided test at 1 - confidence of its own.

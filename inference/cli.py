@@ -50,6 +50,8 @@ def compare(
     with the package, writes regressions.json, and says what the tuning broke.
     """
     if str(prompts) == NAME:
+        if num_processes not in (None, 1):
+            raise InputError(f"--num-processes {num_processes}: {NAME} are asked in one process")
         click.echo(_regressions(resolve(RegressionsConfig, typed, config)))
         return
     settings = resolve(CompareConfig, typed, config)

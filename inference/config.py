@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -189,6 +189,13 @@ class CompareConfig(ModelsConfig):
         return text
 
 
+DECIDE_NOTHING = (
+    *("endpoint", "quantized", "few_shot", "few_shot_by", "system", "turns", "calibrate"),
+    "no_baselines",
+)
+"""Settings of a comparison that have no part in asking for regressions."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RegressionsConfig(CompareConfig):
     """What is asked for regressions, and how: its defaults are those of short answers."""
@@ -201,8 +208,9 @@ class RegressionsConfig(CompareConfig):
         super().__post_init__()
         if self.engine != "builtin":
             raise ValueError("regressions are scored by the built-in loop; leave engine out")
-        for name in ("endpoint", "quantized", "few_shot", "system"):
-            if getattr(self, name):
+        defaults = {one.name: one.default for one in fields(self)}
+        for name in DECIDE_NOTHING:
+            if getattr(self, name) not in (defaults[name], 0):  # few_shot 0 leaves it out
                 raise ValueError(
                     f"{name} decides nothing for regressions: the base is asked in its own "
                     "template, and each run in its own; leave it out"

@@ -168,6 +168,7 @@ def _load(config: RegressionsConfig) -> list[Variants]:
         base=named.base,
         template=named.template,
         dtype=config.dtype,
+        device=config.device,
         merged=named.merged,
     )
     return [_without_other_forms(part) for part in loaded]

@@ -27,7 +27,10 @@ def main() -> None:
 @click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(BuildConfig)
 def build(config: Path | None, **typed: Any) -> None:
-    """Write train.jsonl, val.jsonl, test.jsonl and manifest.json."""
+    """Write train.jsonl, val.jsonl, test.jsonl and manifest.json.
+
+    What is left out as a repeat stands in dropped.jsonl, with what it repeats.
+    """
     settings = resolve(BuildConfig, typed, config)
     from tuneproof.prepdata.build import build as build_data
     from tuneproof.prepdata.report import build_summary

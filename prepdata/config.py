@@ -40,7 +40,7 @@ class BuildConfig:
     """Share of the rows that becomes validation where the source has no such split."""
     test_fraction: float | None = None
     """Share of the rows that becomes test where the source has no split at all; by default 0.05,
-    0.1 or 0.2, the least that gives 100 records, so that 10 percentage points can be seen."""
+    0.1 or 0.2, the least that gives 100 groups, so that 10 percentage points can be seen."""
     seed: int = 42
     """Decides the order of the records and what --limit draws; never the split."""
     mix: tuple[str, ...] = ()

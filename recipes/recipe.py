@@ -95,6 +95,7 @@ def with_regressions(recipe: Recipe, must_work: Path | None = None) -> Recipe:
         run=tuple(config.folder.name for config in writing),
         runs=compared.runs,
         dtype=compared.dtype,
+        device=compared.device,
         batch_size=compared.batch_size,
         seed=compared.seed,
         out=recipe.reports / FILE,

@@ -1,8 +1,8 @@
 """The Python API: what the commands do, as plain functions that return typed values.
 
 Settings are those of the commands, by their names in Python: `BuildConfig`, `TuneConfig`,
-`CompareConfig` and `ReportConfig` list and explain them. Progress goes to `logging`; a mistake of
-the caller is an InputError, whose message says what to give instead.
+`CompareConfig`, `RegressionsConfig` and `ReportConfig` list and explain them. Progress goes to
+`logging`; a mistake of the caller is an InputError, whose message says what to give instead.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from tuneproof.text import duration
 from tuneproof.tuning.checkpoints import ends_epoch
 
 if TYPE_CHECKING:
-    from tuneproof.tuning.job import Judge
+    from tuneproof.tuning.job import Pruner
 
 log = logging.getLogger(__name__)
 
@@ -337,20 +337,20 @@ class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
 
 
 class Pruning(TrainerCallback):  # type: ignore[misc]
-    """Ends a sweep's trial early where its judge says so; a training at its last step is kept."""
+    """Ends a sweep's trial early where its pruner says so; a training at its last step is kept."""
 
-    def __init__(self, judge: Judge | None) -> None:
-        """Never prune where there is no judge."""
-        self._judge = judge
+    def __init__(self, pruner: Pruner | None) -> None:
+        """Never prune where there is no pruner."""
+        self._pruner = pruner
         self.has_pruned = False
         """Whether the training was pruned."""
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Pass the evaluation on, and stop where the judge says so."""
-        if self._judge is None:
+        """Pass the evaluation on, and stop where the pruner says so."""
+        if self._pruner is None:
             return
         is_last = control.should_training_stop or state.global_step >= state.max_steps
-        is_hopeless = self._judge(math.ceil(state.epoch - 1e-6), kwargs["metrics"])
+        is_hopeless = self._pruner(math.ceil(state.epoch - 1e-6), kwargs["metrics"])
         if is_hopeless and not is_last:
             self.has_pruned = control.should_training_stop = True
 

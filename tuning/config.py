@@ -150,13 +150,13 @@ class TuneConfig:
     """Compute norms, rotary embeddings and gated layers by Liger's kernels, on a GPU where the
     package liger-kernel is installed."""
     no_fast_path: tuple[str, ...] = ()
-    """Leave out a faster way of computing the same on a CPU: allocator, attention, dropout, gelu,
-    head, linear or packing. May be repeated."""
+    """Leave out a faster way of computing the same: head or linear; on a CPU also allocator,
+    attention, dropout, gelu or packing. May be repeated."""
     seed: int = 42
     """Seed of the adapter's first weights, dropout and the order of the examples."""
     save_steps: int | None = None
     """Save a checkpoint after every so many optimizer steps, beside those at the end of every
-    epoch; the last two and the best are kept."""
+    epoch; the newest and the best are kept, two at least."""
     save_minutes: float = 10.0
     """Save a checkpoint, too, when the last one is so many minutes old: the most that a crash
     costs."""

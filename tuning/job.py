@@ -28,11 +28,11 @@ from tuneproof.tuning.trackers import keep_in, tracker_arguments
 if TYPE_CHECKING:
     from tuneproof.tuning.samples import Sampler
 
-Judge = Callable[[int, Mapping[str, float]], bool]
+Pruner = Callable[[int, Mapping[str, float]], bool]
 """Asked after every evaluation whether the training is to be given up: gets the epoch, from 1, and
 the metrics (`eval_loss`, and `eval_accuracy` where labels are learned)."""
 LOGS = 100
-"""Points of the loss curve, whatever the length of the training."""
+"""Points of the loss curve at least, where a training has so many steps; a budget shows all."""
 ENDLESS = 1_000_000
 """Epochs where a budget ends the training."""
 FULL_RATE = 5e-5

@@ -25,7 +25,7 @@ from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.cost.machine import device_name, forget_peaks
-from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.job import Job, Pruner
 from tuneproof.tuning.page import FILE as PAGE
 from tuneproof.tuning.page import write_page
 from tuneproof.tuning.trackers import tracker_arguments
@@ -37,7 +37,7 @@ def finetune(
     config: TuneConfig,
     *,
     made_by: str = "tune run",
-    judge: Judge | None = None,
+    pruner: Pruner | None = None,
 ) -> Run:
     """Train one run, or go on with it where it was interrupted, and leave its folder complete.
 
@@ -47,7 +47,8 @@ def finetune(
     Args:
         config: The settings; they are saved in the run.
         made_by: Who asks, as the run records it.
-        judge: May give the training up, as a sweep does; the run is `pruned` then, without weights.
+        pruner: May give the training up, as a sweep does; the run is `pruned` then, and has no
+            weights.
 
     Raises:
         InputError: Data or model cannot be used, the folder belongs to another run, or another
@@ -60,10 +61,10 @@ def finetune(
     check_sharding(config)
     join(config.device)
     with ranks.on_main(at_work(config.folder)):
-        return _finetune(config, made_by, judge)
+        return _finetune(config, made_by, pruner)
 
 
-def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
+def _finetune(config: TuneConfig, made_by: str, pruner: Pruner | None) -> Run:
     status = ranks.from_main(runs.check(config) if ranks.is_main() else None)
     assert status is not None
     forget_peaks()
@@ -80,7 +81,7 @@ def _finetune(config: TuneConfig, made_by: str, judge: Judge | None) -> Run:
     from tuneproof.tuning.train import train  # heavy; the checks above answer at once
 
     try:
-        return train(job, run, judge)
+        return train(job, run, pruner)
     finally:
         if ranks.is_main():
             with suppress(OSError):  # a full disk; that is said already

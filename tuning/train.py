@@ -37,20 +37,20 @@ from tuneproof.tuning.cost.machine import (
     speed_line,
 )
 from tuneproof.tuning.cost.meter import Budget, Meter, Spent, budget_of
-from tuneproof.tuning.job import Job, Judge
+from tuneproof.tuning.job import Job, Pruner
 from tuneproof.tuning.page import write_page
 from tuneproof.tuning.parts import whole_weights
 
 log = logging.getLogger(__name__)
 
 
-def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
+def train(job: Job, run: Run, pruner: Pruner | None = None) -> Run:
     """Train, and leave the weights, run.json, the plot and the card.
 
     Args:
         job: The trainer, ready to start, and what completes its work.
         run: As it begins; checkpoints in its folder are gone on from.
-        judge: May give the training up after an evaluation.
+        pruner: May give the training up after an evaluation.
 
     Returns:
         The run as it ended: finished, or pruned.
@@ -69,7 +69,7 @@ def train(job: Job, run: Run, judge: Judge | None = None) -> Run:
     budget = budget_of(run.config, meter)
     share = None if budget is None else lambda: budget.share
     progress = Progress(run.metrics, share, lambda: meter.logged)
-    pruning = Pruning(judge)
+    pruning = Pruning(pruner)
     budgets = [] if budget is None else [budget]
     timed = TimedCheckpoints(run.config["save_minutes"], run.config["save_steps"])
     early = EarlyStopping(run.config["early_stopping_patience"])

@@ -136,6 +136,8 @@ def test_the_command_says_what_was_broken_and_notes_it_in_the_card_once(
     [
         ({"few_shot": 2}, "few_shot decides nothing for regressions"),
         ({"endpoint": ("a=http://localhost:1",)}, "endpoint decides nothing"),
+        ({"turns": "last"}, "turns decides nothing"),
+        ({"no_baselines": True}, "no_baselines decides nothing"),
     ],
 )
 def test_what_decides_nothing_is_refused(
@@ -143,6 +145,15 @@ def test_what_decides_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         _config(runs, tmp_path / "r.json", **changes)
+
+
+def test_device_and_processes_are_heard(runs: Path, tmp_path: Path) -> None:
+    config = _config(runs, tmp_path / "r.json", device="cuda:7")
+    with pytest.raises(InputError, match="--device cuda:7"):
+        asking.compare_regressions(config)
+    command = ["compare", "regressions", "--run", RUN, "--num-processes", "2"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2 and "regressions are asked in one process" in done.output
 
 
 def test_a_base_alone_and_a_file_of_something_else_are_refused(runs: Path, tmp_path: Path) -> None:

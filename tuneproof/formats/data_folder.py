@@ -1,8 +1,8 @@
 """The data folder: what `prepdata build` writes, and training, answering and the doctor read.
 
 It holds train.jsonl, val.jsonl and test.jsonl, one example a line, and manifest.json, which says
-from what they were built and what was left out. A folder that somebody else wrote needs train.jsonl
-only.
+from what they were built and what was left out; the repeats among that are in dropped.jsonl. A
+folder that somebody else wrote needs train.jsonl only.
 """
 
 from __future__ import annotations

@@ -45,7 +45,8 @@ class FourBit:
     bnb_4bit_use_double_quant: bool = True
     """Whether the scales of the blocks are quantised too."""
     bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    """What the weights become in a product."""
+    """What the weights become in a product, as asked for; a GPU without bfloat16 takes float16
+    in its place, a CPU float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ class Base:
     """The model that was tuned."""
 
     model: str
-    """``tiny``, a folder's absolute path, or a Hub id."""
+    """``tiny``, ``smollm2``, the absolute path of a folder or GGUF file, or a Hub id."""
     weights_sha256: str
     """One hash over its weight files."""
 

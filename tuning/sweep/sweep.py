@@ -23,7 +23,7 @@ from tuneproof.log import notices_only
 from tuneproof.stamp import Stamp
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.job import Judge
+from tuneproof.tuning.job import Pruner
 from tuneproof.tuning.sweep.config import SweepConfig
 from tuneproof.tuning.sweep.outcome import Outcome, line, metric_of, outcome_of, shown, write
 from tuneproof.tuning.sweep.space import size_of
@@ -208,8 +208,8 @@ def _run_trial(config: SweepConfig, study: Study, optuna_trial: Any, tuned: Tune
         if run is None or run.state not in ("finished", "pruned"):
             from tuneproof.tuning.run import finetune
 
-            judge = _judge(config, study, optuna_trial)
-            run = finetune(tuned, made_by=config.made_by, judge=judge)
+            pruner = _pruner(config, study, optuna_trial)
+            run = finetune(tuned, made_by=config.made_by, pruner=pruner)
     except (InputError, MemoryError, RuntimeError) as error:
         if not isinstance(error, InputError) and not is_out_of_memory(error):
             raise
@@ -226,7 +226,7 @@ def _run_trial(config: SweepConfig, study: Study, optuna_trial: Any, tuned: Tune
     return study.tell(optuna_trial, "finished", value)
 
 
-def _judge(config: SweepConfig, study: Study, optuna_trial: Any) -> Judge:
+def _pruner(config: SweepConfig, study: Study, optuna_trial: Any) -> Pruner:
     name = f"eval_{config.plan.metric}"
     return lambda epoch, metrics: study.report(optuna_trial, epoch, metrics[name])
 
