@@ -107,7 +107,7 @@ def without_repeats(
     The test split is left as it is, and with `duplicates: keep` all splits are: what repeats there
     is noted only. From train, repeats within train, prompts of the prompt file that comes with the
     project and items that are asked for regressions are dropped as well. A question that stands in
-    train with several answers stays, and is noted.
+    train with several answers stays, and is noted where repeats within train are looked for.
 
     Returns:
         The numbers of the entries that stay, and what was dropped as a repeat.
@@ -132,9 +132,12 @@ def without_repeats(
                     repeats.add(reason, texts.offset(number), texts.offset(other))
                     continue
                 noted[source][f"{reason}, and kept"] += 1
-            elif of_cut_group and not stays:
-                dropped[source][f"{split}: its group stands in a held-out split"] += 1
-                continue
+            elif of_cut_group:
+                reason = f"{split}: its group stands in a held-out split"
+                if not stays:
+                    dropped[source][reason] += 1
+                    continue
+                noted[source][f"{reason}, and kept"] += 1
             elif split == "train" and index.has_other_answer(number):
                 noted[source]["train: same question as another, other answer"] += 1
             chosen.append(number)
@@ -204,15 +207,23 @@ def drawn(entries: Entries, numbers: Numbers, config: BuildConfig, dropped: Tall
 def _level(
     pool: Pool, labels: set[str], config: BuildConfig, source: str, split: Split | None
 ) -> None:
-    """Cut every label's records to the number that the smallest has, or the limit's share."""
+    """Cut every label's records to the number that the smallest has, or the limit's share.
+
+    In validation, and where fewer are allowed, that is the smallest that has any.
+    """
+    if split == "validation" or config.allow_fewer:
+        labels = {label for label in labels if pool[label]}
+        if not labels:
+            return
     smallest = min(sorted(labels), key=lambda label: len(pool[label]))
     least = len(pool[smallest])
     limit = config.limit_of(split)
-    wanted = limit // len(labels) if limit else least
+    wanted = limit // len(labels) if limit else max(1, least)
     if least < wanted and split != "validation" and not config.allow_fewer:
         raise InputError(
             f"{source}: {split} has {least} records of label {smallest!r}, and {wanted} of each "
-            f"are asked for; lower the limit, or give --allow-fewer to go on with {least} of each"
+            f"are asked for; lower the limit, or give --allow-fewer to go on "
+            + (f"with {least} of each" if least else "without that label there")
         )
     for label in labels:
         del pool[label][min(least, wanted) :]

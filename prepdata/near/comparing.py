@@ -32,6 +32,10 @@ FIGURES = re.compile(r"\d+|(?<=\d)\s?[-+*/^=<>]\s?(?=\d)")
 SIGNS = re.compile(r"[^\w\s.,;:!?'\"()\[\]{}«»\u2018-\u201f\u2010-\u2015\u2026`*_\-]")
 ASCII_SIGNS = re.compile(r"[#$%&+/<=>@\\^|~]")
 """The same of a text without other letters than those of ASCII, found sooner."""
+BESIDE_FIGURES = re.compile(
+    r"(?<=\d)\s?(\*)\s?(?=\d)|(?<![\w)\]])([-\u2013\u2212])(?=[$\u20ac\u00a3]?\d)"
+)
+"""The two that are signs beside figures only: a product, and the minus before a number."""
 WIRE_LABEL = re.compile(
     r"^\W*(?:breaking(?: news)?|developing|exclusive|icymi|just in|latest|look|update|watch)\s*:",
     re.IGNORECASE,
@@ -221,12 +225,13 @@ def shingles(text: str) -> Set[str]:
 
 
 def signs_of(texts: Texts) -> list[str]:
-    """Return the signs of a question that are no punctuation: of C++, >50K, 5 €, a smile."""
+    """Return the signs of a question that are no punctuation: of C++, >50K, 5 €, -3, a smile."""
     return [sign for text in texts[:2] for sign in sorted(_signs(text))]
 
 
 def _signs(text: str) -> list[str]:
-    return (ASCII_SIGNS if text.isascii() else SIGNS).findall(text)
+    signs = (ASCII_SIGNS if text.isascii() else SIGNS).findall(text)
+    return [*signs, *("*" if product else "-" for product, _ in BESIDE_FIGURES.findall(text))]
 
 
 @lru_cache(maxsize=8)

@@ -230,6 +230,17 @@ def test_published_split_that_leaks_can_be_kept_and_is_counted(built: Build, row
     assert notes == {"train: duplicate of test, and kept": 3}
 
 
+def test_groups_shared_with_a_published_split_are_counted(built: Build, rows: Rows) -> None:
+    train = [{**row, "group": f"g{number}"} for number, row in enumerate(rows[:30])]
+    test = [{**row, "group": f"g{number}"} for number, row in enumerate(rows[30:])]
+    facts, records = built(
+        {"train.jsonl": train, "test.jsonl": test}, val_fraction=0.0, duplicates="keep"
+    )
+    assert len(records["train"]) == 30
+    notes = facts["sources"]["jsonl"]["notes"]
+    assert notes == {"train: its group stands in a held-out split, and kept": 10}
+
+
 def test_repeats_within_the_test_split_stay_and_are_counted(built: Build, rows: Rows) -> None:
     polite = {**rows[0], "instruction": f"Please, {rows[0]['instruction']}", "id": "polite"}
     again = {**rows[1], "id": "again"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,20 @@ def test_a_label_smaller_than_asked_stops_the_build_unless_fewer_are_allowed() -
     config = BuildConfig(limit=8, balanced=True, allow_fewer=True)
     kept = kept_of(entries, config, {"a": Counter()})
     assert Counter(found.label for found in kept) == {"x": 2, "y": 2}
+
+
+def test_a_split_without_one_of_the_labels_is_not_emptied_in_silence() -> None:
+    entries = [entry(n / 10, label="xy"[n % 2]) for n in range(10)]
+    entries += [replace(entry(n / 10, label="xyz"[n % 3]), split="test") for n in range(6)]
+    entries += [replace(entry(n / 10, label="x"), split="validation") for n in range(2)]
+    with pytest.raises(InputError, match=r"train has 0 records of label 'z'.*without that label"):
+        kept_of(entries, BuildConfig(balanced=True), {"a": Counter()})
+    config = BuildConfig(balanced=True, allow_fewer=True)
+    kept = kept_of(entries, config, {"a": Counter()})
+    assert Counter((found.split, found.label) for found in kept) == {
+        ("train", "x"): 5, ("train", "y"): 5, ("validation", "x"): 2,
+        ("test", "x"): 2, ("test", "y"): 2, ("test", "z"): 2,
+    }  # fmt: skip
 
 
 def test_balanced_leaves_sources_without_labels_alone() -> None:

@@ -56,6 +56,26 @@ def test_near_inputs_with_other_questions_are_no_near_duplicates() -> None:
     assert Index(("Who sleeps?", LONG)).find(("Who jumps over it?", LONG)) is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Compute the value.", "7 - 2"), ("Compute the value.", "7 * 2")),
+        (("Is it freezing?", "-5 °C"), ("Is it freezing?", "5 °C")),
+        (("Is it -5 or warmer?", ""), ("Is it 5 or warmer?", "")),
+        (("How far is it?", "by -$5 to 9"), ("How far is it?", "by $5 to 9")),
+    ],
+)
+def test_a_minus_or_a_product_makes_another_question(
+    one: tuple[str, ...], other: tuple[str, ...]
+) -> None:
+    assert Index(one).find(other) is None
+
+
+def test_dashes_and_stars_elsewhere_do_not() -> None:
+    index = Index(("From 10-12 May, a well-known * thing?", ""))
+    assert index.find(("From 10\u201312 May, a well known thing", "")) is not None
+
+
 def test_other_years_make_another_question() -> None:
     question = "what was the percentage change in net revenue from {} to {}?"
     index = Index((question.format(2009, 2010), LONG))
