@@ -8,8 +8,10 @@ from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.formats.run import Run
+from tuneproof.formats.run_names import seed_name
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
+from tuneproof.tuning.seeds import repeats_of
 
 BUDGETS = {"flops": "max_flops", "seconds": "max_seconds", "tokens": "max_tokens"}
 """What runs can be matched by, and the setting of `tune` that is the budget of it."""
@@ -23,6 +25,8 @@ class Match:
     """``flops``, ``seconds`` (of training, evaluations apart) or ``tokens``."""
     runs: tuple[str, ...]
     """Their short names, in the recipe's order; the first sets the budget."""
+    seeds: int = 1
+    """How many of them are the first with its other seeds, which are trained as it is."""
 
     @property
     def first(self) -> str:
@@ -32,7 +36,7 @@ class Match:
     @property
     def followers(self) -> tuple[str, ...]:
         """The runs whose budget is what the first used."""
-        return self.runs[1:]
+        return self.runs[self.seeds :]
 
     def used(self, run: Run) -> float:
         """Return what a training used; 0 where an older run did not record it."""
@@ -81,8 +85,11 @@ def read_match(
     for short in map(str, chosen):
         if short not in {*runs, *named}:
             raise InputError(f"{where}: {unknown('run', short, runs)}")
-    match = Match(by=by, runs=tuple(short for short in runs if short in chosen))
-    if len(match.runs) < 2:
+    wanted = {own for short in map(str, chosen) for own in repeats_of(short, runs)}
+    matched = tuple(short for short in runs if short in wanted)
+    stem = matched[0].removesuffix(seed_name("", runs[matched[0]].seed)) if matched else ""
+    match = Match(by=by, runs=matched, seeds=max(1, len(repeats_of(stem, runs))))
+    if not match.followers:
         raise InputError(
             f"{where}: two runs are needed at least, found {', '.join(match.runs) or 'none'}; "
             "match: null trains all as they are set"

@@ -22,7 +22,7 @@ from tuneproof.recipes.layers import CompareSection, Layer, RecipeFile, command_
 from tuneproof.recipes.match import Match, read_match
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.methods import METHODS
-from tuneproof.tuning.seeds import with_seeds
+from tuneproof.tuning.seeds import repeats_of, with_seeds
 
 FOLDER = Path(__file__).parent
 
@@ -69,11 +69,7 @@ class Recipe:
 
     def _folders(self, short: str) -> list[str]:
         """Return the folders' names of a run and of its repeats with other seeds."""
-        return [
-            config.folder.name
-            for own, config in self.runs.items()
-            if own in (short, seed_name(short, config.seed).lstrip("-"))
-        ]
+        return [self.runs[own].folder.name for own in repeats_of(short, self.runs)]
 
     @property
     def reports(self) -> Path:
@@ -225,7 +221,7 @@ def _merged(
     """Return the folders' names of the runs that are to be merged as well.
 
     Args:
-        names: Short names of runs, or the names of their folders.
+        names: Short names of runs, which mean all their seeds, or the names of their folders.
         runs: The settings of the recipe's runs, by short name.
         named: All runs that the recipe names; those that are left out are not merged either.
         where: File and key, for errors.
@@ -237,19 +233,18 @@ def _merged(
     merged = []
     for name in names:
         short = shorts.get(name, name)
-        if short not in runs:
-            if short not in named:
-                raise InputError(f"{where}: merged: {unknown('run', name, runs)}")
-            continue
-        config = runs[short]
-        method = METHODS[config.method]
-        if config.objective != "generate" or not method.is_adapter or method.has_virtual_tokens:
-            raise InputError(
-                f"{where}: merged: run {name!r} (method {config.method}, to {config.objective}) "
-                "has no adapter that can be merged to answer prompts"
-            )
-        merged.append(config.folder.name)
-    return tuple(merged)
+        found = repeats_of(short, runs)
+        if not found and short not in named:
+            raise InputError(f"{where}: merged: {unknown('run', name, runs)}")
+        for config in map(runs.__getitem__, found):
+            method = METHODS[config.method]
+            if config.objective != "generate" or not method.is_adapter or method.has_virtual_tokens:
+                raise InputError(
+                    f"{where}: merged: run {name!r} (method {config.method}, to "
+                    f"{config.objective}) has no adapter that can be merged to answer prompts"
+                )
+            merged.append(config.folder.name)
+    return tuple(dict.fromkeys(merged))
 
 
 def _prompt_file(name: str, data: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from tuneproof.errors import InputError
 from tuneproof.formats.report import Report
 from tuneproof.formats.run import read_run
 from tuneproof.locks import at_work
@@ -52,7 +53,13 @@ def _tune(recipe: Recipe) -> None:
         if match is None or short not in match.followers:
             train(config, head, made_by)
             continue
-        budget = match.used(read_run(recipe.runs[match.first].folder))
+        first = recipe.runs[match.first].folder
+        budget = match.used(read_run(first))
+        if not budget:
+            raise InputError(
+                f"{first} does not say how many {match.by} it used, which are the others' budget; "
+                f"`tune run` wrote it long ago: remove the folder, to have it trained again"
+            )
         train(match.budgeted(config, budget), head, made_by)
         share = match.used(read_run(config.folder)) / budget
         log.info(f"{short} used {share:.1%} of the {match.by} of {match.first}")

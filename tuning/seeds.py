@@ -5,7 +5,7 @@ One run shows what one checkpoint does. Whether the settings help is a question 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tuneproof.errors import InputError
@@ -25,6 +25,20 @@ def with_seeds(config: TuneConfig, seeds: Sequence[int]) -> list[TuneConfig]:
         raise InputError(f"seeds must be two or more, each once, got {list(seeds)}")
     name = config.folder.name
     return [replace(config, seed=seed, name=seed_name(name, seed)) for seed in seeds]
+
+
+def repeats_of(name: str, configs: Mapping[str, TuneConfig]) -> list[str]:
+    """Return which of some settings are those of a name: its own, or its seeds'.
+
+    Args:
+        name: As before its seeds were told apart; may be empty.
+        configs: Settings by name, one of several seeds as NAME-seedN.
+    """
+    return [
+        own
+        for own, config in configs.items()
+        if own in (name, seed_name(name, config.seed).lstrip("-"))
+    ]
 
 
 def finetune_seeds(config: TuneConfig, count: int) -> list[Run]:

@@ -39,6 +39,23 @@ def test_some_runs_are_matched_in_the_recipes_order(tmp_path: Path) -> None:
     assert left_out.match == Match(by="tokens", runs=("b", "c"))
 
 
+@pytest.mark.parametrize("text", ["match: flops", "match: {flops: [a, b]}"])
+def test_seeds_of_the_first_are_trained_as_it_is(text: str, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "tune: {model: gpt2, seeds: [1, 2]}\nruns: {a: {lora_r: 4}, b: {}}\n" + text
+    )
+    match = load(str(tmp_path / "m.yaml")).match
+    assert (match.first, match.followers) == ("a-seed1", ("b-seed1", "b-seed2"))
+
+
+def test_seeds_of_one_run_alone_are_no_match(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "tune: {model: gpt2, seeds: [1, 2]}\nruns: {a: {}}\nmatch: flops\n"
+    )
+    with pytest.raises(InputError, match="two runs are needed at least"):
+        load(str(tmp_path / "m.yaml"))
+
+
 def test_model_and_command_line_change_the_match(tmp_path: Path) -> None:
     text = "match: flops\nmodels: {tiny: {match: seconds}}"
     assert recipe_of(tmp_path, text, model="tiny").match == Match(by="seconds", runs=(*"abc",))

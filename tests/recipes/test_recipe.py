@@ -162,3 +162,12 @@ def test_seeds_are_runs_of_their_own(tmp_path: Path) -> None:
         "lora-seed3": ("mine-lora-seed3", 3),
         "head": ("mine-head", 42),
     }
+
+
+def test_merging_a_run_of_several_seeds_merges_each(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "prepdata: {source: [dolly]}\ntune: {model: tiny}\n"
+        "runs: {lora: {seeds: [1, 2]}, other: {}}\ncompare: {merged: [lora, mine-lora-seed2]}\n"
+    )
+    assert load(str(path)).merged == ("mine-lora-seed1", "mine-lora-seed2")
