@@ -231,9 +231,8 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
     unit, seen = unit_of(report.primary.metric, report.length_unit), report.primary.seen_from
     seeded = {name for seeds in report.seeds for name in seeds.variants}
     single = [v.name for v in report.variants if kind_of(v) == "run" and v.name not in seeded]
-    settings = [seeds for seeds in report.seeds if seeds.figures]
     gains = [_gain(seeds.name, len(seeds.variants), over_seeds(report, seeds), unit)
-             for seeds in settings]  # fmt: skip
+             for seeds in report.seeds]  # fmt: skip
     pairs = ((name, against_best(report, name)) for name in single)
     gains += [_gain(name, 1, against, unit) for name, against in pairs if against is not None]
     return ExperimentResult(
@@ -243,7 +242,7 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
         items=report.counts.items,
         gains=gains,
         headlines=[
-            *(seed_headline(report, seeds) for seeds in settings),
+            *(seed_headline(report, seeds) for seeds in report.seeds),
             *(headline(report, name) for name in single),
         ],
         seen_from=None if seen is None else wording.change(seen, unit).removeprefix("+"),

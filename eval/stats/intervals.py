@@ -131,8 +131,9 @@ def interval_of_figure(
 
 def interval_of_no_spread(value: float, units: int, confidence: float, bounds: Range) -> Range:
     """Return what a figure may be of which no item showed anything else than `value`."""
-    if bounds == DIFFERENCE and value == 0:
-        return bonett_price(0, 0, units, confidence)
+    if value == 0 and bounds[0] == -bounds[1] and bounds[1] < inf:
+        low, high = bonett_price(0, 0, units, confidence)
+        return low * bounds[1], high * bounds[1]
     if value == bounds[0] and bounds[1] < inf:
         return value, value + wilson(0, units, confidence)[1] * (bounds[1] - bounds[0])
     if value == bounds[1] and bounds[0] > -inf:

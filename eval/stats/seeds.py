@@ -35,6 +35,9 @@ from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.figures import SeedFigure, SeedFigures
 
 Floats = NDArray[np.float64]
+DIGITS = "0123456789"
+JOINTS = "-_."
+"""What parts of a run's name are joined by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +160,8 @@ def seed_report(
 
     The primary metric, or accuracy in place of one that is a figure of whole sets, is measured
     against the best option without tuning, and tested first; the others against the base,
-    corrected among themselves (Holm, 1979).
+    corrected among themselves (Holm, 1979). Settings of which fewer than two items have the primary
+    metric are left out.
     """
     first = primary if primary is None or primary in scores.values else "accuracy"
     forms = measured_against(comparison, scores)
@@ -171,6 +175,8 @@ def seed_report(
             measured = _measured(comparison, scores, config, metric, variants, against)
             if measured is not None:
                 figures[metric] = measured
+        if first not in figures:  # fewer than two items: nothing is judged over seeds
+            continue
         judged = _judged(figures, first, 1 - config.confidence)
         reports.append(SeedFigures(name=name, variants=tuple(variants), figures=judged))
     return tuple(reports)
@@ -225,13 +231,18 @@ def seeds_of(comparison: Comparison) -> dict[str, list[str]]:
         if variant.name in comparison.tuned and key is not None and seed is not None:
             alike.setdefault((key, variant.is_merged), {}).setdefault(seed, variant.name)
     groups = [list(names.values()) for names in alike.values() if len(names) > 1]
-    return {_common(names): names for names in groups}
+    settings: dict[str, list[str]] = {}
+    for names in groups:
+        common = common_name(names)
+        settings[", ".join(names) if common in settings else common] = names
+    return settings
 
 
-def _common(names: Sequence[str]) -> str:
-    """Return what the names of runs begin with: NAME of NAME-seed1 and NAME-seed2."""
-    start = commonprefix(list(names)).rstrip("0123456789").rstrip("-_.")  # noqa: RUF071 - of names, not paths
-    return start.removesuffix("seed").rstrip("-_.") or names[0]
+def common_name(names: Sequence[str]) -> str:
+    """Return what names of runs share but for their seeds: NAME of NAME-seed1 and NAME-seed2."""
+    start = commonprefix(list(names)).rstrip(DIGITS).rstrip(JOINTS)  # noqa: RUF071 - of names, not paths
+    end = commonprefix([name[::-1] for name in names])[::-1].lstrip(DIGITS)  # noqa: RUF071
+    return (start.removesuffix("seed").rstrip(JOINTS) + end).strip(JOINTS) or names[0]
 
 
 def _measured(

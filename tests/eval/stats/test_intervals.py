@@ -82,6 +82,7 @@ def test_each_end_is_the_farther_of_bca_and_student() -> None:
         (0.0, SHARE, (0.0, wilson(0, 20, 0.95)[1])),
         (1.0, SHARE, (1 - wilson(0, 20, 0.95)[1], 1.0)),
         (0.0, DIFFERENCE, bonett_price(0, 0, 20, 0.95)),
+        (0.0, (-2.0, 2.0), tuple(2 * end for end in bonett_price(0, 0, 20, 0.95))),
         (0.4, SHARE, (0.4, 0.4)),
         (0.0, UNBOUNDED, (0.0, 0.0)),
     ],

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.score import score
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.eval.stats.seeds import over_seeds
+from tuneproof.eval.stats.seeds import common_name, over_seeds, seeds_of
 from tuneproof.formats.comparison import read_comparison
 
 
@@ -106,12 +107,33 @@ def test_seeds_that_agree_show_no_more_than_their_items_can(
     write: Callable[..., Path], items: int, verdict: str
 ) -> None:
     texts = {"base": "other", "run-seed1": "red green blue", "run-seed2": "red green blue"}
-    seeds = {"run-seed1": 1, "run-seed2": 2}
-    document = {
+    read = read_comparison(write(document(texts, items, {"run-seed1": "a", "run-seed2": "a"})))
+    (found,) = analyse(read, score(read), ReportConfig(resamples=200)).seeds
+    first = found.figures[0]
+    assert (first.metric, first.verdict) == ("rougeL", verdict)
+    assert -1 <= first.low < first.high <= 1
+    assert (first.low <= 0) == (verdict != "better")
+    assert first.p_corrected >= 2 ** (1 - items)
+
+
+def document(texts: Mapping[str, str], items: int, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return a comparison in which each variant answers all items alike.
+
+    Args:
+        texts: The answer of each variant.
+        items: How many items there are.
+        settings: What runs were trained with; each has a seed of its own.
+    """
+    seeds = {name: seed for seed, name in enumerate(settings, 1)}
+    return {
         "schema": "tuneproof/comparison@1",
         "variants": [
             {"name": name, "model": "m", "adapter": None}
-            | ({"training_seed": seeds[name], "settings_sha256": "0" * 64} if name in seeds else {})
+            | (
+                {"training_seed": seeds[name], "settings_sha256": settings[name] * 64}
+                if name in settings
+                else {}
+            )
             for name in texts
         ],
         "items": [
@@ -123,10 +145,35 @@ def test_seeds_that_agree_show_no_more_than_their_items_can(
             for place in range(items)
         ],
     }  # fmt: skip
-    read = read_comparison(write(document))
-    (found,) = analyse(read, score(read), ReportConfig(resamples=200)).seeds
-    first = found.figures[0]
-    assert (first.metric, first.verdict) == ("rougeL", verdict)
-    assert -1 <= first.low < first.high <= 1
-    assert (first.low <= 0) == (verdict != "better")
-    assert first.p_corrected >= 2 ** (1 - items)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("lora-seed1", "lora-seed2"), "lora"),
+        (("lora-seed1-merged", "lora-seed2-merged"), "lora-merged"),
+        (("r-1", "r-12"), "r"),
+        (("seed1-lora", "seed2-lora"), "lora"),
+        (("1", "2"), "1"),
+    ],
+)
+def test_settings_are_called_what_their_runs_names_share(
+    names: tuple[str, ...], expected: str
+) -> None:
+    assert common_name(names) == expected
+
+
+def test_no_setting_takes_the_place_of_another(write: Callable[..., Path]) -> None:
+    settings = {"r-1": "a", "r-2": "a", "r-11": "b", "r-12": "b"}
+    read = read_comparison(
+        write(document({name: "red" for name in ("base", *settings)}, 3, settings))
+    )
+    assert seeds_of(read) == {"r": ["r-1", "r-2"], "r-11, r-12": ["r-11", "r-12"]}
+
+
+def test_a_single_item_judges_no_settings(write: Callable[..., Path]) -> None:
+    settings = {"run-seed1": "a", "run-seed2": "a"}
+    read = read_comparison(
+        write(document({name: "red" for name in ("base", *settings)}, 1, settings))
+    )
+    assert analyse(read, score(read), ReportConfig(resamples=200)).seeds == ()
