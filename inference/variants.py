@@ -296,7 +296,8 @@ def _four_bit_base(
 ) -> _Alone:
     """Return the base in 4 bits, as the first run that has one was trained on it."""
     four_bit = next((one.quantization for one in subjects if one.quantization), FourBit())
-    row = {"name": "base-4bit", "model": base, "adapter": None, "quantization": asdict(four_bit)}
+    row: Row = {"name": "base-4bit", "kind": "model", "model": base, "adapter": None}
+    row |= {"quantization": asdict(four_bit)}
     return _Alone(row=row, form=form, load=partial(load, base, four_bit))
 
 
