@@ -221,7 +221,7 @@ _CONFIGS: dict[Peft, Callable[[TuneConfig, Any, Sequence[str], dict[str, Any]], 
 
 def callbacks(method: str) -> list[Any]:
     """Return the transformers callbacks that a method needs while it is trained."""
-    from tuneproof.tuning.callbacks import AdaLoraSchedule
+    from tuneproof.tuning.adalora import AdaLoraSchedule
 
     return [AdaLoraSchedule()] if METHODS[method].peft == "adalora" else []
 

@@ -8,7 +8,6 @@ import math
 import signal
 import sys
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,12 +38,6 @@ LINES = 10
 """Lines about the progress of a training that no terminal shows."""
 SMOOTHED = 10
 """Logged losses whose mean is shown; that of a single batch says little."""
-ADALORA_FIRST = 0.1
-"""Share of the steps before AdaLoRA takes the first rank away."""
-ADALORA_LAST = 0.3
-"""Share of the steps, at the end, whose ranks stay."""
-ORTHOGONALITY = 0.5
-"""Weight of the loss that keeps each adapter's directions apart (Zhang et al. 2023)."""
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -293,47 +286,15 @@ class EarlyStopping(TrainerCallback):  # type: ignore[misc]
         if self._patience is None:
             return
         name = f"eval_{args.metric_for_best_model.removeprefix('eval_')}"
+        worst = -math.inf if args.greater_is_better else math.inf
         values = [row[name] for row in state.log_history if name in row]
+        values = [value if math.isfinite(value) else worst for value in values]
         best = (max if args.greater_is_better else min)(values)
         since = len(values) - 1 - values.index(best)
         if since < self._patience or state.global_step >= state.max_steps:
             return
         self.has_stopped = control.should_training_stop = True
         log.info(f"stopping early: {since} evaluations after that of {name} {best:.4g}")
-
-
-class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
-    """Runs AdaLoRA's rank allocation after every step of the optimizer."""
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Fill in the steps, which are known only now."""
-        # a layer may lose all its rank; PEFT takes that for weights that were not gathered
-        warnings.filterwarnings("ignore", message=".*LoRA tensor.* have invalid shape")
-        steps = state.max_steps
-        for config in kwargs["model"].peft_config.values():
-            config.total_step = steps
-            config.tinit, config.tfinal = int(ADALORA_FIRST * steps), int(ADALORA_LAST * steps)
-            config.orth_reg_weight = 0.0  # PEFT would add it to the validation loss as well
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Add the gradient of the loss that keeps directions apart."""
-        import torch
-
-        values = [
-            value if ".lora_A." in name else value.T
-            for name, value in kwargs["model"].named_parameters()
-            if value.requires_grad and (".lora_A." in name or ".lora_B." in name)
-        ]
-        with torch.enable_grad():
-            apart = sum(
-                torch.linalg.norm(value @ value.T - torch.eye(len(value), device=value.device))
-                for value in values
-            )
-            (ORTHOGONALITY * apart / len(values)).backward()
-
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Let AdaLoRA rate its ranks by the gradients, which are still there, and drop some."""
-        kwargs["model"].base_model.update_and_allocate(state.global_step + 1)
 
 
 class Pruning(TrainerCallback):  # type: ignore[misc]

@@ -75,7 +75,7 @@ def train(job: Job, run: Run, pruner: Pruner | None = None) -> Run:
     early = EarlyStopping(run.config["early_stopping_patience"])
     vouching = Vouching(last, lambda: _ended_by(trainer.state, early, budget))
     watching = [*_watching(job, run), early]
-    for callback in (meter, progress, *budgets, stop, timed, *watching, pruning, vouching):
+    for callback in (meter, *budgets, progress, stop, timed, *watching, pruning, vouching):
         trainer.add_callback(callback)
     try:
         with stop, trainer.fast_paths(run.config["no_fast_path"]) as paths:

@@ -57,14 +57,21 @@ def steps(folder: Path, name: str = "loss") -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("step", "hook"), [(2, "on_step_end"), (8, "on_step_end"), (11, "on_optimizer_step")]
+    ("step", "hook", "method"),
+    [
+        (2, "on_step_end", "lora"),
+        (8, "on_step_end", "lora"),
+        (11, "on_optimizer_step", "lora"),
+        (10, "on_step_end", "adalora"),  # while ranks are dropped
+        (20, "on_step_end", "adalora"),  # behind that
+    ],
 )
 def test_interrupted_run_ends_like_one_that_was_not(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: int, hook: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: int, hook: str, method: str
 ) -> None:
     """Cut off early, amid an epoch, and in the last step of one."""
-    whole = quietly(settings(name="whole", **LONG))
-    cut = settings(name="cut", **LONG)
+    whole = quietly(settings(name="whole", method=method, **LONG))
+    cut = settings(name="cut", method=method, **LONG)
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         signal_at(patched, step, hook)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -53,6 +54,7 @@ def stopped_at(losses: list[float], patience: int | None, last: int = 99) -> int
         ([3, 2, 2, 2], 2, 4),  # as good as the best is no better
         ([3, 2, 1], 1, None),
         ([1, 2, 3], None, None),
+        ([math.nan, 2, 1.5], 2, None),  # no number is the worst
     ],
 )
 def test_patience_counts_evaluations_since_the_best(
