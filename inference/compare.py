@@ -22,7 +22,7 @@ from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.codec import decode
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import MANIFEST, DataFolder
-from tuneproof.formats.example import Example, read_prompts
+from tuneproof.formats.example import Example, digest, read_prompts
 from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
 from tuneproof.inference.config import CompareConfig
@@ -80,7 +80,8 @@ def _compare(prompts: Path, config: CompareConfig) -> Comparison:
     asked = [item for item in items if item.id not in too_long]
     if not asked:
         raise InputError(f"{prompts}: all {len(items)} prompts are too long for the model")
-    key = stamp_of(prompts, config).key
+    rows = [row for panel in panels for row in panel.variants]
+    key = _identity(stamp_of(prompts, config), rows)
     with Progress(config.out, key) as progress:
         for panel in panels:
             _answer(panel, asked, config, progress)
@@ -218,8 +219,21 @@ def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:
     if not config.out.is_file():
         return False
     comparison = read_json(config.out)
-    key = stamp_of(prompts, with_seeds(config)).key
-    return isinstance(comparison, dict) and comparison.get("identity") == key
+    if not isinstance(comparison, dict) or not isinstance(comparison.get("variants"), list):
+        return False
+    stamp = stamp_of(prompts, with_seeds(config))
+    return comparison.get("identity") == _identity(stamp, comparison["variants"])
+
+
+def _identity(stamp: Stamp, variants: Sequence[Mapping[str, Any]]) -> str:
+    """Return a hash of all that decides the answers, with the models that servers have by now.
+
+    Args:
+        stamp: What is known without asking them.
+        variants: As the comparison file records them.
+    """
+    served = [f"{row['name']}={row['model']}" for row in variants if row.get("kind") == "endpoint"]
+    return digest(stamp.key, *served) if served else stamp.key
 
 
 def _check_out(prompts: Path, out: Path) -> None:

@@ -26,6 +26,8 @@ PAUSING = (429, 500, 502, 503, 504)
 """Answers after which another try may succeed."""
 REASONS = {"stop": "eos", "length": "length"}
 """The API's finish reasons, by ours."""
+FAULTS = ("error", "content_filter")
+"""Finish reasons behind which there is no answer of the model's."""
 SHORT_S = 10.0
 """Seconds to wait for a sign of life."""
 
@@ -195,12 +197,15 @@ class Endpoint:
     def _read_reply(self, value: dict[str, Any]) -> Reply:
         try:
             choice = value["choices"][0]
-            text = choice["message"]["content"] or ""
+            reason = choice.get("finish_reason")
+            if reason in FAULTS or choice.get("error"):
+                fault = Refused if reason == "content_filter" else Broken
+                raise fault(f"{self.url} gives no answer: {choice.get('error') or reason}")
             usage = value.get("usage") or {}
             details = usage.get("completion_tokens_details") or {}
             return Reply(
-                text=str(text),
-                finish_reason=REASONS.get(choice.get("finish_reason")),
+                text=_text_of(choice["message"]["content"]),
+                finish_reason=REASONS.get(reason),
                 tokens=usage.get("completion_tokens"),
                 prompt_tokens=usage.get("prompt_tokens"),
                 thinking_tokens=details.get("reasoning_tokens") or None,
@@ -287,3 +292,12 @@ def _pause(named: str | None, default: float) -> float:
         return min(float(named or default), 60.0)
     except ValueError:
         return default
+
+
+def _text_of(content: Any) -> str:
+    """Return a message's text, which may come in parts; TypeError where it is none."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+    if content is not None and not isinstance(content, str):
+        raise TypeError("content is neither a text nor its parts")
+    return content or ""

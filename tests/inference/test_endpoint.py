@@ -155,6 +155,29 @@ def test_one_of_several_models_must_be_named() -> None:
         _ = Endpoint("s", server.url).model
 
 
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"finish_reason": "error", "error": {"code": 502}}, "gives no answer: {'code': 502}"),
+        ({"finish_reason": "content_filter"}, "gives no answer: content_filter"),
+        ({"finish_reason": "stop", "message": {"content": {"a": 1}}}, "answers otherwise than"),
+    ],
+)
+def test_a_failure_within_an_answer_is_no_answer(choice: dict[str, Any], message: str) -> None:
+    choice = {"message": {"content": ""}, **choice}
+    with serving(lambda body: (200, {"choices": [choice]})) as server:
+        (reply,) = Endpoint("s", server.url).attempts([question("a")], Decoding(), seed=1)
+    assert reply.error is not None and message in reply.error
+
+
+def test_text_in_parts_is_joined() -> None:
+    parts = [{"type": "text", "text": "Pa"}, {"type": "image"}, {"type": "text", "text": "ris"}]
+    choice = {"message": {"content": parts}, "finish_reason": "stop"}
+    with serving(lambda body: (200, {"choices": [choice]})) as server:
+        (reply,) = Endpoint("s", server.url).answer([question("a")], Decoding(), seed=1)
+    assert (reply.text, reply.finish_reason) == ("Paris", "eos")
+
+
 def test_stop_reason_that_nobody_knows_is_not_recorded() -> None:
     def answer(body: dict[str, Any]) -> tuple[int, Any]:
         return 200, {"choices": [{"message": {"content": None}, "finish_reason": "tool_calls"}]}
