@@ -129,7 +129,8 @@ def _regression(report: Report, variant: str, text: str, *, point: bool) -> list
     """Judge a metric, the general items, or one kind of them; a metric's name goes first."""
     margin = _MARGIN_OF_KIND.fullmatch(text)
     what = (margin["kind"] if margin else text).strip()
-    if what in METRICS or (report.broken is None and what != ALL):
+    is_metric = what in METRICS or what in report.definitions
+    if is_metric or (report.broken is None and what != ALL):
         judged = (
             _within(report, variant, "not worse", text, point=point)
             if margin
@@ -183,8 +184,11 @@ def _no_regression(report: Report, variant: str, metric: str, *, point: bool) ->
     if direction == "none":
         raise InputError(f"metric {metric!r} has no direction, so it cannot regress")
     end = figure.high if direction == "higher" else figure.low
-    good = (figure.value if point else end) or 0.0
-    holds = good >= 0 if direction == "higher" else good <= 0
+    good = figure.value if point else end
+    if good is None or math.isnan(good):
+        holds = False  # without an interval nothing is shown
+    else:
+        holds = good >= 0 if direction == "higher" else good <= 0
     return Outcome(condition=f"no regression of {metric}", figure=figure, holds=holds)
 
 
@@ -236,7 +240,8 @@ def _direction(report: Report, metric: str) -> Direction:
     """Return which way a metric is better; one that was asked for is defined in the report."""
     if metric in METRICS:
         return METRICS[metric].direction
-    return "lower" if report.definitions[metric].direction == "lower" else "higher"
+    stated = report.definitions[metric].direction
+    return "higher" if stated == "higher" else "lower" if stated == "lower" else "none"
 
 
 def _gain(report: Report, variant: str, metric: str) -> Gain:

@@ -54,6 +54,21 @@ def test_point_judges_the_value(folder: Path) -> None:
     assert gate(folder, "--require", "exact_match >= 0.6", "--point").exit_code == 0
 
 
+def test_a_metric_of_ones_own_is_gated_by_its_direction(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    config = ReportConfig(resamples=200, metric=("short=max-length:5",))
+    report([write(document)], tmp_path / "own", config)
+    assert "no regression of short" in gate(tmp_path / "own", "--no-regression", "short").output
+    facts = json.loads((tmp_path / "own/report.json").read_text())
+    facts["definitions"]["short"]["direction"] = "none"
+    for gains in facts["gains"].values():
+        gains["rougeL"] |= {"low": None, "high": None}
+    (tmp_path / "own/report.json").write_text(json.dumps(facts))
+    assert "has no direction" in gate(tmp_path / "own", "--no-regression", "short").output
+    assert gate(tmp_path / "own", "--no-regression", "rougeL").exit_code == 1
+
+
 def test_every_condition_is_printed_and_one_failure_fails(folder: Path) -> None:
     result = gate(
         folder / "report.json", "--require", "exact_match > 0.99", "--no-regression", "stop_rate",
