@@ -129,9 +129,12 @@ def samples_of(
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(
                 f"{where}: {chosen!r} of an item is {value!r}, and a value from 0 to 1 is needed; "
-                f"name another metric of {', '.join(row.get('metrics', ()))} with --metric"
+                f"name another metric of {', '.join(map(str, row.get('metrics') or ()))} "
+                "with --metric"
             )
-        number = int(row["doc_id"])
+        number = row.get("doc_id")
+        if not isinstance(number, int):
+            raise InputError(f"{where}: doc_id of an item is {number!r}, and a number is needed")
         if number not in samples:
             samples[number] = Sample(
                 task=task,
@@ -146,7 +149,7 @@ def samples_of(
 
 def _metric_of(row: Mapping[str, Any], where: str) -> str:
     """Return the metric to take of a task that logs several."""
-    listed = [str(name) for name in row.get("metrics", ())]
+    listed = [str(name) for name in row.get("metrics") or ()]
     for name in (*FIRST, *listed):
         if name in listed and isinstance(row.get(name), int | float):
             return name
@@ -170,7 +173,12 @@ def read_samples(folder: Path, metric: str | None) -> list[Sample]:
     Raises:
         InputError: There are no samples, or they have no metric that can be paired.
     """
-    files = {_task_of(file): file for file in sorted(folder.rglob("samples_*.jsonl"))}
+    found = sorted(folder.rglob("samples_*.jsonl"), key=lambda file: file.name)
+    files = {_task_of(file): file for file in found}
+    if len(folders := sorted({str(file.parent) for file in found})) > 1:
+        raise InputError(
+            f"{folder} holds samples of several models, in {', '.join(folders)}; name one of these"
+        )
     if not files:
         raise InputError(
             f"{folder} holds no samples_TASK_DATE.jsonl; `lm_eval --log_samples --output_path "

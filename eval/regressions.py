@@ -20,6 +20,7 @@ import numpy as np
 
 from tuneproof.eval.checks.signs import refusal
 from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.metrics.words import is_unspaced
 from tuneproof.eval.report import wording
 from tuneproof.eval.stats.bootstrap import Estimate, estimate
 from tuneproof.eval.stats.equivalence import items_needed
@@ -70,8 +71,17 @@ def _is_right(item: Item, text: str) -> bool:
 
 
 def _holds(text: str, part: str) -> bool:
-    """Return whether a part stands in a text as words of its own, whatever their case."""
-    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text, re.IGNORECASE) is not None
+    """Return whether a part stands in a text as words of its own, whatever their case.
+
+    Scripts without spaces have no borders of words; a number is not part of a longer one.
+    """
+    start = "" if is_unspaced(part[:1]) else r"(?<!\w)"
+    end = "" if is_unspaced(part[-1:]) else r"(?!\w)"
+    if part[:1].isdigit():
+        start += r"(?<!\d[.,])"
+    if part[-1:].isdigit():
+        end += r"(?!,\d)(?!\.\d*[1-9])"
+    return re.search(start + re.escape(part) + end, text, re.IGNORECASE) is not None
 
 
 def read_broken(paths: Sequence[Path], config: ReportConfig) -> Broken:

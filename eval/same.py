@@ -135,6 +135,11 @@ def _judged(
     texts = [(item.answers[run.name], item.answers[served.name]) for item in items]
     same = sum(_answer(one) == _answer(other) for one, other in texts)
     gain = judged.get(Difference("", served.name, primary))
+    if gain is None and same < len(items):
+        raise InputError(
+            f"no item has a value of {METRICS[primary].title} for both {run.name!r} and "
+            f"{served.name!r}; give the prompts references, or ask both anew"
+        )
     assert config.margin is not None
     return Sameness(
         name=served.name,

@@ -174,4 +174,4 @@ def _reason(metric: Metric, items: Sequence[Item]) -> str:
     has_reference = any(item.reference is not None for item in items)
     if metric.unread and has_reference:
         return metric.unread
-    return metric.missing[0]
+    return next(iter(metric.missing), "no answer has a value of it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def test_of_several_filters_the_first_counts_and_of_several_files_the_newest(
         (_row(0, 7.0), None, "'acc' of an item is 7.0"),
         (_row(0, 1.0), "bleu", "'bleu' of an item is None"),
         ({"doc_id": 0, "metrics": ["perplexity"], "perplexity": [1, 2]}, None, "no metric of perp"),
+        ({"doc_id": 0, "metrics": None}, None, "no metric of it"),
+        ({**_row(0, 1.0), "doc_id": None}, None, "doc_id of an item is None"),
     ],
 )
 def test_a_metric_without_a_value_from_0_to_1_is_refused(
@@ -104,6 +107,13 @@ def test_a_metric_without_a_value_from_0_to_1_is_refused(
 )
 def test_what_names_nothing_to_ask_or_two_things_is_refused(options: list[str]) -> None:
     assert CliRunner().invoke(main, ["external", *options]).exit_code == 2
+
+
+def test_samples_of_several_models_are_refused(tmp_path: Path) -> None:
+    _samples(tmp_path, [1, 1])
+    shutil.copytree(tmp_path / "model", tmp_path / "other")
+    with pytest.raises(InputError, match=r"samples of several models, in .*model, .*other"):
+        read_samples(tmp_path, None)
 
 
 def test_a_folder_without_samples_is_refused(tmp_path: Path) -> None:

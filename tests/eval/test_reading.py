@@ -198,6 +198,12 @@ def test_files_are_joined_in_order(document: dict[str, Any], write: Write) -> No
         (bad("variants.1.adapter", "runs/b"), "score different models apart"),
         (bad("template", "Q: {{ instruction }}"), "different prompt templates"),
         (bad("items.0.id", "q0"), "item 'q0' is in"),
+        (bad("calibrate", "prior"), "calibrate is 'prior', in"),
+        (bad("variants.1.training_seed", 7), r"is \{'training_seed': 7\}, in .* score different"),
+        (
+            bad("variants.0.shots", {"k": 16}),
+            r"is \{'shots.k': 16\}, in .* it is",
+        ),
     ],
 )
 def test_files_of_different_experiments_are_refused(
@@ -207,6 +213,14 @@ def test_files_of_different_experiments_are_refused(
     edit(other)
     with pytest.raises(InputError, match=message):
         read_comparisons([write(document, "a.json"), write(other, "b.json")])
+
+
+def test_what_was_left_out_of_any_file_is_known(document: dict[str, Any], write: Write) -> None:
+    other = second(document)
+    other["left_out"] = ["other-long"]
+    other["too_long_for"] = {"other-long": ["base"]}
+    found = read_comparisons([write(document, "a.json"), write(other, "b.json")])
+    assert (found.left_out, found.too_long_for) == (("other-long",), {"other-long": ("base",)})
 
 
 def test_files_with_other_variants_are_refused(document: dict[str, Any], write: Write) -> None:

@@ -90,3 +90,15 @@ def test_what_cannot_be_judged_is_one_line(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "no variant is a served form of 'mine'; compare one by" in done.output
     assert "unknown variant 'mine-q9'" in same(file, "--variant", "mine-q9").output
+
+
+def test_a_metric_without_a_value_for_both_shows_nothing(tmp_path: Path) -> None:
+    file = comparison(tmp_path / "c.json", ["Ice."] * len(ALIKE), serves=SERVES)
+    document = json.loads(file.read_text())
+    for item in document["items"]:
+        item["reference"] = None
+        item["answers"]["base"]["finish_reason"] = item["answers"]["mine"]["finish_reason"] = "eos"
+    file.write_text(json.dumps(document))
+    done = same(file)
+    assert done.exit_code == 2, done.output
+    assert "no item has a value of Stops by itself for both 'mine' and 'mine-q8'" in done.output

@@ -217,8 +217,15 @@ def read_comparisons(paths: Sequence[Path]) -> Comparison:
                 )
             files[item.id] = other.sources[0]
         items += other.items
-    failed = (*first.failed, *(item for other in others for item in other.failed))
-    joined = replace(first, sources=tuple(paths), items=tuple(items), failed=failed)
+    every = (first, *others)
+    joined = replace(
+        first,
+        sources=tuple(paths),
+        items=tuple(items),
+        failed=tuple(item for one in every for item in one.failed),
+        left_out=tuple(item for one in every for item in one.left_out),
+        too_long_for={item: names for one in every for item, names in one.too_long_for.items()},
+    )
     _check_scored_alike(joined)
     return joined
 
@@ -270,6 +277,10 @@ def upgrade(document: Any, path: Path) -> dict[str, Any]:
     return document
 
 
+PLAIN_ITEM = ("prompt", "input", "reference", "references", "group", "messages", "executed")
+"""Keys of an item that a plain list may have, too."""
+
+
 def _from_plain_list(rows: list[Any], path: Path) -> dict[str, Any]:
     if not rows:
         raise InputError(f"{path}: the list is empty; there is nothing to score")
@@ -277,7 +288,7 @@ def _from_plain_list(rows: list[Any], path: Path) -> dict[str, Any]:
     for index, row in enumerate(rows):
         where = f"{path}: item {index}"
         typed(dict, row, where)
-        known = {key: row[key] for key in ("prompt", "input", "reference") if key in row}
+        known = {key: row[key] for key in PLAIN_ITEM if key in row}
         texts = {key: "" if text is None else text for key, text in row.items()}
         answers = {n: {"text": member(texts, key, str, where)} for n, key in PLAIN_KEYS.items()}
         task = row.get("task") or path.stem
@@ -373,6 +384,24 @@ def _unique(path: Path, items: list[Item]) -> Iterator[Item]:
         yield item
 
 
+SAME = (
+    *("model", "adapter", "kind", "template", "system", "label_sentence", "quantization"),
+    *("settings_sha256", "training_seed"),
+)
+"""What of a variant must be the same in files that are scored together."""
+
+
+def _settings(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a variant was made and asked; of examples the number that were to stand there."""
+    shots = details.get("shots") or {}
+    chosen = {f"shots.{key}": shots.get(key) for key in ("k", "by", "seed")}
+    return {key: details.get(key) for key in SAME} | chosen
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in one.items() if value != other[key]}
+
+
 def _check_same_experiment(first: Comparison, other: Comparison) -> None:
     here, there = other.sources[0], first.sources[0]
     if sorted(first.names) != sorted(other.names):
@@ -381,14 +410,11 @@ def _check_same_experiment(first: Comparison, other: Comparison) -> None:
             f"{', '.join(first.names)}; files scored together must have the same variants"
         )
     for name in other.names:
-        mine, known = (
-            {key: comparison.by_name[name].details.get(key) for key in ("model", "adapter")}
-            for comparison in (other, first)
-        )
+        mine, known = (_settings(comparison.by_name[name].details) for comparison in (other, first))
         if mine != known:
             raise InputError(
-                f"{here}: variant {name!r} is {shown(mine)}, in {there} it is {shown(known)}; "
-                "score different models apart"
+                f"{here}: variant {name!r} is {shown(_differing(mine, known))}, in {there} it is "
+                f"{shown(_differing(known, mine))}; score different models apart"
             )
     if first.decoding != other.decoding:
         raise InputError(
@@ -397,6 +423,11 @@ def _check_same_experiment(first: Comparison, other: Comparison) -> None:
         )
     if first.labels != other.labels:
         raise InputError(f"{here} and {there} have different label sets; score them apart")
+    if first.calibrate != other.calibrate:
+        raise InputError(
+            f"{here}: calibrate is {shown(other.calibrate)}, in {there} it is "
+            f"{shown(first.calibrate)}; score them apart"
+        )
     if first.template != other.template:
         raise InputError(
             f"{here} and {there} were asked with different prompt templates; score them apart"

@@ -33,6 +33,13 @@ def test_array_and_lines_are_read_with_numbers_nulls_and_several_references(
     assert comparison.items[1].references == ("x", "y")
 
 
+def test_groups_and_several_references_of_a_row_count(tmp_path: Path) -> None:
+    row = {"prompt": "a", "fine_tuned": "b", "regular": "c", "references": ["x", "y"], "group": "p"}
+    (tmp_path / "plain.json").write_text(json.dumps([row]))
+    (item,) = read_comparison(tmp_path / "plain.json").items
+    assert (item.references, item.group) == (("x", "y"), "p")
+
+
 def test_missing_answer_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "plain.json").write_text(json.dumps([{"prompt": "a", "fine_tuned": "b"}]))
     with pytest.raises(InputError, match="regular"):
