@@ -78,8 +78,8 @@ EXPERIMENTS = {
         "test stand in train too), one epoch",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
         "--set prepdata.duplicates=keep --set prepdata.test_limit=500 --set runs.head=null "
-        "--set runs.named=null --set tune.per_device_train_batch_size=16 "
-        "--set 'compare.merged=[lora]'" + ONCE,
+        "--set runs.named=null --set runs.qlora=null --set compare.limit=400 "
+        "--set tune.per_device_train_batch_size=16 --set 'compare.merged=[lora]'" + ONCE,
     ),
     "imdb": Experiment(
         title="Film reviews, 1,000 to train on, four ways for equal FLOPs",

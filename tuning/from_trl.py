@@ -18,7 +18,7 @@ _CHECKPOINTS = (
     "the newest and the best checkpoint are kept, two at least; the best is what is saved"
 )
 _EVALUATIONS = "type --eval-steps N for evaluations within epochs; there is one after every epoch"
-_HUB = "a training uploads nothing; type `tune push RUN --repo OWNER/NAME` afterwards"
+_HUB = "a training uploads nothing; `tune push RUN` does, afterwards"
 _KERNELS = "done by itself on a CPU where it is the same; --no-fast-path packing leaves it out"
 _LOSS = "the loss covers answers and their ends, nothing else; type --train-on last for the last"
 _TEMPLATE = "taken from the model's tokenizer and template; see --template"
