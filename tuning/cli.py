@@ -263,9 +263,10 @@ def export(run: str, runs: Path, **typed: Any) -> None:
     """
     config = resolve(ExportConfig, typed)
     from tuneproof.formats.run import read_run
+    from tuneproof.formats.run_names import name_of_run
     from tuneproof.tuning.export.export import export_run
 
-    for line in export_run(read_run(runs / run), config).lines():
+    for line in export_run(read_run(runs / name_of_run(runs, run)), config).lines():
         click.echo(line)
 
 
@@ -280,7 +281,8 @@ def push(run: str, runs: Path, **typed: Any) -> None:
     """
     config = resolve(PushConfig, typed)
     from tuneproof.formats.run import read_run
+    from tuneproof.formats.run_names import name_of_run
     from tuneproof.tuning.push import push as push_run
 
-    for line in push_run(read_run(runs / run), config).lines():
+    for line in push_run(read_run(runs / name_of_run(runs, run)), config).lines():
         click.echo(line)

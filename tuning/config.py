@@ -89,7 +89,7 @@ class TuneConfig:
     """Peak learning rate; by default it follows from the model's width: 2.5e-3 for tiny, 1.1e-3
     for gpt2, 2.9e-4 for 8B models."""
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
-    """Schedule of the learning rate after the warm-up."""
+    """Schedule of the learning rate after the warm-up; constant has no warm-up."""
     warmup_steps: float = 0.03
     """Warm-up: a share of all steps if under 1, else a number of steps."""
     optim: str | None = None

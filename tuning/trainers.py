@@ -206,6 +206,9 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
     The loss, in nats, is a mean over the batch, or over all accumulated batches.
     """
 
+    loss_is_scaled_for_ga = True
+    """Whether `compute_loss` divides by all accumulated tokens or examples."""
+
     def __init__(
         self,
         *,

@@ -123,6 +123,8 @@ def answer_text(row: Row) -> str:
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
+            if not math.isfinite(value):
+                continue
             return (
                 number_text(round(100 * value, 2)) + "%"
                 if _is_percentage(row)

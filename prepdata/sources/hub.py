@@ -62,7 +62,8 @@ def read_hub(hub: HubName, name: str, log: ReadLog) -> Iterator[Row]:
             raise InputError(f"{hub.repository} has no split {split!r}; it has {listed}")
     splits = {split: rows for split, rows in offered.items() if split in (hub.splits or offered)}
     known = {split: split_of(str(split)) for split in splits}
-    chosen = [split for split in splits if known[split] or not any(known.values())]
+    is_any = bool(hub.splits) or not any(known.values())
+    chosen = [split for split in splits if known[split] or is_any]
     for split in offered:
         if split not in chosen:
             reason = "not asked for" if hub.splits else "its name speaks of no split, as others do"

@@ -142,18 +142,34 @@ def chat_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _config_file(place: str) -> Path | None:
+    """Return the config of a model's folder, or of a Hub id that was loaded before."""
+    if Path(place).is_dir():
+        return Path(place) / "config.json"
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(place, "config.json")
+    except HFValidationError:
+        return None
+    return Path(cached) if isinstance(cached, str) else None
+
+
 def stored_four_bit(model: str) -> FourBit | None:
     """Return how a model's files hold its weights in 4 bits; None where they are whole.
+
+    Of a model on the Hub the config in the cache is read; where none is, nothing is known yet.
 
     Raises:
         InputError: They are quantised in another way than bitsandbytes' 4 bits, or config.json is
             no object.
     """
-    folder = Path(location(model))
-    if not folder.is_dir():
+    file = _config_file(location(model))
+    if file is None:
         return None
     try:
-        config = read_json(folder / "config.json")
+        config = read_json(file)
     except InputError:  # the loader says what is wrong with it
         return None
     stored = config.get("quantization_config") if isinstance(config, dict) else None

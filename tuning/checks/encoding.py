@@ -19,6 +19,8 @@ ENCODED = 64
 def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iterator[Finding]:
     """Encode a few records as the run does, and yield what is wrong with their labels.
 
+    Of a conversation the last answer is looked at.
+
     Args:
         run: Its template and max_length are used.
         records: The run's training records; the first are encoded.
@@ -32,7 +34,7 @@ def check_encoding(run: Run, records: Sequence[Example], tokenizer: Any) -> Iter
     }  # fmt: skip
     encoded = 0
     for record in records[:ENCODED]:
-        rows = generate.encode([record], template, tokenizer, run.max_length).rows
+        rows = generate.encode([record], template, tokenizer, run.max_length, "last").rows
         if not rows:  # too long, which is counted and reported elsewhere
             continue
         encoded += 1

@@ -201,11 +201,9 @@ class Budget(TrainerCallback):  # type: ignore[misc]
 
     def _factor(self, step: int) -> float:
         """Return the factor on the peak learning rate for the next step."""
-        warmup = self._config["warmup_steps"]
-        early = min(1.0, step / warmup) if warmup >= 1 else 1.0
-        return early * factor(
-            self.share, self._config["lr_scheduler_type"], warmup if warmup < 1 else 0.0
-        )
+        warmup, kind = self._config["warmup_steps"], self._config["lr_scheduler_type"]
+        early = min(1.0, step / warmup) if warmup >= 1 and kind != "constant" else 1.0
+        return early * factor(self.share, kind, warmup if warmup < 1 else 0.0)
 
 
 def factor(share: float, kind: str, warmup: float) -> float:

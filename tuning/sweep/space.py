@@ -21,6 +21,7 @@ FIXED = {
     "data": "results on different validation records cannot be compared",
     "objective": "results of different objectives cannot be compared",
     "loss_weighting": "it changes what the validation loss measures",
+    "train_on": "it changes what the validation loss measures",
 }
 """Settings that cannot be searched, and why."""
 Label = str | int | float | bool | None

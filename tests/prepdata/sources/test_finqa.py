@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -83,6 +84,7 @@ def test_number_has_no_exponent_and_no_needless_digits(value: float, text: str) 
         ({"exe_ans_computed": "yes"}, "yes"),
         ({"exe_ans": False}, "no"),
         ({"exe_ans": 5}, "5"),
+        ({"answer": "", "final_result": math.nan, "exe_ans": 127.4}, "127.4"),
         ({"answer": ""}, ""),
     ],
 )

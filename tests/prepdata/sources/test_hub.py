@@ -30,7 +30,10 @@ def test_named_split_of_the_hub_is_read_alone_and_split_here(
 
     def load(*names: str) -> dict[str, list[dict[str, int]]]:
         asked.append(names)
-        return {"train_sft": [{"a": 1}], "test_sft": [{"a": 2}], "test_gen": [{"a": 3}]}
+        return {
+            "train_sft": [{"a": 1}], "test_sft": [{"a": 2}], "test_gen": [{"a": 3}],
+            "other": [{"a": 4}],
+        }  # fmt: skip
 
     monkeypatch.setattr("datasets.load_dataset", load)
     log = ReadLog()
@@ -40,9 +43,14 @@ def test_named_split_of_the_hub_is_read_alone_and_split_here(
     assert log.remarks == [
         "not read: split 'train_sft' (not asked for)",
         "not read: split 'test_gen' (not asked for)",
+        "not read: split 'other' (not asked for)",
     ]
     two = read_hub(HubName.parse("who/what@train_sft+test_sft"), "name", ReadLog())
     assert [row.split for row in two] == ["train", "test"]
+    log = ReadLog()
+    named = list(read_hub(HubName.parse("who/what@train_sft+other"), "name", log))
+    assert [(row.values["a"], row.split) for row in named] == [(1, "train"), (4, None)]
+    assert [remark for remark in log.remarks if "other" in remark] == []
     with pytest.raises(InputError, match="has no split 'sft'; it has train_sft, test_sft, test_ge"):
         list(read_hub(HubName.parse("who/what@sft"), "name", ReadLog()))
 

@@ -47,6 +47,7 @@ def test_ranges_and_lists_get_the_types_of_their_settings() -> None:
         ({}, "here: settings to search are needed"),
         ({"lerning_rate": [1, 2]}, "here: unknown setting 'lerning_rate'. Did you mean 'learning"),
         ({"name": ["a", "b"]}, "here: name cannot be searched: trials are named after the sweep"),
+        ({"train_on": ["all", "last"]}, "here: train_on cannot be searched: it changes what"),
         ({"data": ["a", "b"]}, "here: data cannot be searched: results on different validation"),
         ({"lora_r": [4, 8], "lora-r": [4, 8]}, "here: lora_r is there twice"),
         ({"lora_r": 8}, "here: lora_r: {low, high} or a list of values is needed, found 8"),
