@@ -75,7 +75,7 @@ EXPERIMENTS = {
     ),
     "topics-published": Experiment(
         title="Financial tweets into 20 topics, split as published (289 of the 2,000 tweets of "
-        "test stand in train too), one epoch",
+        "test stand in train too; its labels are drawn in turn), one epoch",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
         "--set prepdata.duplicates=keep --set prepdata.test_limit=500 --set runs.head=null "
         "--set runs.named=null --set runs.qlora=null --set compare.limit=400 "
