@@ -134,7 +134,7 @@ and *memory* say how many parameters were trained, for how long, and with how mu
 NOT_RUN = """\
 ## Not run
 
-What takes a core more than an hour, and was not run for want of one:
+Larger sizes, reckoned to take a core more than an hour each, which were not run:
 """
 
 
