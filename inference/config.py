@@ -190,9 +190,9 @@ class CompareConfig(ModelsConfig):
 
 
 DECIDE_NOTHING = (
-    *("endpoint", "quantized", "few_shot", "few_shot_by", "system", "turns", "calibrate"),
+    "endpoint", "quantized", "few_shot", "few_shot_by", "system", "turns", "calibrate",
     "no_baselines",
-)
+)  # fmt: skip
 """Settings of a comparison that have no part in asking for regressions."""
 
 

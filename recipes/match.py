@@ -88,7 +88,8 @@ def read_match(
     wanted = {own for short in map(str, chosen) for own in repeats_of(short, runs)}
     matched = tuple(short for short in runs if short in wanted)
     stem = matched[0].removesuffix(seed_name("", runs[matched[0]].seed)) if matched else ""
-    match = Match(by=by, runs=matched, seeds=max(1, len(repeats_of(stem, runs))))
+    of_first = wanted.intersection(repeats_of(stem, runs))
+    match = Match(by=by, runs=matched, seeds=max(1, len(of_first)))
     if not match.followers:
         raise InputError(
             f"{where}: two runs are needed at least, found {', '.join(match.runs) or 'none'}; "

@@ -58,7 +58,7 @@ def _tune(recipe: Recipe) -> None:
         if not budget:
             raise InputError(
                 f"{first} does not say how many {match.by} it used, which are the others' budget; "
-                f"`tune run` wrote it long ago: remove the folder, to have it trained again"
+                "remove the folder, to have it trained again"
             )
         train(match.budgeted(config, budget), head, made_by)
         share = match.used(read_run(config.folder)) / budget

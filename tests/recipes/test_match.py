@@ -48,6 +48,15 @@ def test_seeds_of_the_first_are_trained_as_it_is(text: str, tmp_path: Path) -> N
     assert (match.first, match.followers) == ("a-seed1", ("b-seed1", "b-seed2"))
 
 
+def test_one_seed_of_the_first_may_be_named_alone(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "tune: {model: gpt2, seeds: [1, 2]}\nruns: {a: {lora_r: 4}, b: {}}\n"
+        "match: {flops: [a-seed1, b-seed2]}\n"
+    )
+    match = load(str(tmp_path / "m.yaml")).match
+    assert (match.first, match.followers) == ("a-seed1", ("b-seed2",))
+
+
 def test_seeds_of_one_run_alone_are_no_match(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(
         "tune: {model: gpt2, seeds: [1, 2]}\nruns: {a: {}}\nmatch: flops\n"

@@ -385,9 +385,9 @@ def _unique(path: Path, items: list[Item]) -> Iterator[Item]:
 
 
 SAME = (
-    *("model", "adapter", "kind", "template", "system", "label_sentence", "quantization"),
-    *("settings_sha256", "training_seed"),
-)
+    "model", "adapter", "kind", "template", "system", "label_sentence", "quantization",
+    "settings_sha256", "training_seed",
+)  # fmt: skip
 """What of a variant must be the same in files that are scored together."""
 
 
