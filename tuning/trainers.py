@@ -97,6 +97,9 @@ class RunTrainer:
     paths: FastPaths
     """The kernels that are turned on; none outside of `fast_paths`."""
 
+    loss_is_scaled_for_ga = True
+    """Whether `compute_loss` divides by all accumulated tokens or examples."""
+
     def __init__(self, **settings: Any) -> None:
         """Take the trainer's settings."""
         super().__init__(**settings)
@@ -205,9 +208,6 @@ class CompletionTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
 
     The loss, in nats, is a mean over the batch, or over all accumulated batches.
     """
-
-    loss_is_scaled_for_ga = True
-    """Whether `compute_loss` divides by all accumulated tokens or examples."""
 
     def __init__(
         self,
@@ -338,9 +338,6 @@ class HeadTrainer(RunTrainer, Trainer):  # type: ignore[misc]
     The labels' cross-entropy is the loss, in nats per example: a mean over the examples of all
     accumulated batches and all processes. Evaluations give the accuracy too.
     """
-
-    loss_is_scaled_for_ga = True
-    """Whether `compute_loss` divides by all accumulated examples."""
 
     def __init__(self, *, processing_class: Any, **settings: Any) -> None:
         """Take Trainer's settings; the tokenizer fills the batches up."""
