@@ -48,7 +48,7 @@ class StaticStep:
         self._mask = torch.zeros(hidden.shape, dtype=dtype, device=device)
         self._mask.masked_fill_(hidden, torch.finfo(dtype).min)
         self._graph: Any = None
-        self._compute: Callable[[], torch.Tensor] | None = None
+        self._forward: Callable[..., torch.Tensor] | None = None
         self._logits = torch.empty(0)
 
     def prepare(self, forward: Callable[..., torch.Tensor], new: torch.Tensor, held: int) -> None:
@@ -59,24 +59,23 @@ class StaticStep:
             new: The tokens that have just been read by the plain step; they are read again.
             held: How many tokens the cache holds with these.
         """
-
-        def compute() -> torch.Tensor:
-            for layer in self._layers:
-                layer.index = self._index
-            try:
-                mask = self._mask[:, None, None]
-                return forward(self._ids, attention_mask=mask, position_ids=self._positions)
-            finally:
-                for layer in self._layers:
-                    layer.index = None
-
-        self._compute = compute
+        self._forward = forward
         self._set(new, held)
         if new.device.type == "cuda":
             self._capture(new.device)
 
+    def _compute(self) -> torch.Tensor:
+        assert self._forward is not None
+        for layer in self._layers:
+            layer.index = self._index
+        try:
+            mask = self._mask[:, None, None]
+            return self._forward(self._ids, attention_mask=mask, position_ids=self._positions)
+        finally:
+            for layer in self._layers:
+                layer.index = None
+
     def _capture(self, device: torch.device) -> None:
-        assert self._compute is not None
         with torch.cuda.device(device):
             aside = torch.cuda.Stream()
             aside.wait_stream(torch.cuda.current_stream())
@@ -96,7 +95,6 @@ class StaticStep:
             new: The tokens, shape (rows,).
             held: How many tokens the cache holds with them.
         """
-        assert self._compute is not None
         self._set(new, held)
         for layer in self._layers:
             layer.fill(held, None)

@@ -14,7 +14,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import torch
 from transformers.cache_utils import (
@@ -319,10 +319,15 @@ class _Reader:
     def _make_static(
         self, new: torch.Tensor, names: list[str], starts: list[int], held: int, plain: torch.Tensor
     ) -> None:
-        """Have the next steps repeated, where that gives the logits of the plain step."""
+        """Have the next steps repeated, where that gives the logits of the plain step.
 
-        def forward(ids: torch.Tensor, **arguments: torch.Tensor) -> torch.Tensor:
-            return self._logits(ids, names, **arguments)[:, -1]
+        The step does not keep the reader alive: a graph that only the garbage collector frees
+        holds its memory meanwhile, and breaks the capture of another that it is freed in.
+        """
+        reader = proxy(self)
+
+        def forward(ids: torch.Tensor, **arguments: torch.Tensor) -> Any:
+            return reader._logits(ids, names, **arguments)[:, -1]
 
         layers = self._cache.layers
         self._step = static_step(layers, starts, self._room, forward, new, held, plain)

@@ -3,6 +3,8 @@ row."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -187,6 +189,29 @@ def test_static_steps_give_the_same_tokens(variants: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(cuda_graph.StaticStep, "run", count)
     assert decoded(variants, stops, GREEDY) == expected
     assert len(steps) > 10 and len(set(steps)) > 1  # also after rows have left the batch
+
+
+def test_steps_are_freed_with_their_batch(variants: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
+    monkeypatch.setattr(decode_module, "uses_static_steps", lambda model: True)
+    made = 0
+    alive: weakref.WeakSet[cuda_graph.StaticStep] = weakref.WeakSet()
+    prepare = cuda_graph.StaticStep.prepare
+
+    def note(step: Any, *args: Any) -> None:
+        nonlocal made
+        made += 1
+        alive.add(step)
+        prepare(step, *args)
+
+    monkeypatch.setattr(cuda_graph.StaticStep, "prepare", note)
+    gc.collect()
+    gc.disable()
+    try:
+        decoded(variants, {-1}, GREEDY)
+        assert made and not alive
+    finally:
+        gc.enable()
 
 
 def test_step_that_computes_something_else_is_not_repeated(
