@@ -218,7 +218,7 @@ def make_run(tmp_path: Path) -> Callable[..., Any]:
     """Write the run.json of a finished run of a name, with changes."""
     from tuneproof.formats import run as formats
 
-    counts = formats.Counts(examples=1200, tokens=9000, longest=64, shortened=0)
+    counts = formats.Counts(examples=1200, tokens=9000, longest=64, trained_tokens=900, shortened=0)
 
     def make(name: str, **changes: Any) -> formats.Run:
         values = {

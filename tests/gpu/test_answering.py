@@ -192,7 +192,7 @@ def test_mixed_batch_computes_what_each_variant_computes_alone(
 
     variants = loaded(bases["llama"], dtype=dtype)
     ids = torch.tensor([[5, 6, 7, 8, 9]], device=variants.model.device)
-    with torch.inference_mode(), fast_answering(variants.model, attends=False):
+    with torch.inference_mode(), fast_answering(variants.model):
         together = variants.model(
             ids.expand(3, -1), **variants.routed(variants.names)
         ).logits.float()

@@ -53,7 +53,7 @@ def test_lora_learns_in_bfloat16_and_saves_float32(tuned: Tuned, llama: Path, mo
     check_learned(run)
     is_supported = torch.cuda.is_bf16_supported(including_emulation=False)
     assert run.products == ("bfloat16" if is_supported else "float16")
-    assert set(run.fast_paths or {}) == {"head"}
+    assert set(run.fast_paths or {}) == {"head", "linear"}
     assert saved_dtypes(run) == {"torch.float32"}
 
 
