@@ -111,14 +111,15 @@ EXPERIMENTS = {
         "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'" + EVEN,
     ),
     "dolly-finqa": Experiment(
-        title="Instructions of Dolly and questions of FinQA, 300 of each to train on",
+        title="300 instructions of Dolly and 96 questions of FinQA to train on",
         command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
         "--set prepdata.limit=300 --set runs.qlora=null --set compare.limit=100 "
         "--set compare.max_new_tokens=128 --set tune.per_device_train_batch_size=8" + ONCE,
     ),
     "dolly-finqa-2k": Experiment(
-        title="Instructions of Dolly and questions of FinQA, 2,000 of each to train on",
-        command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER",
+        title="2,000 instructions of Dolly and 96 questions of FinQA to train on",
+        command="recipe run dolly-finqa --model smollm2 --source dolly=FILE --source finqa=FOLDER "
+        "--set runs.lora.seeds=null --set runs.qlora=null",
     ),
 }
 """By name, in the page's order."""
@@ -263,8 +264,8 @@ def _gain(run: str, seeds: int, against: AgainstBest, unit: str) -> Gain:
     )
 
 
-SHOWN = ("loop_rate", "stop_rate", "numeric_match", "invalid_rate")
-"""Other metrics that the page shows, where there are values."""
+SHOWN = ("rougeL", "loop_rate", "stop_rate", "numeric_match", "invalid_rate")
+"""Metrics that the page shows beside the primary one, where there are values."""
 
 
 def _option(report: Report, name: str, title: str, seconds: float | None, unit: str) -> Option:
@@ -277,7 +278,7 @@ def _option(report: Report, name: str, title: str, seconds: float | None, unit: 
             report.metrics[name][metric].value, unit_of(metric, report.length_unit)
         )
         for metric in SHOWN
-        if metric in report.metrics[name]
+        if metric in report.metrics[name] and metric != report.primary.metric
     }
     return Option(
         title=title,
