@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -29,7 +29,7 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Answerer, models: tuple[str, ...] = ("m",)) -> Iterator[Server]:
+def serving(answer: Answerer, models: Sequence[str] = ("m",)) -> Iterator[Server]:
     lock, under_way = Lock(), [0]
 
     class Handler(BaseHTTPRequestHandler):

@@ -20,7 +20,7 @@ from tuneproof.eval.report.build import report
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.inference import endpoint as endpoints
 from tuneproof.inference.cli import main
-from tuneproof.inference.compare import compare
+from tuneproof.inference.compare import compare, is_up_to_date
 from tuneproof.inference.config import CompareConfig, Decoding
 from tuneproof.inference.endpoint import KEY
 from tuneproof.inference.generate import cleaned
@@ -115,6 +115,29 @@ def test_interrupted_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None
     assert len(found.items) == 9
     assert found.variants[0].details["answer_tokens"] == 4
     assert not first.exists()
+
+
+def test_comparison_begins_anew_where_the_server_has_another_model(tmp_path: Path) -> None:
+    file, models, asked = prompts(tmp_path, 9), ["one"], []
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        asked.append(body["model"])
+        return (500, {}) if models == ["one"] and len(asked) > 4 else said("Ice.")
+
+    with serving(answer, models) as server:
+        config = CompareConfig(
+            endpoint=(f"s={server.url}",), endpoint_concurrency=1, batch_size=3,
+            out=tmp_path / "c.json",
+        )  # fmt: skip
+        with pytest.raises(InputError, match="status 500"):
+            compare(file, config)
+        models[:] = ["two"]
+        asked.clear()
+        assert compare(file, config).variants[0].details["model"] == "two"
+        assert asked == ["two"] * 9
+        assert is_up_to_date(file, config)
+        models[:] = ["one"]
+        assert is_up_to_date(file, config)  # nobody is asked for that
 
 
 def test_labels_are_named_and_a_text_that_is_none_is_wrong(tmp_path: Path) -> None:

@@ -193,3 +193,15 @@ def test_weights_that_are_no_numbers_are_named(folder: Path, value: float) -> No
         models.load_model(str(folder))
     with pytest.raises(InputError, match=fault):
         models.load_classifier(str(folder), ["a", "b"], pad_token_id=0)
+
+
+def test_four_bits_of_a_model_of_the_hub_are_read_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = [None, object(), str(tmp_path / "config.json")]
+    stored = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": stored}))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: found.pop(0))
+    kinds = [models.stored_four_bit("someone/small-4bit") for _ in range(3)]
+    assert kinds[:2] == [None, None]  # not looked for yet, and known not to be there
+    assert kinds[2] is not None and kinds[2].bnb_4bit_quant_type == "nf4"
