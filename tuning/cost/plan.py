@@ -84,8 +84,10 @@ class Plan:
     """The examples that are trained on."""
     is_assumed: bool
     """Whether there are no data, so that every example is taken to have max_length tokens."""
+    epochs: float
+    """Passes over the examples until the training ends."""
     flops: float
-    """Operations of all epochs."""
+    """Operations until then."""
     seconds: float
     """Of the steps, evaluations apart."""
 
@@ -105,7 +107,7 @@ class Plan:
         of = f"{counts.tokens:,} tokens"
         if self.is_assumed:
             of = f"of {config.max_length} tokens each, since {config.data} holds none"
-        epochs = f"{config.num_train_epochs:g} epochs of {counts.examples:,} examples ({of})"
+        epochs = f"{self.epochs:.3g} epochs of {counts.examples:,} examples ({of})"
         yield f"a step: {step} examples; {epochs}: {self.flops:.3g} operations"
         yield f"time: about {duration(round(self.seconds))} on {self.gpus} GPUs, evaluations apart"
 
@@ -155,7 +157,10 @@ def plan(
         return whole if sharding == "none" else _sharded(whole, model, gpus)
 
     limit = (1 - SPARE) * kind.memory * 2**30
-    flops = _flops(rates_of(model, is_checkpointing=config.gradient_checkpointing), config, counts)
+    rates = rates_of(model, is_checkpointing=config.gradient_checkpointing)
+    flops = _flops_of_epoch(rates, counts)
+    seconds = flops / (gpus * kind.teraflops * 1e12 * share_of_peak)
+    epochs = _epochs(config, counts, gpus, flops, seconds)
     sizes = [value.numel() for value in model.parameters() if value.requires_grad]
     return Plan(
         config=config,
@@ -166,8 +171,9 @@ def plan(
         parameters=(sum(sizes), sum(value.numel() for value in model.parameters())),
         counts=counts,
         is_assumed=is_assumed,
-        flops=flops,
-        seconds=flops / (gpus * kind.teraflops * 1e12 * share_of_peak),
+        epochs=epochs,
+        flops=epochs * flops,
+        seconds=epochs * seconds,
     )
 
 
@@ -251,13 +257,32 @@ def _load(model: Any, counts: Counts, batch: int) -> Load:
     return padded(model, rows, longest, trained=round(share * rows * longest))
 
 
-def _flops(rates: Rates, config: TuneConfig, counts: Counts) -> float:
-    """Return the operations of all epochs, without padding."""
+def _flops_of_epoch(rates: Rates, counts: Counts) -> float:
+    """Return the operations of one epoch, without padding."""
     examples = max(1, counts.examples)
     of_layers = rates.batch(1, round(counts.tokens / examples))
-    of_head = rates.per_output * (counts.trained_tokens or 0) / examples
-    seen = config.num_train_epochs * examples
-    return (of_layers + of_head) * seen
+    return of_layers * examples + rates.per_output * (counts.trained_tokens or 0)
+
+
+def _epochs(config: TuneConfig, counts: Counts, gpus: int, flops: float, seconds: float) -> float:
+    """Return how often the examples are read: until the first limit, or for the epochs asked for.
+
+    Args:
+        config: The settings.
+        counts: The examples.
+        gpus: How many take part in a step.
+        flops: Of one epoch.
+        seconds: Of one epoch.
+    """
+    step = config.per_device_train_batch_size * config.gradient_accumulation_steps * gpus
+    limits = (
+        (config.max_steps, counts.examples / step),
+        (config.max_tokens, counts.tokens),
+        (config.max_flops, flops),
+        (config.max_seconds, seconds),
+    )
+    ends = [limit / of_one for limit, of_one in limits if limit is not None]
+    return min(ends, default=config.num_train_epochs)
 
 
 def _sharded(whole: Memory, model: Any, gpus: int) -> Memory:

@@ -53,6 +53,26 @@ def test_plan_is_the_estimate_of_the_loaded_model(config: TuneConfig, kind: str)
     assert planned.flops == pytest.approx(3 * 1000 * per_example)
 
 
+def test_what_ends_the_training_first_decides(config: TuneConfig) -> None:
+    whole = plan(config, gpus=2, gpu="a100")
+    assert whole.epochs == 3
+    for ends, epochs in (
+        (
+            {"max_steps": 100, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 3},
+            2.4,
+        ),
+        ({"max_tokens": 192_000}, 2),
+        ({"max_tokens": 480_000}, 5),  # whatever the epochs
+        ({"max_flops": whole.flops / 2}, 1.5),
+        ({"max_seconds": whole.seconds, "max_tokens": 960_000}, 3),
+    ):
+        ended = plan(replace(config, **ends), gpus=2, gpu="a100")
+        assert ended.epochs == pytest.approx(epochs)
+        assert ended.flops == pytest.approx(whole.flops * epochs / 3)
+        assert ended.seconds == pytest.approx(whole.seconds * epochs / 3)
+    assert any(" 3 epochs of 1,000 examples" in line for line in whole.lines())
+
+
 def test_more_gpus_take_less_time_and_sharded_less_memory(config: TuneConfig) -> None:
     one, eight = (plan(config, gpus=gpus, gpu="a100") for gpus in (1, 8))
     assert one.seconds == pytest.approx(8 * eight.seconds)
