@@ -77,15 +77,18 @@ class StaticStep:
 
     def _capture(self, device: torch.device) -> None:
         with torch.cuda.device(device):
-            aside = torch.cuda.Stream()
-            aside.wait_stream(torch.cuda.current_stream())
+            usual, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+            aside.wait_stream(usual)
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP):
                     self._compute()
-            torch.cuda.current_stream().wait_stream(aside)
+            usual.wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                self._logits = self._compute()
+            try:
+                with torch.cuda.graph(graph, stream=aside):  # its own may be another device's
+                    self._logits = self._compute()
+            finally:
+                torch.cuda.set_stream(usual)  # a capture that fails stays on the other
         self._graph = graph
 
     def run(self, new: torch.Tensor, held: int) -> torch.Tensor:

@@ -201,6 +201,8 @@ def of_models(
         if variants.engine is not None:
             return variants.engine.prompts_at_once
         variants.resident.make_room()
+        if config.do_sample:  # what is drawn must not depend on the memory that is free
+            return None
         return answers_at_once(variants.model, most_tokens)
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:

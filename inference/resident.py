@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from tuneproof.errors import InputError
 from tuneproof.models.device import is_short, release
@@ -21,7 +22,7 @@ class DeviceMemory:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._residents: list[Resident] = []
+        self._residents: WeakSet[Resident] = WeakSet()  # theirs is who answers by them
         self._is_noted = False
 
     def add(self, model: Any, load: Callable[[], Any]) -> Resident:
@@ -32,15 +33,17 @@ class DeviceMemory:
             load: Loads the same once more.
         """
         resident = Resident(model, load, self)
-        self._residents.append(resident)
+        self._residents.add(resident)
         return resident
 
     def load(self, load: Callable[[], T]) -> T:
         """Return what a function loads, giving up other models where they leave no room for it."""
+        import torch
+
         self.make_room()
         try:
             return load()
-        except InputError as error:
+        except (InputError, torch.OutOfMemoryError) as error:
             if not _is_out_of_memory(error) or not self._release():
                 raise
         return load()

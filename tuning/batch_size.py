@@ -104,7 +104,7 @@ def _step(trainer: Any, size: int) -> None:
     spare = int(SPARE * torch.cuda.get_device_properties(device).total_memory)
     held.append(torch.empty(spare, dtype=torch.uint8, device=device))
     inputs = trainer._prepare_inputs(trainer.data_collator(rows))
-    with trainer.compute_loss_context_manager():
+    with trainer.compute_loss_context_manager(), trainer.accelerator.autocast():
         loss = trainer.compute_loss(model, inputs)
     loss.backward()
     torch.cuda.synchronize(device)

@@ -18,6 +18,7 @@ from tuneproof.hub import disable_telemetry
 from tuneproof.launch import join
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
+from tuneproof.models.device import choose_device, is_cuda, release
 from tuneproof.models.four_bit import parameter_count
 from tuneproof.prepdata.checks.data import check_data
 from tuneproof.stamp import code_fingerprint, versions_of
@@ -61,7 +62,10 @@ def finetune(
     check_sharding(config)
     join(config.device)
     with ranks.on_main(at_work(config.folder)):
-        return _finetune(config, made_by, pruner)
+        run = _finetune(config, made_by, pruner)
+    if is_cuda(device := choose_device(config.device)):
+        release(device)  # the trainer refers to itself, and holds model and optimizer
+    return run
 
 
 def _finetune(config: TuneConfig, made_by: str, pruner: Pruner | None) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from typing import Any
 
@@ -55,6 +56,33 @@ def test_models_make_room_for_one_that_runs_out_of_memory() -> None:
 
     assert isinstance(memory.load(load), Model)
     assert not first.is_loaded
+
+
+def test_models_make_room_for_one_that_runs_out_as_it_is_made_ready() -> None:
+    memory = DeviceMemory()
+    first = memory.add(Model(), Model)
+
+    def load() -> Model:
+        if first.is_loaded:
+            raise torch.OutOfMemoryError("CUDA out of memory")  # of a merge, which names no model
+        return Model()
+
+    assert isinstance(memory.load(load), Model)
+
+
+def test_models_are_freed_with_what_answers_by_them() -> None:
+    memory, alive = DeviceMemory(), weakref.WeakSet[Model]()
+    model = Model()
+    alive.add(model)
+    resident = memory.add(model, Model)
+    assert resident.is_loaded
+    gc.collect()
+    gc.disable()
+    try:
+        del model, resident
+        assert not alive
+    finally:
+        gc.enable()
 
 
 def test_model_that_does_not_fit_alone_is_refused() -> None:

@@ -141,8 +141,13 @@ def release(device: Any) -> None:
 
 
 def is_short(device: Any) -> bool:
-    """Return whether too little of a CUDA device's memory is free for answers: under a third."""
+    """Return whether too little of a CUDA device's memory is free for answers: under a third.
+
+    Of what this process has or can have: other programs may hold a part of the device.
+    """
     import torch
 
     free = free_bytes(device)
-    return free is not None and free < torch.cuda.mem_get_info(device)[1] / FREE_FOR_ANSWERS
+    return free is not None and free < (
+        (free + torch.cuda.memory_allocated(device)) / FREE_FOR_ANSWERS
+    )

@@ -197,13 +197,27 @@ def matrix_rate(device: str, products: str) -> float:
     A product of (n, k) by (k, m) counts 2 n k m.
 
     Args:
-        device: Where; on a GPU the products are larger, and it is waited for.
+        device: Where; on a GPU the products are larger, and it is waited for. Where it has no
+            memory for them they are smaller.
         products: Their dtype: ``float32``, ``bfloat16`` or ``float16``.
     """
     import torch
 
+    if torch.device(device).type == "cpu":
+        return _rate(device, products, ROWS, WIDTH, OUT)
+    size = GPU_SIZE
+    while size > GPU_SIZE // 16:
+        try:
+            return _rate(device, products, size, size, size)
+        except torch.OutOfMemoryError:
+            size //= 2
+    return _rate(device, products, size, size, size)
+
+
+def _rate(device: str, products: str, rows: int, width: int, out: int) -> float:
+    import torch
+
     dtype, kind = getattr(torch, products), torch.device(device).type
-    rows, width, out = (ROWS, WIDTH, OUT) if kind == "cpu" else (GPU_SIZE,) * 3
     left = torch.randn(rows, width, device=device, dtype=dtype)
     right = torch.randn(width, out, device=device, dtype=dtype)
     product = torch.empty(rows, out, device=device, dtype=dtype)

@@ -7,7 +7,7 @@ import torch
 
 from tuneproof.errors import InputError
 from tuneproof.models import load as models
-from tuneproof.models.device import choose_device, free_bytes, placed, torch_dtype
+from tuneproof.models.device import choose_device, free_bytes, is_short, placed, torch_dtype
 
 
 @pytest.fixture
@@ -80,6 +80,20 @@ def test_free_memory_is_that_of_the_card_and_what_torch_keeps_unused(
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 10)
     assert free_bytes("cuda:0") == 120
     assert free_bytes("cpu") is None
+
+
+@pytest.mark.parametrize(
+    ("free", "own", "is_less_than_a_third"),
+    [(40, 60, False), (30, 70, True), (400, 500, False), (40, 1, False)],  # of 1,000 in all
+)
+def test_a_third_is_of_what_this_process_can_have(
+    monkeypatch: pytest.MonkeyPatch, free: int, own: int, is_less_than_a_third: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 1000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: own)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: own)
+    assert is_short("cuda:0") == is_less_than_a_third
+    assert not is_short("cpu")
 
 
 def test_model_too_large_for_the_gpu_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

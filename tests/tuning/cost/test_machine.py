@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 
 import pytest
+import torch
 
+from tuneproof.tuning.cost import machine
 from tuneproof.tuning.cost.machine import (
     CLEAR,
     forget_peaks,
@@ -35,6 +37,20 @@ def test_nothing_trained_is_no_division_by_zero() -> None:
 
 def test_a_rate_is_measured() -> None:
     assert matrix_rate("cpu", "float32") > 1e8
+
+
+def test_a_rate_is_measured_on_a_gpu_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def rate(device: str, products: str, *size: int) -> float:
+        sizes.append(size[0])
+        if len(sizes) < 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 5.0
+
+    monkeypatch.setattr(machine, "_rate", rate)
+    assert matrix_rate("cuda:0", "bfloat16") == 5.0
+    assert sizes == [8192, 4096, 2048]
 
 
 @pytest.mark.skipif(not os.access(CLEAR, os.W_OK), reason="this system cannot forget a peak")
