@@ -46,6 +46,7 @@ UNITS: dict[str, tuple[str, int]] = {
     **{"Hz": ("Hz", 0), "kHz": ("Hz", 3), "MHz": ("Hz", 6), "GHz": ("Hz", 9)},
     **{"kB": ("B", 3), "KB": ("B", 3), "MB": ("B", 6), "GB": ("B", 9), "TB": ("B", 12)},
     **{"km/h": ("km/h", 0), "mph": ("mph", 0), "m/s": ("m/s", 0)},
+    **dict.fromkeys(("cent", "cents", "¢"), ("cent", 0)),
     **{"°C": ("°C", 0), "°F": ("°F", 0), "°": ("°", 0)},
 }
 """Unit, in upper and lower case as here -> its basic unit, and how many as a power of ten."""
@@ -82,6 +83,8 @@ _WORD = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\
 """A character that no number touches; the scripts of East and South East Asia put no space there,
 or write particles right after a number."""
 MINUS = r"\-\u2212\u2013"
+GROUPS = "千万萬만亿億억"
+"""Scales after which a number may go on: 1億2000万."""
 RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a"
 _EXPONENT = rf"(?:\s*(?:\^|\*\*)\s*[({{]?[{MINUS}+]?[0-9]{{1,2}}[)}}]?(?![0-9])|[{RAISED}]{{1,3}})"
 
@@ -94,7 +97,8 @@ NUMBER = re.compile(
     rf"""
     (?P<open>\(\s*)?
     (?<!{_WORD})(?<![.,])                   # not inside a word, a date or a longer number
-    (?:(?<![%\u20ac])(?P<minus>[{MINUS}+]))?
+    (?<![0-9][/:^])(?<![0-9]\ /\ )          # not a part of 3/4, 12:30 or 2^3
+    (?:(?<![%\u20ac])(?P<minus>[{MINUS}+]|(?<![0-9]\ )(?:minus|negative)\s+))?
     (?:(?P<currency>{_any_of(CODES)})\s*(?P<inner>[{MINUS}])?)?
     (?:10(?P<ten>{_EXPONENT})
       |(?P<digits>
@@ -113,7 +117,7 @@ NUMBER = re.compile(
       |(?P<letter>(?-i:[kKMBT])|(?(currency)\s?[kmbt]|(?!)))(?!\w)
       |x\b)?                                # a ratio: 1.5x
     (?:\s?(?P<unit>(?-i:{_any_of(UNITS)})|{_any_of(CURRENCIES)})(?!{_WORD}))?
-    (?!{_WORD}|[.,][0-9])                   # not 5th, 1990s or half of a longer number
+    (?!{_WORD}|[.,:^][0-9]|\ ?/\ ?[0-9])    # not 5th, 1990s or half of a longer number
     (?P<close>\s*\))?
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -10,10 +10,13 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
 from tuneproof.number_forms import (
     CURRENCIES,
+    GROUPS,
     LETTERS,
     MINUS,
     NUMBER,
@@ -32,7 +35,11 @@ _PLAIN = str.maketrans(RAISED + "\u2212\u2013", "0123456789-+--")
 _THREE_DIGITS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 """1.234 or 1,234: the mark may be a decimal one, or stand between thousands."""
 _DOTTED = re.compile(r"(?<![\w.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9]|[.,][0-9])")
-_ANSWER = re.compile(r"####|\banswer\s*(?:is|:|=)", re.IGNORECASE)
+_ANSWER = re.compile(r"####(?!#)(?P<line>[^\n]*)|\banswer\s*(?:is|:|=)", re.IGNORECASE)
+_HEADING = re.compile(r"\s*#{1,6}\s")
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\ufe63\uff0d", "-"))
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_GROUPED = re.compile(rf"[0-9]+[{GROUPS}](?:(?:\s?[0-9]+[{GROUPS}])+(?:[0-9]+)?|[0-9]+)")
 _YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 _SPLIT_SIGN = re.compile(rf"^([{MINUS}])\s+")
 _SPACED_DIGITS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
@@ -106,21 +113,27 @@ def parse_number(text: str, decimal_mark: str = "") -> Number | None:
 def find_number(text: str, decimal_mark: str = "") -> Number | None:
     """Return the number or range that an answer gives, or None.
 
-    It is the first after the last ``####``, ``answer is`` or ``answer:``; without such a mark it is
-    the last one of the first line that holds a number, where a bare year, and what another is
-    compared with (``from 40``, ``than 40``), count only if the line has nothing else.
+    It is the first after the last ``answer is``, ``answer:`` or ``####`` with nothing else on its
+    line; without such a mark it is the last one of the first line that holds a number, where a
+    bare year, and what another is compared with (``from 40``, ``than 40``), count only if the line
+    has nothing else. Headings of Markdown are read last. Of a fraction, a time or a power no part
+    is a number.
 
     Args:
         text: What is read.
         decimal_mark: As in `parse_number`.
     """
     text = _plain_digits(text)
-    marks = list(_ANSWER.finditer(text))
+    marks = [
+        match.start("line") if match["line"] is not None else match.end()
+        for match in _ANSWER.finditer(text)
+        if match["line"] is None or parse_number(match["line"], decimal_mark)
+    ]
     if marks:
-        after = _numbers(text[marks[-1].end() :], decimal_mark)
+        after = _numbers(text[marks[-1] :], decimal_mark)
         if after:
             return after[0]
-    for line in text.splitlines():
+    for line in sorted(text.splitlines(), key=lambda line: _HEADING.match(line) is not None):
         whole = parse_number(line, decimal_mark)
         numbers = [whole] if whole else _numbers(line, decimal_mark)
         if numbers:
@@ -214,10 +227,12 @@ def states_value(answer: str, value: str, written: str) -> bool:
 
 
 def _is_within(answer: Number, figure: Decimal, exponent: int, tolerance: Decimal) -> bool:
-    if abs(answer.value - figure.scaleb(exponent)) <= tolerance.scaleb(exponent):
+    scale, room = Fraction(10) ** exponent, Fraction(tolerance)  # exact, however many digits
+    own, wanted = Fraction(answer.figure), Fraction(figure)
+    if abs(own * Fraction(10) ** answer.exponent - wanted * scale) <= room * scale:
         return True
     one_has_a_scale = (answer.exponent == 0) != (exponent == 0)
-    return one_has_a_scale and abs(answer.figure - figure) <= tolerance
+    return one_has_a_scale and abs(own - wanted) <= room
 
 
 def _numbers(line: str, mark: str) -> list[Number]:
@@ -267,9 +282,11 @@ def _range_of(
 def _number(match: re.Match[str], mark: str, *, bracket_is_minus: bool) -> Number:
     bracketed = bool(match["open"] and match["close"]) and bracket_is_minus
     figure, shown = _figure(match["digits"] or "1", mark)
-    power = match["ten"] or match["power"]
-    if power:
-        figure = figure.scaleb(_power(power))
+    if match["power"]:
+        figure = figure.scaleb(_power(match["power"]))
+    elif match["ten"]:
+        figure = figure.scaleb(_power(match["ten"]))
+        figure = figure.quantize(min(figure, Decimal(1)))  # all of its digits are shown
     negative = bool((match["minus"] or "+") != "+" or match["inner"] or bracketed)
     beside = (match["unit"] or match["currency"] or "").strip()
     unit, unit_exponent = UNITS.get(beside, (CURRENCIES.get(beside.lower(), ""), 0))
@@ -327,12 +344,30 @@ def _without_asides(line: str) -> str:
 
 
 def _plain_digits(text: str) -> str:
-    """Return a text with the digits of all scripts as 0 to 9, and Arabic decimal marks as ours."""
+    """Return a text with the digits of all scripts as 0 to 9, and signs and marks as ours.
+
+    LaTeX's percent, dollar and fractions are as in plain text, and numbers of several scales, such
+    as 1億2000万, as one.
+    """
+    if "\\" in text:
+        text = _FRACTION.sub(r"\1/\2", text).replace("\\%", "%").replace("\\$", "$")
     if text.isascii():
         return text
     text = text.replace("\u066b", ".").replace("\u066c", ",").replace("\uff0e", ".")
-    return "".join(
+    text = "".join(
         str(unicodedata.digit(c)) if not c.isascii() and c.isdecimal() else c for c in text
+    )
+    return _GROUPED.sub(_joined, text.translate(_DASHES))
+
+
+def _joined(match: re.Match[str]) -> str:
+    """Return the sum of a number's groups, where each has a smaller scale than the one before."""
+    groups = re.findall(rf"([0-9]+)([{GROUPS}]?)", match[0])
+    powers = [SCALES.get(scale, 0) for _, scale in groups]
+    if any(high <= low for high, low in pairwise(powers)):
+        return match[0]
+    return str(
+        sum(int(digits) * 10**power for (digits, _), power in zip(groups, powers, strict=True))
     )
 
 

@@ -12,7 +12,7 @@ from tuneproof.eval.checks.advice import COMPARISON
 from tuneproof.eval.stats.exact import sign_p
 from tuneproof.eval.units import group_numbers
 from tuneproof.finding import Finding, finding, quoted, share
-from tuneproof.formats.comparison import Answer, Comparison
+from tuneproof.formats.comparison import Comparison, Item
 
 DECODING = (
     "do_sample", "max_new_tokens", "temperature", "top_p", "top_k", "num_beams",
@@ -130,11 +130,9 @@ def _worse_than_base(comparison: Comparison, name: str, units: list[int]) -> Ite
     score, what = scorer(comparison)
     gains: dict[int, float] = defaultdict(float)  # by unit: items of one are no more than one
     for unit, item in zip(units, comparison.items, strict=True):
-        if item.reference is not None:
-            both = (item.answers[name], item.answers[comparison.base])
-            mine, base = (score(answer, item.reference) for answer in both)
-            if mine is not None and base is not None:
-                gains[unit] += mine - base
+        mine, base = (score(item, one) for one in (name, comparison.base))
+        if mine is not None and base is not None:
+            gains[unit] += mine - base
     lost, won = sum(gain < 0 for gain in gains.values()), sum(gain > 0 for gain in gains.values())
     if lost <= won:
         return
@@ -148,12 +146,20 @@ def _worse_than_base(comparison: Comparison, name: str, units: list[int]) -> Ite
         )
 
 
-def scorer(
-    comparison: Comparison,
-) -> tuple[Callable[[Answer, str | None], float | None], str]:
-    """Return what scores an answer against its reference, and its name."""
-    if comparison.labels is not None:
-        return lambda a, right: None if a.label is None else float(a.label == right), "label"
+def scorer(comparison: Comparison) -> tuple[Callable[[Item, str], float | None], str]:
+    """Return what scores a variant's answer to an item, None without a reference; and its name."""
     from tuneproof.eval.metrics.squad import token_f1
+    from tuneproof.eval.score import references_of
 
-    return lambda a, right: None if a.text is None else token_f1(a.text, right or ""), "token F1"
+    labels = comparison.labels
+
+    def score(item: Item, name: str) -> float | None:
+        answer, right = item.answers[name], references_of(item, labels)
+        given = answer.text if labels is None else answer.label
+        if given is None or not right:
+            return None
+        if labels is not None:
+            return float(given in right)
+        return max(token_f1(given, one) for one in right)
+
+    return score, "token F1" if labels is None else "label"

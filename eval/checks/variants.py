@@ -156,12 +156,7 @@ def _beaten_by_prompt(comparison: Comparison) -> Iterator[Finding]:
         for other in prompted:
             if name in prompted:
                 continue
-            pairs = [
-                (score(item.answers[other], item.reference), score(item.answers[name],
-                 item.reference))
-                for item in comparison.items
-                if item.reference is not None
-            ]  # fmt: skip
+            pairs = [(score(item, other), score(item, name)) for item in comparison.items]
             known = [(a, b) for a, b in pairs if a is not None and b is not None]
             theirs, mine = sum(a for a, _ in known), sum(b for _, b in known)
             if len(known) < SEVERAL or theirs <= mine:

@@ -205,7 +205,7 @@ def code_metric(tests: str = "") -> Metric:
     if tests:
 
         def passes(prediction: str, reference: str) -> float:
-            return float(bool(prediction.strip()) and _runs(f"{code_of(prediction)}\n{reference}"))
+            return float(bool(prediction.strip()) and sandbox.runs(code_of(prediction), reference))
 
         return _share(
             "Passes its tests",
@@ -217,7 +217,7 @@ def code_metric(tests: str = "") -> Metric:
         )
 
     def code_runs(prediction: str) -> float:
-        return float(bool(prediction.strip()) and _runs(code_of(prediction)))
+        return float(bool(prediction.strip()) and sandbox.runs(code_of(prediction)))
 
     return _share(
         "Code runs",
@@ -238,10 +238,6 @@ def unfenced(text: str) -> str:
 def code_of(text: str) -> str:
     """Return the code of an answer: what is between its fences, otherwise all of it."""
     return "\n".join(FENCED.findall(text)) or text
-
-
-def _runs(program: str) -> bool:
-    return sandbox.runs(program)
 
 
 def _validator(file: Path) -> Callable[[Any], bool]:

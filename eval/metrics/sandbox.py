@@ -11,12 +11,12 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import runpy
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import types
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +24,8 @@ TIMEOUT_S = 5.0
 """Seconds that a program may take, by the clock and of the processor."""
 MEMORY_BYTES = 1 << 30
 """Address space that it may have."""
+DONE = 97
+"""How the child ends after everything has run; 0 may be the program's own."""
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 """Machine -> the kernel's number of it, and its column in `CALLS`."""
 CALLS: dict[str, tuple[int | None, int | None]] = {
@@ -61,19 +63,29 @@ def is_supported() -> bool:
     return sys.platform == "linux" and platform.machine() in ARCHITECTURES
 
 
-def runs(program: str, *, timeout_s: float = TIMEOUT_S, memory_bytes: int = MEMORY_BYTES) -> bool:
+def runs(
+    program: str,
+    tests: str | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    memory_bytes: int = MEMORY_BYTES,
+) -> bool:
     """Return whether a Python program ends by itself without an error, within the limits.
 
     Args:
         program: Its source.
+        tests: Source that is run after it with its names, also where it ends by `sys.exit`.
         timeout_s: Seconds it may take.
         memory_bytes: Address space it may have.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "answer.py"
-        file.write_bytes(program.encode("utf-8", "replace"))
+        files = []
+        for number, source in enumerate((program,) if tests is None else (program, tests)):
+            files.append(Path(folder) / f"part{number}.py")
+            files[-1].write_bytes(source.encode("utf-8", "replace"))
+        limits = (str(timeout_s), str(memory_bytes))
         child = subprocess.Popen(
-            [sys.executable, "-I", "-B", __file__, str(file), str(timeout_s), str(memory_bytes)],
+            [sys.executable, "-I", "-B", __file__, *limits, *map(str, files)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -82,7 +94,7 @@ def runs(program: str, *, timeout_s: float = TIMEOUT_S, memory_bytes: int = MEMO
             start_new_session=True,
         )
         try:
-            return child.wait(timeout_s + 1) == 0
+            return child.wait(timeout_s + 1) == DONE
         except subprocess.TimeoutExpired:
             return False
         finally:
@@ -143,8 +155,21 @@ def _rules(machine: str) -> list[bytes]:
     return [*rules, rule(_RETURN, _REFUSE)]
 
 
+def run_in_turn(files: list[str]) -> int:
+    """Run programs as one module; return how the process ends. Only the last one's exit counts."""
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    for file in files:
+        module.__file__ = file
+        try:
+            exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
+        except SystemExit as end:
+            if file == files[-1] and end.code not in (None, 0):
+                return 1
+    return DONE
+
+
 if __name__ == "__main__":
-    answer, seconds, size = sys.argv[1:]
-    sys.argv = [answer]
+    seconds, size, *programs = sys.argv[1:]
+    sys.argv = programs[:1]
     shut_in(float(seconds), int(size))
-    runpy.run_path(answer, run_name="__main__")
+    sys.exit(run_in_turn(programs))

@@ -4,7 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from tuneproof.numbers import agrees_with_value, find_number, is_value, parse_number, states_value
+from tuneproof.numbers import (
+    agrees,
+    agrees_with_value,
+    find_number,
+    is_value,
+    parse_number,
+    states_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +34,14 @@ from tuneproof.numbers import agrees_with_value, find_number, is_value, parse_nu
         ("101 stores", None),
         ("4 or 5", None),
         ("4 or 5 kg", None),
+        ("\N{NON-BREAKING HYPHEN}5", "-5"),
+        ("\N{FULLWIDTH HYPHEN-MINUS}5", "-5"),
+        ("minus 12", "-12"),
+        (r"42\%", "0.42"),
+        ("10^6", "1000000"),
+        ("1\u51042000\u4e07", "120000000"),
+        ("3\uc5b5 5000\ub9cc", "350000000"),
+        ("12:30", None),
     ],
 )
 def test_reference_is_one_number_or_is_not_scored(text: str, value: str | None) -> None:
@@ -59,6 +74,19 @@ def test_reference_is_one_number_or_is_not_scored(text: str, value: str | None) 
         ("version v2 of x86", None),
         ("a ratio of 1.5x", "1.5"),
         ("none", None),
+        ("1/2", None),
+        ("1 / 2", None),
+        (r"\frac{1}{2}", None),
+        ("2^3", None),
+        ("10^100", None),
+        ("10 / 2 = 5", "5"),
+        ("$5/unit", "5"),
+        ("negative 12", "-12"),
+        ("7 minus 2 is 5", "5"),
+        ("The answer is 42.\n\n#### Step 1\nAdd 40 and 2.", "42"),
+        ("#### Step 3: Total\nThe total is 42.", "42"),
+        ("#### Solution\n40 + 2 = 42", "42"),
+        ("We had 7.\n#### 42", "42"),
     ],
 )
 def test_which_number_an_answer_gives(text: str, figure: str | None) -> None:
@@ -118,3 +146,21 @@ def test_zero_is_near_itself_only() -> None:
 def test_values_are_numbers_without_unit_or_yes_or_no() -> None:
     assert all(map(is_value, ("5", "-0.05", "yes", "no")))
     assert not any(map(is_value, ("", "5%", "1e5", "maybe", "nan", ".5")))
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "agree"),
+    [
+        ("2652528598121910586363084800000", "2652528598121910586363084800001", False),
+        ("2652528598121910586363084800001", "2652528598121910586363084800001", True),
+        ("600000", "10^6", False),
+        ("1000000", "10^6", True),
+        ("5 cents", "$5", False),
+        ("1\u51042000\u4e07", "120 million", True),
+        ("1\u51042000\u4e07", "2000\u4e07", False),
+    ],
+)
+def test_no_digit_is_passed_over(answer: str, target: str, agree: bool) -> None:
+    found, wanted = find_number(answer), parse_number(target)
+    assert found is not None and wanted is not None
+    assert agrees(found, wanted) == agree

@@ -242,6 +242,18 @@ def test_base_is_better_by_units_not_by_items(texts: Document, found: Found) -> 
     assert "25 of 25 (100 %) of the units in which they differ" in worse.evidence
 
 
+def test_any_of_several_right_answers_counts(texts: Document, found: Found) -> None:
+    for number, item in enumerate(texts["items"]):
+        right = item["reference"]
+        item["references"] = [right, "spring"]
+        base, tuned = item["answers"]["base"], item["answers"]["tuned"]
+        base["text"], tuned["text"] = f"{number} stones", "spring"
+    assert "base-is-better" not in severities(found(texts))
+    for item in texts["items"]:
+        item["references"] = [item["reference"]]
+    assert "base-is-better" in severities(found(texts))
+
+
 def relabel(row: Document, label: str) -> None:
     row.update(label=label, text=label)
 

@@ -105,6 +105,8 @@ def test_language_is_told_or_left_open() -> None:
         ("print(1", 0),
         ("1 / 0", 0),
         ("raise SystemExit(3)", 0),
+        ("raise SystemExit", 1),
+        ("import os; os._exit(0)", 0),  # whatever came before: it did not get to its end
         ("", 0),
     ],
 )
@@ -117,6 +119,33 @@ def test_code_is_run_with_its_tests() -> None:
     answer = "```python\ndef double(n):\n    return 2 * n\n```"
     assert value("code:reference", answer, reference="assert double(2) == 4") == 1
     assert value("code:reference", answer, reference="assert double(2) == 5") == 0
+
+
+UNIT = """
+import unittest
+
+class Case(unittest.TestCase):
+    def test_f(self):
+        self.assertEqual(f(1), {wanted})
+
+unittest.main()
+"""
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    "end", ["exit()", "import sys; sys.exit(1)", "if __name__ == '__main__':\n    exit(f(0))", ""]
+)
+def test_an_answer_that_exits_is_tested_all_the_same(end: str) -> None:
+    answer = f"def f(n):\n    return n + 1\n\nprint(f(1))\n{end}"
+    for tests, expected in (
+        ("assert f(1) == 2", 1),
+        ("assert f(1) == 3", 0),
+        ("assert undefined", 0),
+        (UNIT.format(wanted=2), 1),
+        (UNIT.format(wanted=3), 0),
+    ):
+        assert value("code:reference", answer, reference=tests) == expected
 
 
 @needs_linux
