@@ -160,6 +160,7 @@ def scorer(comparison: Comparison) -> tuple[Callable[[Item, str], float | None],
             return None
         if labels is not None:
             return float(given in right)
-        return max(token_f1(given, one) for one in right)
+        values = (token_f1(given, one) for one in right)
+        return max((value for value in values if value is not None), default=None)
 
     return score, "token F1" if labels is None else "label"

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any, Literal
 
 Task = Literal["text", "labels", "programs", "any"]
@@ -65,6 +66,22 @@ class Metric:
     """Whether it judges free texts, labels of a fixed set, texts whose right answer a program
     gives, or all of them."""
 
+    @property
+    def is_count(self) -> bool:
+        """Whether its values are numbers of tokens or words, which have no greatest one."""
+        return self.unit in ("tokens", "words")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it may have."""
+        return (0.0, inf) if self.is_count else (float(self.least), 1.0)
+
+    @property
+    def difference_bounds(self) -> tuple[float, float]:
+        """The least and the greatest difference of two values."""
+        low, high = self.bounds
+        return (low - high, high - low)
+
     @cached_property
     def needs(self) -> tuple[str, ...]:
         """The columns it must have of an item and its answer, in the order of its parameters."""
@@ -97,7 +114,7 @@ class Metric:
     @property
     def range(self) -> str:
         """The values it may have, as a reader sees them."""
-        if self.unit in ("tokens", "words"):
+        if self.is_count:
             return "from 0"
         return "0 to 100 %" if self.unit == "share" else f"{self.least} to 1"
 

@@ -30,8 +30,8 @@ class ShownLabel:
 
     label: str
     right: bool
-    confidence: float
-    """Its probability."""
+    confidence: float | None
+    """Its probability; None where there are none."""
     top: tuple[tuple[str, float | None], ...]
     """The most probable labels with their probabilities, the scored one first."""
 
@@ -142,13 +142,14 @@ def extremes(
 def confident_mistakes(
     items: Sequence[ShownItem], variant: int, count: int
 ) -> list[tuple[ShownItem, ShownLabel]]:
-    """Return the wrong labels that a variant was surest of, surest first.
+    """Return the wrong labels that a variant was surest of, the surest first.
 
-    `variant` counts in the order of `Comparison.names`.
+    Those without probabilities are left out. `variant` counts in the order of `Comparison.names`.
     """
     labels = [(item, item.answers[variant].label) for item in items]
     wrong = [(item, label) for item, label in labels if label and label.label and not label.right]
-    return sorted(wrong, key=lambda pair: -pair[1].confidence)[:count]
+    sure = [pair for pair in wrong if pair[1].confidence is not None]
+    return sorted(sure, key=lambda pair: -(pair[1].confidence or 0.0))[:count]
 
 
 def clip(text: str, limit: int = CLIP_CHARACTERS) -> str:
@@ -185,7 +186,7 @@ def _label(answer: Answer, label: str, scores: Scores, row: int, column: int) ->
     return ShownLabel(
         label=label,
         right=bool(scores.values["accuracy"][row, column]),
-        confidence=_rounded(confidence_of(answer)) or 0.0,
+        confidence=_rounded(confidence_of(answer)),
         top=tuple((name, _rounded(p)) for name, p in ranked[:SHOWN_LABELS]),
     )
 

@@ -54,10 +54,13 @@ def _extremes(items: Sequence[ShownItem], variant: int) -> _Examples:
 
 def _mistakes(report: Report, items: Sequence[ShownItem], variant: str) -> _Examples:
     """Return the wrong labels that a tuned variant was most confident of."""
-    mistakes = confident_mistakes(items, report.names.index(variant), EXAMPLES)
+    index = report.names.index(variant)
+    shown = [item.answers[index].label for item in items]
+    if not any(label and label.confidence is not None for label in shown):
+        return []
     remarks = [
-        (item, f"{escape(label.label)} with {wording.amount(label.confidence, 'share')}")
-        for item, label in mistakes
+        (item, f"{escape(label.label)} with {wording.amount(label.confidence or 0.0, 'share')}")
+        for item, label in confident_mistakes(items, index, EXAMPLES)
     ]
     return [("Most confident mistakes", remarks)]
 

@@ -87,7 +87,7 @@ def gains_plot(report: Report) -> Figure | None:
         (metric, variant, gain)
         for metric in METRICS
         for variant, gains in report.gains.items()
-        if (gain := gains.get(metric)) and metric != "length"
+        if (gain := gains.get(metric)) and not METRICS[metric].is_count
     ]
     if not rows:
         return None
@@ -121,7 +121,8 @@ def gains_plot(report: Report) -> Figure | None:
 def metrics_plot(report: Report) -> Figure:
     """Draw the value of every metric as one bar per variant, with its interval."""
     variants = report.names
-    names = [n for n in METRICS if n != "length" and any(n in m for m in report.metrics.values())]
+    scored = {name for values in report.metrics.values() for name in values}
+    names = [name for name, metric in METRICS.items() if name in scored and not metric.is_count]
     figure, axes = figure_of(height=_panel_height(report, len(names)))
     thickness = 0.8 / len(variants)
     for index, variant in enumerate(variants):
@@ -202,7 +203,7 @@ def item_gains_plot(comparison: Comparison, scores: Scores) -> Figure | None:
 def _panel_height(report: Report, rows: int) -> float:
     """Return one height, in inches, for the two plots that stand side by side on the page."""
     variants = report.metrics
-    names = {name for cells in variants.values() for name in cells} - {"length"}
+    names = {name for cells in variants.values() for name in cells if not METRICS[name].is_count}
     return 1.6 + max(0.36 * rows, len(names) * (0.22 + 0.17 * len(variants)))
 
 

@@ -17,8 +17,6 @@ from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate, sp
 from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import (
     DIFFERENCE,
-    SHARE,
-    UNBOUNDED,
     Floats,
     Range,
     with_unseen,
@@ -311,6 +309,5 @@ def _columns(
 
 
 def _range(key: Key) -> Range:
-    if key.name == "length":
-        return (0.0, UNBOUNDED[1]) if key.kind == "metric" else UNBOUNDED
-    return SHARE if key.kind == "metric" else DIFFERENCE
+    metric = METRICS[key.name]
+    return metric.bounds if key.kind == "metric" else metric.difference_bounds

@@ -16,7 +16,7 @@ from tuneproof.eval.score import Scores
 from tuneproof.eval.stats.against import best_untuned
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate
 from tuneproof.eval.stats.equivalence import equivalence_of
-from tuneproof.eval.stats.intervals import DIFFERENCE, UNBOUNDED, Floats
+from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.permutation import MeanTests, joint_swaps, mcnemar, sign_flip_p
 from tuneproof.eval.stats.verdicts import Judged, PairedTest, correct, verdict
 from tuneproof.formats.comparison import Comparison
@@ -78,7 +78,7 @@ def compare_pairs(
         confidence=config.confidence,
         seed=config.seed,
         groups=scores.units,
-        ranges=[UNBOUNDED if metric == "length" else DIFFERENCE] * len(differences),
+        ranges=[METRICS[metric].difference_bounds] * len(differences),
     )
     sums = by_group(np.nan_to_num(np.column_stack(list(differences.values()))), scores.units)
     p_values = sign_flip_p(sums, draws=config.draws, seed=config.seed)

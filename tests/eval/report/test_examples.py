@@ -100,6 +100,18 @@ def test_surest_mistakes_come_first(topics: dict[str, Any], write: Write) -> Non
     assert [row.id for row, _ in confident_mistakes(rows, 1, 1)] == ["q11"]
 
 
+def test_a_label_without_probabilities_is_no_confident_mistake(
+    topics: dict[str, Any], write: Write
+) -> None:
+    for item in topics["items"]:
+        for answer in item["answers"].values():
+            answer.pop("label_probabilities", None)
+    rows = rows_of(write(topics))
+    tuned = rows[1].answers[1].label
+    assert (tuned.right, tuned.confidence) == (False, None)
+    assert confident_mistakes(rows, 1, 9) == []
+
+
 def test_all_right_answers_are_shown(document: dict[str, Any], write: Write) -> None:
     document["items"][0] |= {"reference": "one", "references": ["one", "two"]}
     document["items"][1]["reference"] = None

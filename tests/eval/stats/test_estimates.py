@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.metrics.metric import Metric
+from tuneproof.eval.metrics.registry import added
 from tuneproof.eval.score import score
 from tuneproof.eval.stats.estimates import Analysis, analyse
 from tuneproof.formats.comparison import read_comparison
@@ -34,6 +36,29 @@ def test_figures_of_a_clear_case(document: dict[str, Any], write: Write) -> None
     assert found.gains["tuned"]["length"].verdict == "different"
     assert set(found.gains) == {"tuned"}
     assert found.tasks == {}
+
+
+def test_intervals_reach_as_far_as_a_metric_of_ones_own(
+    document: dict[str, Any], write: Write
+) -> None:
+    about: dict[str, Any] = {"definition": "?", "source": "this test", "weakness": "?"}
+    own = {
+        "words_said": Metric(
+            title="Words said", function=lambda prediction: 5.0 + len(prediction),
+            direction="lower", unit="words", **about,
+        ),
+        "mood": Metric(
+            title="Mood", function=lambda prediction: -1 / (1 + len(prediction)),
+            direction="higher", unit="score", least=-1, **about,
+        ),
+    }  # fmt: skip
+    with added(own):
+        found = analysed(write(document))
+    for name in own:
+        for figure in (found.metrics["tuned"][name], found.gains["tuned"][name]):
+            assert figure.low is not None and figure.high is not None
+            assert figure.low < figure.value < figure.high, name
+    assert found.metrics["tuned"]["mood"].value < 0
 
 
 def test_gain_is_the_difference_of_the_means(document: dict[str, Any], write: Write) -> None:
