@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.errors import InputError
+from tuneproof.formats.run import read_run
 from tuneproof.inference.config import ModelsConfig
 from tuneproof.ui.config import UiConfig
 from tuneproof.ui.shelf import run_inside
@@ -53,11 +54,15 @@ class Conversation:
         self._talks: list[Talk] = []
         self.run: str | None = None
         """The run that is loaded, by its path below the folder."""
+        self._weights: Mapping[str, str] | None = None
         self.turns: list[Turn] = []
         """What it was asked."""
 
     def ask(self, run: str, line: str) -> Iterator[Event]:
-        """Yield what happens until all have answered a line; another run begins anew."""
+        """Yield what happens until all have answered a line; another run begins anew.
+
+        So does one that was trained again.
+        """
         events: queue.Queue[Event | None] = queue.Queue()
 
         def work() -> None:
@@ -94,9 +99,11 @@ class Conversation:
             self._busy.release()
 
     def _answer(self, run: str, line: str, tell: Tell) -> None:
-        if self.run != run:
+        weights = read_run(run_inside(self._root, run)).weights_sha256
+        if (self.run, self._weights) != (run, weights):  # it may have been trained again
             tell({"status": f"loading {run} and its base"})
             self._load(run)
+            self._weights = weights
         turn = Turn(line=line)
         for talk in self._talks:
             self._ask(talk, turn, tell)
