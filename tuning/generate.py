@@ -48,7 +48,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     Raises:
         InputError: Data or model cannot be used.
     """
-    limit_onednn_cache()  # batches are packed
+    limit_onednn_cache()
     template = template_of(config)
     tokenizer = models.load_tokenizer(config.model)
     device = choose_device(config.device)

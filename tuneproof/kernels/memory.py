@@ -70,13 +70,14 @@ def use_large_pages(size: int) -> None:
 
 
 def limit_onednn_cache() -> None:
-    """Let oneDNN cache fewer kernels: every packed batch has another length.
+    """Let oneDNN, and torch above it, cache fewer kernels: every batch has another length.
 
-    A kernel for one length is of no use to the next batch, and takes memory. The variable is read
-    once, at oneDNN's first product in the process, so call this before a model computes; a value
-    that is set already stays.
+    A kernel for one length is of no use to the next batch, and takes memory: megabytes with the
+    buffers of a product in bfloat16. The variables are read once, at the first product in the
+    process, so call this before a model computes; values that are set already stay.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(ONEDNN_SHAPES))
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, str(ONEDNN_SHAPES))
 
 
 def _glibc() -> Any:

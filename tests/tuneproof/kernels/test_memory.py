@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,27 @@ def test_what_is_asked_for_next_lies_in_large_pages() -> None:
     finally:
         for back in undo:
             back()
+
+
+PRODUCTS = """
+import psutil, torch
+from tuneproof.kernels.memory import limit_onednn_cache
+
+limit_onednn_cache()
+torch.set_num_threads(1)
+weight = torch.randn(1536, 576, dtype=torch.bfloat16)
+held = []
+for rows in range(700, 900):
+    given = torch.randn(rows, 576, dtype=torch.bfloat16, requires_grad=True)
+    torch.nn.functional.linear(given, weight).sum().backward()
+    held.append(psutil.Process().memory_info().rss)
+print((held[-1] - held[64]) >> 20)
+"""
+
+
+@pytest.mark.slow
+def test_products_of_many_lengths_are_not_all_remembered() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRODUCTS], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 110  # MiB; 200 where torch keeps what 1,024 lengths need
