@@ -89,8 +89,9 @@ EXPERIMENTS = {
         "--set tune.num_train_epochs=1",
     ),
     "imdb-4k": Experiment(
-        title="Film reviews, 4,000 to train on, 2,000 to ask, equal FLOPs",
-        command="recipe run imdb --model smollm2 --source imdb=FOLDER",
+        title="Film reviews, 4,000 to train on, three ways for equal FLOPs",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set runs.qlora=null "
+        "--set compare.limit=400 --set compare.few_shot=2",
     ),
     "imdb-all": Experiment(
         title="Film reviews, all there are to train on, one epoch, 2,000 to ask",
