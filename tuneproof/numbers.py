@@ -285,8 +285,7 @@ def _number(match: re.Match[str], mark: str, *, bracket_is_minus: bool) -> Numbe
     if match["power"]:
         figure = figure.scaleb(_power(match["power"]))
     elif match["ten"]:
-        figure = figure.scaleb(_power(match["ten"]))
-        figure = figure.quantize(min(figure, Decimal(1)))  # all of its digits are shown
+        figure = Decimal(f"{figure.scaleb(_power(match['ten'])):f}")  # all of its digits count
     negative = bool((match["minus"] or "+") != "+" or match["inner"] or bracketed)
     beside = (match["unit"] or match["currency"] or "").strip()
     unit, unit_exponent = UNITS.get(beside, (CURRENCIES.get(beside.lower(), ""), 0))

@@ -89,6 +89,16 @@ def test_two_servers_are_compared_and_reported(tmp_path: Path) -> None:
     assert re.search(r"^bad +0\.000", done.output, re.M)
 
 
+def interrupted(file: Path, url: str) -> CompareConfig:
+    """Ask three prompts at a time of a server that breaks down; return what was to be compared."""
+    config = CompareConfig(
+        endpoint=(f"s={url}",), endpoint_concurrency=1, batch_size=3, out=file.parent / "c.json"
+    )
+    with pytest.raises(InputError, match="status 500"):
+        compare(file, config)
+    return config
+
+
 def test_interrupted_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None:
     file = prompts(tmp_path, 9)
     broken, asked = [True], []
@@ -98,12 +108,7 @@ def test_interrupted_comparison_goes_on_where_it_stopped(tmp_path: Path) -> None
         return (500, {}) if broken[0] and len(asked) > 4 else said("Ice.")
 
     with serving(answer) as server:
-        config = CompareConfig(
-            endpoint=(f"s={server.url}",), endpoint_concurrency=1, batch_size=3,
-            out=tmp_path / "c.json",
-        )  # fmt: skip
-        with pytest.raises(InputError, match="status 500"):
-            compare(file, config)
+        config = interrupted(file, server.url)
         assert not config.out.exists()
         first = tmp_path / ".c.json.partial.jsonl"
         assert "secret-7" not in first.read_text()
@@ -125,12 +130,7 @@ def test_comparison_begins_anew_where_the_server_has_another_model(tmp_path: Pat
         return (500, {}) if models == ["one"] and len(asked) > 4 else said("Ice.")
 
     with serving(answer, models) as server:
-        config = CompareConfig(
-            endpoint=(f"s={server.url}",), endpoint_concurrency=1, batch_size=3,
-            out=tmp_path / "c.json",
-        )  # fmt: skip
-        with pytest.raises(InputError, match="status 500"):
-            compare(file, config)
+        config = interrupted(file, server.url)
         models[:] = ["two"]
         asked.clear()
         assert compare(file, config).variants[0].details["model"] == "two"

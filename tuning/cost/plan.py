@@ -132,16 +132,7 @@ def plan(
     Raises:
         InputError: An unknown kind of GPU, or an objective or model that cannot be planned.
     """
-    if gpu not in GPUS:
-        raise unknown("GPU", gpu, GPUS)
-    if gpus < 1 or not 0 < share_of_peak <= 1:
-        raise InputError(
-            f"--gpus must be at least 1 and --share-of-peak over 0 and at most 1, got {gpus} and "
-            f"{share_of_peak}"
-        )
-    if config.objective != "generate":
-        raise InputError("`tune plan` knows the objective generate only")
-    kind = GPUS[gpu]
+    kind = _checked(config, gpus, gpu, share_of_peak)
     model, four_bit_saving = _model(config)
     counts, is_assumed = _counts(config)
     products = "bfloat16" if kind.has_bfloat16 else "float16"
@@ -175,6 +166,20 @@ def plan(
         flops=epochs * flops,
         seconds=epochs * seconds,
     )
+
+
+def _checked(config: TuneConfig, gpus: int, gpu: str, share_of_peak: float) -> Gpu:
+    """Return the kind of GPU; InputError where something cannot be planned."""
+    if gpu not in GPUS:
+        raise unknown("GPU", gpu, GPUS)
+    if gpus < 1 or not 0 < share_of_peak <= 1:
+        raise InputError(
+            f"--gpus must be at least 1 and --share-of-peak over 0 and at most 1, got {gpus} and "
+            f"{share_of_peak}"
+        )
+    if config.objective != "generate":
+        raise InputError("`tune plan` knows the objective generate only")
+    return GPUS[gpu]
 
 
 def _model(config: TuneConfig) -> tuple[Any, float]:
