@@ -63,4 +63,4 @@ def test_products_of_many_lengths_are_not_all_remembered() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PRODUCTS], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) < 110  # MiB; 200 where torch keeps what 1,024 lengths need
+    assert int(done.stdout) < 250  # MiB; from 90 to 140, and 400 or more where all are kept
