@@ -249,7 +249,7 @@ def _contradictions(
 
 def _bases(statement: Mapping[str, Any], differences: list[str]) -> Iterator[str]:
     """Add to the differences bases with other weights; yield those that are not here."""
-    from tuneproof.models.load import weights_hash
+    from tuneproof.models.weights import weights_hash
 
     bases = {
         facts["base"]["model"]: facts["base"]["weights_sha256"]

@@ -10,9 +10,10 @@ from tuneproof.errors import InputError
 from tuneproof.formats.conversation import transcript
 from tuneproof.formats.example import Example, Message
 from tuneproof.inference.config import Decoding, ModelsConfig
+from tuneproof.inference.decode import can_decode
 from tuneproof.inference.endpoint import Endpoint
 from tuneproof.inference.forms import BASE
-from tuneproof.inference.generate import answer_one, can_stream, cleaned
+from tuneproof.inference.generate import answer_one, cleaned
 from tuneproof.inference.sources import lineup
 from tuneproof.inference.variants import Variants, load_variants
 
@@ -61,7 +62,7 @@ class Loaded:
     @property
     def streams(self) -> bool:
         """Whether an answer comes piece by piece."""
-        return can_stream(self.variants)
+        return can_decode(self.variants.model)
 
     def reply(self, messages: list[Message], seed: int, on_piece: OnPiece) -> Reply | None:
         """Answer a conversation that ends with a question; None where it is too long."""

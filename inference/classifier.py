@@ -17,10 +17,11 @@ from tuneproof.inference.baselines import pick_label
 from tuneproof.inference.resident import DeviceMemory, Resident
 from tuneproof.inference.row_limit import RowLimit
 from tuneproof.models import load as models
-from tuneproof.models.adapters import check_base, check_saved, with_adapter
+from tuneproof.models.adapters import with_adapter
 from tuneproof.models.device import Dtype
 from tuneproof.models.four_bit import check_whole, weights_bytes
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
+from tuneproof.models.weights import check_base, check_saved
 
 BATCH_SIZE = 32
 """Texts that a CPU labels at once."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from tuneproof.errors import first_line
+
 log = logging.getLogger(__name__)
 WARM_UP = 2
 """Steps before a graph is captured: libraries allocate their workspaces at the first."""
@@ -140,7 +142,7 @@ def static_step(
         logits = step.run(new, held)
         difference = float((logits.float() - plain.float()).abs().max())
     except RuntimeError as error:  # no graph of this model's kernels, or no memory for it
-        reason = str(error).strip().split("\n")[0][:200]
+        reason = first_line(error)[:200]
         log.info(f"decoding goes on step by step, without a CUDA graph: {reason}")
         return None
     if difference <= NEAR * float(plain.float().abs().max()):

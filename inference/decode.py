@@ -32,6 +32,7 @@ from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.lora_rows import runs
 from tuneproof.kernels.memory import trim
 from tuneproof.kernels.probe import Calls, in_own_dtype, is_same, sliding_layers
+from tuneproof.models.adapters import core_of
 from tuneproof.models.four_bit import quantized_modules
 from tuneproof.models.virtual_tokens import VirtualTokens
 
@@ -95,7 +96,7 @@ def can_decode(model: Any) -> bool:
     Every layer must keep all keys and values, as those of GPT-2 and Llama do; layers that see a
     window of them may do so where attention leaves padding out, which is told the window.
     """
-    core = _core(model)
+    core = core_of(model)
     kinds = _kinds_of_layers(core)
     return kinds == {DynamicLayer} or (bool(kinds) and not is_padded(model))
 
@@ -119,7 +120,7 @@ def uses_static_steps(model: Any) -> bool:
 
 def is_padded(model: Any) -> bool:
     """Return whether the rows of a batch are padded to the longest one."""
-    core = _core(model)
+    core = core_of(model)
     may = not isinstance(model, VirtualTokens) and core.device.type == "cpu"
     if not may or core.config._attn_implementation != "sdpa" or not _kinds_of_layers(core):
         return True
@@ -128,10 +129,6 @@ def is_padded(model: Any) -> bool:
         if not _LEAVES_OUT[core]:
             log.info("answers are padded: %s attends in a way of its own", type(core).__name__)
     return not _LEAVES_OUT[core]
-
-
-def _core(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _kinds_of_layers(core: Any) -> set[type]:

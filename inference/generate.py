@@ -14,6 +14,7 @@ from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import Stopwatch, can_decode, decode, is_padded, left_padded
 from tuneproof.inference.variants import Variants
 from tuneproof.kernels.answering import fast_answering
+from tuneproof.models.load import end_ids
 from tuneproof.prompts import fit
 
 THINK, THOUGHT = "<think>", "</think>"
@@ -124,11 +125,6 @@ def _by_model(
     return new
 
 
-def can_stream(variants: Variants) -> bool:
-    """Return whether a model's answers come token by token."""
-    return can_decode(variants.model)
-
-
 def answer_one(
     variants: Variants,
     name: str,
@@ -146,12 +142,12 @@ def answer_one(
         decoding: How tokens are chosen.
         seed: For sampling.
         show: Is given the answer's text so far after every token, where the model's answers come
-            so; see `can_stream`.
+            so; see `can_decode`.
     """
     stops = stop_ids(variants)
     torch.manual_seed(seed)
     rows, so_far = [list(prompt)], list[int]()
-    if not can_stream(variants):
+    if not can_decode(variants.model):
         (row,) = by_generate(variants, rows, [name], decoding)
         return _answer(row, stops, variants.tokenizer, prompt)
 
@@ -240,10 +236,9 @@ def stop_ids(variants: Variants) -> set[int]:
     They are EOS, those that the model's generation config names, and the ends of turn of all the
     templates that are used.
     """
-    named = variants.model.generation_config.eos_token_id
-    listed = named if isinstance(named, list) else [named]
+    named = end_ids(variants.model.generation_config)
     ends = [fit.stop_tokens(form.template, variants.tokenizer) for form in variants.forms.values()]
-    return {token for token in listed if token is not None}.union(*ends)
+    return set(named).union(*ends)
 
 
 def up_to_stop(row: Sequence[int], stops: set[int]) -> Sequence[int]:

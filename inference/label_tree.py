@@ -24,6 +24,7 @@ from tuneproof.inference.decode import left_padded
 from tuneproof.inference.trie import Trie, trie_of
 from tuneproof.kernels.answering import fast_answering
 from tuneproof.kernels.probe import in_own_dtype
+from tuneproof.models.adapters import core_of
 from tuneproof.models.virtual_tokens import VirtualTokens
 
 log = logging.getLogger(__name__)
@@ -194,7 +195,7 @@ def _read(
         kept: Of how many last tokens logits are wanted, 0: of all; None: of one where nothing has
             been read, else of all.
     """
-    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    core = core_of(model)
     taken = inspect.signature(core.forward).parameters
     positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     arguments = {

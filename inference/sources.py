@@ -25,6 +25,7 @@ from tuneproof.inference.subject import (
 )
 from tuneproof.models import adapters
 from tuneproof.models import load as models
+from tuneproof.models.weights import weights_hash
 from tuneproof.prompts import template as templates
 
 Compared = TypeVar("Compared", bound=CompareConfig)
@@ -234,7 +235,7 @@ def lineup(config: ModelsConfig, merged: Sequence[str] = ()) -> Lineup:
     brings = {} if base is None else {"base": chat is not None}
     subjects = list(runs)
     for name, folder in folders.items():
-        own_chat = adapters.template_beside(folder)
+        own_chat = models.chat_template_in(folder)
         brings[name] = own_chat is not None
         assert base is not None
         template = chosen.of(name, own_chat, chat)
@@ -310,6 +311,6 @@ def inputs_of(config: ModelsConfig) -> dict[str, str]:
 
 def _model_inputs(model: str) -> dict[str, str]:
     return {
-        f"weights of {model}": models.weights_hash(model),
+        f"weights of {model}": weights_hash(model),
         f"chat template of {model}": digest(models.chat_template(model) or ""),
     }

@@ -14,6 +14,7 @@ from tuneproof.formats.template import Template
 from tuneproof.formats.variant import described
 from tuneproof.models import adapters
 from tuneproof.models import load as models
+from tuneproof.models.weights import check_saved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def from_run(run: Run) -> Subject:
     """
     if run.template is None:
         raise InputError(f"run {run.name!r} trained a classification head; it answers no prompts")
-    adapters.check_saved(run)
+    check_saved(run)
     return Subject(
         name=run.name,
         model=run.base.model,

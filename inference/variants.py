@@ -23,10 +23,11 @@ from tuneproof.inference.row_limit import RowLimit
 from tuneproof.inference.shots import Shots
 from tuneproof.inference.subject import Subject, from_run
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, check_weights, shares_base, with_adapter
+from tuneproof.models.adapters import can_merge, shares_base, with_adapter
 from tuneproof.models.device import Dtype, choose_device, is_cuda
 from tuneproof.models.four_bit import in_compute_dtype, weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
+from tuneproof.models.weights import check_weights
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import Encoded
 

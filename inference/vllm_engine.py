@@ -16,8 +16,9 @@ from tuneproof.errors import InputError
 from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import Stopwatch
 from tuneproof.models import load as models
-from tuneproof.models.adapters import check_files, settings_of, shares_base, vllm_rank
+from tuneproof.models.adapters import settings_of, shares_base, vllm_rank
 from tuneproof.models.device import Dtype, choose_device, torch_dtype
+from tuneproof.models.weights import check_files
 from tuneproof.text import one_line
 
 PACKAGE = "vllm"

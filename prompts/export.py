@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneproof.formats.template import Template
+from tuneproof.models.load import end_ids
 from tuneproof.prompts.fit import stop_tokens
 from tuneproof.prompts.render import ASKED
 
@@ -24,9 +25,7 @@ def ask_as_trained(model: Any, tokenizer: Any, template: Template) -> None:
         template: What the run is trained with.
     """
     tokenizer.chat_template = chat_template(template, tokenizer)
-    named = model.generation_config.eos_token_id
-    listed = set(named if isinstance(named, list) else [named]) - {None}
-    ends = sorted(stop_tokens(template, tokenizer) | listed)
+    ends = sorted(stop_tokens(template, tokenizer) | set(end_ids(model.generation_config)))
     model.generation_config.eos_token_id = ends[0] if len(ends) == 1 else ends
 
 

@@ -88,6 +88,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came, as from a scheduler, or SIGHUP: everything is tidied up as after Ctrl-C."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says."""
+    return str(error).strip().split("\n")[0]
+
+
 def is_full_disk(error: BaseException) -> bool:
     """Return whether an error, or one that led to it, says that a disk is full."""
     return any(

@@ -10,6 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 from tuneproof import ranks
+from tuneproof.tuning.checkpoints import checkpoint_folder
 
 FIRST = 0.1
 """Share of the steps before the first rank is taken away."""
@@ -85,4 +86,4 @@ class AdaLoraSchedule(TrainerCallback):  # type: ignore[misc]
 
 
 def _file(args: Any, state: Any) -> Path:
-    return Path(args.output_dir) / f"checkpoint-{state.global_step}" / FILE
+    return checkpoint_folder(args, state) / FILE

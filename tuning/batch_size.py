@@ -39,7 +39,11 @@ def found_batch(trainer: Any, run: Run) -> Batch:
     fits: Callable[[int], bool] = (
         (lambda size: _can_step(trainer, size))
         if is_gpu
-        else (lambda size: _needed(trainer, run, size) < (1 - CPU_SPARE) * _free_bytes())
+        else (
+            lambda size: (
+                estimated_memory(trainer, run, size).training < (1 - CPU_SPARE) * _free_bytes()
+            )
+        )
     )
     for size in _divisors(examples):
         if size <= most and fits(size):
@@ -108,10 +112,6 @@ def _step(trainer: Any, size: int) -> None:
         loss = trainer.compute_loss(model, inputs)
     loss.backward()
     torch.cuda.synchronize(device)
-
-
-def _needed(trainer: Any, run: Run, size: int) -> float:
-    return estimated_memory(trainer, run, size).training
 
 
 def _free_bytes() -> int:

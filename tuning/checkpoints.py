@@ -91,10 +91,15 @@ class Vouching(TrainerCallback):  # type: ignore[misc]
         ranks.wait()  # every process writes files of its own into it
         if not ranks.is_main():
             return
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        folder = checkpoint_folder(args, state)
         if folder.is_dir():
             vouch_for(folder, self._ended_by())
             _remove_old(folder.parent, state.best_model_checkpoint)
+
+
+def checkpoint_folder(args: Any, state: Any) -> Path:
+    """Return the folder of the checkpoint of a trainer's last step."""
+    return Path(args.output_dir) / f"checkpoint-{state.global_step}"
 
 
 def vouch_for(folder: Path, ended_by: EndedBy | None = None) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,6 +14,7 @@ from tuneproof.kernels.cross_entropy import losses_of_logits
 from tuneproof.kernels.packing import packing
 from tuneproof.kernels.training import PLAIN, FastPaths
 from tuneproof.kernels.unlikelihood import prices, used_before
+from tuneproof.models.adapters import core_of
 from tuneproof.prompts.fit import IGNORED
 
 
@@ -169,8 +169,3 @@ def sum_of_means(losses: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
         examples: The number of the example that each belongs to, shape (tokens,).
     """
     return (losses / examples.bincount()[examples]).sum()
-
-
-def core_of(model: Any) -> Any:
-    """Return the causal language model inside an adapter's wrapper."""
-    return model.get_base_model() if isinstance(model, PeftModel) else model

@@ -14,8 +14,9 @@ from tuneproof.formats.run import FourBit, Run
 from tuneproof.locks import at_work
 from tuneproof.log import quiet_libraries
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, check_base, check_saved, with_adapter
+from tuneproof.models.adapters import can_merge, with_adapter
 from tuneproof.models.device import Dtype, choose_device, release
+from tuneproof.models.weights import check_base, check_saved, weight_files
 from tuneproof.prompts.export import ask_as_trained
 from tuneproof.tuning.card import write_card
 from tuneproof.tuning.probes import answers, held_out, largest_difference, logits
@@ -184,7 +185,7 @@ def stored_dtype(model: str) -> Dtype:
     from safetensors import safe_open
 
     sizes: Counter[Dtype] = Counter()
-    for file in models.weight_files(model):
+    for file in weight_files(model):
         with safe_open(str(file), "pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118 - no mapping
                 value = tensors.get_slice(name)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, first_line
 from tuneproof.files import write_json
 from tuneproof.formats.run import Run
-from tuneproof.models.adapters import CONFIG, check_saved
+from tuneproof.models.adapters import CONFIG
+from tuneproof.models.weights import check_saved
 from tuneproof.text import table
 from tuneproof.tuning.card import hub_id, write_card
 from tuneproof.tuning.push_config import CardFacts, PushConfig
@@ -167,6 +168,6 @@ def _upload(run: Run, folder: Path, config: PushConfig) -> str:
     except InputError:
         raise
     except Exception as error:  # which kinds there are changes with the client
-        reason = str(error).strip().split("\n")[0]
+        reason = first_line(error)
         raise InputError(f"the Hub refused {config.repo}: {reason}") from error
     return f"{api.endpoint}/{config.repo}"

@@ -20,6 +20,7 @@ from tuneproof.locks import at_work
 from tuneproof.models import load as models
 from tuneproof.models.device import choose_device, is_cuda, release
 from tuneproof.models.four_bit import parameter_count
+from tuneproof.models.weights import weights_hash
 from tuneproof.prepdata.checks.data import check_data
 from tuneproof.stamp import code_fingerprint, versions_of
 from tuneproof.tuning import runs
@@ -154,7 +155,7 @@ def _begun(
         loss_weighting=job.loss_weighting,
         base=Base(
             model=models.stable_name(config.model),
-            weights_sha256=models.weights_hash(config.model),
+            weights_sha256=weights_hash(config.model),
         ),
         data=Data(
             folder=str(config.data),

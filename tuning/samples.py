@@ -138,13 +138,11 @@ class SampleAnswers(TrainerCallback):  # type: ignore[misc]
     def __init__(self, trainer: Any, sampler: Sampler, file: Path) -> None:
         """Take who trains, who answers, and the file to add to."""
         self._trainer, self._sampler, self._file = trainer, sampler, file
-        self._is_off = trainer.accelerator.num_processes > 1
+        self._is_off = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Drop answers of steps that are taken again."""
         keep_until(self._file, state.global_step)
-        if self._is_off:
-            log.info("no sample answers: several processes train together")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask, show and write."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -25,11 +24,12 @@ from trl import SFTTrainer
 from tuneproof import ranks
 from tuneproof.formats.run import Weighting
 from tuneproof.kernels.training import FAST_PATHS, PLAIN, FastPaths, fast_paths
+from tuneproof.models.adapters import core_of
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
+from tuneproof.tuning.checkpoints import checkpoint_folder
 from tuneproof.tuning.losses import (
     completion_losses,
-    core_of,
     has_plain_head,
     losses_and_right,
     sum_of_means,
@@ -191,7 +191,7 @@ class RunTrainer:
         """
         if ranks.world_size() > 1:
             if ranks.is_main():
-                folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+                folder = checkpoint_folder(self.args, self.state)
                 folder.mkdir(parents=True, exist_ok=True)
             ranks.wait()
         super()._save_checkpoint(model, trial)  # type: ignore[misc]

@@ -18,7 +18,7 @@ from tuneproof.files import fingerprint
 from tuneproof.formats.comparison import read_comparisons
 from tuneproof.formats.report import write_report
 from tuneproof.formats.run import Run, write_run
-from tuneproof.models.load import weights_hash
+from tuneproof.models.weights import weights_hash
 
 
 def invoke(*arguments: object) -> Result:
@@ -152,7 +152,7 @@ def test_other_base_weights_differ_and_absent_ones_are_said(
 ) -> None:
     from tuneproof.errors import InputError
 
-    monkeypatch.setattr("tuneproof.models.load.weights_hash", lambda model: "0" * 64)
+    monkeypatch.setattr("tuneproof.models.weights.weights_hash", lambda model: "0" * 64)
     done = invoke("verify", folder / "report" / "statement.json")
     assert done.exit_code == 1
     assert "the weights of the base tiny are other ones" in done.output
@@ -160,7 +160,7 @@ def test_other_base_weights_differ_and_absent_ones_are_said(
     def absent(model: str) -> str:
         raise InputError("not here")
 
-    monkeypatch.setattr("tuneproof.models.load.weights_hash", absent)
+    monkeypatch.setattr("tuneproof.models.weights.weights_hash", absent)
     done = invoke("verify", folder / "report" / "statement.json")
     assert done.exit_code == 0
     assert "not checked: the base's weights, as tiny is not here" in done.output

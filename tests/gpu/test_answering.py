@@ -20,7 +20,8 @@ from tuneproof.inference.label_scores import LabelScorer
 from tuneproof.inference.subject import Subject, from_adapter
 from tuneproof.inference.variants import Variants, load_variants
 from tuneproof.models.device import choose_device
-from tuneproof.models.load import load_model, weights_hash
+from tuneproof.models.load import load_model
+from tuneproof.models.weights import weights_hash
 from tuneproof.prompts import template as templates
 
 pytestmark = pytest.mark.gpu

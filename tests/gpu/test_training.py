@@ -126,14 +126,20 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 @pytest.mark.parametrize("mixed_precision", ["auto", "fp16"])
 def test_interrupted_run_ends_like_one_that_was_not(
-    tuned: Tuned, monkeypatch: pytest.MonkeyPatch, mixed_precision: str
+    tuned: Tuned,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mixed_precision: str,
 ) -> None:
+    caplog.set_level("INFO")
     plain = {"lora_dropout": 0.1, "mixed_precision": mixed_precision, "learning_rate": 3e-4}
     whole = tuned(name="whole", **plain)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         stop_at(patched, 5)
         tuned(name="cut", **plain)
+    assert "going on from" not in caplog.text
     again = tuned(name="cut", **plain)
+    assert "going on from checkpoint-" in caplog.text
     assert whole.result is not None and again.result is not None
     assert again.result.steps == whole.result.steps
     assert again.result.last_loss == pytest.approx(whole.result.last_loss, rel=2e-2)

@@ -59,7 +59,7 @@ def test_run_json_says_what_is_needed_to_repeat_and_to_judge(
     runs: Path, kind: str, base_models: dict[str, Path]
 ) -> None:
     from tuneproof.files import fingerprint
-    from tuneproof.models.load import weights_hash
+    from tuneproof.models.weights import weights_hash
     from tuneproof.prompts import template as templates
 
     facts = json.loads((runs / f"{kind}-mud" / "run.json").read_text())
@@ -293,7 +293,7 @@ def test_model_from_the_hubs_cache_needs_no_network(
     from tuneproof.formats.run import Base
     from tuneproof.formats.run_names import finished_run
     from tuneproof.inference.variants import load_variants
-    from tuneproof.models.load import weights_hash
+    from tuneproof.models.weights import weights_hash
     from tuneproof.tuning.run import finetune
 
     cache = tmp_path / "hub" / "models--some--thing"

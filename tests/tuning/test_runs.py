@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Base, Run
-from tuneproof.models import load as models
+from tuneproof.models.weights import weights_hash
 from tuneproof.prompts import template as templates
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
@@ -47,7 +47,7 @@ def test_settings_that_are_newer_than_a_run_had_their_defaults(
         config=older,
         template=templates.load(),
         data=dataclasses.replace(run.data, fingerprint=fingerprint),
-        base=Base(model="tiny", weights_sha256=models.weights_hash(config.model)),
+        base=Base(model="tiny", weights_sha256=weights_hash(config.model)),
     )
     assert runs.status_of(config).state == "finished"
     other = dataclasses.replace(config, lora_r=2)

@@ -12,6 +12,7 @@ from tuneproof.kernels.lora_rows import route_rows
 from tuneproof.kernels.memory import keep_freed_memory
 from tuneproof.kernels.onednn import use_onednn
 from tuneproof.kernels.swap import Undo
+from tuneproof.models.adapters import core_of
 
 MANY = 64
 """From so many rows on, faster products are worth the memory of a second copy of the weights."""
@@ -30,7 +31,7 @@ def fast_answering(model: Any, *, is_unpadded: bool = False, rows: int = 1) -> I
             have been tried, see `is_padded` in inference/decode.py.
         rows: How many rows are decoded together.
     """
-    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    core = core_of(model)
     undo: list[Undo] = []
     try:
         undo += route_rows(model)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuneproof.kernels.swap import Undo
+from tuneproof.models.adapters import core_of
 
 FAST_PATHS = {
     "allocator": "freed memory is kept for the next step",
@@ -76,7 +77,7 @@ def fast_paths(
         is_short: Whether completions are trained by hidden states and the output head, so that the
             head's kernel and packing serve for anything.
     """
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = core_of(model)
     undo: list[Undo] = []
     try:
         if base.device.type == "cpu":

@@ -6,14 +6,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError
-from tuneproof.files import fingerprint, read_json
-from tuneproof.formats.run import Run
-from tuneproof.models.load import chat_template_in, weights_hash
+from tuneproof.errors import InputError, first_line
+from tuneproof.files import read_json
+from tuneproof.models.weights import ADAPTER_WEIGHTS, check_files, fault_in
 
-WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
-FETCHED = (CONFIG, WEIGHTS, "chat_template.jinja", "chat_template.json", "tokenizer_config.json")
+FETCHED = (
+    CONFIG, ADAPTER_WEIGHTS,
+    "chat_template.jinja", "chat_template.json", "tokenizer_config.json",
+)  # fmt: skip
 """What is fetched of an adapter on the Hub."""
 APART = (
     "use_dora", "use_qalora", "use_bdlora", "layer_replication", "trainable_token_indices",
@@ -26,69 +27,9 @@ MISSING_KEYS = "Found missing adapter keys"
 """How PEFT's warning begins that an adapter lacks tensors, or is of another model."""
 
 
-def check_base(run: Run) -> None:
-    """Raise InputError where the base's weights are not those that the run was trained on."""
-    check_weights(run.name, run.base.model, run.base.weights_sha256)
-
-
-def check_weights(name: str, base: str, sha256: str) -> None:
-    """Raise InputError where a base's weights are not those that something was trained on."""
-    if weights_hash(base) != sha256:
-        raise InputError(
-            f"the weights of {base!r} are not those that {name!r} was trained on; "
-            "an adapter means nothing on other weights"
-        )
-
-
-def check_files(adapter: Path) -> None:
-    """Raise InputError where the weights of an adapter are missing; PEFT would ask the Hub."""
-    if (adapter / WEIGHTS).is_file():
-        return
-    other = next((file.name for file in sorted(adapter.glob("adapter_model.*"))), None)
-    hint = f", only {other}; save it again with safe_serialization=True" if other else ""
-    raise InputError(f"{adapter} holds no {WEIGHTS}{hint}")
-
-
-def check_saved(run: Run) -> None:
-    """Raise InputError where a run's weights are not, byte for byte, those that it was left with.
-
-    The files are read once, which takes about a second per gigabyte. Of older runs, whose run.json
-    has no hashes, only values that are no numbers are found.
-    """
-    if not run.is_whole:
-        check_files(run.adapter)
-    recorded = run.weights_sha256
-    if recorded is None:
-        for file in run.weights:
-            if fault := _fault_in(file):
-                raise InputError(f"{file}: {fault}; train again with `tune run --overwrite`")
-        return
-    for name, sha256 in recorded.items():
-        file = run.saved / name
-        if not file.is_file():
-            raise InputError(f"{run.saved} holds no {name}")
-        if fingerprint(file) != sha256:
-            fault = _fault_in(file) or "it holds other numbers"
-            raise InputError(
-                f"{file} is not the file that the training of {run.name!r} left, whose SHA-256 "
-                f"begins with {sha256[:12]}: {fault}. Put that file back, or train again with "
-                "`tune run --overwrite`"
-            )
-
-
-def _fault_in(file: Path) -> str | None:
-    """Return what is wrong with a file of weights in itself, or None."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(file), framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - the handle is no mapping
-                value = tensors.get_tensor(name)
-                if value.is_floating_point() and not bool(value.isfinite().all()):
-                    return f"{name} has values that are no numbers (NaN or infinite)"
-    except (SafetensorError, OSError) as error:
-        return f"it cannot be read ({error})"
-    return None
+def core_of(model: Any) -> Any:
+    """Return the model inside PEFT's wrapper, or inside ours for virtual tokens; else itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def is_adapter(folder: Path) -> bool:
@@ -122,8 +63,8 @@ def checked(adapter: Path) -> dict[str, Any]:
             "is needed"
         )
     check_files(adapter)
-    if fault := _fault_in(adapter / WEIGHTS):
-        raise InputError(f"{adapter / WEIGHTS}: {fault}")
+    if fault := fault_in(adapter / ADAPTER_WEIGHTS):
+        raise InputError(f"{adapter / ADAPTER_WEIGHTS}: {fault}")
     return values
 
 
@@ -156,18 +97,13 @@ def _fetched(name: str) -> Path:
         with hub_or_cache() as answers:
             folder = Path(snapshot_download(name, allow_patterns=list(FETCHED)))
     except (OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         if not answers:
             reason = "the Hub does not answer, and it was not fetched before"
         raise InputError(f"cannot fetch the adapter {name!r}: {reason}; give a folder") from error
     if not is_adapter(folder):
         raise InputError(f"{name!r} on the Hub holds no {CONFIG}; it is no adapter")
     return folder
-
-
-def template_beside(adapter: Path) -> str | None:
-    """Return the text of the chat template that lies beside an adapter, or None."""
-    return chat_template_in(adapter)
 
 
 def shares_base(adapter: Path) -> bool:
@@ -204,7 +140,7 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
     from safetensors import SafetensorError
 
     check_files(adapter)
-    if (file := adapter / WEIGHTS).is_file() and (fault := _fault_in(file)):
+    if fault := fault_in(adapter / ADAPTER_WEIGHTS):
         raise InputError(f"cannot load the adapter in {adapter}: {fault}")
     try:
         with warnings.catch_warnings():
@@ -224,7 +160,9 @@ def with_adapter(model: Any, adapter: Path, name: str = "default") -> Any:
         lacking = str(error).partition(":")[2].strip().split("\n")[0]
         raise InputError(f"the adapter in {adapter} lacks tensors: {lacking[:200]}") from error
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
-        raise InputError(f"cannot load the adapter in {adapter}: {_first(error)}") from error
+        raise InputError(
+            f"cannot load the adapter in {adapter}: {first_line(error)[:300]}"
+        ) from error
     if settings_of(adapter)["peft_type"] == "LORA":
         _check_all_used(model, adapter, name)
     return model
@@ -235,7 +173,7 @@ def _check_all_used(model: Any, adapter: Path, name: str) -> None:
     from peft import get_peft_model_state_dict
     from safetensors import safe_open
 
-    with safe_open(str(adapter / WEIGHTS), "pt") as file:
+    with safe_open(str(adapter / ADAPTER_WEIGHTS), "pt") as file:
         held = {key for key in file.keys() if ".lora_" in key}  # noqa: SIM118 - no mapping
     used = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     if extra := sorted(held - used.keys()):
@@ -243,7 +181,3 @@ def _check_all_used(model: Any, adapter: Path, name: str) -> None:
             f"the adapter in {adapter} does not fit the base: {len(extra)} of its weights have no "
             f"place in it, such as {extra[0]}"
         )
-
-
-def _first(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0][:300]

@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, first_line
 from tuneproof.files import cache_folder, existing_file, fingerprint, link, new_folder
 from tuneproof.log import quiet_libraries, quiet_loading
 
@@ -98,7 +98,7 @@ def convert(file: Path, folder: Path) -> None:
             with quiet_loading():
                 tokenizer, model = _load(alone, "model.gguf")
         except UNREADABLE as error:
-            reason = str(error).strip().split("\n")[0].replace(alone, str(file.parent))
+            reason = first_line(error).replace(alone, str(file.parent))
             raise InputError(f"cannot read a model from {file}: {reason}") from error
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))

@@ -5,15 +5,14 @@ Weights are read from safetensors and GGUF only and no code from a model's repos
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-from tuneproof.errors import InputError
-from tuneproof.files import fingerprint, read_json
+from tuneproof.errors import InputError, first_line
+from tuneproof.files import read_json
 from tuneproof.formats.run import FourBit
 from tuneproof.log import quiet_libraries, quiet_loading
 from tuneproof.models import fetch, gguf
@@ -373,51 +372,19 @@ def context_length(model: Any) -> int | None:
     return int(value) if value else None
 
 
+def end_ids(generation_config: Any) -> list[int]:
+    """Return the tokens that end an answer by a generation config, which has one, several or none.
+
+    Args:
+        generation_config: Of transformers.
+    """
+    named = generation_config.eos_token_id
+    return [token for token in (named if isinstance(named, list) else [named]) if token is not None]
+
+
 def width(model: Any) -> int:
     """Return the size of the model's hidden states."""
     return int(model.config.get_text_config().hidden_size)
-
-
-def weights_hash(model: str) -> str:
-    """Return one SHA-256 over the model's weight files, whatever dtype they are loaded in.
-
-    That of a GGUF file is the file's own.
-    """
-    if gguf.is_gguf(model):
-        return gguf.weights_hash(Path(model).expanduser().resolve())
-    digest = hashlib.sha256()
-    for file in weight_files(model):
-        digest.update(f"{file.name} {fingerprint(file)}\n".encode())
-    return digest.hexdigest()
-
-
-def weight_files(model: str) -> list[Path]:
-    """Return the files that transformers reads the weights from, and no others of the folder."""
-    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
-
-    source = location(model)
-    folder = Path(source)
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HFValidationError
-
-        try:
-            kept = snapshot_download(
-                source,
-                allow_patterns=["*.safetensors", SAFE_WEIGHTS_INDEX_NAME],
-                local_files_only=True,
-            )
-        except HFValidationError as error:
-            raise InputError(
-                f"{source!r} is no folder, and no name of a model on the Hub"
-            ) from error
-        folder = Path(kept)
-    if (folder / SAFE_WEIGHTS_NAME).is_file():
-        return [folder / SAFE_WEIGHTS_NAME]
-    if not (folder / SAFE_WEIGHTS_INDEX_NAME).is_file():
-        raise InputError(f"{source} holds no {SAFE_WEIGHTS_NAME}")
-    shards = read_json(folder / SAFE_WEIGHTS_INDEX_NAME)["weight_map"].values()
-    return [folder / name for name in sorted(set(shards))]
 
 
 @contextmanager
@@ -442,7 +409,7 @@ def _one_clear_error(
                 f"the {what} of {model!r} does not fit in the memory that is free on the GPU; "
                 "give a smaller --dtype, a model in 4 bits, or --device cpu"
             ) from error
-        reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+        reason = first_line(error).rstrip(".") or type(error).__name__
         hint = "" if Path(source).is_dir() else f". {option} tiny needs no network"
         if "AutoModelForCausalLM" in reason:
             hint = ENCODER_HINT

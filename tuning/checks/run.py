@@ -17,7 +17,8 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run
 from tuneproof.formats.training_log import read_metrics
 from tuneproof.models import load as models
-from tuneproof.models.adapters import WEIGHTS, check_saved, settings_of
+from tuneproof.models.adapters import settings_of
+from tuneproof.models.weights import ADAPTER_WEIGHTS, check_saved, weights_hash
 from tuneproof.plugins import checks_of
 from tuneproof.tuning.checks.advice import RUN
 
@@ -44,7 +45,7 @@ def check_run(run: Run) -> Iterator[Finding]:
     yield from _same_base(run)
     changed = list(_same_weights(run)) if run.state == "finished" else []
     yield from changed
-    if (run.adapter / WEIGHTS).is_file() and not changed:
+    if (run.adapter / ADAPTER_WEIGHTS).is_file() and not changed:
         yield from _adapter(run)
     yield from checks_of("run", run)
 
@@ -149,7 +150,7 @@ def _adapter(run: Run) -> Iterator[Finding]:
             "adapter-wrong-base",
             f"{run.name}: the adapter is of {named}, the run of {run.base.model}",
         )
-    zero, total = _zero_matrices(run.adapter / WEIGHTS)
+    zero, total = _zero_matrices(run.adapter / ADAPTER_WEIGHTS)
     if total and zero == total:
         yield finding(
             RUN, "adapter-zero", f"{run.name}: all {total} lora_B matrices of the adapter are zero"
@@ -172,6 +173,6 @@ def _zero_matrices(file: Path) -> tuple[int, int]:
 def _hash(model: str) -> str | None:
     """Return the hash of a model's weights, or None where it is not on this disk."""
     try:
-        return models.weights_hash(model)
+        return weights_hash(model)
     except (InputError, OSError):
         return None

@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tuneproof.models.adapters import core_of
+
 PROBED_TOKENS = 4
 """Positions of the forward pass by which a model is probed."""
 
@@ -61,7 +63,7 @@ def rates_of(model: Any, *, is_checkpointing: bool = False) -> Rates:
         model: The model as it is trained, with its adapter.
         is_checkpointing: Whether activations are computed twice.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = core_of(model)
     head = inner.get_output_embeddings()
     again = _repeated(model) if is_checkpointing else set()
     totals = {"position": 6 * _loose_products(model), "row": 0, "output": 0}

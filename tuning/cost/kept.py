@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof import ranks
+from tuneproof.models.adapters import core_of
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.cost.flops import gpus_of
@@ -61,7 +62,7 @@ def _kept_bytes(model: Any, products: str, tokens: int) -> int:
     """Return the bytes of all tensors that autograd keeps of a text, each storage counted once."""
     import torch
 
-    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    core = core_of(model)
     ids = torch.ones(1, tokens, dtype=torch.long, device=model.device)
     is_real = model.device.type != "meta"
     given = {"attention_mask": torch.ones_like(ids)} if is_real else {}

@@ -16,6 +16,7 @@ from tuneproof.formats.run import Run, Speed
 from tuneproof.kernels.cross_entropy import block_size
 from tuneproof.kernels.training import PLAIN, FastPaths
 from tuneproof.models import load as models
+from tuneproof.models.adapters import core_of
 from tuneproof.models.four_bit import weights_bytes
 from tuneproof.tuning.cost.kept import Kept, Load, kept_by, largest_batch
 from tuneproof.tuning.cost.meter import Spent
@@ -146,7 +147,7 @@ def _logits(model: Any, trained: int, size: int, *, is_in_blocks: bool) -> float
         size: Bytes of a value in a product.
         is_in_blocks: Whether head and loss are computed together, a block of tokens at a time.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = core_of(model)
     head = inner.get_output_embeddings()
     if head is None:
         return 0.0

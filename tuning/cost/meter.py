@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from transformers import TrainerCallback
 from tuneproof import ranks
 from tuneproof.files import read_json, write_json
 from tuneproof.kernels.packing import Packing
+from tuneproof.models.adapters import core_of
+from tuneproof.tuning.checkpoints import checkpoint_folder
 from tuneproof.tuning.cost.flops import rates_of
 
 FILE = "spent.json"
 """The file with the counts in every checkpoint."""
-COUNTED = ("positions", "examples", "flops", "head_flops")
+COUNTED = ("positions", "flops", "head_flops")
 """What each process counts of its own work."""
 LIMITS = ("max_seconds", "max_tokens", "max_flops")
 """The settings that are budgets."""
@@ -39,8 +41,6 @@ class Spent:
     positions: int = 0
     """Positions that the layers computed, padding and virtual tokens included; a prefix that the
     texts of a packed batch share counts once."""
-    examples: int = 0
-    """Trained on, every pass counted."""
     flops: int = 0
     """Operations, by the rule of tuning/cost/flops.py."""
     head_flops: int = 0
@@ -64,7 +64,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self._step = Spent()
         self._model = trainer.model
         self._device = trainer.args.device.type
-        inner = getattr(self._model, "get_base_model", lambda: self._model)()
+        inner = core_of(self._model)
         self._rates = rates_of(
             self._model, is_checkpointing=bool(trainer.args.activation_checkpointing)
         )
@@ -113,7 +113,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave the count in the checkpoint."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        folder = checkpoint_folder(args, state)
         if ranks.is_main() and folder.is_dir():
             write_json(folder / FILE, asdict(self.spent))
 
@@ -126,12 +126,10 @@ class Meter(TrainerCallback):  # type: ignore[misc]
             return
         if self._packing is not None:
             positions, pairs = self._packing.positions, self._packing.pairs
-            self._step.examples += len(self._packing.rests)
             self._step.positions += positions
             self._step.flops += self._rates.packed(positions, pairs)
         else:
             rows, tokens = inputs[0].shape
-            self._step.examples += rows
             self._step.positions += rows * (tokens + self._rates.virtual)
             self._step.flops += self._rates.batch(rows, tokens)
 
@@ -144,7 +142,8 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
 
 def _before(last: Path | None) -> Spent:
-    return Spent() if last is None else Spent(**read_json(last / FILE))
+    counted = {} if last is None else read_json(last / FILE)
+    return Spent(**{one.name: counted[one.name] for one in fields(Spent) if one.name in counted})
 
 
 def budget_of(config: Mapping[str, Any], meter: Meter) -> Budget | None:

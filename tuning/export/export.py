@@ -15,8 +15,9 @@ from tuneproof.files import fingerprint, new_folder, write_json, write_text
 from tuneproof.formats.run import Run
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
-from tuneproof.models.adapters import check_saved, settings_of, shares_base, vllm_rank
+from tuneproof.models.adapters import settings_of, shares_base, vllm_rank
 from tuneproof.models.device import choose_device
+from tuneproof.models.weights import check_saved
 from tuneproof.tuning.card import write_card
 from tuneproof.tuning.export.config import ExportConfig
 from tuneproof.tuning.export.gguf import config_of, stop_ids, write_gguf

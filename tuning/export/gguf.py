@@ -10,6 +10,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.models import load as models
 from tuneproof.models.gguf import check_reader
+from tuneproof.models.weights import weight_files
 from tuneproof.tuning.export.config import Quantization
 from tuneproof.tuning.export.vocabulary import add_tokenizer
 
@@ -92,11 +93,9 @@ def stop_ids(folder: Path, tokenizer: Any) -> list[int]:
     """Return the tokens that end an answer of a saved model, the tokenizer's EOS first."""
     from transformers import GenerationConfig
 
-    ends: Any = None
+    known: list[int] = []
     if (folder / "generation_config.json").is_file():
-        ends = GenerationConfig.from_pretrained(str(folder)).eos_token_id
-    listed = ends if isinstance(ends, list) else [ends]
-    known = [number for number in listed if number is not None]
+        known = models.end_ids(GenerationConfig.from_pretrained(str(folder)))
     return list(dict.fromkeys([tokenizer.eos_token_id, *known]))
 
 
@@ -151,7 +150,7 @@ def _tensors(folder: Path, config: Any) -> Iterator[tuple[str, Any]]:
     import torch
     from safetensors import safe_open
 
-    for file in models.weight_files(str(folder)):
+    for file in weight_files(str(folder)):
         with safe_open(str(file), "pt") as held:
             for key in held.keys():  # noqa: SIM118 - no mapping
                 if key.endswith((".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq")):

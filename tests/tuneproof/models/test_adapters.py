@@ -10,7 +10,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint
-from tuneproof.models.adapters import WEIGHTS, check_saved
+from tuneproof.models.weights import ADAPTER_WEIGHTS, check_saved
 
 NAMES = ("q.lora_A.weight", "q.lora_B.weight")
 
@@ -23,16 +23,18 @@ def run(make_run: Callable[..., Any]) -> Any:
 
     made = make_run("mine")
     made.adapter.mkdir()
-    save_file({name: torch.ones(2, 3) for name in NAMES}, made.adapter / WEIGHTS)
-    return replace(made, weights_sha256={WEIGHTS: fingerprint(made.adapter / WEIGHTS)})
+    save_file({name: torch.ones(2, 3) for name in NAMES}, made.adapter / ADAPTER_WEIGHTS)
+    return replace(
+        made, weights_sha256={ADAPTER_WEIGHTS: fingerprint(made.adapter / ADAPTER_WEIGHTS)}
+    )
 
 
 def spoil(run: Any, change: Callable[[dict[str, Any]], Any]) -> None:
     from safetensors.torch import load_file, save_file
 
-    tensors = load_file(run.adapter / WEIGHTS)
+    tensors = load_file(run.adapter / ADAPTER_WEIGHTS)
     change(tensors)
-    save_file(tensors, run.adapter / WEIGHTS)
+    save_file(tensors, run.adapter / ADAPTER_WEIGHTS)
 
 
 def test_weights_as_they_were_left_are_used(run: Any) -> None:
@@ -59,7 +61,7 @@ def test_other_numbers_and_a_missing_tensor_are_found(run: Any) -> None:
 
 
 def test_file_that_is_cut_off_or_gone_is_named(run: Any) -> None:
-    file = run.adapter / WEIGHTS
+    file = run.adapter / ADAPTER_WEIGHTS
     file.write_bytes(file.read_bytes()[:-5])
     with pytest.raises(InputError, match=r"left.*it cannot be read"):
         check_saved(run)

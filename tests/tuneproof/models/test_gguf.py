@@ -13,6 +13,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import fingerprint
 from tuneproof.models import gguf
 from tuneproof.models import load as models
+from tuneproof.models.weights import weights_hash
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -69,7 +70,7 @@ def test_file_is_converted_once_and_known_by_its_hash(
 ) -> None:
     folder = Path(models.location(str(gguf_file)))
     assert folder == cache / "gguf" / fingerprint(gguf_file)
-    assert models.weights_hash(str(gguf_file)) == fingerprint(gguf_file)
+    assert weights_hash(str(gguf_file)) == fingerprint(gguf_file)
     assert models.stable_name(str(gguf_file)) == str(gguf_file)
     monkeypatch.setattr(gguf, "convert", None)
     elsewhere = shutil.copy(gguf_file, tmp_path / "other.gguf")

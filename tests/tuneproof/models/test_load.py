@@ -12,6 +12,7 @@ import pytest
 from tuneproof import hub
 from tuneproof.errors import InputError
 from tuneproof.models import load as models
+from tuneproof.models.weights import weights_hash
 
 
 @pytest.fixture
@@ -102,15 +103,15 @@ def test_missing_weights_are_not_made_up(folder: Path) -> None:
 def test_hash_is_of_the_weights_that_are_loaded(
     folder: Path, make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
-    before = models.weights_hash(str(folder))
+    before = weights_hash(str(folder))
     (folder / "adapter_model.safetensors").write_bytes(b"not of the model")
     (folder / "README.md").write_text("# changed")
-    assert models.weights_hash(str(folder)) == before
+    assert weights_hash(str(folder)) == before
     other = make_model(tmp_path / "other", "gpt2", seed=5)
-    assert models.weights_hash(str(other)) != before
+    assert weights_hash(str(other)) != before
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match=r"holds no model\.safetensors"):
-        models.weights_hash(str(folder))
+        weights_hash(str(folder))
 
 
 def test_hash_covers_every_shard(folder: Path) -> None:
@@ -121,9 +122,9 @@ def test_hash_covers_every_shard(folder: Path) -> None:
     model.save_pretrained(folder, max_shard_size="50KB")
     shards = sorted(folder.glob("model-*.safetensors"))
     assert len(shards) > 1
-    before = models.weights_hash(str(folder))
+    before = weights_hash(str(folder))
     shards[-1].write_bytes(shards[-1].read_bytes()[:-1] + b"x")
-    assert models.weights_hash(str(folder)) != before
+    assert weights_hash(str(folder)) != before
 
 
 def test_context_length_is_read_from_the_text_config(folder: Path) -> None:
