@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.formats.comparison import Comparison
-from tuneproof.formats.figures import MetricFigure
-from tuneproof.formats.report import Cost, CostRow
+from tuneproof.formats.figures import Cost, CostRow, MetricFigure
 from tuneproof.formats.variant import Training, Variant
 
 QUALITY = {True: ("accuracy", "macro_f1"), False: ("rougeL", "loop_rate")}

@@ -18,7 +18,7 @@ from tuneproof.eval.metrics.asked import files_of, with_asked
 from tuneproof.eval.metrics.registry import metrics_of, unit_of
 from tuneproof.eval.regressions import read_broken
 from tuneproof.eval.report.ballot import ballots_of
-from tuneproof.eval.report.examples import examples_of
+from tuneproof.eval.report.examples import examples_of, ranking_metric
 from tuneproof.eval.report.markdown import render_markdown
 from tuneproof.eval.report.number_table import number_forms
 from tuneproof.eval.report.page import render_page
@@ -115,7 +115,7 @@ class Heard:
 
 
 def _written(comparison: Comparison, scores: Scores, built: Report, out: Path) -> Report:
-    examples = examples_of(comparison, scores)
+    examples = examples_of(comparison, scores, ranking_metric(built))
     images = draw(built, comparison, scores)
     earlier = {out / f"{name}.png" for name in PLOTS} | {
         path for pattern in DRAWN for path in out.glob(pattern)

@@ -12,8 +12,8 @@ from matplotlib.transforms import offset_copy
 from tuneproof.eval.cost import ALIKE
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report import wording
-from tuneproof.formats.figures import MetricFigure
-from tuneproof.formats.report import CostRow, Report
+from tuneproof.formats.figures import CostRow, MetricFigure
+from tuneproof.formats.report import Report
 from tuneproof.plot_style import (
     GRID,
     INK,

@@ -16,10 +16,13 @@ from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import confidence_of
 from tuneproof.formats.comparison import Answer, Comparison, Item
 from tuneproof.formats.conversation import NAMES, Message, last_question, transcript
+from tuneproof.formats.report import Report
 
 CLIP_CHARACTERS = 6_000
 SHOWN_METRICS = ("rougeL", "numeric_match", "executed_match", "exact_match")
 """Metrics whose value is shown with each answer."""
+RANKING = ("rougeL", "chrf", "accuracy")
+"""Metrics that can rank single items, the one for most texts first."""
 SHOWN_LABELS = 3
 """Most probable labels shown with each answer."""
 
@@ -74,14 +77,21 @@ class ShownItem:
         return row
 
 
-def ranking_metric(scores: Scores) -> str | None:
-    """Return the metric that ranks single items: ROUGE-L, chrF or accuracy; None without any."""
-    return next((name for name in ("rougeL", "chrf", "accuracy") if name in scores.values), None)
+def ranking_metric(report: Report) -> str | None:
+    """Return the metric that ranks single items: the primary one where it grades them finely.
+
+    That are ROUGE-L, chrF and accuracy; the first that was scored where another is primary, None
+    without any.
+    """
+    scored = {name for figures in report.metrics.values() for name in figures}
+    primary = report.primary and report.primary.metric
+    ranking = [name for name in RANKING if name in scored]
+    return primary if primary in ranking else next(iter(ranking), None)
 
 
-def item_gains(comparison: Comparison, scores: Scores) -> Floats:
-    """Return (items, tuned variants) gains of the ranking metric over the base; NaN = none."""
-    names, metric = comparison.names, ranking_metric(scores)
+def item_gains(comparison: Comparison, scores: Scores, metric: str | None) -> Floats:
+    """Return (items, tuned variants) gains of a metric over the base; NaN = none."""
+    names = comparison.names
     if metric is None:
         return np.full((len(comparison.items), len(comparison.tuned)), np.nan)
     table = scores.values[metric]
@@ -89,9 +99,9 @@ def item_gains(comparison: Comparison, scores: Scores) -> Floats:
     return np.asarray(table[:, tuned] - table[:, [names.index(comparison.base)]])
 
 
-def examples_of(comparison: Comparison, scores: Scores) -> list[ShownItem]:
-    """Return every item with its answers, in the order of the file."""
-    gains = item_gains(comparison, scores)
+def examples_of(comparison: Comparison, scores: Scores, metric: str | None) -> list[ShownItem]:
+    """Return every item with its answers and its gain in a metric, in the order of the file."""
+    gains = item_gains(comparison, scores, metric)
     return [
         ShownItem(
             id=item.id,

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report import wording
-from tuneproof.eval.report.examples import ShownItem, clip, confident_mistakes, extremes
+from tuneproof.eval.report.examples import (
+    ShownItem,
+    clip,
+    confident_mistakes,
+    extremes,
+    ranking_metric,
+)
 from tuneproof.eval.report.page import environment
 from tuneproof.formats.report import Report
 
@@ -21,30 +28,37 @@ def render_markdown(
     report: Report, items: Sequence[ShownItem], images: Mapping[str, tuple[str, bytes]]
 ) -> str:
     """Return the Markdown text; arguments as in `page.render_page`."""
+    metric = ranking_metric(report)
     if report.labels is not None:
         examples = {name: _mistakes(report, items, name) for name in report.tuned}
+    elif metric is None:
+        examples = {}
     else:
-        examples = {name: _extremes(items, index) for index, name in enumerate(report.tuned)}
+        examples = {
+            name: _extremes(items, index, METRICS[metric].title)
+            for index, name in enumerate(report.tuned)
+        }
     env = environment(autoescape=False)
     env.filters |= {"md": escape, "fenced": fenced}
     text = env.get_template("report.md.j2").render(
         report=report,
         images={name: description for name, (description, _) in images.items()},
+        ranked_by=metric and METRICS[metric].title,
         examples=examples,
         names=report.names,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _extremes(items: Sequence[ShownItem], variant: int) -> _Examples:
-    """Return the largest gains and largest losses of a tuned variant in ROUGE-L."""
+def _extremes(items: Sequence[ShownItem], variant: int, metric: str) -> _Examples:
+    """Return the largest gains and losses of a tuned variant in the metric of that title."""
     titles = ("Largest gains", "Largest losses")
     parts = extremes(items, variant, EXAMPLES)
     return [
         (
             title,
             [
-                (item, f"ROUGE-L {wording.change(item.gains[variant] or 0.0, 'score')}")
+                (item, f"{metric} {wording.change(item.gains[variant] or 0.0, 'score')}")
                 for item in chosen
             ],
         )

@@ -21,7 +21,7 @@ from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.regressions import verdict_of
 from tuneproof.eval.report import judging, published, wording
 from tuneproof.eval.report.ballot import Ballot, shown_ballots, to_vote_on
-from tuneproof.eval.report.examples import ShownItem, telling_first
+from tuneproof.eval.report.examples import ShownItem, ranking_metric, telling_first
 from tuneproof.eval.report.ladder import seed_headline, steps
 from tuneproof.eval.report.number_table import SAMPLES
 from tuneproof.eval.report.summary import nothing_to_compare
@@ -71,6 +71,7 @@ def render_page(
     `items` comes from `examples.examples_of`, `images` from `plots.draw`, `ballots` from
     `ballot.ballots_of`.
     """
+    metric = ranking_metric(report)
     style, script = web_page.style() + _both("css"), page_script()
     first = to_vote_on(items, ballots)
     telling = [*first, *(index for index in telling_first(items) if index not in first)]
@@ -82,6 +83,7 @@ def render_page(
         "tasks": list(report.tasks),
         "lengthUnit": report.length_unit,
         "labels": report.labels is not None,
+        "rankedBy": metric and METRICS[metric].title,
         "items": kept,
         "ballots": [dataclasses.asdict(ballot) for ballot in ballots],
     }

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report.cost_plots import Plots, compute_plots
-from tuneproof.eval.report.examples import item_gains
+from tuneproof.eval.report.examples import item_gains, ranking_metric
 from tuneproof.eval.score import Scores
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.figures import VERDICTS
@@ -63,11 +63,12 @@ def draw(report: Report, comparison: Comparison, scores: Scores) -> dict[str, tu
             "Distribution of answer lengths by variant",
             partial(lengths_plot, comparison, scores),
         ),
-        "item_gains": (
-            "ROUGE-L gain of every item, sorted",
-            partial(item_gains_plot, comparison, scores),
-        ),
     }
+    if (metric := ranking_metric(report)) is not None:
+        makers["item_gains"] = (
+            f"{METRICS[metric].title} gain of every item, sorted",
+            partial(item_gains_plot, comparison, scores, metric),
+        )
     if comparison.labels is not None:
         makers = {"gains": makers["gains"], "metrics": makers["metrics"], **label_plots(report)}
     makers |= compute_plots(report)
@@ -170,9 +171,9 @@ def lengths_plot(comparison: Comparison, scores: Scores) -> Figure | None:
     return figure
 
 
-def item_gains_plot(comparison: Comparison, scores: Scores) -> Figure | None:
-    """Draw every item's ROUGE-L gain, sorted from loss to gain, one curve per tuned variant."""
-    gains = item_gains(comparison, scores)
+def item_gains_plot(comparison: Comparison, scores: Scores, metric: str) -> Figure | None:
+    """Draw every item's gain in a metric, from loss to gain, one curve per tuned variant."""
+    gains = item_gains(comparison, scores, metric)
     figure, axes = figure_of(height=3.6)
     for index, name in enumerate(comparison.tuned):
         curve = np.sort(gains[:, index][~np.isnan(gains[:, index])])
@@ -190,9 +191,9 @@ def item_gains_plot(comparison: Comparison, scores: Scores) -> Figure | None:
     if not axes.patches:
         return None
     axes.axhline(0, color=MUTED, linewidth=1)
-    axes.set_title("ROUGE-L gain, item by item")
+    axes.set_title(f"{METRICS[metric].title} gain, item by item")
     axes.set_xlabel("items, sorted by gain (%)")
-    axes.set_ylabel(f"ROUGE-L minus {short(comparison.base)}")
+    axes.set_ylabel(f"{METRICS[metric].title} minus {short(comparison.base)}")
     axes.grid(axis="y", color=GRID)
     axes.grid(visible=False, axis="x")
     axes.set_xlim(0, 100)

@@ -225,7 +225,7 @@ def certainty(report: Report) -> str:
         f"In brackets: {percent} intervals from {settings.resamples:,} paired resamples of "
         f"{units}{together if primary else ''}. Better and worse are said where the interval "
         "leaves out zero, which it does only where a paired permutation test, corrected for all "
-        f"verdicts of this report, does so too.{first if primary else ''} Where nothing changed, "
+        f"gains of this report, does so too.{first if primary else ''} Where nothing changed, "
         f"at most {alpha:.3g} in 100 reports say either even once. That no difference is shown "
         f"does not mean that there is none. {same}: read them as one piece of evidence. All of it "
         f"holds for prompts like these, asked and decoded like this.{_cautions(report)}"

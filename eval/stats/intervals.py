@@ -134,11 +134,10 @@ def interval_of_no_spread(value: float, units: int, confidence: float, bounds: R
     if value == 0 and bounds[0] == -bounds[1] and bounds[1] < inf:
         low, high = bonett_price(0, 0, units, confidence)
         return low * bounds[1], high * bounds[1]
-    if value == bounds[0] and bounds[1] < inf:
-        return value, value + wilson(0, units, confidence)[1] * (bounds[1] - bounds[0])
-    if value == bounds[1] and bounds[0] > -inf:
-        return value - wilson(0, units, confidence)[1] * (bounds[1] - bounds[0]), value
-    return value, value
+    if -inf in bounds or inf in bounds:
+        return value, value
+    room = wilson(0, units, confidence)[1]  # items that were not drawn may show anything
+    return value - room * (value - bounds[0]), value + room * (bounds[1] - value)
 
 
 def wilson(hits: int, n: int, confidence: float) -> Range:

@@ -17,8 +17,8 @@ from tuneproof.eval.report.build import build, report
 from tuneproof.eval.report.cost_plots import compute_plots, loss_plot, lowest, metric_plot
 from tuneproof.eval.score import score
 from tuneproof.formats.comparison import read_comparison
-from tuneproof.formats.figures import MetricFigure
-from tuneproof.formats.report import Cost, CostRow, Report
+from tuneproof.formats.figures import Cost, CostRow, MetricFigure
+from tuneproof.formats.report import Report
 
 Write = Callable[..., Path]
 CONFIG = ReportConfig(resamples=100)

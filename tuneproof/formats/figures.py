@@ -73,7 +73,7 @@ class Gain(Figure):
     p: float
     """p-value of the paired permutation test."""
     p_corrected: float
-    """The same, corrected for all verdicts of the report (step-down max-T, the primary metric
+    """The same, corrected for all gains of the report (step-down max-T, the primary metric
     first); at least alpha where the interval holds zero."""
     n: int
     """Items scored for both."""
@@ -281,3 +281,47 @@ class TaskPart:
     """By variant and metric."""
     gains: Mapping[str, Mapping[str, Gain]]
     """By tuned variant and metric."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostRow:
+    """What the training of one variant took; None where it is not known."""
+
+    variant: str
+    """Its name."""
+    kind: str
+    """``base``, ``text``, ``head`` or ``merged``."""
+    trainable: float | None
+    """Parameters trained."""
+    total: float | None
+    """Parameters of the whole model."""
+    peak_bytes: float | None
+    """Most memory held; of the GPU where `on_gpu`."""
+    on_gpu: bool
+    """Whether it was trained on a GPU."""
+    seconds: float | None
+    """Wall time of the training."""
+    flops: float | None
+    """Floating-point operations of the training."""
+    tokens: float | None
+    """Tokens seen."""
+    epochs: float | None
+    """Passes over the examples."""
+    quality: Mapping[str, MetricFigure]
+    """The metrics set against the cost."""
+    front: tuple[str, ...]
+    """The metrics on whose Pareto front it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Quality and compute of all variants."""
+
+    metrics: tuple[str, ...]
+    """The metrics set against the cost."""
+    rows: tuple[CostRow, ...]
+    """By variant, in reading order."""
+    flops_spread: float | None
+    """By which share the dearest training is above the cheapest; None where there is one."""
+    curves: Mapping[str, tuple[Mapping[str, float], ...]]
+    """By variant, the evaluations while it was trained: step, flops, validation_loss, ..."""

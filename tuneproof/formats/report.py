@@ -13,6 +13,7 @@ from tuneproof.finding import Finding
 from tuneproof.formats.broken import Broken
 from tuneproof.formats.codec import decode, encode
 from tuneproof.formats.figures import (
+    Cost,
     Gain,
     LabelFigures,
     MetricFigure,
@@ -127,50 +128,6 @@ class Summary:
             "no measurable difference": self.unchanged,
             "different": self.different,
         }[verdict]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CostRow:
-    """What the training of one variant took; None where it is not known."""
-
-    variant: str
-    """Its name."""
-    kind: str
-    """``base``, ``text``, ``head`` or ``merged``."""
-    trainable: float | None
-    """Parameters trained."""
-    total: float | None
-    """Parameters of the whole model."""
-    peak_bytes: float | None
-    """Most memory held; of the GPU where `on_gpu`."""
-    on_gpu: bool
-    """Whether it was trained on a GPU."""
-    seconds: float | None
-    """Wall time of the training."""
-    flops: float | None
-    """Floating-point operations of the training."""
-    tokens: float | None
-    """Tokens seen."""
-    epochs: float | None
-    """Passes over the examples."""
-    quality: Mapping[str, MetricFigure]
-    """The metrics set against the cost."""
-    front: tuple[str, ...]
-    """The metrics on whose Pareto front it is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Quality and compute of all variants."""
-
-    metrics: tuple[str, ...]
-    """The metrics set against the cost."""
-    rows: tuple[CostRow, ...]
-    """By variant, in reading order."""
-    flops_spread: float | None
-    """By which share the dearest training is above the cheapest; None where there is one."""
-    curves: Mapping[str, tuple[Mapping[str, float], ...]]
-    """By variant, the evaluations while it was trained: step, flops, validation_loss, ..."""
 
 
 @dataclass(frozen=True, kw_only=True)

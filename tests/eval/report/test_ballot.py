@@ -47,7 +47,7 @@ def test_page_keeps_what_is_to_be_voted_on_first(document: dict[str, Any], write
     comparison = read_comparison(write(document))
     scores = score(comparison)
     built = build(comparison, scores, QUICK)
-    items, ballots = examples_of(comparison, scores), ballots_of(comparison, built)
+    items, ballots = examples_of(comparison, scores, "rougeL"), ballots_of(comparison, built)
     page = render_page(built, items, {}, 4000, ballots=ballots)
     match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     assert match is not None

@@ -122,6 +122,21 @@ def test_unicode_survives(document: dict[str, Any], write: Write, tmp_path: Path
     assert "\u4e2d\u6587" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
+def test_items_are_ranked_by_the_metric_that_is_primary(
+    document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    for row in document["items"]:
+        row["reference"] = "\u7ea2\u8272\u548c\u7eff\u8272"
+        row["answers"]["base"]["text"] = row["reference"][:2]
+        row["answers"]["tuned"]["text"] = row["reference"][:4]
+    report([write(document)], tmp_path / "out", CONFIG)
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "**q0** (dolly): chrF +" in text
+    assert "![chrF gain of every item, sorted](item_gains.png)" in text
+    assert "None: no item lost in chrF." in text
+    assert '"rankedBy":"chrF"' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_labels_are_reported_with_pairs_baselines_and_mistakes(
     topics: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:

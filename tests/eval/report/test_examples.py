@@ -21,7 +21,9 @@ Write = Callable[..., Path]
 
 def rows_of(path: Path) -> list[ShownItem]:
     comparison = read_comparison(path)
-    return examples_of(comparison, score(comparison))
+    scores = score(comparison)
+    metric = next((name for name in ("rougeL", "accuracy") if name in scores.values), None)
+    return examples_of(comparison, scores, metric)
 
 
 def item(gain: float | None, *flags: str) -> ShownItem:
@@ -116,5 +118,5 @@ def test_all_right_answers_are_shown(document: dict[str, Any], write: Write) -> 
     document["items"][0] |= {"reference": "one", "references": ["one", "two"]}
     document["items"][1]["reference"] = None
     comparison = read_comparison(write(document))
-    first, second, *_ = examples_of(comparison, score(comparison))
+    first, second, *_ = examples_of(comparison, score(comparison), "rougeL")
     assert (first.reference, second.reference) == ("one\nor: two", None)

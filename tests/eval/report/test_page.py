@@ -37,7 +37,7 @@ def evil(document: dict[str, Any], write: Write) -> tuple[Report, list[ShownItem
     comparison = read_comparison(write(document))
     scores = score(comparison)
     report = build(comparison, scores, ReportConfig(resamples=100))
-    return report, examples_of(comparison, scores)
+    return report, examples_of(comparison, scores, "rougeL")
 
 
 def test_hostile_text_is_escaped_everywhere(
@@ -106,7 +106,7 @@ def test_hostile_labels_are_escaped(topics: dict[str, Any], write: Write) -> Non
     comparison = read_comparison(write(topics))
     scores = score(comparison)
     report = build(comparison, scores, ReportConfig(resamples=100))
-    page = render_page(report, examples_of(comparison, scores), {})
+    page = render_page(report, examples_of(comparison, scores, "accuracy"), {})
     assert "<img" not in page
     assert page.count("</script>") == 2
     assert "&lt;/script&gt;" in page

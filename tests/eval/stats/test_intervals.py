@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,6 +78,9 @@ def test_each_end_is_the_farther_of_bca_and_student() -> None:
     assert high > student[1]  # the long tail is above
 
 
+ROOM = wilson(0, 20, 0.95)[1]
+
+
 @pytest.mark.parametrize(
     ("value", "bounds", "expected"),
     [
@@ -83,7 +88,9 @@ def test_each_end_is_the_farther_of_bca_and_student() -> None:
         (1.0, SHARE, (1 - wilson(0, 20, 0.95)[1], 1.0)),
         (0.0, DIFFERENCE, bonett_price(0, 0, 20, 0.95)),
         (0.0, (-2.0, 2.0), tuple(2 * end for end in bonett_price(0, 0, 20, 0.95))),
-        (0.4, SHARE, (0.4, 0.4)),
+        (0.4, SHARE, (0.4 - ROOM * 0.4, 0.4 + ROOM * 0.6)),
+        (0.5, DIFFERENCE, (0.5 - ROOM * 1.5, 0.5 + ROOM * 0.5)),
+        (0.4, (0.0, inf), (0.4, 0.4)),
         (0.0, UNBOUNDED, (0.0, 0.0)),
     ],
 )
