@@ -37,7 +37,8 @@ class BuildConfig:
     """Near-duplicates have at least this share of their five-character pieces in common, from 0.6,
     and the same figures, names and answer."""
     val_fraction: float = 0.05
-    """Share of the rows that becomes validation where the source has no such split."""
+    """Share of the rows that becomes validation where the source has no such split; a source's
+    only held-out split becomes test, whatever it is called."""
     test_fraction: float | None = None
     """Share of the rows that becomes test where the source has no split at all; by default 0.05,
     0.1 or 0.2, the least that gives 100 groups, so that 10 percentage points can be seen."""

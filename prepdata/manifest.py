@@ -20,6 +20,7 @@ from tuneproof.formats.data_folder import (
     Split,
     read_manifest,
 )
+from tuneproof.plugins import plugin_versions
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.opening import fingerprints
@@ -124,9 +125,13 @@ def manifest_of(
             )
             for split, name in FILES.items()
         },
-        versions=versions_of(PACKAGES),
+        versions=_versions(),
         code=code_fingerprint(*ROOMS),
     )
+
+
+def _versions() -> dict[str, str]:
+    return versions_of(PACKAGES) | plugin_versions("sources")
 
 
 def is_up_to_date(config: BuildConfig) -> bool:
@@ -142,7 +147,7 @@ def is_up_to_date(config: BuildConfig) -> bool:
             for file, sha256 in (fingerprints(Path(path).expanduser()) if path else {}).items()
         },
         code=code_fingerprint(*ROOMS),
-        versions=versions_of(PACKAGES),
+        versions=_versions(),
     )
     return folder.manifest.stamp == today
 

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import Split
 from tuneproof.formats.regressions import read_mixed
 from tuneproof.prepdata import registry
 from tuneproof.prepdata.config import BuildConfig
+from tuneproof.prepdata.near.comparing import Texts, question_key
 from tuneproof.prepdata.sources.rows import ReadLog
 from tuneproof.prepdata.splits import fraction_of
 from tuneproof.prepdata.spool import Entries, Entry, Numbers, Spool
 
+HELD_OUT: tuple[Split, ...] = ("validation", "test")
 NAME = "general"
 """The source of the rows, as the manifest and the records name it."""
 
@@ -53,8 +56,20 @@ def add_mixed(
         return numbers
     train = sum(split == "train" for _, split, _ in entries.facts(numbers))
     wanted = round(train * share / (1 - share))
-    records = read_mixed()
-    log.rows["embedded"] = len(records)
+    held_out = {
+        question_key(spool.texts(offset))
+        for split in HELD_OUT
+        for offset in entries.offsets(numbers, split)
+    }
+    every = read_mixed()
+    records = [
+        one
+        for one in every
+        if question_key(Texts(one.instruction, one.input, one.output)) not in held_out
+    ]
+    log.rows["embedded"] = len(every)
+    if asked := len(every) - len(records):
+        log.remark(f"{asked:,} general rows are left out, since held-out records ask the same")
     if wanted > len(records):
         reached = len(records) / (len(records) + train)
         log.remark(

@@ -200,8 +200,17 @@ class Spool:
             self._is_flushed = True
         line = b""
         while not (end := line.find(b"\n") + 1):
-            line += os.pread(self._handle.fileno(), max(READ, len(line)), offset + len(line))
+            line += self._read(max(READ, len(line)), offset + len(line))
         return line[:end]
+
+    def _read(self, size: int, offset: int) -> bytes:
+        """Return bytes of the file, or what is left of it from there."""
+        if hasattr(os, "pread"):
+            return os.pread(self._handle.fileno(), size, offset)
+        self._handle.seek(offset)  # on Windows
+        part = self._handle.read(size)
+        self._handle.seek(0, os.SEEK_END)
+        return part
 
     def texts(self, offset: int) -> Texts:
         """Return what of the record at an offset is compared with others."""

@@ -22,7 +22,7 @@ SAMPLED_ROWS = 100
 
 def delimited_rows(file: DataFile, opened: Callable[[], IO[str]], log: ReadLog) -> Iterator[Row]:
     """Yield the rows of a file that `opened` opens; the first line has the names of the columns."""
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a C long has 32 bits on Windows
     with opened() as handle:
         delimiter, quoting, skipped = _dialect(handle.read(SAMPLED), file.suffix)
     usual = "\t" if file.suffix == ".tsv" else ","

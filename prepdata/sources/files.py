@@ -83,10 +83,19 @@ def _encoding(path: Path, log: ReadLog, name: str) -> str:
         content.decode("cp1252")
     except UnicodeDecodeError:
         foreign = len(content)
+    if _is_spoilt_utf8(content):
+        foreign = len(content)
     if foreign > MOST_FOREIGN * len(content):
         raise InputError(f"{path}:{line}: not UTF-8 text: {reason}; save it as UTF-8")
     log.remark(f"{name}: not UTF-8, read as Windows-1252")
     return "cp1252"
+
+
+def _is_spoilt_utf8(content: bytes) -> bool:
+    """Return whether most bytes beyond ASCII make characters of UTF-8, but not all of them do."""
+    text = content.decode("utf-8", errors="replace")
+    faults = text.count("\ufffd")
+    return sum(not character.isascii() for character in text) > 2 * faults
 
 
 def _utf(head: bytes) -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuneproof.errors import InputError
-from tuneproof.files import fingerprint, read_json
+from tuneproof.files import existing_file, fingerprint, read_json
+from tuneproof.formats.codec import member
 from tuneproof.formats.data_folder import Split
+from tuneproof.formats.example import digest
 from tuneproof.prepdata.sources.data_file import DataFile, suffix_of
 from tuneproof.prepdata.sources.files import SUFFIXES, read_file
 from tuneproof.prepdata.sources.rows import EVALUATION, ReadLog, Row, split_of, words_of
@@ -46,7 +49,8 @@ def local_files(path: Path) -> Listing:
     if not path.is_dir():
         raise InputError(f"no such file or folder: {path}")
     if (path / "dataset_dict.json").is_file():
-        splits = read_json(path / "dataset_dict.json")["splits"]
+        index = path / "dataset_dict.json"
+        splits = member(read_json(index), "splits", list, str(index))
         files = [file for name in splits for file in _saved(path / name, path, split_of(name))]
         return Listing(files=tuple(files))
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
@@ -56,8 +60,11 @@ def local_files(path: Path) -> Listing:
 
 
 def fingerprints(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file that a path stands for, by name."""
-    return {file.name: fingerprint(file.path) for file in local_files(path).files}
+    """Return the SHA-256 of each file that a path stands for, by name, and of a card's labels."""
+    files = local_files(path).files
+    names = {file.name: file.class_names for file in files if file.class_names}
+    labels = {"labels of README.md": digest(json.dumps(names, sort_keys=True))} if names else {}
+    return {file.name: fingerprint(file.path) for file in files} | labels
 
 
 def read_local(path: Path, log: ReadLog) -> Iterator[Row]:
@@ -71,7 +78,11 @@ def read_local(path: Path, log: ReadLog) -> Iterator[Row]:
 
 def _saved(folder: Path, root: Path, split: Split | None) -> list[DataFile]:
     """Return the Arrow files of a folder that `datasets.save_to_disk` wrote."""
-    names = [part["filename"] for part in read_json(folder / "state.json")["_data_files"]]
+    state = folder / "state.json"
+    parts = member(read_json(state), "_data_files", list, str(state))
+    names = [member(part, "filename", str, str(state)) for part in parts]
+    for name in names:
+        existing_file(folder / name)
     return [
         DataFile(path=folder / name, name=_below(folder / name, root), split=split)
         for name in names

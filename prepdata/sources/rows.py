@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 from tuneproof.errors import InputError
@@ -127,13 +126,14 @@ def matching(rows: Iterator[Row], where: Sequence[str], left_out: Counter[str]) 
     Raises:
         InputError: A row has no such field; the message lists those it has.
     """
-    wanted: dict[str, list[str]] = {}
+    wanted: dict[str, list[re.Pattern[str]]] = {}
     for text in where:
         name, _, value = text.partition("=")
-        wanted.setdefault(name.strip().casefold(), []).append(value.strip().casefold())
+        parts = map(re.escape, value.strip().casefold().split("*"))
+        wanted.setdefault(name.strip().casefold(), []).append(re.compile(".*".join(parts), re.S))
     for row in rows:
         if all(
-            any(fnmatchcase(row.named(name), value) for value in values)
+            any(value.fullmatch(row.named(name)) for value in values)
             for name, values in wanted.items()
         ):
             yield row

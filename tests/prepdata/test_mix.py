@@ -75,3 +75,18 @@ def test_general_rows_do_not_stand_among_labels(tmp_path: Path) -> None:
 
 def test_the_source_says_how_many_rows_it_has() -> None:
     assert SOURCES["general"].size == str(len(json.loads(MIXED.read_text(encoding="utf-8"))))
+
+
+def test_general_rows_that_held_out_records_ask_stay_out_of_train(tmp_path: Path) -> None:
+    mixed = read_mixed()
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    _rows(folder / "train.jsonl", 60)
+    asked = [{"instruction": one.instruction, "output": one.output} for one in mixed[:3]]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    config = _config(tmp_path, source=(f"jsonl={folder}",), mix=("regressions=0.2",))
+    manifest = build(config)
+    trained = {record.instruction for record in DataFolder(config.out).train}
+    assert trained & {one.instruction for one in mixed[3:]}
+    assert not trained & {one.instruction for one in mixed[:3]}
+    assert "3 general rows are left out" in manifest.sources["general"].remarks[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import tempfile
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +11,11 @@ from tuneproof.formats.example import Example
 from tuneproof.prepdata.spool import Spool
 
 
-@given(st.lists(st.text(), min_size=1))
-def test_records_are_read_back_by_offset_between_writes(texts: list[str]) -> None:
-    with tempfile.TemporaryFile() as handle:
+@given(st.lists(st.text(), min_size=1), st.booleans())
+def test_records_are_read_back_by_offset_between_writes(texts: list[str], has_pread: bool) -> None:
+    with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryFile() as handle:
+        if not has_pread:  # as on Windows
+            patched.delattr("os.pread")
         spool = Spool(handle)
         found: dict[int, str] = {}
         for number, text in enumerate(texts):

@@ -150,6 +150,13 @@ def test_encoding_is_read_off_the_bytes(tmp_path: Path, encoding: str, remark: l
     assert log.remarks == remark
 
 
+def test_utf8_with_one_spoilt_character_is_not_taken_for_another_encoding(tmp_path: Path) -> None:
+    rows = "".join(f"F\u00fc{number} gro\u00dfe B\u00e4ume,x\n" for number in range(9)).encode()
+    file = written(tmp_path / "a.csv", b"text,label\n" + rows + "\u00fc".encode()[:1] + b",y\n")
+    with pytest.raises(InputError, match=r"a\.csv:11: not UTF-8 text"):
+        values(file)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_compressed_files_are_read(tmp_path: Path, name: str) -> None:
     import pyarrow

@@ -111,6 +111,19 @@ def test_saved_data_sets_of_both_kinds_are_read(tmp_path: Path) -> None:
         assert log.remarks == []
 
 
+@pytest.mark.parametrize("lost", ["data-00000-of-00001.arrow", "_data_files"])
+def test_saved_data_set_that_lacks_something_is_named(tmp_path: Path, lost: str) -> None:
+    import datasets
+
+    datasets.Dataset.from_list([{"instruction": "Ask"}]).save_to_disk(tmp_path / "one")
+    if lost.endswith(".arrow"):
+        (tmp_path / "one" / lost).unlink()
+    else:
+        (tmp_path / "one" / "state.json").write_text("{}")
+    with pytest.raises(InputError, match=lost):
+        local_files(tmp_path / "one")
+
+
 def test_class_names_are_read_off_a_dataset_card(tmp_path: Path) -> None:
     card = """---
 dataset_info:
@@ -129,6 +142,9 @@ dataset_info:
     (tmp_path / "train.jsonl").write_text(json.dumps({"text": "a", "label": 1}))
     (row,) = read_local(tmp_path, ReadLog())
     assert row.with_class_names().values == {"text": "a", "label": "found"}
+    known = fingerprints(tmp_path)
+    (tmp_path / "README.md").write_text(card.replace("lost", "gone"))
+    assert fingerprints(tmp_path) != known
 
 
 def test_listing_of_a_file_is_that_file(tmp_path: Path) -> None:

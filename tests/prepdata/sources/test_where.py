@@ -42,3 +42,10 @@ def test_a_star_stands_for_any_text() -> None:
 def test_a_field_that_is_not_there_is_an_error_that_lists_those_that_are() -> None:
     with pytest.raises(InputError, match=r"f:0: missing field 'firm'; it has Company, Product"):
         found("firm=x")
+
+
+def test_only_a_star_is_special() -> None:
+    rows = [Row({"code": code}, f"f:{code}", None) for code in ("C[1]", "C1", "C?")]
+    for value in ("C[1]", "C?"):
+        kept = matching(iter(rows), (f"code={value}",), Counter[str]())
+        assert [row.values["code"] for row in kept] == [value]
