@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
 
 def _typed_lines() -> Iterator[str]:
     """Yield the lines typed, with a prompt where a person is typing."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     while True:
         if sys.stdin.isatty():
             click.echo("> ", nl=False)

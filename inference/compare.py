@@ -57,7 +57,8 @@ def compare(prompts: Path, config: CompareConfig) -> Comparison:
     Raises:
         InputError: Prompts or runs cannot be used, or another process is writing the comparison.
     """
-    _check_out(prompts, config.out)
+    existing_file(prompts)
+    check_replaceable(config.out, SCHEMA, "comparison")
     config = with_seeds(config)
     join(config.device)
     with ranks.on_main(at_work(config.out)):
@@ -236,9 +237,14 @@ def _identity(stamp: Stamp, variants: Sequence[Mapping[str, Any]]) -> str:
     return digest(stamp.key, *served) if served else stamp.key
 
 
-def _check_out(prompts: Path, out: Path) -> None:
-    """Raise InputError where the comparison would replace something that is none."""
-    existing_file(prompts)
+def check_replaceable(out: Path, schema: str, what: str) -> None:
+    """Raise InputError where a file to be written is a folder, or would replace another kind.
+
+    Args:
+        out: The file.
+        schema: That which its kind names.
+        what: Its kind, in words.
+    """
     if out.is_dir():
         raise InputError(f"{out} is a folder; --out names the file to write")
     if out.is_file():
@@ -246,8 +252,8 @@ def _check_out(prompts: Path, out: Path) -> None:
             earlier = read_json(out)
         except InputError:
             earlier = None
-        if not isinstance(earlier, dict) or earlier.get("schema") != SCHEMA:
-            raise InputError(f"{out} is no comparison and would be replaced; choose another --out")
+        if not isinstance(earlier, dict) or earlier.get("schema") != schema:
+            raise InputError(f"{out} is no {what} and would be replaced; choose another --out")
 
 
 def _answer(

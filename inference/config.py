@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file
+from tuneproof.files import read_text
 from tuneproof.formats.regressions import FILE
 from tuneproof.models.device import check_device
 
@@ -177,13 +177,13 @@ class CompareConfig(ModelsConfig):
         """The system message of base-prompted, read from its file where it is one; empty: none.
 
         Raises:
-            InputError: The file is missing or empty.
+            InputError: The file is missing, empty or no UTF-8.
         """
         system = self.system or ""
         is_name = "\n" not in system and len(system) < 250
         if not is_name or not (system.endswith((".txt", ".md")) or Path(system).is_file()):
             return system
-        text = existing_file(Path(system)).read_text(encoding="utf-8").strip()
+        text = read_text(Path(system)).strip()
         if not text:
             raise InputError(f"{system} is empty; it should hold the system message")
         return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ from tuneproof.inference.judge_prompt import (
 )
 from tuneproof.locks import at_work
 
+log = logging.getLogger(__name__)
 LEAST_CHARACTERS = 200
 """Fewest characters to which a question or an answer is cut so that a judge can read it."""
 ORDERS = ("a_first", "b_first")
@@ -65,6 +67,16 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a judge said nothing to one question."""
+
+    reason: str
+    """In the server's words."""
+    may_pass: bool
+    """Whether it may answer another time."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Panelist:
     """A judge that can be asked."""
 
@@ -74,7 +86,7 @@ class Panelist:
     """All that decides what it says to a question."""
     fit: Callable[[Question, str], Question | None]
     """Returns a question cut as far as it must be; None where it never fits."""
-    ask: Callable[[Sequence[str]], list[Reply]]
+    ask: Callable[[Sequence[str]], Sequence[Reply | Refusal]]
     """Answers questions."""
 
 
@@ -94,23 +106,30 @@ def judge(files: Sequence[Path], config: JudgeConfig) -> Judgements:
     questions = _questions(comparison, a, b, config)
     with at_work(config.out):
         panelist = _of_server(config) if config.endpoint else _of_model(config)
-        fitted = [(one, panelist.fit(one, rubric)) for one in questions]
-        kept = [(one, cut) for one, cut in fitted if cut is not None]
-        texts = [cut.asked(rubric, a_first=first) for _, cut in kept for first in (True, False)]
+        asked = [
+            (one, cut, [cut.asked(rubric, a_first=first) for first in (True, False)])
+            for one in questions
+            if (cut := panelist.fit(one, rubric)) is not None
+        ]
+        texts = [text for _, _, pair in asked for text in pair]
         with Cache(config.out, panelist.identity) as cache:
             cached = sum(cache.has(text) for text in texts)
             _ask_all(panelist, texts, cache, config.batch_size)
-            replies = [cache[text] for text in texts]
+            said = [
+                (one, cut, [cache[text] for text in pair])
+                for one, cut, pair in asked
+                if all(map(cache.has, pair))
+            ]
+        judged = {one.id for one, _, _ in said}
         judgements = Judgements(
             judge=panelist.judge,
             a=a,
             b=b,
             rubric=rubric,
-            cost=_cost(replies, cached, config),
-            left_out=tuple(one.id for one, cut in fitted if cut is None),
+            cost=_cost([reply for _, _, replies in said for reply in replies], cached, config),
+            left_out=tuple(one.id for one in questions if one.id not in judged),
             opinions=tuple(
-                _opinion(one, cut, *replies[2 * n : 2 * n + 2], names=(a, b))
-                for n, (one, cut) in enumerate(kept)
+                _opinion(one, cut, *replies, names=(a, b)) for one, cut, replies in said
             ),
         )
         write_judgements(config.out, judgements)
@@ -169,13 +188,15 @@ def _of_server(config: JudgeConfig) -> Panelist:
     )
     decoding = Decoding(max_new_tokens=config.max_new_tokens)
 
-    def ask(texts: Sequence[str]) -> list[Reply]:
+    def ask(texts: Sequence[str]) -> list[Reply | Refusal]:
         began = time.perf_counter()
         asked = [[Message(role="user", content=text)] for text in texts]
-        replies = server.answer(asked, decoding, 0)
+        replies = server.attempts(asked, decoding, 0)
         seconds = (time.perf_counter() - began) / len(texts)
         return [
-            Reply(
+            Refusal(reason=reply.error, may_pass=reply.may_pass)
+            if reply.error is not None
+            else Reply(
                 said=read_verdict(cleaned(reply.text)),
                 probabilities=None,
                 prompt_tokens=reply.prompt_tokens or 0,
@@ -198,6 +219,7 @@ def _of_model(config: JudgeConfig) -> Panelist:
     from tuneproof.inference.label_scores import LabelScorer, longest_label
     from tuneproof.inference.variants import load_variants
     from tuneproof.models import load as models
+    from tuneproof.models.weights import weights_hash
 
     assert config.model is not None  # else there is an endpoint
     (variants,) = load_variants([], base=config.model, dtype=config.dtype)
@@ -240,14 +262,21 @@ def _of_model(config: JudgeConfig) -> Panelist:
     template = variants.forms[name].template.text
     return Panelist(
         judge=Judge(name=Path(known).name, model=known, kind="model"),
-        identity=["model", models.weights_hash(config.model), template, config.dtype],
+        identity=["model", weights_hash(config.model), template, config.dtype],
         fit=fit,
         ask=ask,
     )
 
 
 def _ask_all(panelist: Panelist, texts: Sequence[str], cache: Cache, batch_size: int) -> None:
-    """Ask what was not asked before, short questions first, so that little is padding."""
+    """Ask what was not asked before, short questions first, so that little is padding.
+
+    What the judge refuses for good is left out and said.
+
+    Raises:
+        InputError: The judge refuses all that it is asked at first, or for reasons that may pass.
+    """
+    refused: list[Refusal] = []
     open_ = sorted({text for text in texts if not cache.has(text)}, key=lambda t: (len(t), t))
     with tqdm(
         total=len(open_), desc=panelist.judge.name, unit=" questions", file=sys.stderr, disable=None
@@ -255,8 +284,18 @@ def _ask_all(panelist: Panelist, texts: Sequence[str], cache: Cache, batch_size:
         for start in range(0, len(open_), batch_size):
             batch = open_[start : start + batch_size]
             for text, reply in zip(batch, panelist.ask(batch), strict=True):
-                cache.add(text, reply)
+                if isinstance(reply, Refusal):
+                    refused.append(reply)
+                else:
+                    cache.add(text, reply)
+            if any(one.may_pass for one in refused) or not any(map(cache.has, texts)):
+                raise InputError(f"{refused[-1].reason}. The same command goes on from here")
             bar.update(len(batch))
+    if refused:
+        log.warning(
+            f"{panelist.judge.name} refused {len(refused):,} of {len(texts):,} questions, whose "
+            f"items are left out: {refused[0].reason}"
+        )
 
 
 def _opinion(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file
+from tuneproof.files import read_text
 
 LABELS = ("A", "B", "tie")
 Verdict = Literal["A", "B", "tie"]
@@ -92,11 +92,11 @@ def read_rubric(path: Path | None) -> str:
     """Return the rubric of a text file, or the one of ours.
 
     Raises:
-        InputError: The file is missing or empty.
+        InputError: The file is missing, empty or no UTF-8.
     """
     if path is None:
         return RUBRIC
-    text = existing_file(path).read_text(encoding="utf-8").strip()
+    text = read_text(path).strip()
     if not text:
         raise InputError(f"{path} is empty; it should say in words by what to judge")
     return text

@@ -8,19 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from tuneproof.errors import InputError
 from tuneproof.eval.regressions import card_lines
-from tuneproof.files import fingerprint, read_json, write_text
+from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.broken import Broken
 from tuneproof.formats.codec import decode
 from tuneproof.formats.example import digest
 from tuneproof.formats.regressions import (
     ASKED,
+    SCHEMA,
     Answer,
     Answered,
     Item,
@@ -30,7 +30,7 @@ from tuneproof.formats.regressions import (
     read_items,
     write_regressions,
 )
-from tuneproof.inference.compare import PROMPTS_AT_ONCE, Progress, even, stamp_of
+from tuneproof.inference.compare import PROMPTS_AT_ONCE, Progress, check_replaceable, even, stamp_of
 from tuneproof.inference.config import RegressionsConfig
 from tuneproof.inference.decode import left_padded
 from tuneproof.inference.forms import BASE
@@ -61,7 +61,7 @@ def compare_regressions(config: RegressionsConfig) -> Regressions:
     Raises:
         InputError: Items or runs cannot be used, or another process is writing the answers.
     """
-    _check_out(config.out)
+    check_replaceable(config.out, SCHEMA, "file of answers to general items")
     config = with_seeds(config)
     with at_work(config.out):
         return _compare(config)
@@ -77,7 +77,7 @@ def is_up_to_date(config: RegressionsConfig) -> bool:
 
 def key_of(config: RegressionsConfig) -> str:
     """Return a hash of all that decides the answers."""
-    own = "" if config.must_work is None else fingerprint(config.must_work)
+    own = "" if config.must_work is None else fingerprint(existing_file(config.must_work))
     return digest(stamp_of(ASKED, config).key, own)
 
 
@@ -136,20 +136,6 @@ def _answered(item: Item, rows: Rows) -> Answered:
     known = {one.name: getattr(item, one.name) for one in fields(Item)}
     answers = {name: decode(Answer, row, item.id) for name, row in rows.items()}
     return Answered(**known, answers=answers)
-
-
-def _check_out(out: Path) -> None:
-    """Raise InputError where the answers would replace something else."""
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; --out names the file to write")
-    if not out.is_file():
-        return
-    try:
-        is_earlier = is_regressions(read_json(out))
-    except InputError:
-        is_earlier = False
-    if not is_earlier:
-        raise InputError(f"{out} holds no regressions and would be replaced; choose another --out")
 
 
 def _load(config: RegressionsConfig) -> list[Variants]:

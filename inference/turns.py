@@ -38,10 +38,12 @@ def _turns_of(item: Example) -> list[Example]:
 
 def _ends(messages: Sequence[Message]) -> Iterator[int]:
     """Yield how many messages there are up to each answer to a question, or to an open question."""
+    is_asked = False
     for index, message in enumerate(messages):
         is_answer = message.role == "assistant"
-        if is_answer and index and messages[index - 1].role != "assistant":
+        if is_answer and is_asked and messages[index - 1].role != "assistant":
             yield index + 1
+        is_asked = is_asked or message.role == "user"
     if messages and messages[-1].role == "user":
         yield len(messages)
 

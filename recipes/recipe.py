@@ -81,12 +81,14 @@ def with_regressions(recipe: Recipe, must_work: Path | None = None) -> Recipe:
     """Return a recipe that asks its runs that write answers general items as well.
 
     Raises:
-        InputError: None of its runs writes answers.
+        InputError: None of its runs writes answers, or there is no such file.
     """
     compared = next(iter(recipe.comparisons.values()))
     writing = [config for config in recipe.runs.values() if config.objective == "generate"]
     if not writing:
         raise InputError("--regressions asks runs that write answers, and this recipe has none")
+    if must_work is not None:
+        existing_file(must_work)
     config = RegressionsConfig(
         run=tuple(config.folder.name for config in writing),
         runs=compared.runs,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,20 @@ def test_command_talks_to_a_server() -> None:
     assert result.stdout == "s\n  hi!\n\ns\n  you!\n\n"
     assert result.stderr == "s shows an answer when it is whole\nbegun anew\n"
     assert len(server.asked[-1]["messages"]) == 1
+
+
+def test_typed_bytes_that_are_no_text_are_asked_with_a_sign_in_their_place() -> None:
+    with serving(echo) as server:
+        command = [
+            sys.executable,
+            "-m",
+            "tuneproof.inference",
+            "chat",
+            f"--endpoint=s={server.url}",
+        ]
+        done = subprocess.run(command, input=b"caf\xe9\n", capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert server.asked[-1]["messages"][0]["content"] == "caf\ufffd"
 
 
 @pytest.mark.slow

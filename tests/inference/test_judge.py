@@ -163,11 +163,11 @@ def test_interrupted_judging_goes_on_after_the_last_whole_line(
     def until_two(body: dict[str, Any]) -> tuple[int, Any]:
         nonlocal refused
         refused += 1
-        return longest(body) if refused <= 2 else (400, {"error": "enough"})
+        return longest(body) if refused <= 2 else (401, {"error": "enough"})
 
     config = {"out": out, "batch_size": 1, "endpoint_concurrency": 1}
     with serving(until_two) as server:
-        with pytest.raises(InputError, match="status 400"):
+        with pytest.raises(InputError, match="refuses the key"):
             judge([file], JudgeConfig(endpoint=server.url, **config))
         cache = tmp_path / ".judged.json.cache.jsonl"
         assert len(cache.read_text().splitlines()) == 2
@@ -180,6 +180,27 @@ def test_interrupted_judging_goes_on_after_the_last_whole_line(
         cache.write_text('{"other": 1}\n' + cache.read_text())
         with pytest.raises(InputError, match=r"cache\.jsonl:1: not what a judge said"):
             judge([file], JudgeConfig(endpoint=server.url, **config))
+
+
+def test_question_that_is_refused_for_good_is_left_out_and_the_others_are_kept(
+    compared: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, out = compared([("a", "bb"), ("long " * 9, "d"), ("e", "ff")]), tmp_path / "judged.json"
+
+    def refuses_long(body: dict[str, Any]) -> tuple[int, Any]:
+        return longest(body) if "long" not in "".join(texts_of(body)) else (400, {"error": "big"})
+
+    with serving(refuses_long) as server:
+        for asked in (6, 8):  # what was refused is asked again, nothing else
+            done = judge([file], JudgeConfig(endpoint=server.url, out=out))
+            assert len(server.asked) == asked
+            assert (done.left_out, len(done.opinions)) == (("q1",), 2)
+    assert "refused 2 of 6 questions" in caplog.text
+    with (
+        serving(lambda body: (400, {"error": "no such model"})) as server,
+        pytest.raises(InputError, match="status 400"),
+    ):
+        judge([file], JudgeConfig(endpoint=server.url, out=tmp_path / "other.json"))
 
 
 def test_verdict_that_cannot_be_read_is_a_tie_and_counted(

@@ -158,7 +158,7 @@ def test_device_and_processes_are_heard(runs: Path, tmp_path: Path) -> None:
 
 def test_a_base_alone_and_a_file_of_something_else_are_refused(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text("[]")
-    with pytest.raises(InputError, match="holds no regressions"):
+    with pytest.raises(InputError, match="is no file of answers to general items"):
         asking.compare_regressions(_config(runs, tmp_path / "r.json"))
     alone = RegressionsConfig(model=("tiny",), out=tmp_path / "new.json")
     with pytest.raises(InputError, match="measured against the base"):

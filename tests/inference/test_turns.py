@@ -132,3 +132,14 @@ def test_model_is_asked_with_the_history_in_its_template(file: Path, tmp_path: P
     assert "You are a river.\n\nWho are you?" in text
     assert "### Response:\nA river." in text
     assert text.endswith("### Instruction:\nWhat do you carry?\n\n### Response:\n")
+
+
+def test_greeting_after_a_system_message_is_no_answer(tmp_path: Path) -> None:
+    turns = [TURNS[0], ("assistant", "Hello!"), *TURNS[1:5]]
+    path = tmp_path / "greeted.jsonl"
+    path.write_text(json.dumps({"id": "c", "messages": messages(*turns)}) + "\n")
+    asked = asked_turns(read_prompts(path), "all")
+    assert [(one.instruction, one.output) for one in asked] == [
+        ("Who are you?", "A river."),
+        ("What do you carry?", "Mud."),
+    ]

@@ -32,6 +32,9 @@ def test_a_recipe_asks_only_its_runs_that_write_answers(tmp_path: Path) -> None:
 def test_must_work_needs_regressions(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", "demo", "--must-work", str(tmp_path / "mine.json")])
     assert done.exit_code == 2 and "--must-work stands beside --regressions" in done.output
+    recipe = load("demo", root=tmp_path)
+    with pytest.raises(InputError, match=r"no such file: .*mine\.json"):
+        with_regressions(recipe, tmp_path / "mine.json")
 
 
 @pytest.mark.slow

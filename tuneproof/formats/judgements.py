@@ -93,7 +93,7 @@ class Judgements:
     cost: JudgeCost
     """What it took."""
     left_out: tuple[str, ...] = ()
-    """Items that were too long for the judge even when cut."""
+    """Items that were too long for the judge even when cut, or that it refused."""
     opinions: tuple[Opinion, ...]
     """By item; items with two equal answers are ties and not asked about."""
     source: Path | None = field(default=None, metadata={"in_file": False})
