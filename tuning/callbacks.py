@@ -256,7 +256,7 @@ class StepEvaluations(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Evaluate where it is time."""
         if state.global_step % self._every == 0:
-            control.should_evaluate = control.should_save = True
+            control.should_evaluate = control.should_save = control.should_log = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Note the step."""
@@ -308,9 +308,9 @@ class Pruning(TrainerCallback):  # type: ignore[misc]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Pass the evaluation on, and stop where the pruner says so."""
-        if self._pruner is None:
-            return
         is_last = control.should_training_stop or state.global_step >= state.max_steps
+        if self._pruner is None or not (is_last or ends_epoch(state)):
+            return
         is_hopeless = self._pruner(math.ceil(state.epoch - 1e-6), kwargs["metrics"])
         if is_hopeless and not is_last:
             self.has_pruned = control.should_training_stop = True

@@ -118,8 +118,9 @@ def datasets_of(run: Run) -> list[str]:
         sources = read_manifest(folder).sources.values()
     except InputError:
         return []
-    origins = (source.origin for source in sources if "/" in source.origin)
-    return [one for one in origins if HUB_ID.fullmatch(one) and not Path(one).exists()]
+    origins = (source.origin for source in sources if not source.files)
+    names = (re.split("[:@]", origin)[0] for origin in origins)
+    return [name for name in names if "/" in name and HUB_ID.fullmatch(name)]
 
 
 def _report_of(run: Run, folder: Path) -> Report:

@@ -19,7 +19,7 @@ from tuneproof.tuning.methods import METHODS
 from tuneproof.tuning.push_config import PushConfig
 
 SWEEP_EXAMPLE = """\b
-FILE, such as docs/sweep.yaml:
+FILE, for example:
   tune:                       # what all trials have in common
     model: tiny
     data: data
@@ -33,6 +33,7 @@ FILE, such as docs/sweep.yaml:
   trials: 20
   metric: loss                # or accuracy, where answers are labels
   pruner: median              # or none
+  prune_after: 5              # so many are trained to the end before
   seed: 42
 """
 
@@ -52,7 +53,6 @@ def main() -> None:
 
 
 @main.command(cls=TrainCommand)
-@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @click.option(
     "--seeds", type=click.IntRange(min=2),
     help="Train so many runs in a row that differ in their seed alone: NAME-seed42, NAME-seed43, "
@@ -64,6 +64,7 @@ def main() -> None:
     "cores): a step takes the batches of all. For several machines, FSDP and DeepSpeed see "
     "docs/scale.md.",
 )  # fmt: skip
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(TuneConfig)
 @click.pass_context
 def run(
@@ -174,7 +175,6 @@ def doctor(
 
 
 @main.command()
-@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @click.option("--gpus", type=int, default=1, show_default=True, help="GPUs, a process on each.")
 @click.option("--gpu", default="h100", show_default=True, help="Their kind: a10, a100, h100, ...")
 @click.option(
@@ -185,6 +185,7 @@ def doctor(
     "--share-of-peak", type=float, default=0.35, show_default=True,
     help="Which part of the operations of the GPU's data sheet is reached.",
 )  # fmt: skip
+@click.option("--config", type=click.Path(path_type=Path), help="YAML of the options below.")
 @options_from(TuneConfig)
 def plan(
     config: Path | None, gpus: int, gpu: str, sharding: Any, share_of_peak: float, **typed: Any

@@ -86,8 +86,8 @@ class TuneConfig:
     The optimizer still moves after per_device_train_batch_size times gradient_accumulation_steps
     examples; only how they are shared out changes, and run.json says how."""
     learning_rate: float | None = None
-    """Peak learning rate; by default it follows from the model's width: 2.5e-3 for tiny, 1.1e-3
-    for gpt2, 2.9e-4 for 8B models."""
+    """Peak learning rate; by default it follows from the model's width: for adapters 2.5e-3 for
+    tiny, 1.1e-3 for gpt2, 2.9e-4 for 8B models, and a tenth of that for method full."""
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
     """Schedule of the learning rate after the warm-up; constant has no warm-up."""
     warmup_steps: float = 0.03

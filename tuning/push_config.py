@@ -16,9 +16,9 @@ class CardFacts:
     """What a card says that no run.json does."""
 
     base_model: str | None = None
-    """The base's id on the Hub; None takes it from where the base was loaded from."""
+    """The base's id on the Hub; by default that which the base was loaded from."""
     license: str | None = None
-    """The licence of the weights, by the Hub's name; None takes that of the base's own card."""
+    """The licence of the weights, by the Hub's name; by default that of the base's own card."""
     language: tuple[str, ...] = ()
     """Languages, by their ISO 639 codes."""
     report: Path | None = None

@@ -13,6 +13,7 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import FILE, LOCATION_ONLY, Run, read_run
 from tuneproof.formats.template import Template
 from tuneproof.models import load as models
+from tuneproof.models.weights import weights_hash
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.template import AUTO, OWN
 from tuneproof.stamp import Stamp, code_fingerprint, versions_of
@@ -82,7 +83,7 @@ def _stamp_of_today(config: TuneConfig, earlier: Stamp) -> Stamp:
     if "the template's text" in inputs:
         inputs["the template's text"] = template_of(config).hash
     with suppress(OSError):  # a base from the Hub that is not on this disk (yet)
-        inputs["the base's weights"] = models.weights_hash(config.model)
+        inputs["the base's weights"] = weights_hash(config.model)
     return Stamp(
         settings={name: settings[name] for name in settings if name not in LOCATION_ONLY},
         inputs=inputs,
@@ -106,7 +107,7 @@ def check(config: TuneConfig) -> RunStatus:
         InputError: The folder belongs to another run or to something else, or the run is done.
     """
     status = status_of(config)
-    if config.overwrite and not _was_begun_by_it(status):
+    if config.overwrite and not was_begun_anew(status):
         return dataclasses.replace(status, state="new")
     if status.state == "other":
         raise InputError(
@@ -121,7 +122,7 @@ def check(config: TuneConfig) -> RunStatus:
     return status
 
 
-def _was_begun_by_it(status: RunStatus) -> bool:
+def was_begun_anew(status: RunStatus) -> bool:
     """Return whether a run of the same settings was begun with `--overwrite` and cut off."""
     run = status.run
     return run is not None and status.state == "unfinished" and bool(run.config.get("overwrite"))

@@ -45,16 +45,20 @@ def finetune_seeds(config: TuneConfig, count: int) -> list[Run]:
     """Train the settings with so many seeds in a row, from the config's own on.
 
     Runs that are finished already stay as they are, so that the same call goes on where an earlier
-    one stopped, and a larger count adds to it.
+    one stopped, and a larger count adds to it; with `overwrite`, those stay that the call which was
+    cut off had finished.
 
     Raises:
         InputError: As for `finetune`.
     """
     from tuneproof.tuning.run import finetune
 
+    every = with_seeds(config, range(config.seed, config.seed + count))
+    was_cut_off = any(map(runs.was_begun_anew, map(runs.status_of, every)))
     done = []
-    for one in with_seeds(config, range(config.seed, config.seed + count)):
+    for one in every:
         status = runs.status_of(one)
-        is_finished = status.state == "finished" and not one.overwrite
-        done.append(status.run if is_finished and status.run else finetune(one))
+        is_anew = was_cut_off and status.run is not None and status.run.config.get("overwrite")
+        is_done = status.state == "finished" and (is_anew or not one.overwrite)
+        done.append(status.run if is_done and status.run else finetune(one))
     return done

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from transformers import TrainerControl
 
 from tuneproof.errors import InputError
 from tuneproof.formats.training_log import read_metrics
 from tuneproof.log import lines_to
-from tuneproof.tuning.callbacks import Progress
+from tuneproof.tuning.callbacks import Progress, Pruning, StepEvaluations
 
 
 def state(step: int, **other: Any) -> Any:
@@ -77,3 +78,24 @@ def test_logs_after_the_checkpoint_are_dropped_and_the_time_goes_on(tmp_path: Pa
     progress.on_train_begin(None, state(3), None)
     assert [row["step"] for row in read_metrics(metrics)] == [1, 2, 3]
     assert 30 <= progress.seconds < 31
+
+
+def test_evaluation_within_an_epoch_logs_the_losses_so_far(tmp_path: Path) -> None:
+    control = TrainerControl()
+    StepEvaluations(5).on_step_end(None, state(5), control)
+    assert control.should_evaluate and control.should_save and control.should_log
+
+
+def test_only_whole_epochs_are_held_against_those_of_other_trials() -> None:
+    seen: list[int] = []
+
+    def pruner(epoch: int, metrics: dict[str, float]) -> bool:
+        seen.append(epoch)
+        return False
+
+    pruning = Pruning(pruner)
+    for step in (5, 10, 15, 20):
+        now = state(step, max_steps=40)
+        now.epoch = step / 10
+        pruning.on_evaluate(None, now, TrainerControl(), metrics={})
+    assert seen == [1, 2]

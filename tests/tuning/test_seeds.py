@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from transformers import TrainerCallback
 
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
@@ -72,3 +77,25 @@ def test_a_run_of_the_name_itself_goes_before_its_seeds(tmp_path: Path) -> None:
 def test_seeds_are_two_or_more_each_once(seeds: list[int]) -> None:
     with pytest.raises(InputError, match="two or more, each once"):
         with_seeds(TuneConfig(name="a"), seeds)
+
+
+@pytest.mark.slow
+def test_overwriting_goes_on_with_the_seed_that_was_cut_off(
+    settings: Callable[..., TuneConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(max_steps=2)
+    earlier = [run.folder / "run.json" for run in finetune_seeds(config, 2)]
+    anew = replace(config, overwrite=True)
+
+    class Sender(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if "seed43" in args.output_dir:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: Sender())
+        finetune_seeds(anew, 2)
+    first = earlier[0].stat().st_mtime_ns
+    runs = finetune_seeds(anew, 2)
+    assert [run.state for run in runs] == ["finished", "finished"]
+    assert earlier[0].stat().st_mtime_ns == first

@@ -147,6 +147,11 @@ def test_samples_of_steps_that_are_taken_again_are_dropped(tmp_path: Any) -> Non
     append_samples(file, made)
     keep_until(file, 4)
     assert read_samples(file) == made[:2]
+    with file.open("a") as handle:
+        handle.write('{"step": 6, "ep')  # and the disk was full
+    keep_until(file, 6)
+    append_samples(file, made[2:])
+    assert read_samples(file) == made
 
 
 @pytest.mark.parametrize("name", ["eval_steps", "early_stopping_patience"])

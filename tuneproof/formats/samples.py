@@ -59,7 +59,7 @@ def append_samples(file: Path, samples: Iterable[SampleAnswer]) -> None:
 
 
 def keep_until(file: Path, step: int) -> None:
-    """Drop the answers of steps that are to be taken again."""
-    samples: Sequence[SampleAnswer] = read_samples(file)
-    if any(one.step > step for one in samples):
+    """Drop the answers of steps that are to be taken again, and a last line that was cut off."""
+    if file.is_file():
+        samples: Sequence[SampleAnswer] = read_samples(file)
         write_jsonl(file, (encode(one) for one in samples if one.step <= step))

@@ -20,8 +20,9 @@ from tuneproof.tuning.sweep.importance import measure
 from tuneproof.tuning.sweep.space import Label, Space, untried
 
 NAME = "study.db"
-NUMBER, REASON, DEFINITION = "number", "reason", "definition"
-"""Attributes added to Optuna's: a trial's number and why it failed; the sweep's definition."""
+NUMBER, REASON, DEFINITION, ANEW = "number", "reason", "definition", "anew"
+"""Attributes added to Optuna's: a trial's number and why it failed; the sweep's definition, and
+whether it replaces an earlier sweep and is not at its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +58,19 @@ class Study:
         definition: dict[str, Any] | None = self._study.user_attrs.get(DEFINITION)
         return definition
 
-    def begin(self, definition: Mapping[str, Any]) -> None:
-        """Keep the sweep's definition."""
+    @property
+    def is_anew(self) -> bool:
+        """Whether it was begun in the place of an earlier one, and has not come to its end."""
+        return bool(self._study.user_attrs.get(ANEW))
+
+    def begin(self, definition: Mapping[str, Any], *, is_anew: bool) -> None:
+        """Keep the sweep's definition, and whether it takes the place of an earlier one."""
         self._study.set_user_attr(DEFINITION, definition)
+        self._study.set_user_attr(ANEW, is_anew)
+
+    def end(self) -> None:
+        """Note that all trials are there."""
+        self._study.set_user_attr(ANEW, False)
 
     def trials(self) -> list[Trial]:
         """Return all trials by number; of one that was begun again, the last attempt."""

@@ -8,7 +8,7 @@ import logging
 import math
 import shutil
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from tuneproof.formats.run import LOCATION_ONLY
 from tuneproof.formats.run_names import all_runs
 from tuneproof.locks import at_work
 from tuneproof.log import notices_only
+from tuneproof.models.weights import weights_hash
 from tuneproof.stamp import Stamp
 from tuneproof.tuning import runs
 from tuneproof.tuning.config import TuneConfig
@@ -51,7 +52,7 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
         config.folder.mkdir(parents=True, exist_ok=True)
         _make_room(config, definition, is_anew=is_anew)
         with opened(config.folder, config.plan, config.space) as study:
-            study.begin(definition)
+            study.begin(definition, is_anew=is_anew)
             try:
                 _all_trials(config, study)
             except KeyboardInterrupt:
@@ -59,6 +60,7 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
                 raise
             outcome = outcome_of(config, study, study.importance())
             write(outcome)
+            study.end()
             return outcome
 
 
@@ -92,9 +94,21 @@ def _definition(config: SweepConfig) -> dict[str, Any]:
         "search": {name: values.as_row() for name, values in config.space.items()},
         "data": data.fingerprint,
         "template": {name: runs.template_of(replace(tune, template=name)).text for name in names},
+        "variables": tune.template_variables,
+        "base": _hashes(config),
     }
     plain: dict[str, Any] = json.loads(json.dumps(definition))
     return plain
+
+
+def _hashes(config: SweepConfig) -> dict[str, str]:
+    """Return the hashes of the bases' weights, of those that are on this disk."""
+    searched = config.space.get("model")
+    hashes = {}
+    for model in [config.tune.model] if searched is None else searched.samples:
+        with suppress(OSError):  # a base from the Hub
+            hashes[model] = weights_hash(model)
+    return hashes
 
 
 def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: bool) -> None:
@@ -106,15 +120,17 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
     inside = {path.name for path in config.folder.iterdir() if not path.name.startswith(".")}
     if inside and NAME not in inside:
         raise InputError(f"{config.folder} is not empty and holds no sweep; choose another --name")
-    if is_anew:
-        return _remove(config)
     if not inside:
         return None
+    if is_anew:
+        return None if _was_begun_anew(config, definition) else _remove(config)
     with opened(config.folder, config.plan, config.space) as study:
         known, trials = study.definition, study.trials()
     defaults = {f"tune: {name}": value for name, value in runs.recorded(TuneConfig()).items()}
     today = _stamp_of(definition)
-    differing = [] if known is None else _stamp_of(known).differing(today, defaults=defaults)
+    of_older = {name: definition[name] for name in ("variables", "base")}  # which have none
+    earlier = definition if known is None else {**of_older, **known}
+    differing = _stamp_of(earlier).differing(today, defaults=defaults)
     if not differing:
         return None
     folders = (config.tune.runs / config.run_name(trial.number) for trial in trials)
@@ -124,6 +140,13 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
         f"{config.folder} belongs to another sweep (it differs in {', '.join(differing)}); "
         "choose another --name, or give --overwrite, which removes its trials"
     )
+
+
+def _was_begun_anew(config: SweepConfig, definition: Mapping[str, Any]) -> bool:
+    """Return whether the same sweep was begun with `--overwrite` and cut off."""
+    with suppress(InputError), opened(config.folder, config.plan, config.space) as study:
+        return study.is_anew and study.definition == definition
+    return False
 
 
 def _stamp_of(definition: Mapping[str, Any]) -> Stamp:
@@ -137,6 +160,8 @@ def _stamp_of(definition: Mapping[str, Any]) -> Stamp:
         inputs={
             "the data": definition["data"],
             "a template's text": digest(*map(str, sorted(definition["template"].items()))),
+            "a template's variables": digest(str(sorted(definition["variables"].items()))),
+            **{f"the weights of {name}": sha256 for name, sha256 in definition["base"].items()},
         },
     )
 

@@ -23,6 +23,7 @@ from tuneproof.log import lines_to
 from tuneproof.options import resolve
 from tuneproof.tuning.cli import main
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.sweep import sweep as sweep_module
 from tuneproof.tuning.sweep.config import SweepConfig, read_sweep
 from tuneproof.tuning.sweep.sweep import sweep
 
@@ -287,7 +288,9 @@ def test_what_no_trial_could_use_is_said_at_once_and_can_be_mended(write: Write)
     assert mended.exit_code == 0, mended.output
 
 
-def test_another_search_is_another_sweep(write: Write, tmp_path: Path) -> None:
+def test_another_search_is_another_sweep(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = read_sweep(write(trials=1), {})
     quietly(first)
     more = quietly(read_sweep(write(trials=1, seed=7, prune_after=9), {}))
@@ -302,7 +305,21 @@ def test_another_search_is_another_sweep(write: Write, tmp_path: Path) -> None:
     other = read_sweep(write(trials=1), {"name": "kept"})
     quietly(other)
     anew = read_sweep(write(wider, trials=1), {})
+    trial, plain = anew.folder.parent / anew.run_name(1) / "run.json", sweep_module._one_trial
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+
+        def stop_second(config: Any, study: Any, head: str, **more: Any) -> None:
+            if head.startswith("trial 2"):
+                raise KeyboardInterrupt
+            plain(config, study, head, **more)
+
+        patched.setattr(sweep_module, "_one_trial", stop_second)
+        quietly(read_sweep(write(wider, trials=2), {}), is_anew=True)
+    written = trial.stat().st_mtime_ns
+    quietly(anew, is_anew=True)  # goes on from there
+    assert trial.stat().st_mtime_ns == written
     quietly(anew, is_anew=True)
+    assert trial.stat().st_mtime_ns > written
     assert facts(anew, 1)["config"]["lora_r"] in (2, 4, 8)
     assert facts(other, 1)["state"] == "finished"
     with (tmp_path / "data" / "train.jsonl").open("a") as handle:
