@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import existing_file
+from tuneproof.files import read_text
 from tuneproof.formats.template import Template
 from tuneproof.plugins import plugins
 
@@ -57,7 +57,7 @@ def load(
 def _text_of(name: str) -> tuple[str, str]:
     """Return the text of a template by name or path, and where it is from."""
     if name.endswith((".j2", ".jinja")):
-        path = existing_file(Path(name))
+        path = Path(name)
     elif name in names():
         path = FOLDER / f"{name}.j2"
     else:
@@ -65,10 +65,7 @@ def _text_of(name: str) -> tuple[str, str]:
         if name not in others:
             raise unknown("template", name, (AUTO, OWN, *names(), *others))
         return others[name], f"template {name}"
-    try:
-        return path.read_text(encoding="utf-8"), str(path)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+    return read_text(path), str(path)
 
 
 def own(chat: str, variables: Mapping[str, Any] | None = None) -> Template:

@@ -227,20 +227,31 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tuneproof"
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        InputError: The file is missing, or is no UTF-8.
+    """
+    try:
+        return existing_file(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document.
 
     Raises:
         InputError: The file is missing or is not JSON; the message names file and line.
     """
+    text = read_text(path)
     try:
-        return parse_json(existing_file(path).read_text(encoding="utf-8-sig"))
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
 
 
 def parse_json(text: str | bytes) -> Any:

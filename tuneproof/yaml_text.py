@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import existing_file, with_whole_characters
+from tuneproof.files import existing_file, read_text, with_whole_characters
 from tuneproof.text import one_line
 
 LARGEST = 1_000_000
@@ -26,11 +26,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if existing_file(path).stat().st_size > LARGEST:
         raise InputError(f"{path}: more than {LARGEST:,} bytes, which are no settings")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
-    value = parse_yaml(text, str(path))
+    value = parse_yaml(read_text(path), str(path))
     if not isinstance(value, dict):
         shown = one_line(repr(value), 80)
         raise InputError(f"{path}: a mapping (key: value) is needed, found {shown}")

@@ -233,7 +233,7 @@ def read_comparisons(paths: Sequence[Path]) -> Comparison:
 def read_comparison(path: Path) -> Comparison:
     """Read and check one file; InputError names the file, the item and what is expected."""
     value = [row for _, row in read_jsonl(path)] if holds_lines(path) else read_json(path)
-    document = upgrade(_clean(value), path)
+    document = upgrade(value, path)
     where = str(path)
     variants = _variants(where, member(document, "variants", list, where))
     rows = member(document, "items", list, where)
@@ -447,14 +447,3 @@ def _check_scored_alike(comparison: Comparison) -> None:
                         f"{(first if here else item).id!r} but not in item "
                         f"{(item if here else first).id!r}; score all items or none"
                     )
-
-
-def _clean(value: Any) -> Any:
-    """Replace half characters (lone surrogates), which no output file can hold, in every text."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_clean(part) for part in value]
-    if isinstance(value, dict):
-        return {_clean(key): _clean(part) for key, part in value.items()}
-    return value

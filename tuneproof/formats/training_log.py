@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,16 @@ class LogLine:
 
 def validation_curve(metrics: Path) -> list[dict[str, Any]]:
     """Return the evaluations as points of the curve, without unknown values."""
-    if not metrics.is_file():
-        return []
-    rows = map(json.loads, metrics.read_text(encoding="utf-8").splitlines())
     points = []
-    for line in (decode(LogLine, row, str(metrics)) for row in rows if "eval_loss" in row):
+    for number, row in _whole_lines(metrics):
+        if "eval_loss" not in row:
+            continue
+        known = {  # a loss may be no number
+            name: value
+            for name, value in row.items()
+            if not isinstance(value, float) or math.isfinite(value)
+        }
+        line = decode(LogLine, known, f"{metrics}:{number}")
         point = {
             "step": line.step,
             "epoch": line.epoch,
@@ -67,13 +73,17 @@ def read_metrics(file: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: Another line is none of ours; file and line are named.
     """
-    if not file.is_file():
-        return []
-    text = file.read_text(encoding="utf-8", errors="replace")
     rows = []
-    for number, row in parse_jsonl(text.split("\n")[:-1], str(file)):
+    for number, row in _whole_lines(file):
         where = f"{file}:{number}"
         member(row, "step", int, where)
         numbers = {k: v for k, v in row.items() if not isinstance(v, float)}  # NaN is a loss, too
         rows.append(row | {key: member(numbers, key, float, where) for key in numbers})
     return rows
+
+
+def _whole_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the lines with their numbers, but for a last one that was cut off; none of no file."""
+    if file.is_file():
+        text = file.read_text(encoding="utf-8", errors="replace")
+        yield from parse_jsonl(text.split("\n")[:-1], str(file))

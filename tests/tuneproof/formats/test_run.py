@@ -14,7 +14,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.formats.run import Change, FourBit, Head, Run, read_run, write_run
 from tuneproof.formats.run_names import all_runs, finished_run, name_of_run
-from tuneproof.formats.training_log import read_metrics
+from tuneproof.formats.training_log import read_metrics, validation_curve
 from tuneproof.formats.variant import training_of
 from tuneproof.log import lines_to
 
@@ -179,3 +179,9 @@ def test_name_of_a_run_leads_out_of_no_folder(
     for read in (name_of_run, finished_run):
         with pytest.raises(InputError, match="is no name of a run in"):
             read(runs, typed)
+
+
+def test_evaluation_whose_loss_is_no_number_is_a_point_without_it(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1, "eval_loss": NaN, "flops": 3}\n{"step": 2, "eval_lo')
+    assert validation_curve(file) == [{"step": 1, "flops": 3}]
