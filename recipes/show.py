@@ -13,6 +13,7 @@ from tuneproof.options import changed
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.recipes.recipe import Recipe, default_out, run_name
 from tuneproof.tuning.config import TuneConfig
+from tuneproof.tuning.seeds import repeats_of
 
 ONLY_WHERE_SET = {
     "data", "name", "runs", "template", "template_variable", "train_on", "limit", "max_steps",
@@ -53,12 +54,26 @@ def as_yaml(recipe: Recipe) -> str:
         ),
         "tune": common,
         "runs": {} if list(own) == [""] else own,
-        "compare": {"prompts": list(recipe.prompts), **changed(comparison, compared)},
+        "compare": {
+            "prompts": list(recipe.prompts),
+            **changed(comparison, compared),
+            **_merged(recipe),
+        },
         "score": changed(recipe.score, ReportConfig()),
-        "published": [dataclasses.asdict(figure) for figure in recipe.published],
+        "published": [
+            dataclasses.asdict(dataclasses.replace(figure, variant=name))
+            for figure in recipe.published
+            for name in repeats_of(figure.variant, recipe.runs) or {"base"} & {figure.variant}
+        ],
     }
     shown = {section: settings for section, settings in content.items() if settings}
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _merged(recipe: Recipe) -> dict[str, list[str]]:
+    """Return the runs that are merged too, by their short names: folders are called otherwise."""
+    shorts = {config.folder.name: short for short, config in recipe.runs.items()}
+    return {"merged": [shorts[name] or name for name in recipe.merged]} if recipe.merged else {}
 
 
 def _match(recipe: Recipe) -> str | dict[str, list[str]] | None:

@@ -64,3 +64,18 @@ def test_run_prints_the_table_and_the_report(recipe_file: Path) -> None:
     assert any(line.split()[:4] == ["metric", "n", "base", "small"] for line in lines)
     assert lines[-1] == f"report: {recipe_file.parent / 'reports/small/report.html'}"
     assert "1/4 prepdata" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("twitter-topics", "--model", "smollm2"),
+        ("dolly-finqa", "--model", "smollm2"),
+        ("imdb", "--set", "runs.qlora=null"),
+    ],
+)
+def test_what_show_prints_can_be_run(tmp_path: Path, changes: tuple[str, ...]) -> None:
+    result = invoke("show", *changes)
+    assert result.exit_code == 0, result.output
+    (tmp_path / "mine.yaml").write_text(result.stdout)
+    load(str(tmp_path / "mine.yaml"))
