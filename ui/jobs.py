@@ -33,6 +33,7 @@ def environment() -> dict[str, str]:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     whole = os.pathsep.join(path for path in paths if Path(path).is_absolute())
     own = {"PYTHONPATH": whole, "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    own["PYTHONIOENCODING"] = "utf-8"  # as its lines are read
     return {**os.environ, **own}
 
 
@@ -144,8 +145,9 @@ class Jobs:
         raise FileNotFoundError(f"job {number[:20]}")
 
     def stop_all(self) -> None:
-        """Stop what is running, and return when it has ended."""
+        """Stop what is running, and return when it has ended; what saves its work may finish."""
         for job in self.all:
-            job.stop()
+            if job.state == "running":
+                job.stop()
         for job in self.all:
             job.wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +67,35 @@ def test_no_module_of_the_folder_is_run(
     job.wait()
     assert job.state == "done"
     assert "run" not in job.lines
+
+
+def test_lines_are_written_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONUTF8", "PYTHONIOENCODING"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("PYTHONCOERCECLOCALE", "0")
+    say = [sys.executable, "-X", "utf8=0", "-c", "print('caf\\xe9')"]
+    said = subprocess.run(say, env=jobs.environment(), capture_output=True, check=True).stdout
+    assert said.decode().strip() == "caf\u00e9"
+
+
+def test_stopping_all_lets_one_save_its_work_that_is_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        jobs,
+        "START",
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), print('saved'), exit(143)))\n"
+        "print('begun')\n"
+        "time.sleep(60)",
+    )
+    started = Jobs(tmp_path)
+    job = started.start([])
+    wait_for(lambda: job.lines)
+    job.stop()
+    started.stop_all()
+    assert list(job.lines) == ["begun", "saved"]
 
 
 def test_no_path_is_looked_up_in_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
