@@ -49,8 +49,9 @@ CLI_HEAD = """\
 Written by `make docs` from the commands themselves. `tuneproof tune list` and `python -m
 tuneproof.tuning list` are the same as `tune list`, and so for every stage; from the repository
 `python -m tuning list` is as well. `--config FILE` reads options from YAML; what is typed wins.
-Results go to stdout, progress to stderr. Exit codes: 0, 1 where a check failed (`score gate`, `tune
-doctor`), 2 where the call or a file was wrong.
+Results go to stdout, progress to stderr. Exit codes: 0; 1 where a check failed (`score gate`,
+`score same`, `score verify`, `score selftest`, `tune doctor`), and after Ctrl-C; 2 where the call
+or a file was wrong; 143 after SIGTERM.
 """
 FINDINGS_HEAD = """\
 # What the doctor can find
