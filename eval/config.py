@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tuneproof.options import check_least_one
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
@@ -97,10 +99,7 @@ class JudgeConfig:
         """Reject what cannot be."""
         if (self.model is None) == (self.endpoint is None):
             raise ValueError("who judges? Give --model or --endpoint, one of them")
-        for name in ("limit", "batch_size", "max_new_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_least_one(self, "limit", "batch_size", "max_new_tokens")
         for name in ("endpoint_concurrency", "endpoint_timeout"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be over 0, got {getattr(self, name)}")
@@ -154,7 +153,4 @@ class ExternalConfig:
             raise ValueError(
                 "nothing to ask; give --tasks and --run, or --base-samples and --run-samples"
             )
-        for name in ("limit", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_least_one(self, "limit", "batch_size")

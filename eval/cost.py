@@ -77,7 +77,7 @@ def is_on_front(row: CostRow, rows: Sequence[CostRow], metric: str) -> bool:
 def _beats(one: CostRow, other: CostRow, metric: str) -> bool:
     if one.flops is None or other.flops is None or metric not in one.quality:
         return False
-    sign = -1 if METRICS[metric].direction == "lower" else 1
+    sign = METRICS[metric].sign
     gain = sign * (one.quality[metric].value - other.quality[metric].value)
     if one.flops > other.flops * ALIKE:
         return False

@@ -69,7 +69,7 @@ class Curve:
         size = wording.change(self.doubling, unit)
         interval = wording.interval(self.low, self.high, unit)
         text = f"Each doubling of the data changed {title} by {size} ({interval})"
-        sign = -1 if METRICS[self.metric].direction == "lower" else 1
+        sign = METRICS[self.metric].sign
         if not self.low <= 0 <= self.high:
             word = "more data helps" if sign * self.doubling > 0 else "more data hurts"
         else:

@@ -16,9 +16,10 @@ from tuneproof.eval.stats.estimates import Part, estimate_all, judge_parts
 from tuneproof.eval.stats.primary import primary_of
 from tuneproof.eval.stats.verdicts import Difference
 from tuneproof.files import fingerprint, read_json
+from tuneproof.formats.codec import has_schema
 from tuneproof.formats.comparison import Comparison, Item, read_comparisons
 from tuneproof.formats.figures import Gain
-from tuneproof.formats.report import is_report, read_report
+from tuneproof.formats.report import SCHEMA, read_report
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
@@ -116,7 +117,7 @@ def diff_table(differences: Diff) -> str:
 
 def _load(path: Path) -> Comparison:
     """Read a comparison file, or the files a report was made from."""
-    if not path.is_dir() and not is_report(read_json(path)):
+    if not path.is_dir() and not has_schema(read_json(path), SCHEMA):
         return read_comparisons([path])
     file = report_file(path)
     sources = []

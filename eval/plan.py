@@ -14,9 +14,10 @@ from tuneproof.eval.stats.equivalence import items_needed
 from tuneproof.eval.stats.power import items_to_detect, smallest_seen
 from tuneproof.eval.stats.verdicts import POWER
 from tuneproof.files import read_json
+from tuneproof.formats.codec import has_schema
 from tuneproof.formats.comparison import read_comparisons
 from tuneproof.formats.figures import Gain
-from tuneproof.formats.report import Definition, is_report, read_report
+from tuneproof.formats.report import SCHEMA, Definition, read_report
 
 FEW = 10
 """Units below which the spread of a pilot is hardly known."""
@@ -92,7 +93,7 @@ def plan(
     if metric is not None and is_asked(metric):
         config = replace(config, metric=(*config.metric, metric))
         metric = metric_of(metric)[0]
-    if path.is_dir() or is_report(read_json(path)):
+    if path.is_dir() or has_schema(read_json(path), SCHEMA):
         known = read_report(report_file(path))
     else:
         from tuneproof.eval.report.build import build

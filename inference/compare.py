@@ -19,7 +19,7 @@ from tqdm import tqdm
 from tuneproof import ranks
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
-from tuneproof.formats.codec import decode
+from tuneproof.formats.codec import decode, has_schema
 from tuneproof.formats.comparison import SCHEMA, Answer, Comparison, Item, write_comparison
 from tuneproof.formats.data_folder import MANIFEST, DataFolder
 from tuneproof.formats.example import Example, digest, read_prompts
@@ -252,7 +252,7 @@ def check_replaceable(out: Path, schema: str, what: str) -> None:
             earlier = read_json(out)
         except InputError:
             earlier = None
-        if not isinstance(earlier, dict) or earlier.get("schema") != schema:
+        if not has_schema(earlier, schema):
             raise InputError(f"{out} is no {what} and would be replaced; choose another --out")
 
 

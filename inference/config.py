@@ -11,6 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_text
 from tuneproof.formats.regressions import FILE
 from tuneproof.models.device import check_device
+from tuneproof.options import check_least_one
 
 EngineName = Literal["builtin", "vllm"]
 
@@ -32,8 +33,7 @@ class Decoding:
 
     def __post_init__(self) -> None:
         """Reject what cannot be."""
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
+        check_least_one(self, "max_new_tokens")
         if not 0 < self.temperature < math.inf:
             raise ValueError(
                 f"temperature must be positive, got {self.temperature}; for greedy answers leave "
@@ -156,10 +156,7 @@ class CompareConfig(ModelsConfig):
         super().__post_init__()
         if len(set(self.merged)) != len(self.merged):
             raise ValueError(f"a run is given twice: {', '.join(self.merged)}")
-        for name in ("limit", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_least_one(self, "limit", "batch_size")
         if self.engine != "builtin" and self.device != "auto":
             raise ValueError(f"device {self.device} is for the built-in loop; leave it out")
         if self.few_shot is not None and self.few_shot < 0:

@@ -141,7 +141,7 @@ class Endpoint:
         bodies = [
             {
                 "model": self.model,
-                "messages": [{"role": m.role, "content": m.content} for m in messages],
+                "messages": [message.as_row() for message in messages],
                 "max_tokens": decoding.max_new_tokens,
                 **settings,
             }
@@ -159,7 +159,7 @@ class Endpoint:
         vLLM's /tokenize takes messages; llama.cpp has /apply-template, and /tokenize for texts.
         """
         root = self.url.removesuffix("/v1")
-        said = [{"role": m.role, "content": m.content} for m in messages]
+        said = [message.as_row() for message in messages]
         asked = {"model": self.model, "messages": said, "add_generation_prompt": True}
         ids = self._posted(f"{root}/tokenize", asked).get("tokens")
         if not ids:

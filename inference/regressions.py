@@ -16,7 +16,7 @@ from tuneproof.errors import InputError
 from tuneproof.eval.regressions import card_lines
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.broken import Broken
-from tuneproof.formats.codec import decode
+from tuneproof.formats.codec import decode, has_schema
 from tuneproof.formats.example import digest
 from tuneproof.formats.regressions import (
     ASKED,
@@ -26,7 +26,6 @@ from tuneproof.formats.regressions import (
     Item,
     Regressions,
     check_ids,
-    is_regressions,
     read_items,
     write_regressions,
 )
@@ -72,7 +71,7 @@ def is_up_to_date(config: RegressionsConfig) -> bool:
     if not config.out.is_file():
         return False
     document = read_json(config.out)
-    return is_regressions(document) and document.get("identity") == key_of(with_seeds(config))
+    return has_schema(document, SCHEMA) and document.get("identity") == key_of(with_seeds(config))
 
 
 def key_of(config: RegressionsConfig) -> str:

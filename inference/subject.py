@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tuneproof.formats.template import Template
 from tuneproof.formats.variant import described
 from tuneproof.models import adapters
 from tuneproof.models import load as models
-from tuneproof.models.weights import check_saved
+from tuneproof.models.weights import check_saved, check_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +47,21 @@ class Subject:
         """Whether it was made from no other model here: its tokenizer and limits are its own."""
         return self.whole == self.model
 
+    @property
+    def shares_base(self) -> bool:
+        """Whether it answers in one batch with the base and others."""
+        if self.adapter is None or self.quantization is not None:
+            return False
+        return adapters.shares_base(self.adapter)
+
     def row(self, name: str = "") -> dict[str, Any]:
         """Return what the comparison file says of it, by default under its own name."""
         return {"name": name or self.name, **self.details}
+
+
+def subject_of(one: Run | Subject) -> Subject:
+    """Return a run as what is compared, or what is one already."""
+    return from_run(one) if isinstance(one, Run) else one
 
 
 def from_run(run: Run) -> Subject:
@@ -118,3 +130,24 @@ def name_of_folder(folder: Path) -> str:
     """Return what an adapter is called by its folder; one called ``adapter`` by its parent."""
     folder = folder.resolve()
     return folder.parent.name if folder.name == "adapter" else folder.name
+
+
+def common_base(subjects: Sequence[Subject], base: str | None) -> str:
+    """Return the base of all; InputError where they differ, or its weights do."""
+    if base is not None:
+        base = models.stable_name(base)
+    _check_same("base model", {one.name: one.model for one in subjects})
+    known = {one.name: one.weights_sha256 for one in subjects if one.weights_sha256}
+    _check_same("base weights", known)
+    for name, sha256 in list(known.items())[:1]:
+        check_weights(name, subjects[0].model, sha256)
+    if base is None or subjects:
+        base = subjects[0].model
+    return base
+
+
+def _check_same(what: str, values: dict[str, str]) -> None:
+    """Raise InputError where runs differ in something."""
+    if len(set(values.values())) > 1:
+        listed = ", ".join(f"{name}: {value[:60]!r}" for name, value in values.items())
+        raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")

@@ -21,13 +21,12 @@ from tuneproof.inference.forms import BASE, Form, base_forms
 from tuneproof.inference.resident import DeviceMemory, Resident
 from tuneproof.inference.row_limit import RowLimit
 from tuneproof.inference.shots import Shots
-from tuneproof.inference.subject import Subject, from_run
+from tuneproof.inference.subject import Subject, common_base, subject_of
 from tuneproof.models import load as models
-from tuneproof.models.adapters import can_merge, shares_base, with_adapter
+from tuneproof.models.adapters import can_merge, with_adapter
 from tuneproof.models.device import Dtype, choose_device, is_cuda
 from tuneproof.models.four_bit import in_compute_dtype, weights_bytes
 from tuneproof.models.virtual_tokens import VirtualTokens, virtual_tokens_of
-from tuneproof.models.weights import check_weights
 from tuneproof.prompts import template as templates
 from tuneproof.prompts.fit import Encoded
 
@@ -167,11 +166,11 @@ def load_variants(
         InputError: A run that answers no prompts, runs whose base differs, a base whose weights are
             not the ones a run was trained on, or nothing that could be merged.
     """
-    subjects, to_merge = ([_subject(one) for one in group] for group in (runs, merged))
+    subjects, to_merge = ([subject_of(one) for one in group] for group in (runs, merged))
     others = [one for one in subjects if one.stands_alone]
     tuned = [one for one in subjects if not one.stands_alone]
     every = list({one.name: one for one in (*tuned, *to_merge)}.values())
-    base = _common_base(every, base)
+    base = common_base(every, base)
     trained = _trained_forms(every, labels)
     tokenizer = models.load_tokenizer(base)
     forms = base_forms(
@@ -186,7 +185,7 @@ def load_variants(
             raise InputError(f"{name!r} is a name that the base has here; rename the run's folder")
     if has_four_bit_base and models.stored_four_bit(base):
         raise InputError(f"the base {base!r} is in 4 bits already; leave out --quantized base")
-    sharing = [one for one in tuned if _shares(one)]
+    sharing = [one for one in tuned if one.shares_base]
     load = partial(_loaded, dtype=dtype, device=choose_device(device))
     apart = [*_alone_of([one for one in tuned if one not in sharing], to_merge, trained, load)]
     if has_four_bit_base:
@@ -318,29 +317,6 @@ def _standing_alone(
         yield _Alone(row=one.row(), form=form, load=partial(load, one.model), tokenizer=own)
 
 
-def _subject(one: Run | Subject) -> Subject:
-    return from_run(one) if isinstance(one, Run) else one
-
-
-def _shares(one: Subject) -> bool:
-    """Return whether it answers in one batch with the base and others."""
-    return one.adapter is not None and one.quantization is None and shares_base(one.adapter)
-
-
-def _common_base(subjects: Sequence[Subject], base: str | None) -> str:
-    """Return the base of all; InputError where they differ, or its weights do."""
-    if base is not None:
-        base = models.stable_name(base)
-    _check_same("base model", {one.name: one.model for one in subjects})
-    known = {one.name: one.weights_sha256 for one in subjects if one.weights_sha256}
-    _check_same("base weights", known)
-    for name, sha256 in list(known.items())[:1]:
-        check_weights(name, subjects[0].model, sha256)
-    if base is None or subjects:
-        base = subjects[0].model
-    return base
-
-
 def _own_template(tokenizer: Any, trained: Mapping[str, Form]) -> Template | None:
     """Return the base's own chat template; without one that of the first run, else the default."""
     chat = models.chat_text(tokenizer.chat_template)
@@ -360,13 +336,6 @@ def _trained_forms(subjects: Sequence[Subject], labels: tuple[str, ...]) -> dict
         )
         for one in subjects
     }
-
-
-def _check_same(what: str, values: dict[str, str]) -> None:
-    """Raise InputError where runs differ in something."""
-    if len(set(values.values())) > 1:
-        listed = ", ".join(f"{name}: {value[:60]!r}" for name, value in values.items())
-        raise InputError(f"the runs differ in their {what} ({listed}); compare them one by one")
 
 
 def _together(shared: _Shared, load: Callable[[], Any], memory: DeviceMemory) -> Variants:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tuneproof.options import check_least_one
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig:
@@ -79,10 +81,7 @@ class BuildConfig:
             raise ValueError("val_fraction and test_fraction leave nothing to train on")
         if not 0.6 <= self.near_threshold <= 1:  # below, the index finds too few of the pairs
             raise ValueError(f"near_threshold must be from 0.6 to 1, got {self.near_threshold}")
-        for name in ("limit", "test_limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_least_one(self, "limit", "test_limit")
         for text in self.where:
             field, _, value = text.partition("=")
             if not field.strip() or not value.strip():

@@ -227,6 +227,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tuneproof"
 
 
+def is_occupied(path: Path) -> bool:
+    """Return whether something lies there: a file, or a folder that is not empty."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file, without a byte order mark.
 

@@ -245,6 +245,14 @@ def checked(where: str, value: Any, hint: Any) -> Any:
     return value
 
 
+def check_least_one(settings: Any, *names: str) -> None:
+    """Raise ValueError where one of these settings is a number under 1; None is no number."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
 def _names(field: dataclasses.Field[Any]) -> list[str]:
     """Return the option's name and its aliases (``field(metadata={"aliases": ("--other",)})``)."""
     return [f"--{field.name.replace('_', '-')}", *field.metadata.get("aliases", ())]

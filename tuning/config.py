@@ -13,6 +13,7 @@ from tuneproof.errors import unknown
 from tuneproof.formats.run import FourBit, Weighting
 from tuneproof.kernels.training import FAST_PATHS
 from tuneproof.models.device import check_device
+from tuneproof.options import check_least_one
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
 from tuneproof.tuning.trackers import TRACKERS
 
@@ -207,10 +208,7 @@ class TuneConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive, got {value}")
-        for name in LEAST_ONE:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_least_one(self, *LEAST_ONE)
         for name in ("warmup_steps", "weight_decay", "unlikelihood", "sample_prompts"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:

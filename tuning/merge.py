@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import new_folder
+from tuneproof.files import is_occupied, new_folder
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.locks import at_work
 from tuneproof.log import quiet_libraries
@@ -119,7 +119,7 @@ def _check(run: Run, out: Path) -> None:
             f"run {run.name!r} trained virtual tokens, which are no part of the weights; there is "
             "nothing to merge"
         )
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+    if is_occupied(out):
         raise InputError(f"{out} is not empty; choose another --out")
     check_saved(run)
     check_base(run)

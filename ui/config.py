@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.models.device import check_device
+from tuneproof.options import check_least_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,5 +32,4 @@ class UiConfig:
             raise ValueError(f"no folder {self.folder}; give the one that holds runs/ and reports/")
         if not 0 <= self.port < 2**16:
             raise ValueError(f"port must be from 0 to 65535, got {self.port}")
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
+        check_least_one(self, "max_new_tokens")

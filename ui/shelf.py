@@ -12,10 +12,11 @@ from typing import Any
 
 from tuneproof.errors import InputError
 from tuneproof.files import existing_file, read_json
+from tuneproof.formats.codec import has_schema
 from tuneproof.formats.comparison import SCHEMA as COMPARISON
 from tuneproof.formats.data_folder import FILES
 from tuneproof.formats.report import FILE as REPORT
-from tuneproof.formats.report import is_report
+from tuneproof.formats.report import SCHEMA as REPORT_SCHEMA
 from tuneproof.formats.run import FILE as RUN
 from tuneproof.formats.run import Run, read_run
 
@@ -205,7 +206,7 @@ def _add(shelf: Shelf, root: Path, path: Path) -> None:
     elif path.name == REPORT:
         report_inside(root, str(path.parent))
         document = read_json(readable(path))
-        if is_report(document):
+        if has_schema(document, REPORT_SCHEMA):
             known = _known(root, path, path.parent)
             shelf.reports.append(ReportEntry(**_verdicts(document), **known))
     elif path.name == FILES["train"]:

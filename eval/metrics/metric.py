@@ -112,6 +112,11 @@ class Metric:
         return best((value for value in scored if value is not None), default=None)
 
     @property
+    def sign(self) -> int:
+        """-1 where lower is better, else 1."""
+        return -1 if self.direction == "lower" else 1
+
+    @property
     def range(self) -> str:
         """The values it may have, as a reader sees them."""
         if self.is_count:

@@ -191,7 +191,7 @@ def _lines(axes: Axes, report: Report, metric: str) -> None:
     """Draw the base and the best baseline as lines: they cost no training of a model."""
     kinds = {variant.name: variant.is_baseline for variant in report.variants}
     cells = {name: known[metric] for name, known in report.metrics.items() if metric in known}
-    sign = -1 if METRICS[metric].direction == "lower" else 1
+    sign = METRICS[metric].sign
     baselines = [name for name in cells if kinds[name]]
     best = sorted(baselines, key=lambda name: sign * cells[name].value)[-1:]
     for name, style in [(report.base, "--"), *((name, ":") for name in best)]:

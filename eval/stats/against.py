@@ -46,7 +46,7 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
 
 def best_untuned(comparison: Comparison, scores: Scores, metric: str) -> str | None:
     """Return the variant without tuning whose mean is the best; None where none has a value."""
-    sign = -1 if METRICS[metric].direction == "lower" else 1
+    sign = METRICS[metric].sign
     means = {
         name: sign * float(np.nanmean(column))
         for name, column in zip(comparison.names, scores.values[metric].T, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.metrics.primary import primary_metric
 from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.metrics.words import is_unspaced
 from tuneproof.eval.score import Scores
 from tuneproof.eval.stats.against import best_untuned
 from tuneproof.eval.stats.bootstrap import Estimate, Key, by_group, estimate
@@ -19,8 +19,35 @@ from tuneproof.eval.stats.equivalence import equivalence_of
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.permutation import MeanTests, joint_swaps, mcnemar, sign_flip_p
 from tuneproof.eval.stats.verdicts import Judged, PairedTest, correct, verdict
-from tuneproof.formats.comparison import Comparison
+from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.figures import Figure, Gain, Pair, Primary, Rung, TaskPart
+from tuneproof.numbers import parse_number
+
+
+def primary_metric(items: Sequence[Item], *, with_labels: bool = False) -> str:
+    """Return the name of the metric that is meant to be primary; it depends on the items alone.
+
+    Labels: ``accuracy``, or ``free_accuracy`` where none was scored. Texts: ``numeric_match`` where
+    most references are numbers, else ``executed_match`` where most items have a program's value,
+    else ``chrf`` where most references have no words between spaces, else ``rougeL``. Where no
+    item has a reference: ``stop_rate``. Most is more than half.
+
+    Args:
+        items: The items of the comparison.
+        with_labels: Whether the comparison has a label set.
+    """
+    if any(answer.label is not None for item in items for answer in item.answers.values()):
+        return "accuracy"
+    if with_labels:
+        return "free_accuracy"
+    references = [item.reference for item in items if item.reference is not None]
+    if not references:
+        return "stop_rate"
+    if 2 * sum(parse_number(text) is not None for text in references) > len(references):
+        return "numeric_match"
+    if 2 * sum(bool(item.executed) for item in items) > len(items):
+        return "executed_match"
+    return "chrf" if 2 * sum(map(is_unspaced, references)) > len(references) else "rougeL"
 
 
 def primary_of(comparison: Comparison, scores: Scores, config: ReportConfig) -> str | None:
@@ -127,7 +154,7 @@ def _pairs_above(
     """Return the pairs of a tuned variant and the best one without tuning that it is above."""
     if best is None:
         return set()
-    sign = -1 if METRICS[metric].direction == "lower" else 1
+    sign = METRICS[metric].sign
     means = {name: sign * float(np.nanmean(column)) for name, column in columns.items()}
     above = [name for name in columns if name in tuned and means[name] > means[best]]
     return {frozenset((name, best)) for name in above}
@@ -166,7 +193,7 @@ def _pair(
 ) -> Pair:
     direction, seen = METRICS[metric].direction, test.estimate
     alpha = 1 - config.confidence
-    sign = -1 if direction == "lower" else 1
+    sign = METRICS[metric].sign
     a_only, b_only = (int((sign * side * differences > 0).sum()) for side in (1, -1))
     least, most = seen.interval_at(1 - 2 * alpha) if seen.interval_at else (None, None)
     return Pair(

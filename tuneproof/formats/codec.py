@@ -82,6 +82,11 @@ def decode(kind: type[T], value: Any, where: str, **supplied: Any) -> T:
     return kind(**supplied)
 
 
+def has_schema(document: Any, schema: str) -> bool:
+    """Return whether a JSON document says that it is of a schema."""
+    return isinstance(document, dict) and document.get("schema") == schema
+
+
 def member(
     row: Mapping[str, Any], key: str, kind: Any, where: str, *, optional: bool = False
 ) -> Any:

@@ -78,11 +78,6 @@ class Item(Example):
 
     def as_row(self) -> dict[str, Any]:
         """Return its JSON object."""
-        known: dict[str, Any] = {"executed": self.executed} if self.executed else {}
-        if self.references:
-            known["references"] = list(self.references)
-        if self.messages:
-            known["messages"] = [{"role": m.role, "content": m.content} for m in self.messages]
         return {
             "id": self.id,
             "task": self.task,
@@ -91,7 +86,7 @@ class Item(Example):
             "input": self.input,
             "truncated": self.truncated,
             "reference": self.reference,
-            **known,
+            **self.what_there_is(),
             "answers": {name: answer.as_row() for name, answer in self.answers.items()},
         }
 

@@ -34,6 +34,10 @@ class Message:
     content: str
     """What is said."""
 
+    def as_row(self) -> dict[str, str]:
+        """Return its JSON object, which is that of chat APIs and chat templates too."""
+        return {"role": self.role, "content": self.content}
+
 
 def turns_of(value: Any) -> list[Mapping[str, Any]] | None:
     """Return the turns of a conversation, or None where a value is none.

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from tuneproof.errors import InputError
 from tuneproof.files import fingerprint, read_json, write_json
-from tuneproof.formats.codec import decode, encode
+from tuneproof.formats.codec import decode, encode, has_schema
 from tuneproof.formats.example import TEST_PROMPTS, Example, open_examples
 from tuneproof.stamp import Stamp
 
@@ -114,7 +114,7 @@ def read_manifest(folder: Path) -> Manifest:
         what = f"{folder} has no {MANIFEST}" if folder.is_dir() else f"no such folder: {folder}"
         raise InputError(f"{what}; make one with `prepdata build --out {folder}`")
     value = read_json(folder / MANIFEST)
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+    if not has_schema(value, SCHEMA):
         raise InputError(f"{folder / MANIFEST}: not a manifest of schema {SCHEMA}")
     return decode(Manifest, value, str(folder / MANIFEST))
 

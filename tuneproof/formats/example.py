@@ -90,16 +90,16 @@ class Example:
 
     def as_row(self) -> dict[str, Any]:
         """Return the JSON object of its line; the last three only where there is something."""
-        row: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("id", "task", "instruction", "input", "output", "group")
-        }
-        if self.executed:
-            row["executed"] = self.executed
+        names = ("id", "task", "instruction", "input", "output", "group")
+        return {name: getattr(self, name) for name in names} | self.what_there_is()
+
+    def what_there_is(self) -> dict[str, Any]:
+        """Return those keys of the JSON object that not every example has."""
+        row: dict[str, Any] = {"executed": self.executed} if self.executed else {}
         if self.references:
             row["references"] = list(self.references)
         if self.messages:
-            row["messages"] = [{"role": m.role, "content": m.content} for m in self.messages]
+            row["messages"] = [message.as_row() for message in self.messages]
         return row
 
 

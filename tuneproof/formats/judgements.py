@@ -9,7 +9,7 @@ from typing import Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.codec import decode, encode
+from tuneproof.formats.codec import decode, encode, has_schema
 
 SCHEMA = "tuneproof/judgements@1"
 Said = Literal["a", "b", "tie"]
@@ -119,6 +119,6 @@ def read_judgements(path: Path) -> Judgements:
         InputError: It is no file of judgements.
     """
     document = read_json(path)
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    if not has_schema(document, SCHEMA):
         raise InputError(f"{path}: no judgements; `score judge` writes them")
     return decode(Judgements, document, str(path), source=path)

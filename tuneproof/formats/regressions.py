@@ -15,7 +15,7 @@ from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import existing_file, holds_lines, read_json, read_jsonl, write_json
-from tuneproof.formats.codec import decode, encode, typed
+from tuneproof.formats.codec import decode, encode, has_schema, typed
 from tuneproof.formats.example import Example
 
 SCHEMA = "tuneproof/regressions@1"
@@ -224,11 +224,6 @@ def write_regressions(path: Path, regressions: Regressions) -> None:
     write_json(path, encode(regressions))
 
 
-def is_regressions(document: Any) -> bool:
-    """Return whether a JSON document says that it holds regressions."""
-    return isinstance(document, dict) and document.get("schema") == SCHEMA
-
-
 def read_regressions(path: Path) -> Regressions:
     """Read the answers.
 
@@ -236,7 +231,7 @@ def read_regressions(path: Path) -> Regressions:
         InputError: It is no such file, or an answer is missing.
     """
     document = read_json(existing_file(path))
-    if not is_regressions(document):
+    if not has_schema(document, SCHEMA):
         raise InputError(f"{path}: not a file of regressions; `infer compare {NAME}` writes one")
     read = decode(Regressions, document, str(path))
     if read.base not in read.variants or not read.tuned:

@@ -11,7 +11,7 @@ from tuneproof.errors import InputError
 from tuneproof.files import read_json, write_json
 from tuneproof.finding import Finding
 from tuneproof.formats.broken import Broken
-from tuneproof.formats.codec import decode, encode
+from tuneproof.formats.codec import decode, encode, has_schema
 from tuneproof.formats.figures import (
     Cost,
     Gain,
@@ -340,11 +340,6 @@ def write_report(path: Path, report: Report) -> None:
     write_json(path, report.as_json())
 
 
-def is_report(document: Any) -> bool:
-    """Return whether a JSON document says that it is a report."""
-    return isinstance(document, dict) and document.get("schema") == SCHEMA
-
-
 def read_report(path: Path) -> Report:
     """Read a report.json.
 
@@ -352,7 +347,7 @@ def read_report(path: Path) -> Report:
         InputError: There is none, or it was made by a version whose figures are others.
     """
     document = read_json(path)
-    if not is_report(document):
+    if not has_schema(document, SCHEMA):
         raise InputError(f"{path}: not a report; `score report` writes {FILE}")
     try:
         upgraded = upgrade(document, path)

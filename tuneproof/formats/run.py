@@ -16,7 +16,14 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import read_json, write_json
-from tuneproof.formats.codec import decode, encode, member, unknown_keys, with_unknown_keys
+from tuneproof.formats.codec import (
+    decode,
+    encode,
+    has_schema,
+    member,
+    unknown_keys,
+    with_unknown_keys,
+)
 from tuneproof.formats.data_folder import FILES, prompts_for
 from tuneproof.formats.example import digest
 from tuneproof.formats.template import Template
@@ -392,7 +399,7 @@ def read_run(folder: Path) -> Run:
         known = [path.parent.name for path in sorted(folder.parent.glob(f"*/{FILE}"))]
         raise unknown("run", folder.name if known else str(folder), known)
     values = read_json(file)
-    if not is_run(values):
+    if not has_schema(values, SCHEMA):
         raise InputError(f"{file}: not a run of schema {SCHEMA}")
     values = _upgraded(values, str(file))
     run = decode(Run, values, str(file), folder=folder)
@@ -402,11 +409,6 @@ def read_run(folder: Path) -> Run:
 def write_run(run: Run) -> None:
     """Write run.json, whole or not at all."""
     write_json(run.folder / FILE, with_unknown_keys(_encoded(run), run.unknown))
-
-
-def is_run(values: Any) -> bool:
-    """Return whether the content of a file is that of a run.json."""
-    return isinstance(values, dict) and values.get("schema") == SCHEMA
 
 
 def _upgraded(values: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
-from tuneproof.formats.run import FILE, Run, is_run, read_run
+from tuneproof.formats.codec import has_schema
+from tuneproof.formats.run import FILE, SCHEMA, Run, read_run
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def all_runs(runs: Path) -> Iterator[Run]:
     """Yield every run of a folder of runs, by name; say which cannot be read."""
     for file in sorted(runs.glob(f"*/{FILE}")):
         try:
-            run = read_run(file.parent) if is_run(read_json(file)) else None
+            run = read_run(file.parent) if has_schema(read_json(file), SCHEMA) else None
         except InputError as error:
             log.warning(f"left out: {error}")
             continue

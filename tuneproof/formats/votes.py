@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tuneproof.errors import InputError
 from tuneproof.files import read_json
-from tuneproof.formats.codec import decode, shown
+from tuneproof.formats.codec import decode, has_schema, shown
 from tuneproof.formats.comparison import Item
 
 SCHEMA = "tuneproof/votes@1"
@@ -70,7 +70,7 @@ def votes_from(document: Any, where: str, source: Path | None = None) -> Votes:
     Raises:
         InputError: As in `read_votes`; the message begins with `where`.
     """
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    if not has_schema(document, SCHEMA):
         raise InputError(
             f"{where}: no votes; the page report.html exports them, with the schema {SCHEMA!r}"
         )

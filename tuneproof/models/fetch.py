@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.files import cache_folder, fingerprint, new_folder, write_text
+from tuneproof.files import cache_folder, fingerprint, is_occupied, new_folder, write_text
 from tuneproof.locks import at_work
 from tuneproof.models.gguf import check_reader, convert
 
@@ -99,7 +99,7 @@ def fetch(name: str, out: Path | None = None) -> Path:
     with at_work(folder):
         if _is_whole(model, folder):  # another process was faster
             return folder
-        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        if is_occupied(folder):
             raise InputError(
                 f"{folder} is not empty, and not {name}; remove it or give another --out"
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.files import fingerprint, new_folder, write_json, write_text
+from tuneproof.files import fingerprint, is_occupied, new_folder, write_json, write_text
 from tuneproof.formats.run import Run
 from tuneproof.locks import at_work
 from tuneproof.models import load as models
@@ -90,7 +90,7 @@ def export_run(run: Run, config: ExportConfig) -> Exported:
 @contextmanager
 def _empty_folder(out: Path) -> Iterator[Path]:
     """Yield a folder as `new_folder` does; what is there already stays."""
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+    if is_occupied(out):
         raise InputError(f"{out} is not empty; choose another --out")
     with new_folder(out) as folder:
         yield folder

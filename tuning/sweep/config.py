@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuneproof.errors import InputError, unknown
-from tuneproof.options import build, field_values, from_mapping, underscored
+from tuneproof.options import build, check_least_one, field_values, from_mapping, underscored
 from tuneproof.tuning.config import TuneConfig
 from tuneproof.tuning.sweep.space import Space, label_of, read_space, settings_of
 from tuneproof.yaml_text import read_yaml
@@ -39,9 +39,7 @@ class SweepPlan:
     def __post_init__(self) -> None:
         """Reject values out of range."""
         TuneConfig(name=self.name)
-        for field in ("trials", "prune_after"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} must be at least 1, got {getattr(self, field)}")
+        check_least_one(self, "trials", "prune_after")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tuneproof.eval.metrics.primary import primary_metric
 from tuneproof.eval.metrics.registry import METRICS
+from tuneproof.eval.stats.primary import primary_metric
 from tuneproof.formats.comparison import Answer, Item
 
 
