@@ -85,14 +85,13 @@ def compare(
 def _regressions(settings: RegressionsConfig) -> str:
     """Ask for regressions, note them in the cards of the runs, and return what was found."""
     from tuneproof.eval.config import ReportConfig
-    from tuneproof.eval.regressions import broken_table, read_broken
-    from tuneproof.inference.regressions import compare_regressions, note_in_cards
+    from tuneproof.eval.regressions import broken_table
+    from tuneproof.inference.regressions import compare_regressions, note_broken
 
     regressions = compare_regressions(settings)
     if regressions.left_out:
         click.echo(f"left out as too long: {', '.join(regressions.left_out)}", err=True)
-    broken = read_broken([settings.out], ReportConfig())
-    note_in_cards(broken, settings)
+    broken = note_broken(settings, ReportConfig())
     return f"{broken_table(broken)}\n\nnext: score report FILE --regressions {settings.out}"
 
 

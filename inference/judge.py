@@ -51,7 +51,7 @@ ORDERS = ("a_first", "b_first")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class JudgeReply:
     """What a judge said to one question."""
 
     said: Verdict | None
@@ -77,7 +77,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panelist:
+class AskedJudge:
     """A judge that can be asked."""
 
     judge: Judge
@@ -86,7 +86,7 @@ class Panelist:
     """All that decides what it says to a question."""
     fit: Callable[[Question, str], Question | None]
     """Returns a question cut as far as it must be; None where it never fits."""
-    ask: Callable[[Sequence[str]], Sequence[Reply | Refusal]]
+    ask: Callable[[Sequence[str]], Sequence[JudgeReply | Refusal]]
     """Answers questions."""
 
 
@@ -177,7 +177,7 @@ def _questions(comparison: Comparison, a: str, b: str, config: JudgeConfig) -> l
     ]
 
 
-def _of_server(config: JudgeConfig) -> Panelist:
+def _of_server(config: JudgeConfig) -> AskedJudge:
     """Return a server as a judge."""
     from tuneproof.inference.generate import cleaned
 
@@ -188,7 +188,7 @@ def _of_server(config: JudgeConfig) -> Panelist:
     )
     decoding = Decoding(max_new_tokens=config.max_new_tokens)
 
-    def ask(texts: Sequence[str]) -> list[Reply | Refusal]:
+    def ask(texts: Sequence[str]) -> list[JudgeReply | Refusal]:
         began = time.perf_counter()
         asked = [[Message(role="user", content=text)] for text in texts]
         replies = server.attempts(asked, decoding, 0)
@@ -196,7 +196,7 @@ def _of_server(config: JudgeConfig) -> Panelist:
         return [
             Refusal(reason=reply.error, may_pass=reply.may_pass)
             if reply.error is not None
-            else Reply(
+            else JudgeReply(
                 said=read_verdict(cleaned(reply.text)),
                 probabilities=None,
                 prompt_tokens=reply.prompt_tokens or 0,
@@ -206,7 +206,7 @@ def _of_server(config: JudgeConfig) -> Panelist:
             for reply in replies
         ]
 
-    return Panelist(
+    return AskedJudge(
         judge=Judge(name=server.model, model=server.model, kind="endpoint", url=server.url),
         identity=["endpoint", server.url, server.model, decoding.recorded()],
         fit=lambda question, rubric: question,
@@ -214,7 +214,7 @@ def _of_server(config: JudgeConfig) -> Panelist:
     )
 
 
-def _of_model(config: JudgeConfig) -> Panelist:
+def _of_model(config: JudgeConfig) -> AskedJudge:
     """Return a local model as a judge: it says what is most probable of A, B and tie."""
     from tuneproof.inference.label_scores import LabelScorer, longest_label
     from tuneproof.inference.variants import load_variants
@@ -241,14 +241,14 @@ def _of_model(config: JudgeConfig) -> Panelist:
             cut = question.cut(characters)
         return cut
 
-    def ask(texts: Sequence[str]) -> list[Reply]:
+    def ask(texts: Sequence[str]) -> list[JudgeReply]:
         began = time.perf_counter()
         ids = [encoded(text) or [] for text in texts]
         examples = [Example(id="", task="", instruction=text, group="") for text in texts]
         rows = scorer.score(examples, [{name: one} for one in ids])
         seconds = (time.perf_counter() - began) / len(texts)
         return [
-            Reply(
+            JudgeReply(
                 said=max(LABELS, key=row[name].__getitem__),  # type: ignore[arg-type]
                 probabilities={label: float(f"{p:.6g}") for label, p in row[name].items()},
                 prompt_tokens=len(one),
@@ -260,7 +260,7 @@ def _of_model(config: JudgeConfig) -> Panelist:
 
     known = models.stable_name(config.model)
     template = variants.forms[name].template.text
-    return Panelist(
+    return AskedJudge(
         judge=Judge(name=Path(known).name, model=known, kind="model"),
         identity=["model", weights_hash(config.model), template, config.dtype],
         fit=fit,
@@ -268,7 +268,7 @@ def _of_model(config: JudgeConfig) -> Panelist:
     )
 
 
-def _ask_all(panelist: Panelist, texts: Sequence[str], cache: Cache, batch_size: int) -> None:
+def _ask_all(panelist: AskedJudge, texts: Sequence[str], cache: Cache, batch_size: int) -> None:
     """Ask what was not asked before, short questions first, so that little is padding.
 
     What the judge refuses for good is left out and said.
@@ -299,7 +299,12 @@ def _ask_all(panelist: Panelist, texts: Sequence[str], cache: Cache, batch_size:
 
 
 def _opinion(
-    whole: Question, cut: Question, a_first: Reply, b_first: Reply, *, names: tuple[str, str]
+    whole: Question,
+    cut: Question,
+    a_first: JudgeReply,
+    b_first: JudgeReply,
+    *,
+    names: tuple[str, str],
 ) -> Opinion:
     """Return what both orders say of one item."""
     as_said: tuple[dict[str, Said], ...] = (
@@ -328,7 +333,7 @@ def _opinion(
     )
 
 
-def _cost(replies: Sequence[Reply], cached: int, config: JudgeConfig) -> JudgeCost:
+def _cost(replies: Sequence[JudgeReply], cached: int, config: JudgeConfig) -> JudgeCost:
     read = sum(reply.prompt_tokens for reply in replies)
     written = sum(reply.tokens for reply in replies)
     prices = (config.price_read, config.price_written)
@@ -357,7 +362,7 @@ class Cache:
         """
         self._path = out.with_name(f".{out.name}.cache.jsonl")
         self._identity = json.dumps(identity, sort_keys=True)
-        self._known: dict[str, Reply] = {}
+        self._known: dict[str, JudgeReply] = {}
 
     def __enter__(self) -> Cache:
         """Open the file; a line that was cut off is dropped."""
@@ -366,7 +371,7 @@ class Cache:
         for number, line in enumerate(whole, 1):
             try:
                 key, row = json.loads(line)
-                self._known[key] = Reply(**row)
+                self._known[key] = JudgeReply(**row)
             except (TypeError, ValueError) as error:
                 raise InputError(
                     f"{self._path}:{number}: not what a judge said; delete the file to ask anew"
@@ -379,7 +384,7 @@ class Cache:
         """Close the file; it stays, so that nothing is asked twice."""
         self._handle.close()
 
-    def __getitem__(self, text: str) -> Reply:
+    def __getitem__(self, text: str) -> JudgeReply:
         """Return what was said to a question."""
         return self._known[self._key(text)]
 
@@ -387,7 +392,7 @@ class Cache:
         """Return whether a question was answered."""
         return self._key(text) in self._known
 
-    def add(self, text: str, reply: Reply) -> None:
+    def add(self, text: str, reply: JudgeReply) -> None:
         """Remember an answer."""
         key = self._key(text)
         self._known[key] = reply

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from tuneproof.errors import InputError
-from tuneproof.eval.regressions import card_lines
+from tuneproof.eval.config import ReportConfig
+from tuneproof.eval.regressions import card_lines, read_broken
 from tuneproof.files import existing_file, fingerprint, read_json, write_text
 from tuneproof.formats.broken import Broken
 from tuneproof.formats.codec import decode, has_schema
@@ -119,8 +120,12 @@ def _compare(config: RegressionsConfig) -> Regressions:
     return regressions
 
 
-def note_in_cards(broken: Broken, config: RegressionsConfig) -> None:
-    """Write what each run broke into its card, in place of what stood there before."""
+def note_broken(config: RegressionsConfig, score: ReportConfig) -> Broken:
+    """Return what the runs that were asked broke, and write it into their cards.
+
+    It takes the place of what stood there before.
+    """
+    broken = read_broken([config.out], score)
     for name in with_seeds(config).run:
         card = config.runs / name / "README.md"
         if name not in broken.variants or not card.is_file():
@@ -129,6 +134,7 @@ def note_in_cards(broken: Broken, config: RegressionsConfig) -> None:
         text = re.sub(rf"\n## {TITLE}\n.*\Z", "", text, flags=re.DOTALL)
         lines = ["", f"## {TITLE}", "", *card_lines(broken, name), ""]
         write_text(card, text + "\n".join(lines))
+    return broken
 
 
 def _answered(item: Item, rows: Rows) -> Answered:

@@ -123,8 +123,7 @@ def _ask_regressions(recipe: Recipe) -> None:
     """Ask general items where the recipe is to, and note in the runs' cards what was broken."""
     if recipe.regressions is None:
         return
-    from tuneproof.eval.regressions import read_broken
-    from tuneproof.inference.regressions import compare_regressions, is_up_to_date, note_in_cards
+    from tuneproof.inference.regressions import compare_regressions, is_up_to_date, note_broken
 
     config = recipe.regressions
     if is_up_to_date(config):
@@ -132,7 +131,7 @@ def _ask_regressions(recipe: Recipe) -> None:
     else:
         log.info("3/4 compare: regressions")
         compare_regressions(config)
-    note_in_cards(read_broken([config.out], recipe.score), config)
+    note_broken(config, recipe.score)
 
 
 def _score(recipe: Recipe) -> Report:

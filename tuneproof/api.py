@@ -94,15 +94,12 @@ def regressions(*runs: str, **settings: Any) -> Broken:
         InputError: Items or runs cannot be used.
     """
     from tuneproof.eval.config import ReportConfig
-    from tuneproof.eval.regressions import read_broken
     from tuneproof.inference.config import RegressionsConfig
-    from tuneproof.inference.regressions import compare_regressions, note_in_cards
+    from tuneproof.inference.regressions import compare_regressions, note_broken
 
     config = _config(RegressionsConfig, {"run": runs, **settings}, "regressions")
     compare_regressions(config)
-    broken = read_broken([config.out], ReportConfig())
-    note_in_cards(broken, config)
-    return broken
+    return note_broken(config, ReportConfig())
 
 
 def report(

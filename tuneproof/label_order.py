@@ -18,7 +18,7 @@ CLEAR = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mapping:
+class LabelOrder:
     """How well predictions fit the right labels, as they are and after the best relabelling."""
 
     accuracy: float
@@ -39,7 +39,9 @@ class Mapping:
         )
 
 
-def check_mapping(right: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Mapping:
+def check_mapping(
+    right: Sequence[str], predicted: Sequence[str], labels: Sequence[str]
+) -> LabelOrder:
     """Compare predictions with the right labels, as they are and best renamed.
 
     Args:
@@ -61,7 +63,7 @@ def check_mapping(right: Sequence[str], predicted: Sequence[str], labels: Sequen
         is_turned = binomtest(correct, total, 0.5, alternative="less").pvalue < P_TURNED
     else:
         is_turned = best - correct / total > MARGIN and best > CLEAR
-    return Mapping(
+    return LabelOrder(
         accuracy=correct / total,
         best_accuracy=best,
         renamed={

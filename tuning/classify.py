@@ -16,7 +16,7 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Accuracy, Change, Counts, Head, Run
 from tuneproof.kernels.memory import limit_onednn_cache
-from tuneproof.label_order import Mapping, check_mapping
+from tuneproof.label_order import LabelOrder, check_mapping
 from tuneproof.models import load as models
 from tuneproof.models.device import choose_device
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
@@ -162,7 +162,7 @@ def _check_trained(
             )
 
 
-def _mapping(trainer: Any, examples: Labelled, labels: Sequence[str]) -> Mapping:
+def _mapping(trainer: Any, examples: Labelled, labels: Sequence[str]) -> LabelOrder:
     """Compare what the model says of examples with their labels.
 
     Both go by name, so that an id that means one label in the rows and another one in the model's

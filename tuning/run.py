@@ -57,7 +57,7 @@ def finetune(
             process is at work in it.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run is saved as it is then.
     """
-    from tuneproof.tuning.parts import check_sharding  # heavy
+    from tuneproof.tuning.distributed import check_sharding  # heavy
 
     disable_telemetry()
     check_sharding(config)
@@ -112,7 +112,7 @@ def _dealt(config: TuneConfig, earlier: Run | None) -> TuneConfig:
     began_with = _began_with(earlier)
     if began_with == ranks.world_size():
         return config
-    from tuneproof.tuning.parts import dealt
+    from tuneproof.tuning.distributed import dealt
 
     return dealt(config, began_with, ranks.world_size())
 

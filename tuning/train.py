@@ -37,9 +37,9 @@ from tuneproof.tuning.cost.machine import (
     speed_line,
 )
 from tuneproof.tuning.cost.meter import Budget, Meter, Spent, budget_of
+from tuneproof.tuning.distributed import whole_weights
 from tuneproof.tuning.job import Job, Pruner
 from tuneproof.tuning.page import write_page
-from tuneproof.tuning.parts import whole_weights
 
 log = logging.getLogger(__name__)
 

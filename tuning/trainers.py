@@ -28,13 +28,13 @@ from tuneproof.models.adapters import core_of
 from tuneproof.models.virtual_tokens import virtual_tokens_of
 from tuneproof.prompts.fit import IGNORED
 from tuneproof.tuning.checkpoints import checkpoint_folder
+from tuneproof.tuning.distributed import RankBatches, is_sharded, with_filler
 from tuneproof.tuning.losses import (
     completion_losses,
     has_plain_head,
     losses_and_right,
     sum_of_means,
 )
-from tuneproof.tuning.parts import RankBatches, is_sharded, with_filler
 from tuneproof.tuning.rows import lengths
 
 T = TypeVar("T")

@@ -73,14 +73,14 @@ Match = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Template:
+class Frame:
     """What many texts of a data set share: the frame of a template, not what is filled in."""
 
     grams: Set[int]
     """Hashes of pieces of a few words that many of the texts have."""
 
     @classmethod
-    def of(cls, sample: Iterable[Texts]) -> Template:
+    def of(cls, sample: Iterable[Texts]) -> Frame:
         """Return what many of some texts share; the same instruction or input counts once."""
         known: set[int] = set()
         grams = array("q")
@@ -116,10 +116,10 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SamenessRule:
     """Compares records of one data set."""
 
-    template: Template = Template(frozenset())
+    template: Frame = Frame(frozenset())
     """What many of its texts share."""
     threshold: float = THRESHOLD
     """Least share of shingles that near texts have in common."""

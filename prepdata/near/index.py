@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tuneproof.formats.example import digest
 from tuneproof.prepdata.near.comparing import (
-    Comparison,
+    Frame,
     Match,
-    Template,
+    SamenessRule,
     Texts,
     question_key,
     same_answer,
@@ -61,7 +61,7 @@ class DuplicateIndex:
         self._is_exact = is_exact
         step = max(1, -(-count // SAMPLED))
         sampled = [] if is_exact else map(texts_of, range(0, count, step))
-        self._comparison = Comparison(Template.of(sampled), threshold)
+        self._comparison = SamenessRule(Frame.of(sampled), threshold)
         self._keys = on_disk((2, count), np.uint64)
         self._hashes = {name: on_disk(count, np.int64) for name in ("answer", "meaning", "input")}
         contexts = self._contexts(progress(range(count)))

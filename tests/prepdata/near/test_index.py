@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.prepdata.near import pairs
-from tuneproof.prepdata.near.comparing import Comparison, Match, Texts, jaccard, shingles
+from tuneproof.prepdata.near.comparing import Match, SamenessRule, Texts, jaccard, shingles
 from tuneproof.prepdata.near.index import COMMON, DuplicateIndex
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat sleeps in the warm sun all day"
@@ -139,7 +139,7 @@ def test_first_of_several_near_records_is_named() -> None:
 
 def test_exact_repeats_make_no_input_common(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[Texts] = []
-    monkeypatch.setattr(Comparison, "are_near", lambda _, one, other: compared.append(other))
+    monkeypatch.setattr(SamenessRule, "are_near", lambda _, one, other: compared.append(other))
     texts = [Texts("topic?", LONG)] * (COMMON + 5)
     texts += [Texts("topic?", f"{number} things of {number * 997}") for number in range(100)]
     index = DuplicateIndex(len(texts), texts.__getitem__)
@@ -231,7 +231,7 @@ NEWS = "Shares of the big online shop slide as police look into how data of its 
     ],
 )
 def test_message_that_a_newsroom_sends_again_is_a_repeat(one: str, other: str) -> None:
-    comparison = Comparison()
+    comparison = SamenessRule()
     assert comparison.are_near(Texts("Which topic?", one, "a"), Texts("Which topic?", other, "a"))
 
 
@@ -243,7 +243,7 @@ def test_message_that_a_newsroom_sends_again_is_a_repeat(one: str, other: str) -
     ],
 )
 def test_other_beginnings_and_ends_tell_messages_apart(one: str, other: str) -> None:
-    comparison = Comparison()
+    comparison = SamenessRule()
     ones, others = (Texts("Which topic?", text, "a") for text in (one, other))
     assert not comparison.are_near(ones, others)
 

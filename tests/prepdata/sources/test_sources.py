@@ -8,7 +8,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.formats.example import Example
-from tuneproof.prepdata.near.comparing import Comparison, Texts
+from tuneproof.prepdata.near.comparing import SamenessRule, Texts
 from tuneproof.prepdata.sources import complaints, dolly, imdb, sample, twitter_topics
 from tuneproof.prepdata.sources.rows import Row
 
@@ -99,6 +99,6 @@ def test_sample_answers_are_right() -> None:
 
 def test_sample_rows_are_mostly_unlike_each_other() -> None:
     texts = [Texts(r.instruction, r.input, r.output) for r in map(sample.record, sample.rows())]
-    compare = Comparison().are_near
+    compare = SamenessRule().are_near
     near = sum(any(compare(one, two) for two in texts[:n]) for n, one in enumerate(texts[:300]))
     assert near < 300 / 5

@@ -8,7 +8,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.parts import RankBatches, check_sharding, dealt, with_filler
+from tuneproof.tuning.distributed import RankBatches, check_sharding, dealt, with_filler
 from tuneproof.tuning.trainers import LengthGroupedSampler
 
 FILLER = 999
