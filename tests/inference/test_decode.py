@@ -18,6 +18,7 @@ from tuneproof.inference.config import Decoding
 from tuneproof.inference.decode import Stopwatch, _parts, can_decode, decode, is_padded
 from tuneproof.inference.generate import by_generate, stop_ids
 from tuneproof.kernels import answering, decoding_attention
+from tuneproof.models.adapters import core_of
 
 pytestmark = pytest.mark.slow
 GREEDY = Decoding(max_new_tokens=24)
@@ -175,7 +176,7 @@ def test_what_the_cache_held_before_does_not_matter(
 
 def test_static_steps_give_the_same_tokens(variants: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stops = stop_ids(variants)
-    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
+    monkeypatch.setitem(decode_module._LEAVES_OUT, core_of(variants.model), False)
     expected = decoded(variants, stops, GREEDY)
     steps: list[int] = []
     run = cuda_graph.StaticStep.run
@@ -192,7 +193,7 @@ def test_static_steps_give_the_same_tokens(variants: Any, monkeypatch: pytest.Mo
 
 
 def test_steps_are_freed_with_their_batch(variants: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
+    monkeypatch.setitem(decode_module._LEAVES_OUT, core_of(variants.model), False)
     monkeypatch.setattr(decode_module, "uses_static_steps", lambda model: True)
     made = 0
     alive: weakref.WeakSet[cuda_graph.StaticStep] = weakref.WeakSet()
@@ -217,7 +218,7 @@ def test_steps_are_freed_with_their_batch(variants: Any, monkeypatch: pytest.Mon
 def test_step_that_computes_something_else_is_not_repeated(
     variants: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
+    monkeypatch.setitem(decode_module._LEAVES_OUT, core_of(variants.model), False)
     expected = decoded(variants, {-1}, GREEDY)
     monkeypatch.setattr(decode_module, "uses_static_steps", lambda model: True)
     run = cuda_graph.StaticStep.run
@@ -230,7 +231,7 @@ def test_step_that_computes_something_else_is_not_repeated(
 def test_prompts_read_a_few_rows_at_a_time_give_the_same_tokens(
     variants: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(decode_module._LEAVES_OUT, decode_module._core(variants.model), False)
+    monkeypatch.setitem(decode_module._LEAVES_OUT, core_of(variants.model), False)
     expected = decoded(variants, {-1}, GREEDY)
     monkeypatch.setattr(decode_module, "prompts_read_at_once", lambda model, longest: 3)
     assert decoded(variants, {-1}, GREEDY) == expected

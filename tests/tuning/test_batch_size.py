@@ -17,7 +17,9 @@ from tuneproof.tuning.run import finetune
 
 def limit(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Have batches of more examples than `most` not fit."""
-    monkeypatch.setattr(batch_size, "_needed", lambda model, run, size: size)
+    monkeypatch.setattr(
+        batch_size, "estimated_memory", lambda model, run, size: SimpleNamespace(training=size)
+    )
     monkeypatch.setattr(batch_size, "_free_bytes", lambda: most / (1 - batch_size.CPU_SPARE) + 0.5)
 
 

@@ -35,7 +35,7 @@ def test_the_command_line_stands_over_the_file(tmp_path: Path) -> None:
 
 def test_the_example_file_and_that_of_the_help_can_be_read(tmp_path: Path) -> None:
     assert read_sweep(ROOT / "docs" / "sweep.yaml", {}).plan.trials == 20
-    (tmp_path / "help.yaml").write_text(textwrap.dedent(SWEEP_EXAMPLE.split("yaml:\n")[1]))
+    (tmp_path / "help.yaml").write_text(textwrap.dedent(SWEEP_EXAMPLE.split("example:\n")[1]))
     found = read_sweep(tmp_path / "help.yaml", {})
     assert set(found.space) == {
         "learning_rate", "lora_r", "lora_alpha", "lora_dropout", "target_modules",
