@@ -98,7 +98,7 @@ def judge_command(files: tuple[Path, ...], **typed: Any) -> None:
     units = group_numbers(comparison.items)
     click.echo(judge_text(judge_figures(comparison, units, judgements, (), CONFIDENCE)))
     if judgements.left_out:
-        click.echo(f"left out as too long: {', '.join(judgements.left_out)}", err=True)
+        click.echo(f"left out: {', '.join(judgements.left_out)}", err=True)
     named = " ".join(map(str, files))
     click.echo(f"next: score report {named} --judgements {config.out} --votes VOTES.json")
 

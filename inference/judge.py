@@ -47,6 +47,8 @@ from tuneproof.locks import at_work
 log = logging.getLogger(__name__)
 LEAST_CHARACTERS = 200
 """Fewest characters to which a question or an answer is cut so that a judge can read it."""
+ENOUGH_REFUSED = 50
+"""Questions that are refused, with none answered, until no more are asked."""
 ORDERS = ("a_first", "b_first")
 
 
@@ -115,6 +117,7 @@ def judge(files: Sequence[Path], config: JudgeConfig) -> Judgements:
         with Cache(config.out, panelist.identity) as cache:
             cached = sum(cache.has(text) for text in texts)
             _ask_all(panelist, texts, cache, config.batch_size)
+            replies = [cache[text] for text in texts if cache.has(text)]
             said = [
                 (one, cut, [cache[text] for text in pair])
                 for one, cut, pair in asked
@@ -126,7 +129,7 @@ def judge(files: Sequence[Path], config: JudgeConfig) -> Judgements:
             a=a,
             b=b,
             rubric=rubric,
-            cost=_cost([reply for _, _, replies in said for reply in replies], cached, config),
+            cost=_cost(replies, cached, config),
             left_out=tuple(one.id for one in questions if one.id not in judged),
             opinions=tuple(
                 _opinion(one, cut, *replies, names=(a, b)) for one, cut, replies in said
@@ -288,8 +291,11 @@ def _ask_all(panelist: AskedJudge, texts: Sequence[str], cache: Cache, batch_siz
                     refused.append(reply)
                 else:
                     cache.add(text, reply)
-            if any(one.may_pass for one in refused) or not any(map(cache.has, texts)):
-                raise InputError(f"{refused[-1].reason}. The same command goes on from here")
+            if passing := [one for one in refused if one.may_pass]:
+                raise InputError(f"{passing[0].reason}. The same command goes on from here")
+            is_last = start + batch_size >= len(open_)
+            if (is_last or len(refused) >= ENOUGH_REFUSED) and not any(map(cache.has, texts)):
+                raise InputError(refused[0].reason)
             bar.update(len(batch))
     if refused:
         log.warning(

@@ -73,7 +73,7 @@ def as_yaml(recipe: Recipe) -> str:
 def _merged(recipe: Recipe) -> dict[str, list[str]]:
     """Return the runs that are merged too, by their short names: folders are called otherwise."""
     shorts = {config.folder.name: short for short, config in recipe.runs.items()}
-    return {"merged": [shorts[name] or name for name in recipe.merged]} if recipe.merged else {}
+    return {"merged": [shorts[name] for name in recipe.merged]} if recipe.merged else {}
 
 
 def _match(recipe: Recipe) -> str | dict[str, list[str]] | None:

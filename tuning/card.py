@@ -120,7 +120,8 @@ def datasets_of(run: Run) -> list[str]:
         return []
     origins = (source.origin for source in sources if not source.files)
     names = (re.split("[:@]", origin)[0] for origin in origins)
-    return [name for name in names if "/" in name and HUB_ID.fullmatch(name)]
+    known = (name for name in names if "/" in name and HUB_ID.fullmatch(name))
+    return list(dict.fromkeys(known))
 
 
 def _report_of(run: Run, folder: Path) -> Report:

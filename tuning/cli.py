@@ -101,7 +101,11 @@ def run(
 @click.option("--data", type=click.Path(path_type=Path), help="A data folder instead of FILE's.")
 @click.option("--model", "--model-name-or-path", help="Base model instead of FILE's.")
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of runs instead of FILE's.")
-@click.option("--overwrite", is_flag=True, help="Remove a sweep of that name with its trials.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Remove a sweep of that name with its trials; if cut off, the same command goes on.",
+)
 def sweep(file: Path, overwrite: bool, **typed: Any) -> None:
     """Search for the best settings: FILE says which, and where to look for them.
 

@@ -54,11 +54,11 @@ def finetune_seeds(config: TuneConfig, count: int) -> list[Run]:
     from tuneproof.tuning.run import finetune
 
     every = with_seeds(config, range(config.seed, config.seed + count))
-    was_cut_off = any(map(runs.was_begun_anew, map(runs.status_of, every)))
-    done = []
+    was_cut_off = [runs.was_begun_anew(runs.status_of(one)) for one in every]
+    done: list[Run] = []
     for one in every:
         status = runs.status_of(one)
-        is_anew = was_cut_off and status.run is not None and status.run.config.get("overwrite")
+        is_anew = any(was_cut_off[len(done) :]) and status.run and status.run.config["overwrite"]
         is_done = status.state == "finished" and (is_anew or not one.overwrite)
         done.append(status.run if is_done and status.run else finetune(one))
     return done

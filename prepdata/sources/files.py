@@ -94,8 +94,8 @@ def _encoding(path: Path, log: ReadLog, name: str) -> str:
 def _is_spoilt_utf8(content: bytes) -> bool:
     """Return whether most bytes beyond ASCII make characters of UTF-8, but not all of them do."""
     text = content.decode("utf-8", errors="replace")
-    faults = text.count("\ufffd")
-    return sum(not character.isascii() for character in text) > 2 * faults
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return beyond_ascii > 2 * text.count("\ufffd")
 
 
 def _utf(head: bytes) -> str | None:

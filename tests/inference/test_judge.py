@@ -196,6 +196,14 @@ def test_question_that_is_refused_for_good_is_left_out_and_the_others_are_kept(
             assert len(server.asked) == asked
             assert (done.left_out, len(done.opinions)) == (("q1",), 2)
     assert "refused 2 of 6 questions" in caplog.text
+    assert (done.cost.calls, done.cost.cached) == (4, 4)
+
+    def refuses_short(body: dict[str, Any]) -> tuple[int, Any]:
+        return (400, {"error": "filtered"}) if "bb" in texts_of(body) else longest(body)
+
+    with serving(refuses_short) as server:
+        config = JudgeConfig(endpoint=server.url, out=tmp_path / "short.json", batch_size=1)
+        assert "q0" in judge([file], config).left_out
     with (
         serving(lambda body: (400, {"error": "no such model"})) as server,
         pytest.raises(InputError, match="status 400"),

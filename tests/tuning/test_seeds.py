@@ -87,15 +87,22 @@ def test_overwriting_goes_on_with_the_seed_that_was_cut_off(
     earlier = [run.folder / "run.json" for run in finetune_seeds(config, 2)]
     anew = replace(config, overwrite=True)
 
-    class Sender(TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if "seed43" in args.output_dir:
-                os.kill(os.getpid(), signal.SIGINT)
+    def cut_off(name: str) -> None:
+        class Sender(TrainerCallback):  # type: ignore[misc]
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                if name in args.output_dir:
+                    os.kill(os.getpid(), signal.SIGINT)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: Sender())
-        finetune_seeds(anew, 2)
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: Sender())
+            finetune_seeds(anew, 2)
+
+    cut_off("seed43")
     first = earlier[0].stat().st_mtime_ns
     runs = finetune_seeds(anew, 2)
     assert [run.state for run in runs] == ["finished", "finished"]
     assert earlier[0].stat().st_mtime_ns == first
+    second = earlier[1].stat().st_mtime_ns
+    cut_off("seed42")  # the second is still that of the call before
+    finetune_seeds(anew, 2)
+    assert earlier[1].stat().st_mtime_ns > second

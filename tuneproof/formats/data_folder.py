@@ -37,7 +37,8 @@ class SourceFacts:
     licence: str
     """Under what it may be used."""
     files: dict[str, str]
-    """SHA-256 of each local file, by name; empty where it came from the Hub."""
+    """SHA-256 of each local file, by name, and of the label names that a card gives; empty where it
+    came from the Hub."""
     records: dict[Split, int]
     """Number of records by split."""
     dropped: dict[str, int]

@@ -40,7 +40,8 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
 
     Args:
         config: The settings.
-        is_anew: Whether to remove a sweep of the same name, its trials included, and begin again.
+        is_anew: Whether to remove a sweep of the same name, its trials included, and begin again;
+            where that was cut off, it goes on.
 
     Raises:
         InputError: Data or settings cannot be used, or the folder belongs to another sweep.
@@ -57,6 +58,9 @@ def sweep(config: SweepConfig, *, is_anew: bool = False) -> Outcome:
                 _all_trials(config, study)
             except KeyboardInterrupt:
                 log.info(f"{_ended(study)} trials are done; the same command goes on from there")
+                raise
+            except InputError:
+                study.end()
                 raise
             outcome = outcome_of(config, study, study.importance())
             write(outcome)
@@ -106,7 +110,7 @@ def _hashes(config: SweepConfig) -> dict[str, str]:
     searched = config.space.get("model")
     hashes = {}
     for model in [config.tune.model] if searched is None else searched.samples:
-        with suppress(OSError):  # a base from the Hub
+        with suppress(InputError, OSError):  # a base from the Hub that is not here as a whole
             hashes[model] = weights_hash(model)
     return hashes
 
@@ -120,16 +124,16 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
     inside = {path.name for path in config.folder.iterdir() if not path.name.startswith(".")}
     if inside and NAME not in inside:
         raise InputError(f"{config.folder} is not empty and holds no sweep; choose another --name")
+    if is_anew:
+        goes_on = inside and _was_begun_anew(config, definition)
+        return None if goes_on else _remove(config)
     if not inside:
         return None
-    if is_anew:
-        return None if _was_begun_anew(config, definition) else _remove(config)
     with opened(config.folder, config.plan, config.space) as study:
         known, trials = study.definition, study.trials()
     defaults = {f"tune: {name}": value for name, value in runs.recorded(TuneConfig()).items()}
     today = _stamp_of(definition)
-    of_older = {name: definition[name] for name in ("variables", "base")}  # which have none
-    earlier = definition if known is None else {**of_older, **known}
+    earlier = definition if known is None else _filled(known, definition)
     differing = _stamp_of(earlier).differing(today, defaults=defaults)
     if not differing:
         return None
@@ -144,9 +148,23 @@ def _make_room(config: SweepConfig, definition: Mapping[str, Any], *, is_anew: b
 
 def _was_begun_anew(config: SweepConfig, definition: Mapping[str, Any]) -> bool:
     """Return whether the same sweep was begun with `--overwrite` and cut off."""
-    with suppress(InputError), opened(config.folder, config.plan, config.space) as study:
-        return study.is_anew and study.definition == definition
-    return False
+    with suppress(Exception), opened(config.folder, config.plan, config.space) as study:
+        known = study.definition
+        return study.is_anew and known is not None and _filled(known, definition) == definition
+    return False  # such as a database that cannot be read
+
+
+def _filled(known: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an earlier definition with what it could not know as it is today.
+
+    Older ones have no variables and no bases, and a base may have been fetched by a trial.
+    """
+    known_bases, bases = known.get("base", {}), definition["base"]
+    return {
+        "variables": definition["variables"],
+        **known,
+        "base": {name: known_bases.get(name, sha256) for name, sha256 in bases.items()},
+    }
 
 
 def _stamp_of(definition: Mapping[str, Any]) -> Stamp:

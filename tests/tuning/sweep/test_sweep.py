@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -320,6 +321,13 @@ def test_another_search_is_another_sweep(
     assert trial.stat().st_mtime_ns == written
     quietly(anew, is_anew=True)
     assert trial.stat().st_mtime_ns > written
+    for is_whole in (True, False):
+        written = trial.stat().st_mtime_ns
+        (anew.folder / "study.db").write_bytes(b"cut off")
+        if not is_whole:
+            shutil.rmtree(anew.folder)
+        quietly(anew, is_anew=True)
+        assert trial.stat().st_mtime_ns > written
     assert facts(anew, 1)["config"]["lora_r"] in (2, 4, 8)
     assert facts(other, 1)["state"] == "finished"
     with (tmp_path / "data" / "train.jsonl").open("a") as handle:
