@@ -74,12 +74,13 @@ EXPERIMENTS = {
         "--set runs.head=null --set runs.named=null",
     ),
     "topics-published": Experiment(
-        title="Financial tweets into 20 topics, split as published (289 of the 2,000 tweets of "
-        "test stand in train too; its labels are drawn in turn), one epoch",
+        title="Financial tweets into 20 topics, split as published (321 of the 2,000 tweets of "
+        "test stand in train too; its labels are drawn in turn)",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
-        "--set prepdata.duplicates=keep --set prepdata.test_limit=500 --set runs.head=null "
-        "--set runs.named=null --set runs.qlora=null --set compare.limit=400 "
-        "--set tune.per_device_train_batch_size=16 --set 'compare.merged=[lora]'" + ONCE,
+        "--set prepdata.duplicates=keep --set runs.head=null --set runs.named=null "
+        "--set runs.qlora=null --set runs.lora.seeds=null --set 'compare.merged=[lora]' "
+        "--set compare.limit=400 --set tune.per_device_train_batch_size=16 "
+        "--set tune.gradient_accumulation_steps=4",
     ),
     "imdb": Experiment(
         title="Film reviews, 1,000 to train on, four ways for equal FLOPs",
