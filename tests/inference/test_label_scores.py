@@ -106,6 +106,9 @@ def test_windows_and_models_that_take_no_tree_are_scored_too(kind: str, labels_o
 def test_a_tree_is_read_wherever_it_is_right() -> None:
     assert labels.tree_window(gpt2().eval(), {}) == float("inf")
     assert labels.tree_window(llama().eval(), {}) == float("inf")
+    sure = llama().eval()
+    sure.lm_head.weight.data.mul_(300_000)  # as of a model that was tuned long
+    assert labels.tree_window(sure, {}) == float("inf")
 
 
 @pytest.mark.parametrize("make", [gpt2, llama])
