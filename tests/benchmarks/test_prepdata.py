@@ -10,7 +10,7 @@ import pytest
 from benchmarks.prepdata import check, write_rows
 from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
-from tuneproof.prepdata.near.comparing import Comparison, Texts
+from tuneproof.prepdata.near.comparing import SamenessRule, Texts
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_planted_repeats_repeat_and_are_as_many_as_said(rows: list[dict[str, str
     for row in planted:
         original = by_id[row["id"].partition("-")[0]]
         texts = [Texts(each["instruction"], "", each["output"]) for each in (row, original)]
-        assert Comparison().are_near(*texts)
+        assert SamenessRule().are_near(*texts)
         assert (row["instruction"] == original["instruction"]) is row["id"].endswith("-same")
     length = [len(f"{row['instruction']} {row['output']}".split()) for row in rows]
     assert min(length) >= 40 and max(length) <= 81
