@@ -79,7 +79,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskedJudge:
+class JudgeClient:
     """A judge that can be asked."""
 
     judge: Judge
@@ -107,36 +107,39 @@ def judge(files: Sequence[Path], config: JudgeConfig) -> Judgements:
     rubric = read_rubric(config.rubric)
     questions = _questions(comparison, a, b, config)
     with at_work(config.out):
-        panelist = _of_server(config) if config.endpoint else _of_model(config)
+        client = _of_server(config) if config.endpoint else _of_model(config)
         asked = [
             (one, cut, [cut.asked(rubric, a_first=first) for first in (True, False)])
             for one in questions
-            if (cut := panelist.fit(one, rubric)) is not None
+            if (cut := client.fit(one, rubric)) is not None
         ]
         texts = [text for _, _, pair in asked for text in pair]
-        with Cache(config.out, panelist.identity) as cache:
+        with Cache(config.out, client.identity) as cache:
             cached = sum(cache.has(text) for text in texts)
-            _ask_all(panelist, texts, cache, config.batch_size)
+            _ask_all(client, texts, cache, config.batch_size)
             replies = [cache[text] for text in texts if cache.has(text)]
-            said = [
+            judged = [
                 (one, cut, [cache[text] for text in pair])
                 for one, cut, pair in asked
                 if all(map(cache.has, pair))
             ]
-        judged = {one.id for one, _, _ in said}
         judgements = Judgements(
-            judge=panelist.judge,
+            judge=client.judge,
             a=a,
             b=b,
             rubric=rubric,
             cost=_cost(replies, cached, config),
-            left_out=tuple(one.id for one in questions if one.id not in judged),
-            opinions=tuple(
-                _opinion(one, cut, *replies, names=(a, b)) for one, cut, replies in said
-            ),
+            left_out=_left_out(questions, [one for one, _, _ in judged]),
+            opinions=tuple(_opinion(one, cut, *pair, names=(a, b)) for one, cut, pair in judged),
         )
         write_judgements(config.out, judgements)
     return judgements
+
+
+def _left_out(questions: Sequence[Question], judged: Sequence[Question]) -> tuple[str, ...]:
+    """Return the items of the questions that were not judged in both orders."""
+    known = {one.id for one in judged}
+    return tuple(one.id for one in questions if one.id not in known)
 
 
 def _pair(comparison: Comparison, config: JudgeConfig) -> tuple[str, str]:
@@ -180,7 +183,7 @@ def _questions(comparison: Comparison, a: str, b: str, config: JudgeConfig) -> l
     ]
 
 
-def _of_server(config: JudgeConfig) -> AskedJudge:
+def _of_server(config: JudgeConfig) -> JudgeClient:
     """Return a server as a judge."""
     from tuneproof.inference.generate import cleaned
 
@@ -209,7 +212,7 @@ def _of_server(config: JudgeConfig) -> AskedJudge:
             for reply in replies
         ]
 
-    return AskedJudge(
+    return JudgeClient(
         judge=Judge(name=server.model, model=server.model, kind="endpoint", url=server.url),
         identity=["endpoint", server.url, server.model, decoding.recorded()],
         fit=lambda question, rubric: question,
@@ -217,7 +220,7 @@ def _of_server(config: JudgeConfig) -> AskedJudge:
     )
 
 
-def _of_model(config: JudgeConfig) -> AskedJudge:
+def _of_model(config: JudgeConfig) -> JudgeClient:
     """Return a local model as a judge: it says what is most probable of A, B and tie."""
     from tuneproof.inference.label_scores import LabelScorer, longest_label
     from tuneproof.inference.variants import load_variants
@@ -263,7 +266,7 @@ def _of_model(config: JudgeConfig) -> AskedJudge:
 
     known = models.stable_name(config.model)
     template = variants.forms[name].template.text
-    return AskedJudge(
+    return JudgeClient(
         judge=Judge(name=Path(known).name, model=known, kind="model"),
         identity=["model", weights_hash(config.model), template, config.dtype],
         fit=fit,
@@ -271,7 +274,7 @@ def _of_model(config: JudgeConfig) -> AskedJudge:
     )
 
 
-def _ask_all(panelist: AskedJudge, texts: Sequence[str], cache: Cache, batch_size: int) -> None:
+def _ask_all(client: JudgeClient, texts: Sequence[str], cache: Cache, batch_size: int) -> None:
     """Ask what was not asked before, short questions first, so that little is padding.
 
     What the judge refuses for good is left out and said.
@@ -282,11 +285,11 @@ def _ask_all(panelist: AskedJudge, texts: Sequence[str], cache: Cache, batch_siz
     refused: list[Refusal] = []
     open_ = sorted({text for text in texts if not cache.has(text)}, key=lambda t: (len(t), t))
     with tqdm(
-        total=len(open_), desc=panelist.judge.name, unit=" questions", file=sys.stderr, disable=None
+        total=len(open_), desc=client.judge.name, unit=" questions", file=sys.stderr, disable=None
     ) as bar:
         for start in range(0, len(open_), batch_size):
             batch = open_[start : start + batch_size]
-            for text, reply in zip(batch, panelist.ask(batch), strict=True):
+            for text, reply in zip(batch, client.ask(batch), strict=True):
                 if isinstance(reply, Refusal):
                     refused.append(reply)
                 else:
@@ -299,7 +302,7 @@ def _ask_all(panelist: AskedJudge, texts: Sequence[str], cache: Cache, batch_siz
             bar.update(len(batch))
     if refused:
         log.warning(
-            f"{panelist.judge.name} refused {len(refused):,} of {len(texts):,} questions, whose "
+            f"{client.judge.name} refused {len(refused):,} of {len(texts):,} questions, whose "
             f"items are left out: {refused[0].reason}"
         )
 
