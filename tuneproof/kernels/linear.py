@@ -3,21 +3,26 @@
 Under autocast a frozen weight is cast to bfloat16 in every forward pass; here the copy is kept
 while the training lasts. PEFT's LoRA casts its input to float32 (autocast casts it back), scales
 a whole output and adds it to another; here the products accumulate in place, and one input is
-kept.
+kept. Weights of 4 bits are computed anew for every product, and not kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from peft.tuners.lora import Linear as LoraLinear
+from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from tuneproof.kernels.swap import Undo, swap
+from tuneproof.models.four_bit import is_four_bit
+
+Matrix: TypeAlias = Callable[[torch.dtype], torch.Tensor]
+"""Returns a frozen weight as a matrix (in, out) in the dtype that is multiplied in."""
 
 
 def multiplied_in(values: torch.Tensor) -> torch.dtype:
@@ -41,24 +46,25 @@ class _Product(torch.autograd.Function):  # type: ignore[misc]
     def forward(
         ctx: Any,
         rows: torch.Tensor,
-        weight: torch.Tensor,
+        matrix: Matrix,
         bias: torch.Tensor | None,
         down: torch.Tensor | None,
         up: torch.Tensor | None,
         scaling: float,
     ) -> torch.Tensor:
+        weight = matrix(rows.dtype)
         out = rows @ weight if bias is None else torch.addmm(bias, rows, weight)
-        ctx.scaling, inner = scaling, None
+        ctx.matrix, ctx.scaling, inner = matrix, scaling, None
         if down is not None and up is not None:
             inner = rows @ down.T
             out.addmm_(inner, up.T, alpha=scaling)
-        ctx.save_for_backward(rows if down is not None else None, weight, down, up, inner)
+        ctx.save_for_backward(rows if down is not None else None, down, up, inner)
         return out
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        rows, weight, down, up, inner = ctx.saved_tensors
-        for_rows = gradient @ weight.T if ctx.needs_input_grad[0] else None
+        rows, down, up, inner = ctx.saved_tensors
+        for_rows = gradient @ ctx.matrix(gradient.dtype).T if ctx.needs_input_grad[0] else None
         for_bias = gradient.sum(0) if ctx.needs_input_grad[2] else None
         if down is None:
             return for_rows, None, for_bias, None, None, None
@@ -90,18 +96,41 @@ class Copy:
         return self._cast
 
 
+def four_bits(layer: nn.Module) -> Matrix:
+    """Return a layer of bitsandbytes as a matrix, which is computed at every call."""
+    from bitsandbytes.functional import dequantize_4bit
+
+    def matrix(dtype: torch.dtype) -> torch.Tensor:
+        weight = layer.weight
+        values: torch.Tensor = dequantize_4bit(weight.data, weight.quant_state)
+        return values.to(dtype).T
+
+    return matrix
+
+
 def cast_frozen_weights_once(model: nn.Module) -> list[Undo]:
     """Replace every frozen linear layer, and plain LoRA on such; return what undoes each."""
     undo, inner = [], set()
+
+    def matrix(layer: nn.Module) -> Matrix:
+        return four_bits(layer) if is_four_bit(layer) else Copy(layer)
+
     for module in model.modules():
         if "forward" in vars(module):  # another kernel has it already
             continue
-        if type(module) is LoraLinear and _is_plain(module) and _is_frozen(module.base_layer):
+        if _is_lora(module) and _is_plain(module) and _is_frozen(module.base_layer):
             inner.add(id(module.base_layer))
-            undo.append(swap(module, _lora_forward(module)))
+            undo.append(swap(module, _lora_forward(module, matrix(module.base_layer))))
         elif id(module) not in inner and _is_frozen(module):
-            undo.append(swap(module, _frozen_forward(module)))
+            undo.append(swap(module, _frozen_forward(module, matrix(module))))
     return undo
+
+
+def _is_lora(module: Any) -> bool:
+    """Return whether a module is PEFT's LoRA on a linear layer, of 4 bits or not."""
+    return type(module) is LoraLinear or (
+        isinstance(module, LoraLayer) and is_four_bit(module.base_layer)
+    )
 
 
 def _is_plain(module: Any) -> bool:
@@ -111,24 +140,34 @@ def _is_plain(module: Any) -> bool:
 
 
 def _is_frozen(module: nn.Module) -> bool:
+    if is_four_bit(module):  # on a GPU bitsandbytes has kernels that multiply 4 bits themselves
+        return bool(module.weight.device.type == "cpu")
     return type(module) in (nn.Linear, Conv1D) and not module.weight.requires_grad
 
 
-def _frozen_forward(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-    copy = Copy(layer)
+def _is_same_dtype(layer: Any, values: torch.Tensor) -> bool:
+    """Return whether a layer multiplies in the dtype of others; one of 4 bits has its own."""
+    return getattr(layer, "compute_dtype", None) in (None, multiplied_in(values))
+
+
+def _frozen_forward(layer: nn.Module, matrix: Matrix) -> Callable[[torch.Tensor], torch.Tensor]:
+    plain = layer.forward
 
     def forward(values: torch.Tensor) -> torch.Tensor:
-        return through(values, copy, layer.bias)
+        if not _is_same_dtype(layer, values):
+            out: torch.Tensor = plain(values)
+            return out
+        return through(values, matrix, layer.bias)
 
     return forward
 
 
-def _lora_forward(module: Any) -> Callable[..., torch.Tensor]:
-    plain, base, copy = module.forward, module.base_layer, Copy(module.base_layer)
+def _lora_forward(module: Any, matrix: Matrix) -> Callable[..., torch.Tensor]:
+    plain, base = module.forward, module.base_layer
 
     def forward(values: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         active = [name for name in module.active_adapters if name in module.lora_A]
-        is_plain = len(active) == 1 and not (args or kwargs)
+        is_plain = len(active) == 1 and not (args or kwargs) and _is_same_dtype(base, values)
         if not is_plain or module.disable_adapters or module.merged:
             out: torch.Tensor = plain(values, *args, **kwargs)
             return out
@@ -136,17 +175,17 @@ def _lora_forward(module: Any) -> Callable[..., torch.Tensor]:
         down, up, scaling = module.lora_A[name], module.lora_B[name], module.scaling[name]
         chance = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
         if not chance:
-            return through(values, copy, base.bias, down.weight, up.weight, scaling)
+            return through(values, matrix, base.bias, down.weight, up.weight, scaling)
         dropped = module.lora_dropout[name](values.to(multiplied_in(values)))
         update = up(down(dropped)) * scaling
-        return through(values, copy, base.bias) + update
+        return through(values, matrix, base.bias) + update
 
     return forward
 
 
 def through(
     values: torch.Tensor,
-    copy: Copy,
+    matrix: Matrix,
     bias: torch.Tensor | None,
     down: torch.Tensor | None = None,
     up: torch.Tensor | None = None,
@@ -156,7 +195,7 @@ def through(
 
     Args:
         values: Shape (..., in).
-        copy: Of the layer's weight.
+        matrix: The layer's weight.
         bias: Of the layer.
         down: Of the adapter, shape (rank, in).
         up: Of the adapter, shape (out, rank).
@@ -166,5 +205,5 @@ def through(
     rows = values.to(dtype).reshape(-1, values.shape[-1])
     parts = [None if part is None else part.to(dtype) for part in (bias, down, up)]
     with uncast(values):
-        out: torch.Tensor = _Product.apply(rows, copy(dtype), *parts, scaling)
+        out: torch.Tensor = _Product.apply(rows, matrix, *parts, scaling)
     return out.view(*values.shape[:-1], -1)

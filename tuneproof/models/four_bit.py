@@ -123,11 +123,12 @@ def in_compute_dtype(model: Any) -> None:
 
 def quantized_modules(model: Any) -> list[str]:
     """Return the names of the modules whose weights are to be in 4 bits, new ones included."""
-    return [
-        name
-        for name, module in model.named_modules()
-        if type(module).__name__ == "Linear4bit" and "bitsandbytes" in type(module).__module__
-    ]
+    return [name for name, module in model.named_modules() if is_four_bit(module)]
+
+
+def is_four_bit(module: Any) -> bool:
+    """Return whether a module is bitsandbytes' linear layer of 4 bits, and not PEFT's around it."""
+    return type(module).__name__ == "Linear4bit" and "bitsandbytes" in type(module).__module__
 
 
 def check_whole(model: Any, head: Sequence[str], *, where: str) -> None:

@@ -26,7 +26,12 @@ from tuneproof.inference.label_tree import tree_window
 from tuneproof.kernels import packing
 from tuneproof.kernels import training as paths
 from tuneproof.kernels.probe import in_eval_mode
-from tuneproof.models.four_bit import loading_arguments, prepare_four_bit, quantized_modules
+from tuneproof.models.four_bit import (
+    is_four_bit,
+    loading_arguments,
+    prepare_four_bit,
+    quantized_modules,
+)
 from tuneproof.tuning.losses import completion_losses
 
 GPT2_ONLY = ("gelu",)
@@ -272,16 +277,72 @@ def test_encoders_are_the_same_too(kind: str) -> None:
         torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_a_base_in_4_bits_is_not_taken_for_another_by_its_rounding(tmp_path: Path) -> None:
+def four_bit_llama(folder: Path) -> Any:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=300, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, pad_token_id=None,
     )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    LlamaForCausalLM(config).save_pretrained(folder)
     how = loading_arguments(FourBit(), "cpu")
-    model = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, **how)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **how)
     prepare_four_bit(model)
+    return model
+
+
+@pytest.mark.parametrize("is_checkpointed", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02), (torch.float16, 0.02)]
+)
+def test_lora_on_4_bits_learns_the_same(
+    dtype: torch.dtype, off: float, is_checkpointed: bool, tmp_path: Path
+) -> None:
+    """Weights that are multiplied in float16 under an autocast of bfloat16 are left as they are."""
+    base = four_bit_llama(tmp_path)
+    for name in quantized_modules(base):
+        base.get_submodule(name).compute_dtype = dtype
+    is_cast = torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32)
+    lora = LoraConfig(r=4, init_lora_weights=False, target_modules=["q_proj", "v_proj"])
+    model = get_peft_model(base, lora).train()
+    if is_checkpointed:
+        model.enable_input_require_grads()
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    with is_cast:
+        loss, found = gradients(model)
+    with paths.fast_paths(model, sorted(set(paths.FAST_PATHS) - {"linear"})) as using, is_cast:
+        faster_loss, faster = gradients(model, using=using)
+    assert using.used == {"linear": 15}  # with the head
+    assert faster_loss == pytest.approx(loss, abs=off)
+    assert found.keys() == faster.keys() and len(found) == 8
+    for key, wanted in found.items():
+        largest = float(wanted.abs().max())
+        torch.testing.assert_close(faster[key], wanted, atol=off * largest, rtol=0)
+
+
+def test_weights_of_4_bits_are_not_kept_between_products(tmp_path: Path) -> None:
+    model = get_peft_model(four_bit_llama(tmp_path), LoraConfig(r=4)).train()
+    kept: list[torch.Tensor] = []
+
+    def keep(value: torch.Tensor) -> torch.Tensor:
+        kept.append(value)
+        return value
+
+    for name in quantized_modules(model):
+        model.get_submodule(name).compute_dtype = torch.float32
+    others = sorted(set(paths.FAST_PATHS) - {"linear"})
+    with (
+        paths.fast_paths(model, others),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value),
+    ):
+        model(**batch())
+    layers = [module for module in model.modules() if is_four_bit(module)]
+    sizes = {tuple(sorted(layer.weight.quant_state.shape)) for layer in layers}
+    assert len(kept) > 20
+    assert not [value.shape for value in kept if tuple(sorted(value.shape)) in sizes]
+
+
+def test_a_base_in_4_bits_is_not_taken_for_another_by_its_rounding(tmp_path: Path) -> None:
+    model = four_bit_llama(tmp_path)
     layer = model.get_submodule(quantized_modules(model)[0])
     layer.compute_dtype = torch.bfloat16  # whatever this CPU multiplies itself
     with in_eval_mode(model):
