@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from tuneproof import ranks
+from tuneproof.environment import set_memory_defaults
 from tuneproof.hub import disable_telemetry
 from tuneproof.log import lines_to, quiet_loggers, to_stderr
 
@@ -175,6 +176,7 @@ class Group(click.Group):
 def reported(command: str) -> Iterator[None]:
     """Show log lines while a command runs; what the user can mend becomes one line, exit code 2."""
     disable_telemetry()
+    set_memory_defaults()
     quiet_loggers()
     try:
         with _terminable(), _one_voice():

@@ -15,7 +15,6 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Accuracy, Change, Counts, Head, Run
-from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.label_order import LabelOrder, check_mapping
 from tuneproof.models import load as models
 from tuneproof.models.device import choose_device
@@ -49,7 +48,6 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     Raises:
         InputError: Data or model cannot be used.
     """
-    limit_onednn_cache()
     labels = label_set(data)
     tokenizer = models.load_tokenizer(config.model, purpose="classify")
     from transformers import set_seed  # heavy; what is wrong with the data is said before

@@ -14,7 +14,6 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Counts
 from tuneproof.formats.template import Template
-from tuneproof.kernels.memory import limit_onednn_cache
 from tuneproof.models import load as models
 from tuneproof.models.device import choose_device
 from tuneproof.prompts.export import ask_as_trained
@@ -48,7 +47,6 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     Raises:
         InputError: Data or model cannot be used.
     """
-    limit_onednn_cache()
     template = template_of(config)
     tokenizer = models.load_tokenizer(config.model)
     device = choose_device(config.device)

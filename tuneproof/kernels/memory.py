@@ -1,4 +1,4 @@
-"""Process-wide memory settings: glibc keeps freed memory, large pages, oneDNN's cache of kernels.
+"""Process-wide memory settings: glibc keeps freed memory, and large pages.
 
 Every training step allocates and frees the same hundreds of megabytes. By default glibc returns
 large blocks to the system, which clears them before they are used again: every page costs a page
@@ -8,7 +8,6 @@ fault. These settings hold for the whole process, not for one model; without gli
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from typing import Any
 
@@ -20,8 +19,6 @@ TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # of malloc.h
 KEPT = 2**31 - 1
 DEFAULTS = {TRIM_THRESHOLD: 128 * 1024, TOP_PAD: 128 * 1024, MMAP_MAX: 65536}
 KEEPING = {TRIM_THRESHOLD: KEPT, TOP_PAD: 64 * 2**20, MMAP_MAX: 0}
-ONEDNN_SHAPES = 64
-"""Shapes of products that oneDNN keeps kernels for, 1,024 by its default."""
 
 
 def keep_freed_memory() -> list[Undo]:
@@ -67,17 +64,6 @@ def use_large_pages(size: int) -> None:
         whole = max(0, block + size - start) // LARGE_PAGE * LARGE_PAGE
         library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(whole), HUGEPAGE)
         library.free(ctypes.c_void_p(block))
-
-
-def limit_onednn_cache() -> None:
-    """Let oneDNN, and torch above it, cache fewer kernels: every batch has another length.
-
-    A kernel for one length is of no use to the next batch, and takes memory: megabytes with the
-    buffers of a product in bfloat16. The variables are read once, at the first product in the
-    process, so call this before a model computes; values that are set already stay.
-    """
-    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(name, str(ONEDNN_SHAPES))
 
 
 def _glibc() -> Any:

@@ -44,9 +44,9 @@ def test_what_is_asked_for_next_lies_in_large_pages() -> None:
 
 PRODUCTS = """
 import psutil, torch
-from tuneproof.kernels.memory import limit_onednn_cache
+from tuneproof.environment import set_memory_defaults
 
-limit_onednn_cache()
+set_memory_defaults()
 torch.set_num_threads(1)
 weight = torch.randn(1536, 576, dtype=torch.bfloat16)
 held = []
