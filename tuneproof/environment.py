@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
 MEMORY = {
-    "THP_MEM_ALLOC_ENABLE": "1",
+    "THP_MEM_ALLOC_ENABLE": str(int(LARGE_PAGES.exists())),  # else torch warns that it has none
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",  # 1,024 by its default
     "LRU_CACHE_CAPACITY": "64",
 }

@@ -121,7 +121,8 @@ def _finish(trainer: Any, examples: Labelled, before: dict[str, str], run: Run) 
         trainer.model.config.save_pretrained(str(run.saved))  # PEFT saves its own config only
     after = _hashes(trainer.model, head.modules)
     _check_trained(trainer, head.modules, before, after)
-    mapping = _mapping(trainer, examples, head.labels)
+    with trainer.fast_paths(run.config["no_fast_path"]):
+        mapping = _mapping(trainer, examples, head.labels)
     warnings = [mapping.warning()] if mapping.is_turned else []
     for line in warnings:
         log.warning(line)
