@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,25 @@ MOST = 0.6
 """Most share of the memory of two models that answer a padded batch each."""
 ROWS = 4
 """Of the training step; more would need more of the same."""
-FORETOLD = ((16, 512, "generate"), (8, 256, "generate"), (16, 512, "classify"))
-"""Batch, most tokens of a row, and objective of the trainings whose memory `tune run` foretells."""
+FORETOLD = (
+    ("16", "512", "generate", "lora"),
+    ("8", "256", "generate", "lora"),
+    ("16", "512", "classify", "lora"),
+    ("16", "512", "classify", "qlora"),
+)
+"""Batch, most tokens of a row, objective and method of the trainings whose memory `tune run`
+foretells; QLoRA with activation checkpointing."""
+SHOWN = {"lora": "LoRA r=16", "qlora": "QLoRA r=16 with checkpointing"}
+AS_A_COMMAND = """
+from tuneproof.environment import set_memory_defaults
+set_memory_defaults()
+"""
+"""What a command does before torch is imported."""
+FORETELL = """
+import sys
+from benchmarks.memory import foretell
+foretell(*sys.argv[1:])
+"""
 MANY = 256
 """Rows that they have, so that the largest batch is one of the longest rows, as in large data."""
 FEW = 64
@@ -134,18 +151,18 @@ def _foretold(settings: Settings) -> Iterator[Goal]:
             if folder_of("smollm2").is_dir():
                 shown["SmolLM2 135M"] = "smollm2"
         for name, model in shown.items():
-            for batch, most, objective in FORETOLD:
-                yield _foretold_of(name, model, batch, most, objective, settings.data)
+            for what in FORETOLD:
+                yield _foretold_of(name, model, what, settings)
 
 
-def _foretold_of(name: str, model: str, batch: int, most: int, objective: str, data: Path) -> Goal:
+def _foretold_of(name: str, model: str, what: Sequence[str], settings: Settings) -> Goal:
     """Return by how much the memory of one training was foretold wrongly."""
-    code = "import sys\nfrom benchmarks.memory import foretell\nforetell(*sys.argv[1:])"
-    child = run_code(code, model, str(batch), str(most), objective, data)
+    batch, most, objective, method = what
+    child = run_code(AS_A_COMMAND + FORETELL, model, *what, settings.data)
     told, taken = (float(word) for word in child.output.split()[-2:])
-    what = "LoRA r=16" if objective == "generate" else "a head and LoRA r=16"
+    how = f"{SHOWN[method]}{' and a head' if objective == 'classify' else ''}"
     return Goal(
-        work=f"{name}, {what}, batches of {batch}, at most {most} tokens in a row",
+        work=f"{name}, {how}, batches of {batch}, at most {most} tokens in a row",
         against="the memory that `tune run` says before the first step",
         value=100 * abs(told / taken - 1),
         goal=OFF,
@@ -154,7 +171,7 @@ def _foretold_of(name: str, model: str, batch: int, most: int, objective: str, d
     )
 
 
-def foretell(model: str, batch: str, most: str, objective: str, data: str) -> None:
+def foretell(model: str, batch: str, most: str, objective: str, method: str, data: str) -> None:
     """Train a few steps; print the memory that was foretold, and the most that was taken."""
     from tuneproof.tuning import train
     from tuneproof.tuning.config import TuneConfig
@@ -177,6 +194,7 @@ def foretell(model: str, batch: str, most: str, objective: str, data: str) -> No
             data=out / "data", model=model, name="foretold", runs=out / "runs", max_steps=STEPS,
             max_length=int(most), per_device_train_batch_size=int(batch), sample_prompts=0,
             objective="classify" if objective == "classify" else "generate",
+            method=method, gradient_checkpointing=method == "qlora",
         )  # fmt: skip
         with patch.object(train, "estimated_memory", noted):
             run = finetune(config)
