@@ -207,10 +207,12 @@ def theirs(model: str, records: list[Example], out: Path, name: str) -> Side:
 
 def _our_trainer(model: str, out: Path) -> Any:
     """Return the trainer of `tune run` over the records in a folder."""
+    from tuneproof.environment import set_memory_defaults
     from tuneproof.formats.data_folder import open_to_train
     from tuneproof.tuning.config import TuneConfig
     from tuneproof.tuning.generate import prepare
 
+    set_memory_defaults()  # too late for large pages: a command sets it before torch is imported
     config = TuneConfig(
         data=out / "data",
         model=model,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tuneproof.environment import set_memory_defaults
 from tuneproof.finding import Finding
 from tuneproof.formats.broken import Broken
 from tuneproof.formats.comparison import Comparison
@@ -20,6 +21,8 @@ from tuneproof.formats.run import Run
 from tuneproof.options import from_mapping
 
 Config = TypeVar("Config")
+
+set_memory_defaults()  # before a function below imports what makes a tensor
 
 
 def build(*sources: str, **settings: Any) -> DataFolder:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof import ranks
-from tuneproof.environment import set_memory_defaults
 from tuneproof.files import replacing
 from tuneproof.finding import finding_lines
 from tuneproof.formats.data_folder import DataFolder, open_to_train
@@ -61,7 +60,6 @@ def finetune(
     from tuneproof.tuning.distributed import check_sharding  # heavy
 
     disable_telemetry()
-    set_memory_defaults()
     check_sharding(config)
     join(config.device)
     with ranks.on_main(at_work(config.folder)):

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from typing import Any, TypeAlias
 
 import torch
 from peft.tuners.lora import Linear as LoraLinear
-from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -100,37 +100,37 @@ def four_bits(layer: nn.Module) -> Matrix:
     """Return a layer of bitsandbytes as a matrix, which is computed at every call."""
     from bitsandbytes.functional import dequantize_4bit
 
-    def matrix(dtype: torch.dtype) -> torch.Tensor:
-        weight = layer.weight
-        values: torch.Tensor = dequantize_4bit(weight.data, weight.quant_state)
-        return values.to(dtype).T
+    def computed(dtype: torch.dtype) -> torch.Tensor:
+        state = copy(layer.weight.quant_state)
+        state.dtype = dtype  # as bitsandbytes multiplies; its own is that of the unquantised weight
+        values: torch.Tensor = dequantize_4bit(layer.weight.data, state)
+        return values.T
 
-    return matrix
+    return computed
 
 
 def cast_frozen_weights_once(model: nn.Module) -> list[Undo]:
     """Replace every frozen linear layer, and plain LoRA on such; return what undoes each."""
     undo, inner = [], set()
-
-    def matrix(layer: nn.Module) -> Matrix:
-        return four_bits(layer) if is_four_bit(layer) else Copy(layer)
-
     for module in model.modules():
         if "forward" in vars(module):  # another kernel has it already
             continue
         if _is_lora(module) and _is_plain(module) and _is_frozen(module.base_layer):
             inner.add(id(module.base_layer))
-            undo.append(swap(module, _lora_forward(module, matrix(module.base_layer))))
+            undo.append(swap(module, _lora_forward(module)))
         elif id(module) not in inner and _is_frozen(module):
-            undo.append(swap(module, _frozen_forward(module, matrix(module))))
+            undo.append(swap(module, _frozen_forward(module)))
     return undo
 
 
 def _is_lora(module: Any) -> bool:
     """Return whether a module is PEFT's LoRA on a linear layer, of 4 bits or not."""
-    return type(module) is LoraLinear or (
-        isinstance(module, LoraLayer) and is_four_bit(module.base_layer)
+    is_over_four_bits = (
+        type(module).__name__ == "Linear4bit"
+        and type(module).__module__.startswith("peft.tuners.lora.")
+        and is_four_bit(module.base_layer)
     )
+    return type(module) is LoraLinear or is_over_four_bits
 
 
 def _is_plain(module: Any) -> bool:
@@ -139,9 +139,11 @@ def _is_plain(module: Any) -> bool:
     return not module.lora_variant and all(bias is None for bias in biases)
 
 
-def _is_frozen(module: nn.Module) -> bool:
+def _is_frozen(module: Any) -> bool:
     if is_four_bit(module):  # on a GPU bitsandbytes has kernels that multiply 4 bits themselves
-        return bool(module.weight.device.type == "cpu")
+        state = getattr(module.weight, "quant_state", None)
+        is_packed = getattr(state, "packing_format_for_cpu", False)
+        return module.weight.device.type == "cpu" and state is not None and not is_packed
     return type(module) in (nn.Linear, Conv1D) and not module.weight.requires_grad
 
 
@@ -150,8 +152,12 @@ def _is_same_dtype(layer: Any, values: torch.Tensor) -> bool:
     return getattr(layer, "compute_dtype", None) in (None, multiplied_in(values))
 
 
-def _frozen_forward(layer: nn.Module, matrix: Matrix) -> Callable[[torch.Tensor], torch.Tensor]:
-    plain = layer.forward
+def _matrix(layer: nn.Module) -> Matrix:
+    return four_bits(layer) if is_four_bit(layer) else Copy(layer)
+
+
+def _frozen_forward(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    plain, matrix = layer.forward, _matrix(layer)
 
     def forward(values: torch.Tensor) -> torch.Tensor:
         if not _is_same_dtype(layer, values):
@@ -162,8 +168,8 @@ def _frozen_forward(layer: nn.Module, matrix: Matrix) -> Callable[[torch.Tensor]
     return forward
 
 
-def _lora_forward(module: Any, matrix: Matrix) -> Callable[..., torch.Tensor]:
-    plain, base = module.forward, module.base_layer
+def _lora_forward(module: Any) -> Callable[..., torch.Tensor]:
+    plain, base, matrix = module.forward, module.base_layer, _matrix(module.base_layer)
 
     def forward(values: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         active = [name for name in module.active_adapters if name in module.lora_A]

@@ -64,3 +64,20 @@ def test_products_of_many_lengths_are_not_all_remembered() -> None:
         [sys.executable, "-c", PRODUCTS], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 250  # MiB; from 90 to 140, and 400 or more where all are kept
+
+
+BLOCK = """
+import tuneproof.api
+from tuneproof.tuning import run
+import torch
+
+print(torch.zeros(2**24).data_ptr() % 4096)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LARGE_PAGES.exists(), reason="this system has no large pages")
+def test_large_pages_are_asked_for_before_the_first_tensor() -> None:
+    """Some libraries make one when they are imported; a block of torch begins a page then."""
+    done = subprocess.run([sys.executable, "-c", BLOCK], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"

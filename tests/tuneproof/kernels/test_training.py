@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoraConfig, get_peft_model
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -277,7 +277,7 @@ def test_encoders_are_the_same_too(kind: str) -> None:
         torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-5)
 
 
-def four_bit_llama(folder: Path) -> Any:
+def four_bit_llama(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=300, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
@@ -285,20 +285,21 @@ def four_bit_llama(folder: Path) -> Any:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     how = loading_arguments(FourBit(), "cpu")
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **how)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **how)
     prepare_four_bit(model)
     return model
 
 
 @pytest.mark.parametrize("is_checkpointed", [False, True])
+@pytest.mark.parametrize("held", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
-    ("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02), (torch.float16, 0.02)]
+    ("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02), (torch.float16, 1e-6)]
 )
 def test_lora_on_4_bits_learns_the_same(
-    dtype: torch.dtype, off: float, is_checkpointed: bool, tmp_path: Path
+    dtype: torch.dtype, off: float, held: torch.dtype, is_checkpointed: bool, tmp_path: Path
 ) -> None:
     """Weights that are multiplied in float16 under an autocast of bfloat16 are left as they are."""
-    base = four_bit_llama(tmp_path)
+    base = four_bit_llama(tmp_path, held)
     for name in quantized_modules(base):
         base.get_submodule(name).compute_dtype = dtype
     is_cast = torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32)
@@ -315,8 +316,29 @@ def test_lora_on_4_bits_learns_the_same(
     assert faster_loss == pytest.approx(loss, abs=off)
     assert found.keys() == faster.keys() and len(found) == 8
     for key, wanted in found.items():
-        largest = float(wanted.abs().max())
-        torch.testing.assert_close(faster[key], wanted, atol=off * largest, rtol=0)
+        # bitsandbytes rounds weights to the dtype they had, in its backward pass only
+        most = max(off, 0.01 if held == torch.bfloat16 else 0) * float(wanted.abs().max())
+        torch.testing.assert_close(faster[key], wanted, atol=most, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["adalora", "ia3", "dora"])
+def test_other_adapters_on_4_bits_are_left_as_they_are(kind: str, tmp_path: Path) -> None:
+    base = four_bit_llama(tmp_path)
+    for name in quantized_modules(base):
+        base.get_submodule(name).compute_dtype = torch.float32
+    kinds = {
+        "adalora": AdaLoraConfig(total_step=10, target_modules=["q_proj"], task_type="CAUSAL_LM"),
+        "ia3": IA3Config(target_modules=["q_proj"], feedforward_modules=[]),
+        "dora": LoraConfig(r=4, use_dora=True, target_modules=["q_proj"], init_lora_weights=False),
+    }
+    model = get_peft_model(base, kinds[kind]).train()
+    loss, found = gradients(model)
+    with paths.fast_paths(model, sorted(set(paths.FAST_PATHS) - {"linear"})) as using:
+        faster_loss, faster = gradients(model, using=using)
+    assert faster_loss == pytest.approx(loss, abs=1e-5)
+    assert found.keys() == faster.keys()
+    for key, wanted in found.items():
+        torch.testing.assert_close(faster[key], wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_weights_of_4_bits_are_not_kept_between_products(tmp_path: Path) -> None:
