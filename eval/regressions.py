@@ -73,14 +73,15 @@ def _is_right(item: Item, text: str) -> bool:
 def _holds(text: str, part: str) -> bool:
     """Return whether a part stands in a text as words of its own, whatever their case.
 
-    Scripts without spaces have no borders of words; a number is not part of a longer one.
+    Scripts without spaces have no borders of words; a number is not part of a longer one, of a
+    fraction, or of one with a sign.
     """
     start = "" if is_unspaced(part[:1]) else r"(?<!\w)"
     end = "" if is_unspaced(part[-1:]) else r"(?!\w)"
     if part[:1].isdigit():
-        start += r"(?<!\d[.,])"
+        start += r"(?<!\d[.,/])(?<!\s\.)(?<!^\.)(?<!(?<!\w)[-\N{MINUS SIGN}])"
     if part[-1:].isdigit():
-        end += r"(?!,\d)(?!\.\d*[1-9])"
+        end += r"(?!,\d)(?!\.\d*[1-9])(?!/\d)"
     return re.search(start + re.escape(part) + end, text, re.IGNORECASE) is not None
 
 

@@ -154,7 +154,8 @@ def _judged(
 
 
 def _answer(answer: Any) -> Any:
-    return answer.label if answer.text is None else answer.text
+    """Return what an answer is: its text and its label, of which one may be missing."""
+    return answer.text, answer.label
 
 
 def _asked_otherwise(run: Variant, served: Variant) -> list[str]:

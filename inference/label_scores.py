@@ -108,7 +108,8 @@ class LabelScorer:
             scores = torch.stack([one for one, _ in found])
             seconds = (time.perf_counter() - start) / len(prompts)
             if name in self._calibrated:
-                scores = scores - torch.stack([self._prior(name, prompt) for prompt in prompts])
+                asked = zip(prompts, ids, strict=True)
+                scores = scores - torch.stack([self._prior(name, *one) for one in asked])
             chances = scores.double().softmax(-1).tolist()
             for row, values, (_, best) in zip(rows, chances, found, strict=True):
                 known = None if best is None else self._tries[name].greedy(best.tolist(), stops)
@@ -119,10 +120,19 @@ class LabelScorer:
                 )
         return rows
 
-    def _prior(self, name: str, prompt: Example) -> torch.Tensor:
-        """Return the log-probability of every label without the input, shape (labels,)."""
+    def _prior(self, name: str, prompt: Example, ids: Mapping[str, Sequence[int]]) -> torch.Tensor:
+        """Return the log-probability of every label without the input, shape (labels,).
+
+        Raises:
+            InputError: There is no input apart from the question, so nothing to leave out.
+        """
         encoded = self._variants.ask(name, replace(prompt, input=""), 1)
         assert encoded is not None  # it fitted with an input
+        if list(encoded.prompt_ids) == list(ids[name]):
+            raise InputError(
+                f"{prompt.id}: it has no input apart from its question, and calibrate prior "
+                "divides by what the base says without the input; leave it out (--calibrate none)"
+            )
         key = name, tuple(encoded.prompt_ids)
         if key not in self._priors:
             self._priors[key] = self._after(name, [encoded.prompt_ids])[0][0]

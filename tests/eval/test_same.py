@@ -51,6 +51,23 @@ def test_equal_answers_to_equal_prompts_are_the_same(tmp_path: Path) -> None:
     assert "100 of 100 answers are the same text" in done.output
 
 
+def test_equal_texts_with_other_labels_are_different(tmp_path: Path) -> None:
+    file = comparison(tmp_path / "c.json", ["Sure"] * 100, serves=SERVES)
+    document = json.loads(file.read_text())
+    document["labels"] = ["Mud.", "Ice."]
+    for item in document["items"]:
+        for name, label in (("base", "Ice."), ("mine", "Mud."), ("mine-q8", "Ice.")):
+            chances = {"Mud.": 0.9, "Ice.": 0.1} if label == "Mud." else {"Mud.": 0.1, "Ice.": 0.9}
+            item["answers"][name] = {
+                "text": "Sure", "label": label, "label_probabilities": chances,
+            }  # fmt: skip
+    file.write_text(json.dumps(document))
+    done = same(file)
+    assert done.exit_code == 1
+    assert "mine-q8 and mine: different within" in done.output
+    assert "0 of 100 answers" in done.output
+
+
 def test_other_answers_are_different(tmp_path: Path) -> None:
     done = same(comparison(tmp_path / "c.json", ["Mud."] * 40 + ["Ice."] * 60, serves=SERVES))
     assert done.exit_code == 1

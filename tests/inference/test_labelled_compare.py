@@ -160,6 +160,14 @@ def test_calibration_divides_the_base_by_its_prior_and_nothing_else(
     torch.testing.assert_close(change, change[:1].expand_as(change), atol=1e-3, rtol=0)
 
 
+def test_there_is_no_prior_without_an_input(labelled: Path, config: CompareConfig) -> None:
+    rows = [json.loads(line) for line in (labelled / "test.jsonl").read_text().splitlines()]
+    joined = [row | {"instruction": row["input"], "input": ""} for row in rows]
+    (labelled / "joined.jsonl").write_text("\n".join(map(json.dumps, joined)))
+    with pytest.raises(InputError, match="has no input apart from its question"):
+        compare(labelled / "joined.jsonl", replace(config, calibrate="prior"))
+
+
 def test_baselines_can_be_left_out_and_decide_what_is_up_to_date(
     labelled: Path, config: CompareConfig
 ) -> None:

@@ -25,7 +25,7 @@ from tuneproof.files import existing_file, holds_lines, parse_json, read_json, r
 from tuneproof.formats.codec import shown
 from tuneproof.formats.conversation import Message as Message
 from tuneproof.formats.conversation import Role as Role
-from tuneproof.formats.conversation import turns_of
+from tuneproof.formats.conversation import last_question, transcript, turns_of
 from tuneproof.formats.fields import Fields, RowReader, fields_of
 from tuneproof.numbers import is_value
 from tuneproof.text import listing
@@ -75,7 +75,13 @@ class Example:
 
     @property
     def text(self) -> str:
-        """What a classifier reads: the input, or the instruction where there is no input."""
+        """What a classifier reads: the input, or the instruction where there is no input.
+
+        Of a conversation all that was said up to its last question.
+        """
+        asked = last_question(self.messages)
+        if asked is not None:
+            return transcript(self.messages[: asked + 1])
         return self.input or self.instruction
 
     def conversation(self) -> tuple[Message, ...]:

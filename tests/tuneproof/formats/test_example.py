@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,19 @@ def test_wrong_record_names_file_line_and_field(tmp_path: Path, line: str, fault
     path.write_text(line + "\n")
     with pytest.raises(InputError, match=fault):
         list(read_examples(path))
+
+
+def test_a_classifier_reads_a_conversation_up_to_its_last_question(tmp_path: Path) -> None:
+    said = ["You label", "Hi", "Hello", "My card was stolen", "fraud"]
+    roles = ["system", "user", "assistant", "user", "assistant"]
+    turns = [{"role": role, "content": text} for role, text in zip(roles, said, strict=True)]
+    path = tmp_path / "chats.jsonl"
+    path.write_text(json.dumps({"messages": turns}) + "\n" + json.dumps({"messages": turns[-2:]}))
+    first, second = read_examples(path)
+    assert first.text == (
+        "System: You label\n\nUser: Hi\n\nAssistant: Hello\n\nUser: My card was stolen"
+    )
+    assert second.text == "My card was stolen"
 
 
 def test_normalised_keeps_words_only() -> None:
