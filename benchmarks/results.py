@@ -94,6 +94,13 @@ EXPERIMENTS = {
         command="recipe run imdb --model smollm2 --source imdb=FOLDER --set runs.qlora=null "
         "--set compare.limit=400 --set compare.few_shot=2",
     ),
+    "imdb-qlora": Experiment(
+        title="Film reviews, 4,000 to train on, LoRA and QLoRA with checkpointing for equal FLOPs",
+        command="recipe run imdb --model smollm2 --source imdb=FOLDER --set match=null "
+        "--set runs.lora=null --set runs.head-only=null --set runs.qlora.num_train_epochs=1 "
+        "--set runs.head.max_flops=834104099450880 --set compare.few_shot=0 "
+        "--set compare.limit=1000",
+    ),
     "imdb-all": Experiment(
         title="Film reviews, all there are to train on, one epoch, 2,000 to ask",
         command="recipe run imdb --model smollm2 --source imdb=FOLDER --set prepdata.limit=null "

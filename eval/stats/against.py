@@ -12,6 +12,7 @@ import numpy as np
 
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
+from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import Outcomes
 from tuneproof.formats.comparison import Comparison
 
@@ -31,12 +32,7 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
     columns = {name: comparison.names.index(name) for name in ("base", *forms)}
     means: dict[str, dict[str, float]] = {}
     for metric, table in scores.values.items():
-        scored = {name: table[:, index] for name, index in columns.items()}
-        means[metric] = {
-            name: float(np.nanmean(column))
-            for name, column in scored.items()
-            if not np.isnan(column).all()
-        }
+        means[metric] = _means({name: table[:, index] for name, index in columns.items()})
     if comparison.labels is not None:
         for metric, values in Outcomes(comparison, comparison.items).values().items():
             means[metric] = {name: values[name] for name in columns if name in values}
@@ -47,12 +43,26 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
 def best_untuned(comparison: Comparison, scores: Scores, metric: str) -> str | None:
     """Return the variant without tuning whose mean is the best; None where none has a value."""
     sign = METRICS[metric].sign
-    means = {
-        name: sign * float(np.nanmean(column))
-        for name, column in zip(comparison.names, scores.values[metric].T, strict=True)
-        if name not in comparison.tuned and not np.isnan(column).all()
-    }
-    return max(means, key=means.__getitem__) if means else None
+    columns = zip(comparison.names, scores.values[metric].T, strict=True)
+    means = _means({name: column for name, column in columns if name not in comparison.tuned})
+    return max(means, key=lambda name: sign * means[name]) if means else None
+
+
+def _means(columns: Mapping[str, Floats]) -> dict[str, float]:
+    """Return the mean of every column over the items that all of them score.
+
+    A column is left out that scores less than half of the items that another one does: a few easy
+    ones say nothing of the others.
+    """
+    counts = {name: int((~np.isnan(column)).sum()) for name, column in columns.items()}
+    most = max(counts.values(), default=0)
+    kept = {name: columns[name] for name, count in counts.items() if count and 2 * count >= most}
+    if not kept:
+        return {}
+    is_scored = ~np.isnan(np.stack(list(kept.values()))).any(axis=0)
+    if not is_scored.any():
+        is_scored = ~is_scored
+    return {name: float(np.nanmean(column[is_scored])) for name, column in kept.items()}
 
 
 def _best(metric: str, values: Mapping[str, float]) -> str:

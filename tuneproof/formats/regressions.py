@@ -243,6 +243,11 @@ def read_regressions(path: Path) -> Regressions:
         missing = [name for name in read.variants if name not in item.answers]
         if missing:
             raise InputError(f"{path}: item {item.id!r} has no answer of {', '.join(missing)}")
+        for name, answer in item.answers.items():
+            if answer.value is None and item.text and answer.bits_per_byte is None:
+                raise InputError(
+                    f"{path}: item {item.id!r}: {name} has neither bits_per_byte nor value"
+                )
     return read
 
 

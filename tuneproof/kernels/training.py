@@ -16,7 +16,7 @@ FAST_PATHS = {
     "dropout": "dropout with cheap random numbers",
     "gelu": "tanh GELU in one kernel",
     "head": "frozen head and cross-entropy together, without a matrix of all logits",
-    "linear": "frozen weights cast once, LoRA in three products",
+    "linear": "frozen weights cast once (from 4 bits: for every product), LoRA in three products",
     "packing": "no padding, and a prefix that all texts of a batch share once",
 }
 """Every kernel by its name, and what it does; they are turned on in another order."""

@@ -116,6 +116,19 @@ def test_each_metric_is_measured_against_the_form_that_does_better_by_it(
     )
 
 
+def test_a_few_easy_items_make_no_form_the_better_one(reported: Callable[..., Report]) -> None:
+    numbers = [str(1371 + n) for n in range(ITEMS)]
+    half = numbers[: ITEMS // 2] + ["1"] * (ITEMS - ITEMS // 2)
+    unclear = [f"{n[0]}.{n[1:]}" for n in numbers[:-1]] + numbers[-1:]
+    report = reported(
+        comparison({"base": half, "base-as-tuned": unclear, "tuned": numbers}, numbers),
+        primary="numeric_match",
+    )
+    assert report.metrics["base-as-tuned"]["numeric_match"].n == 1
+    gain = report.gains["tuned"]["numeric_match"]
+    assert (gain.against, gain.n, gain.value) == (None, ITEMS, 0.5)
+
+
 def test_headline_and_gain_are_one_figure(reported: Callable[..., Report]) -> None:
     report = reported(
         comparison(

@@ -98,6 +98,15 @@ def test_answers_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_regressions(tmp_path / "r.json") == written
 
 
+def test_a_text_without_its_bits_is_refused(tmp_path: Path) -> None:
+    answers = {"base": Answer(bits_per_byte=1.0), "run": Answer()}
+    item = Answered(id="a", kind="text", text="Ada wrote it.", answers=answers)
+    read = Regressions(base="base", variants=("base", "run"), items=(item,))
+    write_regressions(tmp_path / "r.json", read)
+    with pytest.raises(InputError, match="item 'a': run has neither bits_per_byte nor value"):
+        read_regressions(tmp_path / "r.json")
+
+
 def test_a_missing_answer_and_another_file_are_refused(tmp_path: Path) -> None:
     write_regressions(tmp_path / "r.json", _regressions(base=Answer(text="Ada.")))
     with pytest.raises(InputError, match="item 'a' has no answer of run"):
