@@ -23,9 +23,11 @@ from tuneproof.formats.comparison import read_comparisons
 from tuneproof.text import table
 
 if TYPE_CHECKING:
-    from tuneproof.eval.stats.intervals import Floats, Integers
+    from tuneproof.eval.stats.intervals import Floats, Integers, Range
 
 SCHEMA = "tuneproof/curve@1"
+ROUNDING = 1e-9
+"""Slopes that differ by less are the same, computed in another order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,9 @@ def learning_curve(
     doublings = np.log2([sizes[name] for name in names])
     centred = doublings - doublings.mean()
     slopes = values[known] @ centred / np.square(centred).sum()
-    mean, reach = _mean_and_reach(slopes, group_numbers(items), 1 - config.confidence)
+    steepest = np.abs(centred).sum() / 2 / np.square(centred).sum()
+    low, high = (bound * steepest for bound in METRICS[metric].difference_bounds)
+    mean, low, high = _mean(slopes, group_numbers(items), config.confidence, (low, high))
     means = values[known].mean(axis=0)
     curve = Curve(
         metric=metric,
@@ -130,18 +134,22 @@ def learning_curve(
             for name, value in zip(names, means, strict=True)
         ),
         doubling=mean,
-        low=mean - reach,
-        high=mean + reach,
+        low=low,
+        high=high,
         last=float((means[-1] - means[-2]) / (doublings[-1] - doublings[-2])),
     )
     write_json(out / "curve.json", asdict(curve))
     return curve
 
 
-def _mean_and_reach(values: Floats, groups: Integers | None, alpha: float) -> tuple[float, float]:
-    """Return a mean and half the length of its interval (Student's t over units)."""
+def _mean(
+    values: Floats, groups: Integers | None, confidence: float, bounds: Range
+) -> tuple[float, float, float]:
+    """Return a mean and its interval: Student's t over units, or what no spread leaves open."""
     import numpy as np
     from scipy.stats import t
+
+    from tuneproof.eval.stats.intervals import interval_of_no_spread
 
     mean = float(values.mean())
     units = np.arange(len(values)) if groups is None else groups
@@ -150,4 +158,8 @@ def _mean_and_reach(values: Floats, groups: Integers | None, alpha: float) -> tu
     if count < 2:
         raise InputError("all items are one unit; a curve needs two or more")
     error = np.sqrt(np.square(sums).sum() * count / (count - 1)) / len(values)
-    return mean, float(t.isf(alpha / 2, count - 1) * error)
+    if np.ptp(values) < ROUNDING:
+        mean = round(mean / ROUNDING) * ROUNDING
+        return mean, *interval_of_no_spread(mean, count, confidence, bounds)
+    reach = float(t.isf((1 - confidence) / 2, count - 1) * error)
+    return mean, mean - reach, mean + reach

@@ -63,6 +63,16 @@ def test_interval_is_that_of_the_t_test_of_the_slopes(tmp_path: Path) -> None:
     assert "is not shown" in curve.lines()
 
 
+@pytest.mark.parametrize("right", [0, 40])
+def test_runs_that_all_do_alike_leave_room_for_items_that_were_not_asked(
+    tmp_path: Path, right: int
+) -> None:
+    path = comparison(tmp_path, {"base": 5, "a": right, "b": right, "c": right})
+    curve = learning_curve([path], SIZES, ReportConfig(), tmp_path)
+    assert curve.low < curve.doubling == 0 < curve.high
+    assert "is not shown" in curve.lines()
+
+
 def test_one_size_is_no_curve(tmp_path: Path) -> None:
     path = comparison(tmp_path, {"base": 5, "a": 20})
     with pytest.raises(InputError, match="two or more numbers of examples"):
