@@ -123,8 +123,9 @@ def learning_curve(
     centred = doublings - doublings.mean()
     slopes = values[known] @ centred / np.square(centred).sum()
     steepest = np.abs(centred).sum() / 2 / np.square(centred).sum()
-    low, high = (bound * steepest for bound in METRICS[metric].difference_bounds)
-    mean, low, high = _mean(slopes, group_numbers(items), config.confidence, (low, high))
+    least, most = METRICS[metric].difference_bounds
+    bounds = least * steepest, most * steepest
+    mean, low, high = _mean(slopes, group_numbers(items), config.confidence, bounds)
     means = values[known].mean(axis=0)
     curve = Curve(
         metric=metric,

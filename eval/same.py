@@ -33,7 +33,7 @@ class Sameness:
     items: int
     """Prompts that both answered."""
     same_answers: int
-    """Answers that are the same text."""
+    """Answers that are the same, text and label."""
     asked: tuple[str, ...]
     """What differs in how the two were asked; empty where nothing does."""
     metric: str
@@ -64,7 +64,7 @@ class Sameness:
         """Return the verdict in words."""
         within = wording.amount(self.margin, self.unit)
         title = METRICS[self.metric].title
-        answers = f"{self.same_answers} of {self.items} answers are the same text"
+        answers = f"{self.same_answers} of {self.items} answers are the same"
         head = f"{self.name} and {run}: {self.verdict} within {within} of {title}; {answers}"
         lines = [head, *(f"  asked otherwise: {one}" for one in self.asked)]
         if self.gain is not None:

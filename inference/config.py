@@ -134,7 +134,7 @@ class CompareConfig(ModelsConfig):
     By default 12; on a GPU as many as its free memory holds, up to 256 answers."""
     calibrate: Literal["none", "prior"] = "none"
     """Where answers are labels: prior divides what the base gives a label by what it gives it after
-    an empty input."""
+    an empty input; it needs prompts whose input stands apart from the question."""
     few_shot: int | None = None
     """Ask the base with so many training examples before the question too, as base-few-shot; by
     default 4 where a train.jsonl lies beside the prompts, or the data that a run was trained on are

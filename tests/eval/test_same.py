@@ -48,7 +48,7 @@ def test_equal_answers_to_equal_prompts_are_the_same(tmp_path: Path) -> None:
     done = same(comparison(tmp_path / "c.json", ALIKE, serves=SERVES))
     assert done.exit_code == 0, done.output
     assert done.output.startswith("mine-q8 and mine: the same within ")
-    assert "100 of 100 answers are the same text" in done.output
+    assert "100 of 100 answers are the same" in done.output
 
 
 def test_equal_texts_with_other_labels_are_different(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_equal_texts_with_other_labels_are_different(tmp_path: Path) -> None:
     done = same(file)
     assert done.exit_code == 1
     assert "mine-q8 and mine: different within" in done.output
-    assert "0 of 100 answers" in done.output
+    assert "; 0 of 100 answers are the same" in done.output
 
 
 def test_other_answers_are_different(tmp_path: Path) -> None:

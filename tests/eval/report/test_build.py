@@ -183,6 +183,19 @@ def test_baselines_alone_are_reported(topics: dict[str, Any], write: Write, tmp_
     assert "only base and majority" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
+def test_empty_answers_are_counted_where_texts_were_written(
+    topics: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    report([write(topics)], tmp_path / "texts", CONFIG)
+    for item in topics["items"]:
+        for answer in item["answers"].values():
+            answer["text"] = None
+    report([write(topics, "labels.json")], tmp_path / "labels", CONFIG)
+    for page in ("report.md", "report.html"):
+        assert "Empty answers: " in (tmp_path / "texts" / page).read_text(encoding="utf-8")
+        assert "Empty answers" not in (tmp_path / "labels" / page).read_text(encoding="utf-8")
+
+
 def test_report_stands_while_files_settings_code_and_versions_are_the_same(
     document: dict[str, Any], write: Callable[..., Path], tmp_path: Path
 ) -> None:

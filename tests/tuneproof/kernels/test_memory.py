@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tuneproof.environment import MEMORY
 from tuneproof.kernels import memory
 
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -79,5 +81,8 @@ print(torch.zeros(2**24).data_ptr() % 4096)
 @pytest.mark.skipif(not LARGE_PAGES.exists(), reason="this system has no large pages")
 def test_large_pages_are_asked_for_before_the_first_tensor() -> None:
     """Some libraries make one when they are imported; a block of torch begins a page then."""
-    done = subprocess.run([sys.executable, "-c", BLOCK], capture_output=True, text=True, check=True)
+    unset = {name: value for name, value in os.environ.items() if name not in MEMORY}
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCK], env=unset, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "0\n"

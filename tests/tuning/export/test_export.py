@@ -69,7 +69,7 @@ def test_what_is_served_is_shown_to_be_what_was_measured(
     done = invoke(score, "same", compared, "--run", run)
     assert done.exit_code == 0, done.output
     assert f"{run}-q8 and {run}: the same within 0.020 of ROUGE-L" in done.output
-    assert "24 of 24 answers are the same text" in done.output
+    assert "24 of 24 answers are the same" in done.output
 
 
 @pytest.mark.slow

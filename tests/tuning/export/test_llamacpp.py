@@ -238,4 +238,4 @@ def test_llama_cpp_answers_as_the_run_did(
     same = {"run": run, "prompts": 16, "same_prompts": 16}
     assert variants[f"{run}-llamacpp"]["serves"] == same
     verdict = invoke(score, "same", compared, "--run", run)
-    assert "24 of 24 answers are the same text" in verdict
+    assert "24 of 24 answers are the same" in verdict
