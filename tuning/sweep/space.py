@@ -7,6 +7,7 @@ import random
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +69,28 @@ class Range:
         spacing = self.spacing
         return None if spacing is None else int((self.high - self.low) / spacing + 1e-9) + 1
 
+    @property
+    def last(self) -> float:
+        """The highest of the values."""
+        if self.size is None:
+            return self.high
+        steps = (self.size - 1) * Decimal(str(self.spacing))
+        return type(self.low)(Decimal(str(self.low)) + steps)
+
     def value(self, label: Label) -> Any:
         """Return the setting for what Optuna chose."""
         return label
 
     def suggest(self, trial: Any, name: str) -> Label:
         """Let an Optuna trial choose."""
-        number: float = trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
+        number: float = trial.suggest_float(name, self.low, self.last, log=self.log, step=self.step)
         return number
 
     def draw(self, source: random.Random) -> Label:
         """Return one of the numbers."""
         if self.size is not None:
-            return self.low + source.randrange(self.size) * (self.spacing or 1)
+            number = self.low + source.randrange(self.size) * (self.spacing or 1)
+            return min(number, self.last)  # as Optuna: 0.1 + 2 * 0.1 is a little above 0.3
         if self.log:
             return math.exp(source.uniform(math.log(self.low), math.log(self.high)))
         return source.uniform(self.low, self.high)
@@ -108,7 +118,8 @@ class WholeRange(Range):
 
     def suggest(self, trial: Any, name: str) -> Label:
         """Let an Optuna trial choose."""
-        number: int = trial.suggest_int(name, self.low, self.high, log=self.log, step=self.spacing)
+        last = int(self.last)
+        number: int = trial.suggest_int(name, self.low, last, log=self.log, step=self.spacing)
         return number
 
 

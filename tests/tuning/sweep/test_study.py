@@ -146,3 +146,20 @@ def test_too_few_trials_and_equal_results_have_no_importance(tmp_path: Path) -> 
     with opened(tmp_path / "equal", plan(), SPACE) as study:
         tried(study, FEWEST, lambda _: 1.0)
         assert study.importance() == "all 5 finished trials have the same result"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"),
+    [(0.1, 0.3, 0.1), (0.1, 0.95, 0.1), (0.7, 0.8, 0.05), (1e-4, 5e-4, 1e-4)],
+)
+def test_numbers_of_a_grid_are_each_tried_once(
+    tmp_path: Path, low: float, high: float, step: float
+) -> None:
+    space = read_space({"learning_rate": {"low": low, "high": high, "step": step}}, "")
+    size = space["learning_rate"].size
+    assert size is not None
+    with opened(tmp_path, plan(), space) as study:
+        rates = sorted(float(trial.labels["learning_rate"] or 0) for trial in tried(
+            study, size, lambda trial: float(trial.labels["learning_rate"] or 0)
+        ))  # fmt: skip
+    assert rates == pytest.approx([low + step * number for number in range(size)])
