@@ -26,7 +26,8 @@ from tuneproof.stamp import code_fingerprint, versions_of
 from tuneproof.tuning import runs
 from tuneproof.tuning.adapters import adapted_layers
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.cost.machine import device_name, forget_peaks
+from tuneproof.tuning.cost.machine import device_name
+from tuneproof.tuning.cost.meter import forget_peaks
 from tuneproof.tuning.job import Job, Pruner
 from tuneproof.tuning.page import FILE as PAGE
 from tuneproof.tuning.page import write_page

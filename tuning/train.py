@@ -30,9 +30,7 @@ from tuneproof.tuning.checkpoints import EndedBy, TimedCheckpoints, Vouching, la
 from tuneproof.tuning.checks.trained import as_warning, check_trained, snapshot
 from tuneproof.tuning.cost.machine import (
     estimated_memory,
-    gpu_peak,
     matrix_rate,
-    peak_bytes,
     speed,
     speed_line,
 )
@@ -90,6 +88,7 @@ def train(job: Job, run: Run, pruner: Pruner | None = None) -> Run:
         with suppress(OSError):  # a full disk; that is said already
             _write(replace(run, state="interrupted" if is_interrupt else "failed"))
         raise
+    meter.note_peaks()
     run = replace(run, result=_result(trainer.state, run, progress.seconds, meter.spent))
     if stop.has_stopped:
         _write(replace(run, state="interrupted"))
@@ -206,7 +205,6 @@ def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
     """Return what the training came to."""
     losses = _logged(state, "loss")
     tenth = math.ceil(len(losses) / 10)
-    earlier = run.result.peak_memory_bytes if run.result else 0
     return Result(
         steps=state.global_step,
         epochs=round(state.epoch or 0.0, 4),
@@ -224,8 +222,8 @@ def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
         best_step=state.best_global_step,
         best_validation_accuracy=_at_best(state, "eval_accuracy"),
         wall_seconds=round(seconds, 1),
-        peak_memory_bytes=max(earlier, int(ranks.largest(peak_bytes()))),
-        **gpu_peak(),
+        peak_memory_bytes=spent.peak_memory_bytes,
+        peak_gpu_memory_bytes=spent.peak_gpu_memory_bytes or None,
     )
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -19,7 +15,7 @@ from tuneproof.models import load as models
 from tuneproof.models.adapters import core_of
 from tuneproof.models.four_bit import weights_bytes
 from tuneproof.tuning.cost.kept import Kept, Load, kept_by, largest_batch
-from tuneproof.tuning.cost.meter import Spent
+from tuneproof.tuning.cost.meter import Spent, peak_bytes
 from tuneproof.tuning.methods import METHODS
 
 GPUS = ("cuda", "meta")
@@ -34,8 +30,6 @@ HOLES_BETWEEN_LAYERS = 0.8
 """The same with activation checkpointing: what a layer begins with stays among what it makes."""
 BLOCK = 10
 """Bytes per logit of a block of the loss."""
-CLEAR = Path("/proc/self/clear_refs")
-"""Linux forgets the most that a process has held when a 5 is written here."""
 ROWS, WIDTH, OUT = 1024, 1024, 4096
 """Sizes of the product that is measured: large, and in a cache."""
 GPU_SIZE = 8192
@@ -159,39 +153,6 @@ def _logits(model: Any, trained: int, size: int, *, is_in_blocks: bool) -> float
         return float(block)
     whole = trained * vocabulary  # all of them exist, with their gradients
     return float(block + 2 * size * whole if is_gpu else (size + 3 * 4) * whole)
-
-
-def forget_peaks() -> None:
-    """Reset the peaks of memory, where the system can; several runs may share one process."""
-    import torch
-
-    with suppress(OSError):
-        CLEAR.write_text("5", encoding="ascii")
-    if torch.cuda.is_available():
-        gc.collect()  # the trainer of an earlier run refers to itself
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-
-
-def peak_bytes() -> int:
-    """Return the most memory that this process has held since then."""
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-
-
-def gpu_peak() -> dict[str, int]:
-    """Return the most GPU memory that torch has held since then, where there is a GPU."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return {}
-    return {"peak_gpu_memory_bytes": torch.cuda.max_memory_allocated()}
 
 
 def matrix_rate(device: str, products: str) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,8 @@ COUNTED = ("positions", "flops", "head_flops")
 """What each process counts of its own work."""
 LIMITS = ("max_seconds", "max_tokens", "max_flops")
 """The settings that are budgets."""
+CLEAR = Path("/proc/self/clear_refs")
+"""Linux forgets the most that a process has held when a 5 is written here."""
 
 
 @dataclass(kw_only=True)
@@ -45,6 +50,10 @@ class Spent:
     """Operations, by the rule of tuning/cost/flops.py."""
     head_flops: int = 0
     """Those of the output head among them."""
+    peak_memory_bytes: int = 0
+    """Most memory that a process has held, evaluations included."""
+    peak_gpu_memory_bytes: int = 0
+    """Most GPU memory likewise; 0 without a GPU."""
 
 
 class Meter(TrainerCallback):  # type: ignore[misc]
@@ -113,9 +122,19 @@ class Meter(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave the count in the checkpoint."""
+        self.note_peaks()
         folder = checkpoint_folder(args, state)
         if ranks.is_main() and folder.is_dir():
             write_json(folder / FILE, asdict(self.spent))
+
+    def note_peaks(self) -> None:
+        """Look at the most memory that any process has held; all of them must call this."""
+        for name, held in (
+            ("peak_memory_bytes", peak_bytes()),
+            ("peak_gpu_memory_bytes", gpu_peak_bytes()),
+        ):
+            largest = max(getattr(self.spent, name), int(ranks.largest(held)))
+            setattr(self.spent, name, largest)
 
     def _note_packing(self, module: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._packing = named.get("packing")
@@ -221,3 +240,34 @@ def factor(share: float, kind: str, warmup: float) -> float:
     if kind != "constant" and share < warmup:
         return share / warmup
     return shapes[kind]((share - warmup) / (1 - warmup))
+
+
+def forget_peaks() -> None:
+    """Reset the peaks of memory, where the system can; several runs may share one process."""
+    import torch
+
+    with suppress(OSError):
+        CLEAR.write_text("5", encoding="ascii")
+    if torch.cuda.is_available():
+        gc.collect()  # the trainer of an earlier run refers to itself
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held since then."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def gpu_peak_bytes() -> int:
+    """Return the most GPU memory that torch has held since then; 0 where there is no GPU."""
+    import torch
+
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 
 from tuneproof.tuning.cost import machine
-from tuneproof.tuning.cost.machine import (
-    CLEAR,
-    forget_peaks,
-    matrix_rate,
-    peak_bytes,
-    speed,
-    speed_line,
-)
+from tuneproof.tuning.cost.machine import matrix_rate, speed, speed_line
 from tuneproof.tuning.cost.meter import Spent
 
 
@@ -51,12 +42,3 @@ def test_a_rate_is_measured_on_a_gpu_that_is_full(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(machine, "_rate", rate)
     assert matrix_rate("cuda:0", "bfloat16") == 5.0
     assert sizes == [8192, 4096, 2048]
-
-
-@pytest.mark.skipif(not os.access(CLEAR, os.W_OK), reason="this system cannot forget a peak")
-def test_peak_of_one_run_is_not_that_of_the_run_before() -> None:
-    block = bytearray(os.urandom(1) * (400 * 2**20))
-    before = peak_bytes()
-    del block
-    forget_peaks()
-    assert peak_bytes() < before - 300 * 2**20

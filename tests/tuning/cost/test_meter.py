@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tuneproof.tuning.config import TuneConfig
-from tuneproof.tuning.cost.meter import factor
+from tuneproof.tuning.cost.meter import CLEAR, factor, forget_peaks, peak_bytes
 
 Settings = Callable[..., TuneConfig]
 
@@ -129,3 +129,33 @@ def test_impossible_budgets_are_refused(settings: Settings) -> None:
             settings(**{name: 0})
     with pytest.raises(ValueError, match="plans by the number of steps; beside a budget"):
         settings(method="adalora", max_tokens=100)
+
+
+@pytest.mark.skipif(not os.access(CLEAR, os.W_OK), reason="this system cannot forget a peak")
+def test_peak_of_one_run_is_not_that_of_the_run_before() -> None:
+    block = bytearray(os.urandom(1) * (400 * 2**20))
+    before = peak_bytes()
+    del block
+    forget_peaks()
+    assert peak_bytes() < before - 300 * 2**20
+
+
+@pytest.mark.slow
+def test_training_that_was_killed_keeps_the_most_memory_it_has_held(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import TrainerCallback
+
+    def die(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == 6:
+            raise OSError("killed")
+
+    cut = settings(save_steps=4, per_device_train_batch_size=4)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="killed"):
+        patched.setattr("tuneproof.tuning.cost.meter.peak_bytes", lambda: 5 * 10**12)
+        patched.setattr(
+            "tuneproof.tuning.train.Pruning",
+            lambda *_: type("S", (TrainerCallback,), {"on_step_end": die})(),
+        )
+        quietly(cut)
+    assert quietly(cut).result.peak_memory_bytes == 5 * 10**12
