@@ -10,10 +10,11 @@ rise and fall with it, whether or not the file records a group. So items are one
   (Jaccard), both of all words and of those that few other items have: what a template brings makes
   nothing alike.
 
-An input that half of the items or more have is a frame rather than a passage, and so is a question
-with unlike right answers: what they are about is then not in the file. Units are the connected sets
-of such items. The build of data has a stricter measure for what it drops (`prepdata.near`); here
-nothing is dropped, and to take two questions for one only makes a report more careful.
+An input that half of the items or more have is a frame rather than a passage, and so is a system
+message that more than a few have, and a question with unlike right answers: what they are about is
+then not in the file. Units are the connected sets of such items. The build of data has a stricter
+measure for what it drops (`prepdata.near`); here nothing is dropped, and to take two questions for
+one only makes a report more careful.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from tuneproof.formats.comparison import Item
+from tuneproof.formats.conversation import last_question, transcript
 from tuneproof.formats.example import normalised
 
 if TYPE_CHECKING:
@@ -77,15 +79,37 @@ def _joined(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
     yield from _same(
         number if question in frames else question for number, question in enumerate(questions)
     )
-    counts = Counter(text for _, text in questions)
+    passages = _passages(items)
+    counts = Counter(passages)
     yield from _same(
         text if text and 2 * counts[text] < len(items) else number
-        for number, (_, text) in enumerate(questions)
+        for number, text in enumerate(passages)
     )
     distinct = list(dict.fromkeys(questions))
     first = {question: number for number, question in reversed(list(enumerate(questions)))}
     for one, other in near_pairs([" ".join(filter(None, question)) for question in distinct]):
         yield first[distinct[one]], first[distinct[other]]
+
+
+def _passages(items: Sequence[Item]) -> list[str]:
+    """Return what the items are about: their inputs, without a system message that is a template.
+
+    One that few items have may hold a passage; one that many have says how to answer.
+    """
+    counts = Counter(map(_system, items))
+    common = max(SHARED_BY, SHARE * len(items))
+    passages = []
+    for item in items:
+        system, before = _system(item), item.messages[: last_question(item.messages)]
+        if system and counts[system] > common:
+            passages.append(transcript([turn for turn in before if turn.role != "system"]))
+        else:
+            passages.append(item.input)
+    return [normalised(passage) for passage in passages]
+
+
+def _system(item: Item) -> str:
+    return "\n\n".join(turn.content for turn in item.messages if turn.role == "system")
 
 
 def _frames(items: Sequence[Item], questions: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

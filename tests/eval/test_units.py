@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tuneproof.eval.units import group_numbers
 from tuneproof.formats.comparison import Item
+from tuneproof.formats.conversation import Message, Role, transcript
 
 FILLERS = (
     "How deep is the Pacific Ocean?",
@@ -52,6 +54,40 @@ def test_one_question_with_unlike_right_answers_is_a_frame() -> None:
     assert group_numbers(asked) is None
     same = [item(n, "Which way?", right="up") for n in range(3)]
     assert group_numbers(same).tolist() == [0, 0, 0]  # type: ignore[union-attr]
+
+
+def conversation(number: int, *messages: tuple[Role, str]) -> Item:
+    turns = tuple(Message(role=role, content=content) for role, content in messages)
+    before = transcript(turns[:-1])
+    return replace(item(number, turns[-1].content, before), messages=turns)
+
+
+def test_a_system_message_that_many_items_have_is_a_frame() -> None:
+    voices = [f"You are a helpful {voice}." for voice in ("pirate", "poet", "nurse")]
+    asked = [
+        conversation(n, ("system", voices[n % 3]), ("user", f"What is the number {n} called?"))
+        for n in range(60)
+    ]
+    assert group_numbers(asked) is None
+    story = ("user", "A ferry sank."), ("assistant", "I see.")
+    told = [
+        conversation(60 + n, ("system", voices[n]), *story, ("user", question))
+        for n, question in enumerate(("Who?", "When?"))
+    ]
+    found = group_numbers([*asked, *told])
+    assert found is not None
+    assert found[-1] == found[-2]
+    assert len(set(found.tolist())) == 61
+
+
+def test_questions_about_a_passage_in_a_system_message_are_one_unit() -> None:
+    passage = ("system", "The bridge over the Firth was opened by the Queen in 1964.")
+    asked = [
+        conversation(n, passage, ("user", question)) for n, question in enumerate(("Who?", "When?"))
+    ]
+    found = group_numbers([*asked, *(item(9 + n, filler) for n, filler in enumerate(FILLERS))])
+    assert found is not None
+    assert found[:2].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
