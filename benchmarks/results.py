@@ -240,7 +240,9 @@ def result_of(report: Report, machine: str) -> ExperimentResult:
         raise InputError("the report has no primary metric; no ladder can be shown")
     unit, seen = unit_of(report.primary.metric, report.length_unit), report.primary.seen_from
     seeded = {name for seeds in report.seeds for name in seeds.variants}
-    single = [v.name for v in report.variants if kind_of(v) == "run" and v.name not in seeded]
+    single = [
+        v.name for v in report.variants if kind_of(report, v) == "run" and v.name not in seeded
+    ]
     gains = [_gain(seeds.name, len(seeds.variants), over_seeds(report, seeds), unit)
              for seeds in report.seeds]  # fmt: skip
     pairs = ((name, against_best(report, name)) for name in single)

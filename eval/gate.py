@@ -217,8 +217,9 @@ def _within(report: Report, variant: str, kind: Kind, text: str, *, point: bool)
         low, high, gain.error, gain.n, margin=margin, direction=direction, alpha=alpha
     )
     holds = shown.not_worse if kind == "not worse" else shown.same
+    beside = f" from {gain.against}" if gain.against else ""
     return Outcome(
-        condition=f"{kind}: {metric} by {margin:g}",
+        condition=f"{kind}: {metric} by {margin:g}{beside}",
         figure=Figure(value=gain.value, low=low, high=high),
         holds=holds,
         remark="" if holds else _undecided(gain, margin, kind, direction, alpha),

@@ -12,6 +12,7 @@ import numpy as np
 
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores, references_of
+from tuneproof.eval.stats.against import measured_against
 from tuneproof.eval.stats.intervals import Floats
 from tuneproof.eval.stats.label_figures import confidence_of
 from tuneproof.formats.comparison import Answer, Comparison, Item
@@ -90,13 +91,17 @@ def ranking_metric(report: Report) -> str | None:
 
 
 def item_gains(comparison: Comparison, scores: Scores, metric: str | None) -> Floats:
-    """Return (items, tuned variants) gains of a metric over the base; NaN = none."""
+    """Return (items, tuned variants) gains of a metric over what it is measured against.
+
+    NaN where there is none.
+    """
     names = comparison.names
     if metric is None:
         return np.full((len(comparison.items), len(comparison.tuned)), np.nan)
     table = scores.values[metric]
     tuned = [names.index(name) for name in comparison.tuned]
-    return np.asarray(table[:, tuned] - table[:, [names.index(comparison.base)]])
+    against = measured_against(comparison, scores).get(metric, comparison.base)
+    return np.asarray(table[:, tuned] - table[:, [names.index(against)]])
 
 
 def examples_of(comparison: Comparison, scores: Scores, metric: str | None) -> list[ShownItem]:

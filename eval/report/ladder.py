@@ -90,7 +90,7 @@ def steps(report: Report) -> list[Step]:
         Step(
             name=rung.variant,
             title=TITLES.get(rung.variant, rung.variant),
-            kind=kind_of(by_name[rung.variant]),
+            kind=kind_of(report, by_name[rung.variant]),
             is_best_untuned=best is not None and rung.variant == best.variant,
             value=wording.amount(rung.value, unit),
             interval=wording.interval(rung.low, rung.high, unit),
@@ -104,18 +104,21 @@ def steps(report: Report) -> list[Step]:
     ]
 
 
-def kind_of(variant: Variant) -> Kind:
-    """Return whether a variant is tuned, the base in some form, or a baseline."""
+def kind_of(report: Report, variant: Variant) -> Kind:
+    """Return whether a variant is tuned, the base in some form, or a baseline.
+
+    The base is what gains are measured against, whatever it is called.
+    """
     if variant.is_baseline:
         return "baseline"
-    return "base" if variant.is_base else "run"
+    return "base" if variant.is_base or variant.name == report.base else "run"
 
 
 def best_untuned(report: Report) -> Rung | None:
     """Return the best option without tuning; None where there is none on the ladder."""
     if report.primary is None:
         return None
-    untuned = {variant.name for variant in report.variants if kind_of(variant) != "run"}
+    untuned = {variant.name for variant in report.variants if kind_of(report, variant) != "run"}
     return next((rung for rung in report.primary.ladder if rung.variant in untuned), None)
 
 

@@ -13,6 +13,7 @@ from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report.cost_plots import Plots, compute_plots
 from tuneproof.eval.report.examples import item_gains, ranking_metric
 from tuneproof.eval.score import Scores
+from tuneproof.eval.stats.against import measured_against
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.figures import VERDICTS
 from tuneproof.formats.report import Report
@@ -193,7 +194,8 @@ def item_gains_plot(comparison: Comparison, scores: Scores, metric: str) -> Figu
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.set_title(f"{METRICS[metric].title} gain, item by item")
     axes.set_xlabel("items, sorted by gain (%)")
-    axes.set_ylabel(f"{METRICS[metric].title} minus {short(comparison.base)}")
+    against = measured_against(comparison, scores).get(metric, comparison.base)
+    axes.set_ylabel(f"{METRICS[metric].title} minus {short(against)}")
     axes.grid(axis="y", color=GRID)
     axes.grid(visible=False, axis="x")
     axes.set_xlim(0, 100)

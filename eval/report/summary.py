@@ -39,7 +39,8 @@ def summarise(report: Report, variant: str) -> Summary:
     parts = [
         summary.headline,
         summary.broke or "",
-        _sizes(judged, "worse") or f"Nothing is seen to be worse than {report.base}.",
+        _sizes(judged, "worse")
+        or f"Nothing is seen to be worse than {_forms_of_base(judged, report.base)}.",
         _within(judged, variant, report.base),
         f"{summary.baselines}." if summary.baselines else "",
         _unseen(judged, report.counts),
@@ -96,6 +97,12 @@ def _pairs(report: Report, variant: str, baselines: Sequence[str]) -> list[Pair]
     return [pair for pair in pairs if pair is not None]
 
 
+def _forms_of_base(judged: Mapping[str, Gain], base: str) -> str:
+    """Name what gains are measured from: the base, and those of its forms that do better."""
+    names = {gain.against or base for gain in judged.values()}
+    return " or ".join(sorted(names, key=lambda name: (name != base, name))) or base
+
+
 def _sizes(judged: Mapping[str, Gain], called: str) -> str:
     """Say by how much metrics got better or worse, those first that matter first."""
     names = [name for name, gain in judged.items() if gain.verdict == called]
@@ -103,6 +110,7 @@ def _sizes(judged: Mapping[str, Gain], called: str) -> str:
         return ""
     sizes = [
         f"{METRICS[name].title} {wording.bounded_change(judged[name], METRICS[name].unit)}"
+        f"{f' from {against}' if (against := judged[name].against) else ''}"
         for name in names[:NAMED]
     ]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -150,7 +158,7 @@ def _within(judged: Mapping[str, Gain], variant: str, base: str) -> str:
     if primary is None or (equivalence := primary[1].equivalence) is None:
         return ""
     name, gain = primary
-    spec = METRICS[name]
+    spec, base = METRICS[name], gain.against or base
     margin = wording.change(equivalence.margin, spec.unit).removeprefix("+")
     if equivalence.same:
         return f"In {spec.title} {variant} and {base} are the same within {margin}."
@@ -171,9 +179,10 @@ def _unseen(judged: Mapping[str, Gain], counts: Counts) -> str:
         return ""
     name, gain = primary
     spec, effect = METRICS[name], gain.mde or 0.0
+    least, most = spec.difference_bounds
     sample = wording.counted(gain.n, "item")
     sample += f" in {wording.counted(gain.units, 'unit')}" if counts.groups else ""
-    if effect > 1:
+    if effect > max(-least, most):
         return f"With {sample} no difference in {spec.title} could be counted on to be seen."
     size = wording.change(effect, spec.unit).removeprefix("+")
     return f"With {sample} it could have seen a difference in {spec.title} of {size} (80 % power)."

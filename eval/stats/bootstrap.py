@@ -49,7 +49,7 @@ class Estimate:
     n: int
     """Items that were scored."""
     units: int = 1
-    """Integers with a scored item: what is drawn. Without groups every item is one."""
+    """Units with a scored item: what is drawn. Without groups every item is one."""
     differing: int = 0
     """Units whose sum is not zero; of a difference, those in which the two variants differ."""
     error: float = 0.0

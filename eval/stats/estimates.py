@@ -258,9 +258,10 @@ def _figures(
 
 def _measured(gain: Gain, against: str | None, caution: str | None) -> Gain:
     """Return a gain that says from what it is measured, and why to be careful."""
-    sentence = (
-        f"{gain.sentence} ({against}, which is better than base)" if against else gain.sentence
-    )
+    sentence = gain.sentence
+    if against is not None:
+        said, _, called = sentence.rpartition(":")
+        sentence = f"{said} from {against}, which is better than base:{called}"
     return replace(gain, sentence=sentence, against=against, caution=caution)
 
 

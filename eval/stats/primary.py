@@ -99,6 +99,8 @@ def compare_pairs(
         return ()
     every = {(a, b): columns[a] - columns[b] for a, b in pairs}
     differences = {pair: values for pair, values in every.items() if not np.isnan(values).all()}
+    if not differences:
+        return ()
     estimates = estimate(
         np.column_stack(list(differences.values())),
         resamples=config.resamples,

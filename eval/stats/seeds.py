@@ -15,8 +15,8 @@ the items' mean over the seeds, and no p-value smaller.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import hypot, sqrt
+from dataclasses import dataclass, replace
+from math import hypot, isfinite, sqrt
 from os.path import commonprefix
 
 import numpy as np
@@ -27,7 +27,7 @@ from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
 from tuneproof.eval.stats.against import best_untuned, measured_against
 from tuneproof.eval.stats.bootstrap import Estimate, by_group, estimate
-from tuneproof.eval.stats.intervals import DIFFERENCE
+from tuneproof.eval.stats.intervals import Range
 from tuneproof.eval.stats.permutation import sign_flip_p
 from tuneproof.eval.stats.verdicts import verdict
 from tuneproof.eval.units import group_numbers
@@ -138,19 +138,35 @@ class Measured:
     """The same with items as the only sample: all that is known where seeds and items agree."""
     item_p: float
     """p-value of the paired permutation test of the items."""
+    bounds: Range
+    """The least and the greatest difference there may be."""
+    options: int = 1
+    """Of how many options what it is measured against is the best."""
 
     @property
     def p(self) -> float:
         """Two-sided p-value: neither test alone suffices."""
         return max(self.crossed.p_value(), self.item_p)
 
+    def corrected(self, sign: int) -> float:
+        """Return p, corrected for the choice where the setting is below the best of its options.
+
+        That the best is the largest of several means makes it no easier to be above it.
+
+        Args:
+            sign: 1 where a higher value is better, -1 where a lower one is.
+        """
+        is_below = sign * self.crossed.value < 0
+        return min(1.0, self.p * self.options) if is_below else self.p
+
     def interval(self, level: float) -> tuple[float, float]:
         """Return the interval at a level such as 0.05, as wide as either of the two."""
         low, high = self.crossed.interval(level)
+        lowest, highest = self.bounds
         if self.of_items.interval_at is None:
-            return -1.0, 1.0
+            return lowest, highest
         least, most = self.of_items.interval_at(1 - level)
-        return max(min(low, least), -1.0), min(max(high, most), 1.0)
+        return max(min(low, least), lowest), min(max(high, most), highest)
 
 
 def seed_report(
@@ -159,9 +175,10 @@ def seed_report(
     """Judge settings of which several seeds were trained, each by the mean over its seeds.
 
     The primary metric, or accuracy in place of one that is a figure of whole sets, is measured
-    against the best option without tuning, and tested first; the others against the base,
-    corrected among themselves (Holm, 1979). Settings of which fewer than two items have the primary
-    metric are left out.
+    against the best option without tuning, and tested first; to be below the best of several is
+    corrected for their number (Bonferroni). The others are measured against the base, and corrected
+    among themselves (Holm, 1979). Settings of which fewer than two items have the primary metric
+    are left out.
     """
     first = primary if primary is None or primary in scores.values else "accuracy"
     forms = measured_against(comparison, scores)
@@ -169,12 +186,13 @@ def seed_report(
     for name, variants in seeds_of(comparison).items():
         figures = {}
         for metric in (m for m in scores.values if METRICS[m].direction != "none"):
-            against = forms.get(metric, comparison.base)
+            against, options = forms.get(metric, comparison.base), 1
             if metric == first:
                 against = best_untuned(comparison, scores, metric) or against
+                options = len(comparison.names) - len(comparison.tuned)
             measured = _measured(comparison, scores, config, metric, variants, against)
             if measured is not None:
-                figures[metric] = measured
+                figures[metric] = replace(measured, options=options)
         if first not in figures:  # fewer than two items: nothing is judged over seeds
             continue
         judged = _judged(figures, first, 1 - config.confidence)
@@ -187,7 +205,7 @@ def _judged(
 ) -> tuple[SeedFigure, ...]:
     """Judge one metric by itself and the others together; the one comes first."""
     others = sorted((m for m in figures if m != first), key=lambda m: figures[m].p)
-    corrected = {metric: figures[metric].p for metric in figures if metric == first}
+    corrected = {m: figures[m].corrected(METRICS[m].sign) for m in figures if m == first}
     worst = 0.0
     for rank, metric in enumerate(others):
         worst = max(worst, min(1.0, figures[metric].p * (len(others) - rank)))
@@ -253,7 +271,7 @@ def _measured(
     variants: Sequence[str],
     against: str,
 ) -> Measured | None:
-    """Measure a metric on the items that all have a value on; None where fewer than two are."""
+    """Measure a metric on the items that all have a value on; None where too few are."""
     table = scores.values[metric]
     columns = [comparison.names.index(name) for name in variants]
     tuned, other = table[:, columns].T, table[:, comparison.names.index(against)]
@@ -264,15 +282,17 @@ def _measured(
         [item for item, is_known in zip(comparison.items, known, strict=True) if is_known]
     )
     differences = tuned[:, known] - other[known]
-    by_item = differences.mean(axis=0)[:, None]
+    by_item, bounds = differences.mean(axis=0)[:, None], METRICS[metric].difference_bounds
     (of_items,) = estimate(
         by_item,
         resamples=config.resamples,
         confidence=config.confidence,
         seed=config.seed,
         groups=groups,
-        ranges=[DIFFERENCE],
+        ranges=[bounds],
     )
+    if of_items.interval_at is None and not all(map(isfinite, bounds)):
+        return None
     (item_p,) = sign_flip_p(by_group(by_item, groups), draws=config.draws, seed=config.seed)
     return Measured(
         against=against,
@@ -280,4 +300,5 @@ def _measured(
         crossed=over_seeds(differences, groups),
         of_items=of_items,
         item_p=item_p,
+        bounds=bounds,
     )

@@ -210,3 +210,13 @@ def test_figure_of_a_whole_set_is_not_said_to_beat_the_base_alone(
     assert text.startswith("tuned, this checkpoint: Macro F1 0.6")
     assert "the best option without tuning, nearest training example, has 0.9" in text
     assert text.endswith("no test compares the two in Macro F1.")
+
+
+def test_a_base_of_another_name_is_an_option_without_tuning(
+    reported: Callable[[dict[str, Any]], Report],
+) -> None:
+    report = reported(comparison({"gpt2": 36, "gpt2-ft": 20, "nearest": 8}))
+    assert [(step.name, step.kind, step.is_best_untuned) for step in steps(report)] == [
+        ("gpt2", "base", True), ("gpt2-ft", "run", False), ("nearest", "baseline", False),
+    ]  # fmt: skip
+    assert "below the best option without tuning, gpt2 (" in headline(report, "gpt2-ft")

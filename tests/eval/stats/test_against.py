@@ -4,13 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from tuneproof.eval.cli import main
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import build
+from tuneproof.eval.report.examples import item_gains
 from tuneproof.eval.report.ladder import headline
 from tuneproof.eval.report.summary import text_table
 from tuneproof.eval.score import score
+from tuneproof.files import write_json
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.report import Report
 
@@ -74,7 +79,7 @@ def test_template_alone_is_better_in_nothing(reported: Callable[..., Report]) ->
     measured = {name for name, gain in gains.items() if gain.against == "base-as-tuned"}
     assert {"rougeL", "exact_match", "repetition_rate", "loop_rate"} <= measured
     assert gains["rougeL"].value == 0
-    assert gains["rougeL"].sentence.endswith("(base-as-tuned, which is better than base)")
+    assert " from base-as-tuned, which is better than base: no meas" in gains["rougeL"].sentence
     assert gains["length"].against is None
     assert "not shown to differ from the best option without tuning" in headline(report, "tuned")
     assert "0.833 (base-as-tuned)" in text_table(report)
@@ -148,3 +153,43 @@ def test_form_that_is_as_good_changes_nothing(reported: Callable[..., Report]) -
     same = {"base": texts(30), "base-as-tuned": texts(30), "tuned": texts(50)}
     report = reported(comparison(same, texts(ITEMS)))
     assert {gain.against for gain in report.gains["tuned"].values()} == {None}
+
+
+def test_a_margin_is_judged_and_told_from_the_better_form(
+    reported: Callable[..., Report], tmp_path: Path
+) -> None:
+    asked = texts(50)
+    report = reported(
+        comparison({"base": texts(10), "base-as-tuned": asked, "tuned": asked}, texts(ITEMS)),
+        margin=0.05,
+    )
+    said = report.summary["tuned"].paragraph
+    assert "tuned and base-as-tuned are the same within 0.050" in said
+    assert "Nothing is seen to be worse than base or base-as-tuned" in said
+    write_json(tmp_path / "report.json", report.as_json())
+    result = CliRunner().invoke(main, ["gate", str(tmp_path), "--same", "rougeL by 0.05"])
+    assert result.output.startswith("PASS  same: rougeL by 0.05 from base-as-tuned")
+
+
+def test_an_item_is_worse_than_the_form_its_metric_is_measured_against(write: Write) -> None:
+    read = read_comparison(
+        write(
+            comparison(
+                {"base": texts(10), "base-as-tuned": texts(50), "tuned": texts(30)}, texts(ITEMS)
+            )
+        )
+    )
+    gains = item_gains(read, score(read), "rougeL")[:, read.tuned.index("tuned")]
+    assert (gains < 0).sum() == 20
+
+
+def test_variants_that_no_item_scores_both_are_no_pair(write: Write) -> None:
+    read = read_comparison(
+        write(comparison({"base": texts(10), "tuned": texts(50), "other": texts(30)}, texts(ITEMS)))
+    )
+    scores = score(read)
+    table = scores.values["rougeL"]
+    for column, name in enumerate(("base", "tuned", "other")):
+        table[np.arange(ITEMS) % 3 != column, read.names.index(name)] = np.nan
+    report = build(read, scores, ReportConfig(resamples=200))
+    assert report.pairs == ()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.score import score
+from tuneproof.eval.stats.bootstrap import Estimate
 from tuneproof.eval.stats.estimates import analyse
-from tuneproof.eval.stats.seeds import common_name, over_seeds, seeds_of
+from tuneproof.eval.stats.seeds import Measured, SeedEstimate, common_name, over_seeds, seeds_of
 from tuneproof.formats.comparison import read_comparison
 
 
@@ -177,3 +179,27 @@ def test_a_single_item_judges_no_settings(write: Callable[..., Path]) -> None:
         write(document({name: "red" for name in ("base", *settings)}, 1, settings))
     )
     assert analyse(read, score(read), ReportConfig(resamples=200)).seeds == ()
+
+
+def measured(value: float, **more: Any) -> Measured:
+    crossed = SeedEstimate(
+        value=value, seed_error=0.5, item_error=0.5, seeds=3, units=40, seed_spread=0.1
+    )
+    items = Estimate(
+        value=value, low=value - 1, high=value + 1, n=40,
+        interval_at=lambda _: (value - 1, value + 1),
+    )  # fmt: skip
+    return Measured(against="base", mean=0.0, crossed=crossed, of_items=items, item_p=0.01, **more)
+
+
+def test_an_interval_ends_where_its_metric_does() -> None:
+    low, high = measured(-21.8, bounds=(-inf, inf)).interval(0.05)
+    assert low < -22.8 < -20.8 < high < 0
+    assert measured(0.9, bounds=(-1.0, 1.0)).interval(0.05)[1] == 1.0
+
+
+def test_to_be_below_the_best_of_several_is_corrected_and_to_be_above_it_is_not() -> None:
+    above, below = (measured(value, bounds=(-1.0, 1.0), options=4) for value in (0.9, -0.9))
+    assert above.corrected(1) == above.p == below.p
+    assert below.corrected(1) == pytest.approx(min(1.0, 4 * below.p))
+    assert below.corrected(-1) == below.p
