@@ -150,14 +150,14 @@ def _described(
         shots = [len(answer["shots"]) for answer in answers if "shots" in answer]
         if shots:
             row = {**row, "shots": {**row["shots"], "mean": round(fmean(shots), 2)}}
-        for key, mean in (
-            ("prompt_tokens", "prompt_tokens"),
-            ("tokens", "answer_tokens"),
-            ("seconds", "seconds_per_answer"),
+        for key, mean, form in (
+            ("prompt_tokens", "prompt_tokens", ".1f"),
+            ("tokens", "answer_tokens", ".1f"),
+            ("seconds", "seconds_per_answer", ".4g"),
         ):
             known = [answer[key] for answer in answers if answer.get(key) is not None]
             if known:
-                row = {**row, mean: round(fmean(known), 4 if key == "seconds" else 1)}
+                row = {**row, mean: float(format(fmean(known), form))}
         yield row
 
 

@@ -17,36 +17,33 @@ Rows = dict[str, dict[str, Any]]
 
 @dataclass
 class Speed:
-    """Counts what variants generate, and how long it takes; prompts are counted with it."""
+    """Counts what variants generate, and how long it takes, since this process began."""
 
     watch: Stopwatch = field(default_factory=Stopwatch)
     """The time each variant took so far."""
     tokens: Counter[str] = field(default_factory=Counter)
     """Tokens generated so far, by variant."""
-    answers: int = 0
-    """Answers of each variant so far."""
 
     def of_all(self) -> Speed:
         """Return the sum over all processes: per second of one of them."""
         whole = Speed()
         for one in ranks.gathered(self):
             for name, seconds in one.watch.seconds.items():
-                whole.watch.seconds[name] = whole.watch.seconds.get(name, 0.0) + seconds
+                whole.watch.seconds[name] += seconds
+            for name, seconds in one.watch.step_seconds.items():
+                whole.watch.step_seconds[name] += seconds
+            whole.watch.step_tokens.update(one.watch.step_tokens)
             whole.tokens.update(one.tokens)
-            whole.answers += one.answers
         return whole
 
     def of(self, name: str) -> dict[str, float | None]:
         """Return a variant's speed as the comparison file holds it; None: nothing was asked."""
         seconds = self.watch.seconds.get(name)
         if not seconds:
-            return {"tokens_per_second": None, "seconds_per_answer": None}
+            return {"tokens_per_second": None}
         steps = self.watch.step_seconds.get(name)
         rate = self.watch.step_tokens[name] / steps if steps else self.tokens[name] / seconds
-        return {
-            "tokens_per_second": round(rate, 1),
-            "seconds_per_answer": float(f"{seconds / self.answers:.4g}"),
-        }
+        return {"tokens_per_second": round(rate, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -206,17 +206,19 @@ def of_models(
         return answers_at_once(variants.model, most_tokens)
 
     def answer(batch: Sequence[Example], seed: int) -> list[Rows]:
-        ids = [asked.ids[item.id] for item in batch]
+        ids, before = [asked.ids[item.id] for item in batch], dict(speed.watch.seconds)
         read = scorer.read(batch, ids, stops) if scorer else []
         known = _known(read, config, speed)
         answers = answer_batch(variants, ids, config, seed, speed.watch, known)
-        speed.answers += len(batch)
         rows: list[Rows] = []
         for item, by_variant in zip(batch, answers, strict=True):
             speed.tokens.update({name: answer.tokens for name, answer in by_variant.items()})
             row = {name: answer.as_row() for name, answer in by_variant.items()}
             for name, shots in asked.shots.get(item.id, {}).items():
                 row[name]["shots"] = list(shots)
+            for name, answered in row.items():  # of the batch, in equal parts
+                took = speed.watch.seconds[name] - before.get(name, 0.0)
+                answered["seconds"] = took / len(batch)
             rows.append(row)
         for item, row, readings in zip(batch, rows, read, strict=bool(read)):
             for name, reading in readings.items():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -218,3 +219,20 @@ def test_progress_is_told_now_and_then_where_no_terminal_is(
         compare(prompts(), config)
     assert lines == [f"answered {n} of 7" for n in (2, 4, 6, 7)]
     assert capfd.readouterr().err == ""
+
+
+def test_answers_from_before_an_interruption_count_in_what_one_costs(
+    prompts: Prompts, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = prompts()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        stop_after(patched, 2)
+        compare(file, config)
+    partial = config.out.parent / ".comparison.json.partial.jsonl"
+    slow = re.sub(r'"seconds": [0-9.e-]+', '"seconds": 1000.0', partial.read_text())
+    partial.write_text(slow)
+    count = len(slow.splitlines()) - 1
+    again = compare(file, config)
+    for variant in again.variants:
+        seconds = variant.number("seconds_per_answer")
+        assert seconds == pytest.approx(1000 * count / len(again.items), rel=0.05)

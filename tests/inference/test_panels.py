@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.inference.conftest import question
 from tuneproof.errors import InputError
 from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.panel import Speed
 from tuneproof.inference.panels import load_panels, of_baselines
 from tuneproof.inference.task import LabelTask
 
@@ -77,3 +79,10 @@ def test_nearest_guesses_where_nothing_else_was_trained_on() -> None:
     [plain] = of_baselines(train, [item], None).answer([item], 0)
     assert plain == {"nearest": {"text": ""}}
     assert json.dumps(plain)
+
+
+def test_speed_of_all_processes_leaves_reading_out_as_each_does() -> None:
+    speed = Speed(tokens=Counter({"base": 100}))
+    speed.watch.seconds["base"] = 10.0
+    speed.watch.step_seconds["base"], speed.watch.step_tokens["base"] = 0.9, 90
+    assert speed.of("base") == speed.of_all().of("base") == {"tokens_per_second": 100.0}
