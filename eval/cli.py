@@ -69,7 +69,7 @@ def report_command(
     from tuneproof.eval.report.published import read_published_file
     from tuneproof.eval.report.summary import text_table
 
-    figures = () if published is None else read_published_file(published)
+    figures = () if published is None else read_published_file(published, config.metric)
     built = report(files, folder, config, figures, regressions, votes=votes, judgements=judgements)
     click.echo(text_table(built))
     click.echo(f"\n{folder / 'report.html'}")
@@ -90,7 +90,7 @@ def judge_command(files: tuple[Path, ...], **typed: Any) -> None:
     from tuneproof.eval.judging.figures import judge_figures
     from tuneproof.eval.report.judging import judge_text
     from tuneproof.eval.units import group_numbers
-    from tuneproof.formats.comparison import read_comparisons
+    from tuneproof.formats.joined import read_comparisons
     from tuneproof.inference.judge import judge
 
     judgements = judge(files, config)
@@ -197,11 +197,13 @@ def same_command(comparison: Path, run: str, variant: tuple[str, ...], **typed: 
     --margin (0.02 where none is given), by two one-sided tests.
     """
     config = resolve(ReportConfig, typed)
+    from tuneproof.eval.metrics.asked import with_asked
     from tuneproof.eval.same import compare_served
 
-    verdicts = compare_served(comparison, run, config, variant)
-    for one in verdicts:
-        click.echo("\n".join(one.lines(run)))
+    with with_asked(config.metric):
+        verdicts = compare_served(comparison, run, config, variant)
+        for one in verdicts:
+            click.echo("\n".join(one.lines(run)))
     if not all(one.holds for one in verdicts):
         raise click.exceptions.Exit(1)
 

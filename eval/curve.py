@@ -19,7 +19,7 @@ from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report import wording
 from tuneproof.eval.score import score
 from tuneproof.files import write_json
-from tuneproof.formats.comparison import read_comparisons
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.text import table
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from tuneproof.eval.stats.primary import primary_of
 from tuneproof.eval.stats.verdicts import Difference
 from tuneproof.files import fingerprint, read_json
 from tuneproof.formats.codec import has_schema
-from tuneproof.formats.comparison import Comparison, Item, read_comparisons
+from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.figures import Gain
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.report import SCHEMA, read_report
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
@@ -155,7 +156,9 @@ def _paired_items(
     wrong = [f"{name!r} is only in {a}" for name in first if name not in second]
     wrong += [f"{name!r} is only in {b}" for name in second if name not in first]
     pairs = [(item, second[name]) for name, item in first.items() if name in second]
-    keys = {"prompt": "instruction", "input": "input", "reference": "reference", "group": "group"}
+    keys = {"prompt": "instruction", "reference": "reference"} | {
+        name: name for name in ("input", "group", "references", "executed", "messages")
+    }
     for key, name in keys.items():
         wrong += [
             f"{key!r} of {one.id!r} is {getattr(one, name)!r:.60} in A, "

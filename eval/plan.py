@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
@@ -15,8 +15,8 @@ from tuneproof.eval.stats.power import items_to_detect, smallest_seen
 from tuneproof.eval.stats.verdicts import POWER
 from tuneproof.files import read_json
 from tuneproof.formats.codec import has_schema
-from tuneproof.formats.comparison import read_comparisons
 from tuneproof.formats.figures import Gain
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.report import SCHEMA, Definition, read_report
 
 FEW = 10
@@ -95,6 +95,14 @@ def plan(
         metric = metric_of(metric)[0]
     if path.is_dir() or has_schema(read_json(path), SCHEMA):
         known = read_report(report_file(path))
+        for option in fields(ReportConfig):
+            typed, taken = (getattr(one, option.name) for one in (config, known.settings))
+            is_free = option.name in ("metric", "confidence")
+            if not is_free and typed not in (option.default, taken):
+                raise InputError(
+                    f"{pilot} is a report, whose figures are there already; for "
+                    f"--{option.name.replace('_', '-')} give the comparison file"
+                )
     else:
         from tuneproof.eval.report.build import build
         from tuneproof.eval.score import score
@@ -116,7 +124,7 @@ def plan(
             "older version; give a pilot in which they differ"
         )
     definition = known.definitions[chosen]
-    return _planned(name, chosen, gain, detect, 1 - known.settings.confidence, definition)
+    return _planned(name, chosen, gain, detect, 1 - config.confidence, definition)
 
 
 def _planned(

@@ -17,8 +17,8 @@ from tuneproof.errors import InputError
 from tuneproof.eval.gate import report_file
 from tuneproof.files import fingerprint, read_json, write_json
 from tuneproof.formats.codec import encode
-from tuneproof.formats.comparison import read_comparisons
 from tuneproof.formats.data_folder import FILES, MANIFEST
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.report import Report, read_report
 from tuneproof.formats.run import FILE, Run, read_run
 from tuneproof.formats.variant import Variant
@@ -73,7 +73,7 @@ def _publish(file: Path, report: Report, out: Path, runs: Path) -> Path:
     missing = [str(one) for _, one in files if not one.is_file()]
     if missing:
         raise InputError(f"{missing[0]} is not there; a statement binds what can be read")
-    write_json(out, _statement(file, report, files, out.parent, runs))
+    write_json(out, _statement(report, files, out.parent, runs))
     verified = verify(out)
     if verified.differences:
         out.unlink()
@@ -109,7 +109,7 @@ def verify(path: Path) -> Verified:
 
 
 def _statement(
-    file: Path, report: Report, files: list[tuple[Role, Path]], folder: Path, runs: Path
+    report: Report, files: list[tuple[Role, Path]], folder: Path, runs: Path
 ) -> dict[str, Any]:
     """Return the statement; its subjects are the weights, or the report where there are none."""
     listed = [
@@ -239,8 +239,8 @@ def _contradictions(
         for name, sha256 in (run.weights_sha256 or {}).items():
             if sha256 not in weights:
                 yield f"run {run.name} was left with other weights in {name}"
-        if data and not set(run.data.fingerprint.split()) & data:
-            yield f"run {run.name} was trained on other data"
+        if data and set(run.data.fingerprint.split()) - {"-"} - data:
+            yield f"run {run.name} was trained on other data than is there"
     for name, (stated, seen) in facts.items():
         for key, value in seen.items():
             if stated.get(key) != json.loads(json.dumps(value)):

@@ -15,8 +15,9 @@ from tuneproof.eval.score import score
 from tuneproof.eval.stats.estimates import estimate_all, judge_parts
 from tuneproof.eval.stats.primary import primary_of
 from tuneproof.eval.stats.verdicts import Difference
-from tuneproof.formats.comparison import Comparison, read_comparisons
+from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.figures import Gain
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.variant import Variant
 
 MARGIN = 0.02
@@ -145,7 +146,7 @@ def _judged(
         name=served.name,
         items=len(items),
         same_answers=same,
-        asked=tuple(_asked_otherwise(run, served)),
+        asked=tuple(_asked_otherwise(run, served, has_failed=bool(comparison.failed))),
         metric=primary,
         unit=unit_of(primary, scores.length_unit),
         margin=config.margin,
@@ -158,8 +159,11 @@ def _answer(answer: Any) -> Any:
     return answer.text, answer.label
 
 
-def _asked_otherwise(run: Variant, served: Variant) -> list[str]:
-    """Return what differs in prompts, special tokens and stops, as far as the file says."""
+def _asked_otherwise(run: Variant, served: Variant, *, has_failed: bool) -> list[str]:
+    """Return what differs in prompts, special tokens and stops, as far as the file says.
+
+    Where prompts failed, the mean length of a server's is of others than the run's.
+    """
     lines = []
     serves = served.details.get("serves")
     if isinstance(serves, Mapping):
@@ -170,6 +174,6 @@ def _asked_otherwise(run: Variant, served: Variant) -> list[str]:
         for stop in serves.get("stops_missing") or ():
             lines.append(f"{stop!r} ends no answer")
     ours, theirs = run.number("prompt_tokens"), served.number("prompt_tokens")
-    if ours is not None and theirs is not None and ours != theirs:
+    if not has_failed and ours is not None and theirs is not None and ours != theirs:
         lines.append(f"a prompt has {theirs:g} tokens in the mean, and the run's {ours:g}")
     return lines

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from tuneproof.errors import InputError, unknown
+from tuneproof.inference.shots import tf_idf
 
 Texts = Sequence[str]
 Probabilities = list[dict[str, float]]
@@ -70,21 +71,16 @@ def _majority(
 
 def _tf_idf(train_texts: Texts, train_labels: Texts, texts: Texts, labels: Texts) -> Probabilities:
     """Fit logistic regression on TF-IDF of words and word pairs; unseen labels get 0."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
 
     if len(set(train_labels)) == 1:  # nothing to separate
         return _majority(train_texts, train_labels, texts, labels)
-    model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
-        LogisticRegression(C=10, max_iter=1000),
-    )
-    model.fit(list(train_texts), list(train_labels))
+    terms, vectors = tf_idf(list(train_texts))
+    model = LogisticRegression(C=10, max_iter=1000).fit(vectors, list(train_labels))
     none = dict.fromkeys(labels, 0.0)
     return [
         none | dict(zip(model.classes_.tolist(), row, strict=True))
-        for row in model.predict_proba(list(texts)).tolist()
+        for row in model.predict_proba(terms.transform(list(texts))).tolist()
     ]
 
 

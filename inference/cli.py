@@ -122,8 +122,14 @@ def chat(**typed: Any) -> None:
 
 def _say(talk: Talk, line: str, seed: int) -> None:
     """Print the answer to a line as it comes."""
+    from tuneproof.inference.endpoint import Refused
+
     click.secho(talk.speaker.name, bold=True)
-    reply = talk.ask(line, seed, lambda piece: click.echo(piece, nl=False))
+    try:
+        reply = talk.ask(line, seed, lambda piece: click.echo(piece, nl=False))
+    except Refused as error:
+        click.echo(f"{talk.speaker.name}: no answer: {error}", err=True)
+        return
     if reply is None:
         click.echo(f"{talk.speaker.name}: that is longer than it can be asked", err=True)
         return

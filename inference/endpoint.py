@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tuneproof.errors import InputError
+from tuneproof.files import parse_json
 from tuneproof.formats.example import Message
 from tuneproof.inference.config import Decoding
 
@@ -117,12 +118,12 @@ class Endpoint:
             seed: For sampling.
 
         Raises:
-            InputError: The server refuses, or is silent after several tries.
+            Refused: The server refuses, or is silent after several tries.
         """
         replies = self.attempts(questions, decoding, seed)
         for reply in replies:
             if reply.error is not None:
-                raise InputError(reply.error)
+                raise Refused(reply.error)
         return replies
 
     def attempts(
@@ -247,8 +248,8 @@ class Endpoint:
         if answer.status_code in (401, 403):
             raise InputError(f"{self.url} refuses the key; set {KEY} in the environment")
         try:
-            value = answer.json()
-        except ValueError:
+            value = parse_json(answer.content)
+        except (ValueError, InputError):
             value = None
         if answer.status_code >= 400 or not isinstance(value, dict):
             kind = Broken if answer.status_code in PAUSING else Refused

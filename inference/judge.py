@@ -21,8 +21,9 @@ from tqdm import tqdm
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import JudgeConfig
 from tuneproof.files import write_text
-from tuneproof.formats.comparison import Comparison, read_comparisons
+from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.example import Example, Message
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.judgements import (
     Judge,
     JudgeCost,

@@ -53,6 +53,8 @@ def load_panels(
         InputError: A run cannot be used, alone or beside the others.
     """
     named = lineup(config, config.merged)
+    if config.calibrate != "none" and (task is None or named.base is None):
+        raise InputError("--calibrate is for a base that is asked for labels")
     _check_heads(named, config, task)
     _check_engine(config, task)
     panels: list[Panel] = []

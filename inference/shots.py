@@ -117,7 +117,7 @@ def _ranked(pool: _Pool, items: Sequence[Example]) -> Iterator[tuple[Example, It
     if not pool.examples:
         yield from ((item, iter(())) for item in items)
         return
-    vectors, known = _vectors([_text(one) for one in pool.examples])
+    vectors, known = tf_idf([_text(one) for one in pool.examples])
     transposed = known.T.tocsr()
 
     def order(likeness: Any) -> Iterator[int]:
@@ -135,8 +135,11 @@ def _ranked(pool: _Pool, items: Sequence[Example]) -> Iterator[tuple[Example, It
             yield item, pool.allowed(item, order(likeness))
 
 
-def _vectors(texts: list[str]) -> tuple[Any, Any]:
-    """Return a fitted TF-IDF and the vectors of the texts, (texts, terms), of length 1."""
+def tf_idf(texts: list[str]) -> tuple[Any, Any]:
+    """Return a fitted TF-IDF of words and word pairs, and the texts' vectors: (texts, terms).
+
+    They have length 1. Texts without any word of two letters are seen as characters.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     try:

@@ -102,9 +102,13 @@ def run(
     if regressions:
         recipe = with_regressions(recipe, must_work)
     if curve is not None:
+        from tuneproof.eval.metrics.asked import with_asked
         from tuneproof.recipes.curve import run_curve, shares_of
 
-        click.echo(run_curve(recipe, shares_of(curve)).lines())
+        if regressions:
+            raise InputError("--curve compares runs with each other; --regressions is for one")
+        with with_asked(recipe.score.metric):
+            click.echo(run_curve(recipe, shares_of(curve)).lines())
         return
     from tuneproof.eval.regressions import broken_table
     from tuneproof.eval.report.summary import text_table

@@ -158,7 +158,8 @@ def _recipe(file: RecipeFile, command: Layer, root: Path, copies: Iterable[str] 
         BuildConfig, {"out": root / "data" / name, **stages["prepdata"]}, f"{where}: prepdata"
     )
     runs = _runs(settings, {"data": data.out, "runs": root / "runs"}, name, where)
-    published = read_published(values.get("published"), f"{where}: published")
+    score = build(ReportConfig, stages["score"], f"{where}: score")
+    published = read_published(values.get("published"), f"{where}: published", score.metric)
     for figure in published:
         if figure.variant not in {*settings.runs, "base"}:
             variant = unknown("run", figure.variant, [*runs, "base"])
@@ -191,7 +192,7 @@ def _recipe(file: RecipeFile, command: Layer, root: Path, copies: Iterable[str] 
         merged=merged,
         prompts=prompts,
         comparisons=comparisons,
-        score=build(ReportConfig, stages["score"], f"{where}: score"),
+        score=score,
         published=published,
     )
 

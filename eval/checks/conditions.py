@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from math import sqrt
 from typing import Any
@@ -97,8 +97,10 @@ def _templates(comparison: Comparison) -> Iterator[Finding]:
 def _one_seed(comparison: Comparison) -> Iterator[Finding]:
     """Name the runs that have no repeat with another seed beside them."""
     trained = [variant for variant in comparison.variants if variant.seed is not None]
-    settings = Counter(variant.settings_sha256 or variant.name for variant in trained)
-    alone = [one for one in trained if settings[one.settings_sha256 or one.name] == 1]
+    seeds_of: dict[str, set[int | None]] = {}
+    for one in trained:  # a merged copy of a run has its seed
+        seeds_of.setdefault(one.settings_sha256 or one.name, set()).add(one.seed)
+    alone = [one for one in trained if len(seeds_of[one.settings_sha256 or one.name]) == 1]
     if alone:
         seeds = ", ".join(f"{variant.name} (seed {variant.seed})" for variant in alone)
         yield finding(COMPARISON, "one-seed", f"{seeds}: what is said holds for this checkpoint")

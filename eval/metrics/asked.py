@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -165,7 +166,7 @@ def _loaded(file: Path, name: str) -> Callable[..., Any]:
     """Return a function of a Python file."""
     spec = importlib.util.spec_from_file_location(f"_own_{file.stem}", existing_file(file))
     assert spec is not None and spec.loader is not None  # its name ends with .py
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -30,7 +30,8 @@ from tuneproof.eval.stats.estimates import analyse
 from tuneproof.files import existing_file, fingerprint, replacing_files, write_text
 from tuneproof.finding import worst_first
 from tuneproof.formats.broken import Broken
-from tuneproof.formats.comparison import Comparison, read_comparisons
+from tuneproof.formats.comparison import Comparison
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.judgements import Judgements, read_judgements
 from tuneproof.formats.report import (
     FILE,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError, unknown
+from tuneproof.eval.metrics.asked import metrics_asked
+from tuneproof.eval.metrics.metric import Metric
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.formats.figures import MetricFigure
 from tuneproof.formats.report import OurFigure, Published, PublishedBesideOurs
@@ -21,8 +23,13 @@ REMARK = (
 )
 
 
-def read_published(rows: Any, where: str) -> tuple[Published, ...]:
+def read_published(rows: Any, where: str, asked: Sequence[str] = ()) -> tuple[Published, ...]:
     """Return the figures that a list in YAML holds; nothing where there is none.
+
+    Args:
+        rows: The list.
+        where: Begins the messages of errors.
+        asked: Metrics that are asked for beside those there are, as `--metric` takes them.
 
     Raises:
         InputError: Something else than a list of figures.
@@ -31,11 +38,18 @@ def read_published(rows: Any, where: str) -> tuple[Published, ...]:
         return ()
     if not isinstance(rows, list):
         raise InputError(f"{where}: a list of figures is needed, found {rows!r}")
-    return tuple(_figure(row, f"{where}: figure {number}") for number, row in enumerate(rows, 1))
+    known = METRICS | metrics_asked(asked)
+    return tuple(
+        _figure(row, f"{where}: figure {number}", known) for number, row in enumerate(rows, 1)
+    )
 
 
-def read_published_file(path: Path) -> tuple[Published, ...]:
+def read_published_file(path: Path, asked: Sequence[str] = ()) -> tuple[Published, ...]:
     """Return the figures of a YAML file that has them under `published`.
+
+    Args:
+        path: The file.
+        asked: As for `read_published`.
 
     Raises:
         InputError: There is no such file, or no list of figures in it.
@@ -43,7 +57,7 @@ def read_published_file(path: Path) -> tuple[Published, ...]:
     content = read_yaml(path)
     if list(content) != ["published"]:
         raise InputError(f"{path}: one key 'published' is needed, found {', '.join(content)}")
-    return read_published(content["published"], f"{path}: published")
+    return read_published(content["published"], f"{path}: published", asked)
 
 
 def beside_ours(
@@ -74,14 +88,14 @@ def beside_ours(
     return tuple(rows)
 
 
-def _figure(row: Any, where: str) -> Published:
+def _figure(row: Any, where: str, known: Mapping[str, Metric]) -> Published:
     if not isinstance(row, dict):
         names = ", ".join(field.name for field in dataclasses.fields(Published))
         raise InputError(f"{where}: {names} are needed, found {row!r}")
     figure = from_mapping(Published, row, where)
-    if figure.metric not in METRICS:
-        raise InputError(f"{where}: {unknown('metric', figure.metric, METRICS)}")
-    most = math.inf if METRICS[figure.metric].unit == "tokens" else 1.0
+    if figure.metric not in known:
+        raise InputError(f"{where}: {unknown('metric', figure.metric, known)}")
+    most = math.inf if known[figure.metric].is_count else 1.0
     if not -1 <= figure.value <= most:
         raise InputError(
             f"{where}: value {figure.value:g} of {figure.metric} is a part of 1, as in 0.83"

@@ -132,3 +132,28 @@ def test_plain_lists_are_paired_in_order(write: Write) -> None:
     assert found.gains["base"]["length"].gain.value == 0
     with pytest.raises(InputError, match="'prompt' of 'a-0' is 'p0' in A, 'p1' in B"):
         diff(write(rows, "a.json"), write([*other[1:], other[0]], "b.json"), CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("references", ["one", "another"]),
+        ("executed", "7"),
+        (
+            "messages",
+            [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Question number 3?"},
+            ],
+        ),
+    ],
+)
+def test_another_right_answer_or_conversation_is_another_item(
+    key: str, value: Any, document: dict[str, Any], later: dict[str, Any], write: Write
+) -> None:
+    later["items"][3][key] = value
+    if key == "references":
+        later["items"][3]["reference"] = value[0]
+        document["items"][3]["reference"] = value[0]
+    with pytest.raises(InputError, match=f"not asked the same: .* '{key}' of"):
+        diff(write(document, "a.json"), write(later, "b.json"), CONFIG)

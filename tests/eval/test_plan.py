@@ -49,6 +49,12 @@ def test_pilot_is_a_comparison_or_its_report(
     assert result.exit_code == 0, result.output
     first = result.output.splitlines()[0]
     assert first.startswith(f"{plans[0].items:,} items show a difference of 0.100 in ROUGE-L (80 %")
+    surer = run(tmp_path / "out", "--detect", "0.1", "--confidence", "0.99").output
+    assert surer == run(path, "--detect", "0.1", "--confidence", "0.99").output
+    assert surer != result.output
+    fixed = run(tmp_path / "out", "--detect", "0.1", "--primary", "exact_match")
+    assert fixed.exit_code == 2
+    assert "for --primary give the comparison file" in fixed.output
     shares = run(path, "--detect", "0.05", "--metric", "exact_match").output
     assert "show a difference of 5.0 pp in Exact match" in shares
 

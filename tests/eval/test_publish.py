@@ -15,7 +15,7 @@ from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.report.build import build
 from tuneproof.eval.score import score
 from tuneproof.files import fingerprint
-from tuneproof.formats.comparison import read_comparisons
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.report import write_report
 from tuneproof.formats.run import Run, write_run
 from tuneproof.models.weights import weights_hash
@@ -175,3 +175,11 @@ def test_report_whose_comparison_changed_is_not_published(folder: Path) -> None:
     assert not (folder / "report" / "statement.json").exists()
     done = invoke("verify", folder / "c.json")
     assert (done.exit_code, "no statement; `score publish` writes one" in done.output) == (2, True)
+
+
+def test_a_run_whose_training_data_changed_is_not_published(folder: Path) -> None:
+    (folder / "data" / "train.jsonl").write_text('{"instruction": "What?", "output": "This."}\n')
+    (folder / "report" / "statement.json").unlink()
+    done = invoke("publish", folder / "report")
+    assert done.exit_code == 2
+    assert "run mine was trained on other data than is there" in done.output

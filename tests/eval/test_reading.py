@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.comparison import read_comparison, read_comparisons, write_comparison
+from tuneproof.formats.comparison import read_comparison, write_comparison
+from tuneproof.formats.joined import read_comparisons
 
 Write = Callable[..., Path]
 
@@ -199,6 +200,7 @@ def test_files_are_joined_in_order(document: dict[str, Any], write: Write) -> No
         (bad("template", "Q: {{ instruction }}"), "different prompt templates"),
         (bad("items.0.id", "q0"), "item 'q0' is in"),
         (bad("calibrate", "prior"), "calibrate is 'prior', in"),
+        (bad("variants.1.template_variables", {"enable_thinking": True}), "score different"),
         (bad("variants.1.training_seed", 7), r"is \{'training_seed': 7\}, in .* score different"),
         (
             bad("variants.0.shots", {"k": 16}),
@@ -232,3 +234,20 @@ def test_files_with_other_variants_are_refused(document: dict[str, Any], write: 
 def test_no_file_is_refused() -> None:
     with pytest.raises(InputError, match="no comparison file given"):
         read_comparisons([])
+
+
+def test_costs_of_several_files_are_those_of_all_their_items(
+    document: dict[str, Any], write: Write
+) -> None:
+    other = second(document)
+    other["items"] = other["items"][:4]
+    for one, tokens in ((document, 100), (other, 900)):
+        one["variants"][0] |= {"prompt_tokens": tokens, "tokens_per_second": 5}
+    document["variants"][0]["answer_tokens"] = 7
+    found = read_comparisons([write(document, "a.json"), write(other, "b.json")]).variants[0]
+    items = len(document["items"])
+    assert found.number("prompt_tokens") == pytest.approx(
+        (100 * items + 900 * 4) / (items + 4), abs=1e-3
+    )
+    assert found.number("answer_tokens") is None  # one file does not say
+    assert found.number("tokens_per_second") is None

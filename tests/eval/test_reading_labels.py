@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
-from tuneproof.formats.comparison import read_comparison, read_comparisons
+from tuneproof.formats.comparison import read_comparison
+from tuneproof.formats.joined import read_comparisons
 
 Write = Callable[..., Path]
 

@@ -18,7 +18,7 @@ from tuneproof.eval.regressions import broken_of, broken_table, card_lines, holm
 from tuneproof.eval.report.build import Heard, build, report, up_to_date_report
 from tuneproof.eval.score import score
 from tuneproof.formats.broken import ALL
-from tuneproof.formats.comparison import read_comparisons
+from tuneproof.formats.joined import read_comparisons
 from tuneproof.formats.regressions import Answer, Answered, Item, Regressions, write_regressions
 from tuneproof.formats.report import read_report, write_report
 

@@ -101,6 +101,21 @@ def test_equal_answers_to_other_prompts_do_not_pass(
     assert message in done.output
 
 
+def test_lengths_of_prompts_are_not_compared_where_some_failed(tmp_path: Path) -> None:
+    file = comparison(tmp_path / "c.json", ALIKE, serves=SERVES, prompt_tokens=11.9)
+    assert "a prompt has 11.9 tokens in the mean, and the run's 12" in same(file).output
+    document = json.loads(file.read_text())
+    document["items"][0]["answers"]["mine-q8"] = {"text": None, "error": "refused"}
+    file.write_text(json.dumps(document))
+    assert "tokens in the mean" not in same(file).output
+
+
+def test_a_metric_that_is_asked_for_is_known(tmp_path: Path) -> None:
+    file = comparison(tmp_path / "c.json", ALIKE, serves=SERVES)
+    assert same(file, "--metric", "short=max-length:5", "--primary", "short").exit_code == 0
+    assert same(file, "--metric", "nonsense:1").exit_code == 2
+
+
 def test_what_cannot_be_judged_is_one_line(tmp_path: Path) -> None:
     file = comparison(tmp_path / "c.json", ALIKE, serves={**SERVES, "run": "other"})
     done = same(file)

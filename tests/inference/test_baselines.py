@@ -106,3 +106,9 @@ def test_accuracy_on_a_fifth_of_the_finance_tweets_is_the_known_one() -> None:
     assert accuracy("tf-idf") == pytest.approx(0.704, abs=0.005)
     assert accuracy("majority") == pytest.approx(0.2105)
     assert accuracy("chance") == pytest.approx(0.05, abs=0.015)
+
+
+def test_tf_idf_learns_from_texts_without_words_of_two_letters() -> None:
+    texts, labels = ["1", "2", "1 1", "2 2", "1", "2"], ["a", "b", "a", "b", "a", "b"]
+    found = predict("tf-idf", texts, labels, ["1", "2", ""], ["a", "b"])
+    assert found[0]["a"] > 0.5 < found[1]["b"]

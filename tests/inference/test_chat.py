@@ -140,3 +140,16 @@ def test_piped_lines_are_answered(runs: Path) -> None:
     assert "> " not in result.stdout
     assert "gpt2-mud: that is longer than it can be asked\n" in result.stderr
     assert "begun anew" in result.stderr
+
+
+def test_what_a_server_refuses_ends_no_conversation() -> None:
+    def picky(body: dict[str, Any]) -> tuple[int, Any]:
+        return echo(body) if len(body["messages"][-1]["content"]) < 9 else (400, {"error": "long"})
+
+    with serving(picky) as server:
+        result = CliRunner().invoke(
+            main, ["chat", "--endpoint", f"s={server.url}"], input="something long\nhi\n"
+        )
+    assert result.exit_code == 0, result.output
+    assert "s: no answer: " in result.stderr and "status 400" in result.stderr
+    assert result.stdout == "s\ns\n  hi!\n\n"

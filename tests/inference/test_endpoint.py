@@ -205,3 +205,12 @@ def test_endpoint_is_read_from_the_option(
 def test_option_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--endpoint"):
         Endpoint.parsed(text)
+
+
+def test_half_of_a_character_is_replaced() -> None:
+    def half(_: dict[str, Any]) -> tuple[int, Any]:
+        return 200, {"choices": [{"message": {"content": "a\ud83d"}, "finish_reason": "stop"}]}
+
+    with serving(half) as server:
+        (reply,) = Endpoint("s", server.url).answer([question("?")], Decoding(), seed=1)
+    assert reply.text == "a\N{REPLACEMENT CHARACTER}"

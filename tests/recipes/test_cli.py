@@ -46,6 +46,7 @@ def test_show_prints_a_recipe(tmp_path: Path) -> None:
         (["dem"], "unknown recipe 'dem'. Did you mean 'demo'?"),
         (["/nowhere.yaml"], "no such file: /nowhere.yaml"),
         (["demo", "--set", "tune.model"], "--set 'tune.model': STAGE.KEY=VALUE is needed"),
+        (["demo", "--curve", "0.5,1", "--regressions"], "--curve compares runs with each other"),
         (["demo", "--source", "dolly=/d"], "--source dolly=/d: unknown source of this recipe"),
     ],
 )

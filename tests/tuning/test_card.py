@@ -44,7 +44,7 @@ def report(run: Run, folder: Path) -> Path:
     from tuneproof.eval.config import ReportConfig
     from tuneproof.eval.report.build import build
     from tuneproof.eval.score import score
-    from tuneproof.formats.comparison import read_comparisons
+    from tuneproof.formats.joined import read_comparisons
     from tuneproof.formats.report import write_report
 
     document = {

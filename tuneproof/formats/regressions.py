@@ -15,6 +15,7 @@ from typing import Any
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import existing_file, holds_lines, read_json, read_jsonl, write_json
+from tuneproof.formats.broken import ALL
 from tuneproof.formats.codec import decode, encode, has_schema, typed
 from tuneproof.formats.example import Example
 
@@ -190,6 +191,12 @@ def _check(item: Item, where: str) -> None:
             f"{where}: one of {', '.join(_HOW)} must say what answer is right, found "
             f"{' and '.join(used) or 'none'}"
         )
+    if item.kind == ALL:
+        raise InputError(f"{where}: kind {ALL!r} is the name of all items together; choose another")
+    lists = {name: getattr(item, name) for name in ("exact", "contains", "lacks")}
+    blank = [name for name, texts in lists.items() if "" in map(str.strip, texts)]
+    if blank:
+        raise InputError(f"{where}: an answer in {blank[0]!r} is empty, so that any would be right")
     if not item.text and not item.prompt.strip():
         raise InputError(f"{where}: the prompt is empty")
     if item.lacks and not item.contains:

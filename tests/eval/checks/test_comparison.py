@@ -215,6 +215,10 @@ def test_one_seed_is_one_checkpoint(texts: Document, found: Found) -> None:
     (note,) = found(texts)
     assert (note.code, note.severity) == ("one-seed", "note")
     assert note.evidence == "tuned (seed 3): what is said holds for this checkpoint"
+    texts["variants"].append({**tuned, "name": "tuned-merged", "merged": True})
+    for item in texts["items"]:
+        item["answers"]["tuned-merged"] = item["answers"]["tuned"]
+    assert "one-seed" in severities(found(texts))
     texts["variants"].append({**tuned, "name": "again", "training_seed": 4})
     for item in texts["items"]:
         item["answers"]["again"] = item["answers"]["tuned"]

@@ -16,6 +16,10 @@ from tuneproof.eval.metrics.asked import metric_of, metrics_asked, with_asked
 from tuneproof.eval.metrics.registry import METRICS
 
 OWN = '''
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 def polite(prediction: str) -> bool:
     """Share of answers that say please."""
     return "please" in prediction
@@ -31,6 +35,10 @@ def large(prediction):
 
 def odd(prediction, colour):
     return 1
+
+@dataclass
+class Kept:
+    text: str
 '''
 
 

@@ -110,3 +110,11 @@ def test_command_reads_a_file_of_figures(
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert result.output == f"Error: {file}: one key 'published' is needed, found figures\n"
+
+
+def test_a_figure_may_be_of_a_metric_that_is_asked_for() -> None:
+    row = {**ROW, "metric": "short"}
+    (figure,) = read_published([row], "r", ["short=max-length:5"])
+    assert figure.metric == "short"
+    with pytest.raises(InputError, match="unknown metric 'short'"):
+        read_published([row], "r")

@@ -71,6 +71,9 @@ def test_a_reference_is_what_an_answer_must_contain() -> None:
         ({"prompt": "Who?", "choices": ["a", "b"], "right": "c"}, "'right' names one of them"),
         ({"prompt": "Who?", "exact": ["a"], "lacks": ["b"]}, "'lacks' stands beside 'contains'"),
         ({"prompt": "Who?", "contain": ["a"]}, "unknown key 'contain'"),
+        ({"prompt": "Who?", "reference": ""}, "an answer in 'contains' is empty"),
+        ({"prompt": "Who?", "exact": ["a", " "]}, "an answer in 'exact' is empty"),
+        ({"prompt": "Who?", "exact": ["a"], "kind": "all"}, "kind 'all' is the name of all"),
         ("Who?", "mine.jsonl:7"),
     ],
 )
