@@ -24,7 +24,7 @@ from tuneproof.prepdata import registry
 from tuneproof.prepdata.checks.labels import check_distinct
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.manifest import Counts, Tally, check_folder, drops_as_text, manifest_of
-from tuneproof.prepdata.mix import NAME, add_mixed, check_mix, with_mix
+from tuneproof.prepdata.mix import NAME, add_mixed, check_mix, check_texts, with_mix
 from tuneproof.prepdata.scratch import Table
 from tuneproof.prepdata.selection import drawn, without_repeats
 from tuneproof.prepdata.sources.opening import local_files
@@ -174,6 +174,7 @@ class _Reader:
             return
         config = registry.fitted(self.source, first, self._config, log)
         source = self.source = registry.find(name, config)
+        check_texts(source, name, config)
         record_of = registry.mapper(name, source, config, log)
         rows = matching(chain([first], rows), self._config.where, dropped)
         for row in tqdm(rows, desc=f"reading {name}", unit=" rows", file=sys.stderr, disable=None):

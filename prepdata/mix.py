@@ -29,11 +29,16 @@ def check_mix(sources: Iterable[str], config: BuildConfig) -> None:
     for name in sources:
         if name == NAME:
             raise InputError(f"--mix takes rows of the source {NAME!r}; leave out --source {NAME}")
-        if registry.find(name, config).labels is not None:
-            raise InputError(
-                f"--mix adds rows whose answers are texts, and those of {name!r} are labels; leave "
-                "it out"
-            )
+        check_texts(registry.find(name, config), name, config)
+
+
+def check_texts(source: registry.Source, name: str, config: BuildConfig) -> None:
+    """Raise InputError where a source's answers are labels, as may be seen by its rows alone."""
+    if config.mixed_share and source.labels is not None:
+        raise InputError(
+            f"--mix adds rows whose answers are texts, and those of {name!r} are labels; leave it "
+            "out"
+        )
 
 
 def add_mixed(

@@ -218,7 +218,12 @@ def _level(
     smallest = min(sorted(labels), key=lambda label: len(pool[label]))
     least = len(pool[smallest])
     limit = config.limit_of(split)
-    wanted = limit // len(labels) if limit else max(1, least)
+    if limit and limit < len(labels) and split != "validation":
+        raise InputError(
+            f"{source}: {limit} records of {split or 'all'} are under one of each of "
+            f"{len(labels)} labels; raise the limit, or leave out --balanced"
+        )
+    wanted = max(1, limit // len(labels) if limit else least)
     if least < wanted and split != "validation" and not config.allow_fewer:
         raise InputError(
             f"{source}: {split} has {least} records of label {smallest!r}, and {wanted} of each "

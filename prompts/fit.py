@@ -252,7 +252,7 @@ def _without_oldest(
     system = [message for message in example.messages if message.role == "system"]
     turns = [message for message in example.messages if message.role != "system"]
     rounds = [index for index, message in enumerate(turns) if message.role == "user"]
-    for start in rounds[1:]:
+    for start in filter(None, rounds):
         kept = replace(example, messages=(*system, *turns[start:]))
         encoded = encode(kept)
         if len(encoded.ids) <= max_length:

@@ -316,8 +316,14 @@ class Pruning(TrainerCallback):  # type: ignore[misc]
             self.has_pruned = control.should_training_stop = True
 
 
-def plot_loss(metrics: Path, out: Path) -> None:
-    """Draw training and validation loss (nats per token) over the steps as a PNG."""
+def plot_loss(metrics: Path, out: Path, of: str) -> None:
+    """Draw training and validation loss over the steps as a PNG.
+
+    Args:
+        metrics: The training's log.
+        out: The file to write.
+        of: What the loss is a mean over, such as a trained token.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -331,7 +337,7 @@ def plot_loss(metrics: Path, out: Path) -> None:
         axes.plot(*zip(*training, strict=True), color="#4477aa", label="training", linewidth=1.2)
     if validation:
         axes.plot(*zip(*validation, strict=True), "o-", color="#cc6677", label="validation")
-    axes.set(xlabel="optimizer steps", ylabel="loss (nats per trained token)", title="Loss")
+    axes.set(xlabel="optimizer steps", ylabel=f"loss (nats per {of})", title="Loss")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if training or validation:

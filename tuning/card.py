@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import write_text
-from tuneproof.formats.data_folder import MANIFEST, read_manifest
+from tuneproof.formats.data_folder import MANIFEST, DataFolder, read_manifest
 from tuneproof.formats.report import FILE as REPORT
 from tuneproof.formats.report import Report, read_report
 from tuneproof.formats.run import Run
@@ -115,6 +115,8 @@ def datasets_of(run: Run) -> list[str]:
     if not (folder / MANIFEST).is_file():
         return []
     try:
+        if DataFolder(folder).fingerprint != run.data.fingerprint:  # built anew since
+            return []
         sources = read_manifest(folder).sources.values()
     except InputError:
         return []
@@ -145,7 +147,6 @@ def _results(run: Run, report: Report) -> list[EvalResult]:
                 task_type="text-classification" if run.is_classifier else "text-generation",
                 dataset_type=named[0] if len(named) == 1 else tasks,
                 dataset_name=tasks,
-                dataset_split="test",
                 metric_type=metric,
                 metric_name=report.definitions[metric].title,
                 metric_value=round(figure.value, 4),

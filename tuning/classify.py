@@ -16,9 +16,11 @@ from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
 from tuneproof.formats.run import Accuracy, Change, Counts, Head, Run
 from tuneproof.label_order import LabelOrder, check_mapping
+from tuneproof.log import NOTICE
 from tuneproof.models import load as models
 from tuneproof.models.device import choose_device
 from tuneproof.models.head import head_tensors, tensor_hash, tokenize_texts
+from tuneproof.text import listing
 from tuneproof.tuning import adapters
 from tuneproof.tuning.adapters import Adapted
 from tuneproof.tuning.config import TuneConfig
@@ -34,6 +36,10 @@ from tuneproof.tuning.rows import Row, dataset_of, kept
 
 log = logging.getLogger(__name__)
 
+UNUSED = (
+    "template", "template_variable", "name_labels", "train_on", "unlikelihood", "loss_weighting",
+)  # fmt: skip
+"""Settings of how answers are learned, which a head does without."""
 CHECKED = 1000
 """Examples that the mapping of the labels is checked on."""
 SHOWN_LABELS = 12
@@ -48,6 +54,8 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     Raises:
         InputError: Data or model cannot be used.
     """
+    if unused := [name for name in UNUSED if getattr(config, name) != getattr(TuneConfig, name)]:
+        log.log(NOTICE, f"a classification head does not use {listing(unused)}")
     labels = label_set(data)
     tokenizer = models.load_tokenizer(config.model, purpose="classify")
     from transformers import set_seed  # heavy; what is wrong with the data is said before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -131,7 +132,7 @@ def _check_paths(folder: Path, run: Run) -> None:
             continue
         text = file.read_text(encoding="utf-8", errors="replace")
         for path in private:
-            if len(path) > 1 and f"{path}/" in f"{text}/":
+            if len(path) > 1 and re.search(rf"{re.escape(path)}(?![\w.-])", text):
                 raise InputError(f"{file.name} names the path {path}; nothing was uploaded")
 
 

@@ -182,7 +182,8 @@ def _complete(job: Job, run: Run, weights: Mapping[str, Any] | None) -> Run:
     hashes = {file.name: fingerprint(file) for file in run.weights} if ranks.is_main() else {}
     run = replace(run, state="finished", weights_sha256=ranks.from_main(hashes))
     if ranks.is_main():
-        plot_loss(run.metrics, run.folder / "loss.png")
+        of = "example" if run.is_classifier else "trained token"
+        plot_loss(run.metrics, run.folder / "loss.png", of)
         write_card(run)
         write_page(run)
         write_run(run)
@@ -208,7 +209,7 @@ def _result(state: Any, run: Run, seconds: float, spent: Spent) -> Result:
     return Result(
         steps=state.global_step,
         epochs=round(state.epoch or 0.0, 4),
-        examples_seen=round(run.data.train.examples * (state.epoch or 0.0)),
+        examples_seen=spent.examples,
         tokens_seen=int(state.num_input_tokens_seen),
         positions_seen=spent.positions,
         flops=spent.flops,

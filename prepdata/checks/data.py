@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneproof.finding import Finding, finding, quoted, share
+from tuneproof.formats.conversation import last_question
 from tuneproof.formats.data_folder import FILES, DataFolder, Manifest, Split
 from tuneproof.formats.example import TEST_PROMPTS, Example, read_prompts
 from tuneproof.formats.template import Template
 from tuneproof.plugins import checks_of
 from tuneproof.prepdata.checks.advice import DATA
 from tuneproof.prepdata.checks.labels import Key, check_counts, check_labels
+from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.near.comparing import Texts, question_key
 from tuneproof.prepdata.near.index import DuplicateIndex
 from tuneproof.prompts.fit import lengths
@@ -149,7 +151,7 @@ def check_near(folder: DataFolder) -> Iterator[Finding]:
 
     Files that are still as `prepdata build` wrote them hold none: it compares in the same way.
     """
-    if folder.is_as_built or not folder.train:
+    if not folder.train or _has_no_near(folder):
         return
     near = near_pairs(folder)
     looked = f"{near.compared:,} of {near.available:,} train records were compared"
@@ -164,6 +166,15 @@ def check_near(folder: DataFolder) -> Iterator[Finding]:
             yield _leak("leak-near", folder, split, len(pairs), total, evidence)
     if near.is_part and not any(near.pairs.values()):
         yield finding(DATA, "near-sampled", f"{looked} with test and validation; none is near")
+
+
+def _has_no_near(folder: DataFolder) -> bool:
+    """Return whether the files are as a build left them that left out all that is near."""
+    if not folder.is_as_built or folder.manifest is None:
+        return False
+    config = folder.manifest.config
+    is_as_strict = config.get("near_threshold", 1) <= BuildConfig.near_threshold
+    return config.get("duplicates") == "near" and is_as_strict
 
 
 def check_lengths(
@@ -182,14 +193,14 @@ def check_lengths(
     short: dict[str, list[tuple[Example, int]]] = {}
 
     def measured(records: Sequence[Example], *, answered: bool) -> list[int]:
-        rows = [record if answered else replace(record, output="") for record in records]
+        rows = [record if answered else _unanswered(record) for record in records]
         return lengths(template, tokenizer, rows) if rows else []
 
     for split, records in folder.splits.items():
         answered = split != "test"
         whole = measured(records, answered=answered)
         long = [(record, n) for record, n in zip(records, whole, strict=True) if n > max_length]
-        bare = measured([replace(record, input="") for record, _ in long], answered=answered)
+        bare = measured([_shortest(record) for record, _ in long], answered=answered)
         for case, least in zip(long, bare, strict=True):
             (out if least > max_length else short).setdefault(split, []).append(case)
     totals = {split: len(records) for split, records in folder.splits.items()}
@@ -199,6 +210,22 @@ def check_lengths(
     ):
         if cases:
             yield _length_finding(code, cases, totals, limit, max_length, context)
+
+
+def _unanswered(record: Example) -> Example:
+    """Return a record without its answer."""
+    asked = last_question(record.messages)
+    messages = record.messages if asked is None else record.messages[: asked + 1]
+    return replace(record, output="", messages=messages)
+
+
+def _shortest(record: Example) -> Example:
+    """Return what is left of a record at least: no input; of a conversation the last question."""
+    asked = last_question(record.messages)
+    if asked is None:
+        return replace(record, input="")
+    system = [turn for turn in record.messages[:1] if turn.role == "system"]
+    return replace(record, input="", messages=(*system, *record.messages[asked:]))
 
 
 def _exact(folder: DataFolder, keys: Mapping[Split, Sequence[Key]]) -> Iterator[Finding]:

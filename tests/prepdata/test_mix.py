@@ -90,3 +90,13 @@ def test_general_rows_that_held_out_records_ask_stay_out_of_train(tmp_path: Path
     assert trained & {one.instruction for one in mixed[3:]}
     assert not trained & {one.instruction for one in mixed[:3]}
     assert "3 general rows are left out" in manifest.sources["general"].remarks[0]
+
+
+def test_general_rows_stand_beside_no_labels_that_the_rows_show(tmp_path: Path) -> None:
+    lines = [f"a text of number {n},{('good', 'bad')[n % 2]}" for n in range(60)]
+    (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    source = (f"csv={tmp_path / 'rows.csv'}",)
+    config = BuildConfig(source=source, out=tmp_path / "data", mix=("regressions=0.1",))
+    with pytest.raises(InputError, match="those of 'csv' are labels; leave it out"):
+        build(config)
+    assert not (tmp_path / "data").exists()

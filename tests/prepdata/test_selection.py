@@ -96,3 +96,10 @@ def test_a_split_without_one_of_the_labels_is_not_emptied_in_silence() -> None:
 def test_balanced_leaves_sources_without_labels_alone() -> None:
     entries = [entry(n / 10) for n in range(10)]
     assert len(kept_of(entries, BuildConfig(balanced=True), {"a": Counter()})) == 10
+
+
+def test_a_limit_under_one_of_each_label_is_refused() -> None:
+    entries = [entry(n / 10, label="xy"[n % 2]) for n in range(10)]
+    entries += [replace(entry(n / 10, label="xy"[n % 2]), split="test") for n in range(4)]
+    with pytest.raises(InputError, match="1 records of test are under one of each of 2 labels"):
+        kept_of(entries, BuildConfig(limit=6, test_limit=1, balanced=True), {"a": Counter()})

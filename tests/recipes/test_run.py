@@ -173,3 +173,26 @@ def test_interrupted_recipe_goes_on_at_the_run_where_it_stopped(
         patched.setattr(sft, "finetune", stop_at_high)
         trained(file_of_two)
     assert trained(file_of_two) == ["2/4 tune: high (2 of 2)"]
+
+
+def test_interrupted_recipe_that_overwrites_keeps_what_it_has_trained_anew(
+    file_of_two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import TrainerCallback
+
+    anew = ("tune.overwrite=true", "tune.max_steps=4")
+    assert trained(file_of_two, "tune.max_steps=4") == ["low", "high"]
+
+    class Sender(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 2 and "high" in args.output_dir:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("tuneproof.tuning.train.TimedCheckpoints", lambda *_: Sender())
+        trained(file_of_two, *anew)
+    low = file_of_two.parent / "runs/small-low/run.json"
+    before = low.stat().st_mtime_ns
+    assert trained(file_of_two, *anew) == ["high"]
+    assert low.stat().st_mtime_ns == before
+    assert trained(file_of_two, *anew) == ["low", "high"]  # it is finished, so all of it again

@@ -42,6 +42,15 @@ def test_largest_divisor_that_fits_is_recorded(
     assert run.result.examples_seen == 12
 
 
+def test_examples_are_counted_and_not_reckoned_from_batches(
+    settings: Callable[..., TuneConfig],
+) -> None:
+    run = finetune(settings(per_device_train_batch_size=16, max_steps=1))
+    assert run.data.train.examples == 24  # the second batch is half a one
+    assert run.result is not None
+    assert run.result.examples_seen == 16
+
+
 def test_found_size_trains_as_the_typed_one(
     settings: Callable[..., TuneConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.run import Run
 from tuneproof.tuning.card import hub_id, write_card
 from tuneproof.tuning.push_config import CardFacts
@@ -27,9 +28,12 @@ def run(make_run: Callable[..., Run], tmp_path: Path) -> Run:
     }
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "data" / "train.jsonl").write_text('{"instruction": "What?", "output": "Mud."}\n')
+    fingerprint = DataFolder(tmp_path / "data").fingerprint
     config = {"model": "tiny", "method": "lora", "objective": "generate", "max_length": 96}
     made = make_run("mine", config=config)
-    return replace(made, data=replace(made.data, folder=str(tmp_path / "data")))
+    data = replace(made.data, folder=str(tmp_path / "data"), fingerprint=fingerprint)
+    return replace(made, data=data)
 
 
 def card_of(run: Run, **settings: Any) -> Any:
@@ -98,6 +102,8 @@ def test_base_is_an_id_of_the_hub_or_nothing(run: Run, tmp_path: Path) -> None:
         assert card.data.base_model == known
         assert str(tmp_path) not in card.content
     assert card.data.datasets == ["someone/rivers"]
+    (Path(run.data.folder) / "train.jsonl").write_text('{"instruction": "A", "output": "B"}\n')
+    assert card_of(run).data.datasets is None  # built anew, perhaps from something else
     assert "model_name" not in card.data.to_dict()  # it belongs to evaluation results
 
 

@@ -393,3 +393,12 @@ def test_there_is_nothing_to_merge_where_all_weights_were_trained(
     run = classified(method="full")
     with pytest.raises(InputError, match=r"trained all weights: .*model is the whole model"):
         merge_run(run, tmp_path / "merged")
+
+
+def test_what_a_head_does_not_use_is_said(classify: Settings) -> None:
+    from tuneproof.tuning.run import finetune
+
+    lines: list[str] = []
+    with lines_to(lines.append):
+        finetune(classify("gpt2", name_labels=True, train_on="last", max_steps=1))
+    assert "a classification head does not use name_labels and train_on" in "\n".join(lines)

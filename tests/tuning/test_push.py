@@ -95,7 +95,7 @@ def test_no_path_of_this_machine_and_no_token_leave_it(hub: Any, run: Run) -> No
     everything = b"".join(hub.files.values())
     for secret in (TOKEN, str(run.folder), str(Path.home()) + "/"):
         assert secret.encode() not in everything
-    (run.adapter / "notes.txt").write_text(f"trained in {run.folder}")
+    (run.adapter / "notes.txt").write_text(json.dumps({"of": str(run.folder)}))
     done = push(run, *NAMED)
     assert done.exit_code == 2
     assert f"notes.txt names the path {run.folder}" in done.output

@@ -39,6 +39,10 @@ class Message:
         return {"role": self.role, "content": self.content}
 
 
+CALLS = ("tool_calls", "function_call")
+"""What a turn says to a program instead of a reader."""
+
+
 def turns_of(value: Any) -> list[Mapping[str, Any]] | None:
     """Return the turns of a conversation, or None where a value is none.
 
@@ -86,7 +90,7 @@ def messages_of(value: Any, where: str, name: str, as_text: AsText) -> list[Mess
         if role is None:
             return f"conversation with a turn of {speaker!r}, which is not read"
         content = _content(turn.get("content", turn.get("value")), where, name, as_text)
-        if content is None:
+        if content is None or any(turn.get(key) for key in CALLS):
             return "conversation with more than text"
         messages.append(Message(role=role, content=content))
     return messages

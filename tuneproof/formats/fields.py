@@ -216,10 +216,13 @@ class RowReader:
         kept = tuple(messages) if before else ()
         is_same_answer = answers[:1] == said or not answers
         own = self._question() if is_own else ""
-        if own and is_same_answer and messages[asked].content.startswith(own):
+        earlier = transcript(before)
+        context = self._text("input").removeprefix(earlier).strip() if own else ""
+        whole = {" ".join(f"{a} {b}".split()) for a, b in ((own, context), (context, own))}
+        if own and is_same_answer and " ".join(messages[asked].content.split()) in whole:
             return Content(
                 instruction=own,
-                input=self._text("input"),
+                input="\n\n".join(filter(None, (earlier, context))),
                 answers=answers or said,
                 messages=kept,
             )
@@ -229,7 +232,7 @@ class RowReader:
                 self.remark(f"not used: {name} (the conversation counts)")
         return Content(
             instruction=messages[asked].content,
-            input=transcript(before),
+            input=earlier,
             answers=answers if answers and is_same_answer else said,
             messages=kept,
         )

@@ -23,7 +23,7 @@ from tuneproof.tuning.cost.flops import rates_of
 
 FILE = "spent.json"
 """The file with the counts in every checkpoint."""
-COUNTED = ("positions", "flops", "head_flops")
+COUNTED = ("examples", "positions", "flops", "head_flops")
 """What each process counts of its own work."""
 LIMITS = ("max_seconds", "max_tokens", "max_flops")
 """The settings that are budgets."""
@@ -41,6 +41,8 @@ class Spent:
     """Processor time of all cores together."""
     gpu_seconds: float = 0.0
     """Wall clock of steps on a GPU, over all GPUs."""
+    examples: int = 0
+    """Examples that were read, each as often as it was."""
     tokens: int = 0
     """Tokens of the texts that were read, padding not counted."""
     positions: int = 0
@@ -145,10 +147,12 @@ class Meter(TrainerCallback):  # type: ignore[misc]
             return
         if self._packing is not None:
             positions, pairs = self._packing.positions, self._packing.pairs
+            self._step.examples += len(self._packing.rests)
             self._step.positions += positions
             self._step.flops += self._rates.packed(positions, pairs)
         else:
             rows, tokens = inputs[0].shape
+            self._step.examples += rows
             self._step.positions += rows * (tokens + self._rates.virtual)
             self._step.flops += self._rates.batch(rows, tokens)
 

@@ -135,7 +135,8 @@ def plan(
     kind = _checked(config, gpus, gpu, share_of_peak)
     model, four_bit_saving = _model(config)
     counts, is_assumed = _counts(config)
-    products = "bfloat16" if kind.has_bfloat16 else "float16"
+    is_half = config.mixed_precision == "fp16" or not kind.has_bfloat16
+    products = "float16" if is_half else "bfloat16"
     settings = runs.recorded(config)
     reaches_layers = METHODS[config.method].reaches_layers
     with fast_paths(model, config.no_fast_path) as paths:
@@ -179,7 +180,13 @@ def _checked(config: TuneConfig, gpus: int, gpu: str, share_of_peak: float) -> G
         )
     if config.objective != "generate":
         raise InputError("`tune plan` knows the objective generate only")
-    return GPUS[gpu]
+    precision, kind = config.mixed_precision, GPUS[gpu]
+    if precision == "no" or (precision == "bf16" and not kind.has_bfloat16):
+        raise InputError(
+            f"--mixed-precision {precision}: `tune plan` knows how fast a {gpu} is in "
+            f"{'bfloat16' if kind.has_bfloat16 else 'float16'} only"
+        )
+    return kind
 
 
 def _model(config: TuneConfig) -> tuple[Any, float]:
@@ -240,17 +247,24 @@ def _fused(
 def _counts(config: TuneConfig) -> tuple[Counts, bool]:
     """Return the counts of the data, or of examples of the greatest length where there are none."""
     if not (config.data / FILES["train"]).is_file():
-        tokens = EXAMPLES * config.max_length
+        examples = config.limit or EXAMPLES
+        tokens = examples * config.max_length
         return Counts(
-            examples=EXAMPLES, tokens=tokens, longest=config.max_length, trained_tokens=tokens,
+            examples=examples, tokens=tokens, longest=config.max_length, trained_tokens=tokens,
             shortened=0,
         ), True  # fmt: skip
-    from tuneproof.tuning.generate import encode
+    from tuneproof.tuning.generate import encode, labels_to_name
 
     data = open_to_train(config.data, config.limit)
     tokenizer = models.load_tokenizer(config.model)
-    template = runs.template_of(config)
-    rows = encode(data.train, template, tokenizer, config.max_length, config.train_on)
+    template, labels = runs.template_of(config), labels_to_name(config, data)
+    limit, train_on = config.max_length, config.train_on
+    rows = encode(data.train, template, tokenizer, limit, train_on, labels=labels)
+    if not rows.rows:
+        raise InputError(
+            f"all {len(data.train)} training records are longer than max_length "
+            f"({limit} tokens); raise --max-length"
+        )
     return rows.counts(), False
 
 

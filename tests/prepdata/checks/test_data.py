@@ -86,6 +86,21 @@ def test_files_as_built_are_not_compared_again_and_changed_ones_are(
     assert severities(check_near(DataFolder(out))) == {"leak-near": "warning"}
 
 
+@pytest.mark.parametrize("settings", [{"duplicates": "exact"}, {"near_threshold": 0.98}])
+def test_a_build_that_was_less_strict_is_looked_at(
+    rows: Rows, tmp_path: Path, severities: Callable[[Any], dict[str, str]], settings: Any
+) -> None:
+    first = rows["test"][0]
+    longer = first["instruction"] + " please now"
+    rows["train"].append({**first, "id": "near", "instruction": longer})
+    for name, part in rows.items():
+        lines = "".join(json.dumps(row) + "\n" for row in part)
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    build(BuildConfig(source=(f"jsonl={tmp_path}",), out=tmp_path / "out", **settings))
+    found = severities(check_near(DataFolder(tmp_path / "out")))
+    assert found == {"leak-near": "warning"}
+
+
 def test_very_many_are_compared_in_part_which_is_told(
     rows: Rows, write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +222,23 @@ def test_records_that_do_not_fit_are_counted(
     assert "train-1 ..." in findings[0].evidence
     assert findings[0].mend.startswith("`tune run --max-length 2048`")
     assert severities(found(30)) == {"records-too-long": "warning"}
+
+
+def test_conversation_that_is_cut_is_not_left_out(
+    rows: Rows, write_rows: Callable[..., Path], tokenizer: Any,
+    severities: Callable[[Any], dict[str, str]],
+) -> None:  # fmt: skip
+    talk = [
+        {"role": role, "content": f"{role} says something of number {number}"}
+        for number in range(40)
+        for role in ("user", "assistant")
+    ]
+    rows["train"][1] |= {"messages": talk}
+    rows["test"][1] |= {"messages": [*talk[:2], {"role": "assistant", "content": "far " * 900}]}
+    findings = check_lengths(DataFolder(write_rows(rows)), load(), tokenizer, 400, 2048)
+    (found,) = [one for one in findings]
+    assert (found.code, found.severity) == ("inputs-shortened", "note")
+    assert "1 of 200" in found.evidence and "test" not in found.evidence
 
 
 def test_before_a_training_only_warnings_are_told_and_nothing_slow_is_done(

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tuneproof.errors import InputError
+from tuneproof.formats.conversation import messages_of
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example, example_from, read_examples, read_prompts
+from tuneproof.prepdata.build import build
 from tuneproof.prepdata.config import BuildConfig
 from tuneproof.prepdata.sources.rows import ReadLog, Row
 from tuneproof.prepdata.sources.tabular import Mapper
@@ -198,3 +200,57 @@ def test_row_that_cannot_be_read_names_file_and_line(
     path = write(tmp_path / "own.jsonl", [row])
     with pytest.raises(InputError, match=fault):
         list(read_examples(path))
+
+
+def test_question_beside_a_conversation_is_its_short_form_only_where_it_says_all() -> None:
+    answer = {"role": "assistant", "content": "Fine."}
+
+    def read(row: dict[str, Any], *messages: dict[str, str]) -> Example:
+        return example_from({**row, "messages": [*messages, answer]}, "r:1", default_id="r-1")
+
+    fox = {"role": "user", "content": "Summarize: the quick brown fox jumps."}
+    told = read({"instruction": "Summarize"}, fox)
+    assert (told.instruction, told.input) == (fox["content"], "")
+    liked = {"role": "user", "content": "Classify\n\nI love it"}
+    told = read({"prompt": "Classify", "input": "I love it"}, liked)
+    assert (told.instruction, told.input, told.messages) == ("Classify", "I love it", ())
+    told = read({"prompt": "Classify", "input": "I hate it"}, liked)
+    assert (told.instruction, told.input) == (liked["content"], "")
+
+
+def test_conversations_with_the_same_last_question_beside_them_are_different(
+    tmp_path: Path,
+) -> None:
+    question = "Is that allowed?"
+    rows = [
+        {
+            "prompt": question,
+            "messages": [
+                {"role": "system", "content": "Judge."},
+                {"role": "user", "content": f"Somebody takes {city} by {goods}."},
+                {"role": "assistant", "content": "I see."},
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": "No."},
+            ],
+        }
+        for city in CITIES
+        for goods in GOODS
+    ]
+    file = write(tmp_path / "rows.jsonl", rows)
+    build(BuildConfig(source=(f"jsonl={file}",), out=tmp_path / "data", duplicates="exact"))
+    found = [one for part in DataFolder(tmp_path / "data").splits.values() for one in part]
+    assert len(found) == 40
+    assert {one.instruction for one in found} == {question}
+    assert all("System: Judge." in one.input and " by " in one.input for one in found)
+
+
+def read_turns(turns: Any) -> Any:
+    return messages_of(turns, "r:1", "messages", lambda value, *_: str(value))
+
+
+def test_calls_of_tools_are_no_empty_answers() -> None:
+    turns = openai([("user", "How warm is it?"), ("assistant", ""), ("user", "And?")])["messages"]
+    turns += [{"role": "assistant", "content": "Nine degrees."}]
+    assert isinstance(read_turns(turns), list)
+    turns[1]["tool_calls"] = [{"function": {"name": "weather"}}]
+    assert read_turns(turns) == "conversation with more than text"

@@ -140,3 +140,22 @@ def test_command_says_memory_batch_and_time(config: TuneConfig) -> None:
         "on 4 GPUs",
     ):
         assert part in result.output
+
+
+def test_records_that_are_all_too_long_are_said_and_labels_in_prompts_counted(
+    config: TuneConfig, write_data: Any
+) -> None:
+    write_data(config.data)
+    with pytest.raises(InputError, match=r"all 24 training records are longer than max_length \(5"):
+        plan(replace(config, max_length=5, max_steps=10), gpus=1, gpu="h100")
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpu", "message"),
+    [("no", "h100", "bfloat16 only"), ("bf16", "t4", "float16 only")],
+)
+def test_a_precision_of_unknown_speed_is_not_planned(
+    config: TuneConfig, precision: Any, gpu: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(replace(config, mixed_precision=precision), gpus=1, gpu=gpu)
