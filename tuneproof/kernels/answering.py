@@ -6,16 +6,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+from torch import nn
+
 from tuneproof.kernels import decoding_attention
 from tuneproof.kernels.elementwise import use_fused_gelu
 from tuneproof.kernels.lora_rows import route_rows
 from tuneproof.kernels.memory import keep_freed_memory
 from tuneproof.kernels.onednn import use_onednn
-from tuneproof.kernels.swap import Undo
+from tuneproof.kernels.swap import Undo, swap
 from tuneproof.models.adapters import core_of
 
 MANY = 64
 """From so many rows on, faster products are worth the memory of a second copy of the weights."""
+
+
+def take_rows(head: Any) -> list[Undo]:
+    """Have an output head in 16 bits take positions as rows of one matrix; return what undoes it.
+
+    The last position of every prompt is a strided view. Without gradients torch multiplies such
+    rows one by one: SmolLM2's head takes 1.7 s of a CPU for twelve of them instead of 8 ms.
+    """
+    if type(head) is not nn.Linear or head.weight.dtype == torch.float32:
+        return []
+    plain = head.forward
+
+    def forward(states: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = plain(states.reshape(-1, states.shape[-1]))
+        return logits.view(*states.shape[:-1], -1)
+
+    return [swap(head, forward)]
 
 
 @contextmanager
@@ -35,6 +55,7 @@ def fast_answering(model: Any, *, is_unpadded: bool = False, rows: int = 1) -> I
     undo: list[Undo] = []
     try:
         undo += route_rows(model)
+        undo += take_rows(core.get_output_embeddings())
         if core.device.type == "cpu":
             undo += keep_freed_memory()
             undo += use_onednn(core, copies_weights=rows >= MANY)
