@@ -16,7 +16,6 @@ import click
 
 from benchmarks.page import KEPT
 from tuneproof.errors import InputError, unknown
-from tuneproof.eval.gate import report_file
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.report.ladder import (
@@ -30,7 +29,7 @@ from tuneproof.eval.report.ladder import (
     steps,
 )
 from tuneproof.files import read_json, write_json, write_text
-from tuneproof.formats.report import Report, read_report
+from tuneproof.formats.report import Report, read_report, report_file
 from tuneproof.text import duration
 
 FILE = KEPT / "recipes" / "results.json"

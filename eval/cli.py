@@ -64,11 +64,11 @@ def report_command(
     Several files of one experiment are scored together.
     """
     config = resolve(ReportConfig, typed)
-    folder = out or Path("reports") / "+".join(path.stem for path in files)
-    from tuneproof.eval.report.build import report
+    from tuneproof.eval.report.build import report, report_folder
     from tuneproof.eval.report.published import read_published_file
     from tuneproof.eval.report.summary import text_table
 
+    folder = out or report_folder(files)
     figures = () if published is None else read_published_file(published, config.metric)
     built = report(files, folder, config, figures, regressions, votes=votes, judgements=judgements)
     click.echo(text_table(built))

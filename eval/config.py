@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from tuneproof.models.device import Dtype
 from tuneproof.options import check_least_one
 
 
@@ -84,7 +84,7 @@ class JudgeConfig:
     """Questions asked at once."""
     max_new_tokens: int = 512
     """Longest reply of a server in tokens, thoughts included."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     """Type of a local model's weights; auto is bfloat16 on a GPU and float32 on a CPU."""
     endpoint_concurrency: int = 4
     """Requests to a server that are under way at once."""
@@ -135,7 +135,7 @@ class ExternalConfig:
     """Ask in the model's chat template."""
     batch_size: int = 8
     """Items answered at once."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     """Type of the weights; auto is bfloat16 on a GPU and float32 on a CPU."""
     out: Path = Path("external.json")
     """The file to write; `score report FILE --regressions` reads it."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.gate import report_file
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.score import score
@@ -20,7 +19,7 @@ from tuneproof.formats.codec import has_schema
 from tuneproof.formats.comparison import Comparison, Item
 from tuneproof.formats.figures import Gain
 from tuneproof.formats.joined import read_comparisons
-from tuneproof.formats.report import SCHEMA, read_report
+from tuneproof.formats.report import SCHEMA, read_report, recorded_files, report_file
 from tuneproof.formats.variant import Variant
 from tuneproof.text import table
 
@@ -123,15 +122,13 @@ def _load(path: Path) -> Comparison:
     file = report_file(path)
     sources = []
     for source in read_report(file).sources:
-        named = Path(source.file)
-        candidates = [named, file.parent / named, file.parent / named.name]
-        existing = [candidate for candidate in candidates if candidate.is_file()]
+        existing = recorded_files(source.file, file)
         same = next((p for p in existing if fingerprint(p) == source.sha256), None)
         if same is None:
             state = "has changed since" if existing else "is not there any more"
             raise InputError(
-                f"{file}: its comparison file {named} {state}, and a report alone has no answers; "
-                "give the comparison file itself, or run `score report` again"
+                f"{file}: its comparison file {source.file} {state}, and a report alone has no "
+                "answers; give the comparison file itself, or run `score report` again"
             )
         sources.append(same)
     return read_comparisons(sources)
@@ -157,7 +154,7 @@ def _paired_items(
     wrong += [f"{name!r} is only in {b}" for name in second if name not in first]
     pairs = [(item, second[name]) for name, item in first.items() if name in second]
     keys = {"prompt": "instruction", "reference": "reference"} | {
-        name: name for name in ("input", "group", "references", "executed", "messages")
+        name: name for name in ("input", "group", "references", "executed")
     }
     for key, name in keys.items():
         wrong += [

@@ -15,7 +15,7 @@ from tuneproof.eval.metrics.registry import METRICS, load_plugins
 from tuneproof.eval.stats.equivalence import Kind, equivalence_of, items_needed
 from tuneproof.formats.broken import ALL, KindFigure
 from tuneproof.formats.figures import Figure, Gain
-from tuneproof.formats.report import FILE, Report, read_report
+from tuneproof.formats.report import Report, read_report, report_file
 
 _CONDITION = re.compile(
     r"\s*(?P<metric>\w+)(?P<gain>\.gain)?\s*(?P<sign>>=|<=|>|<)\s*"
@@ -49,11 +49,6 @@ class Outcome:
         return (
             f"{verdict}  {self.condition}  value {self.figure.value:.4g} ({interval}){self.remark}"
         )
-
-
-def report_file(path: Path) -> Path:
-    """Return the report.json of a folder, or the file itself."""
-    return path / FILE if path.is_dir() else path
 
 
 def gate(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuneproof.errors import InputError, unknown
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.gate import report_file, tuned_variant
+from tuneproof.eval.gate import tuned_variant
 from tuneproof.eval.metrics.asked import is_asked, metric_of, with_asked
 from tuneproof.eval.report import wording
 from tuneproof.eval.stats.equivalence import items_needed
@@ -17,7 +17,7 @@ from tuneproof.files import read_json
 from tuneproof.formats.codec import has_schema
 from tuneproof.formats.figures import Gain
 from tuneproof.formats.joined import read_comparisons
-from tuneproof.formats.report import SCHEMA, Definition, read_report
+from tuneproof.formats.report import SCHEMA, Definition, read_report, report_file
 
 FEW = 10
 """Units below which the spread of a pilot is hardly known."""

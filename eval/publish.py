@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.errors import InputError
-from tuneproof.eval.gate import report_file
 from tuneproof.files import fingerprint, read_json, write_json
 from tuneproof.formats.codec import encode
 from tuneproof.formats.data_folder import FILES, MANIFEST
 from tuneproof.formats.joined import read_comparisons
-from tuneproof.formats.report import Report, read_report
+from tuneproof.formats.report import Report, read_report, recorded_files, report_file
 from tuneproof.formats.run import FILE, Run, read_run
 from tuneproof.formats.variant import Variant
 from tuneproof.locks import at_work
@@ -155,13 +154,13 @@ def _run_facts(run: Run) -> dict[str, Any]:
 def _files(file: Path, report: Report, runs: Path) -> Iterator[tuple[Role, Path]]:
     """Yield role and path of every file that a report rests on."""
     yield "report", file
-    sources = [_existing(Path(source.file), file.parent) for source in report.sources]
+    sources = [_existing(source.file, file) for source in report.sources]
     for source in sources:
         yield "comparison", source
     for source in sources:
         prompts = read_comparisons([source]).prompts if source.is_file() else None
         if isinstance(prompts, Mapping) and isinstance(prompts.get("file"), str):
-            yield "prompts", _existing(Path(prompts["file"]), source.parent)
+            yield "prompts", _existing(prompts["file"], source)
     data: dict[Path, None] = {}
     for run in _runs(report, runs).values():
         yield "run", run.folder / FILE
@@ -174,10 +173,8 @@ def _files(file: Path, report: Report, runs: Path) -> Iterator[tuple[Role, Path]
             yield "data", one
 
 
-def _existing(path: Path, beside: Path) -> Path:
-    """Return a recorded path as it is, or beside the file that records it."""
-    candidates = (path, beside / path, beside / path.name)
-    return next((one for one in candidates if one.is_file()), path)
+def _existing(path: str, recording: Path) -> Path:
+    return next(iter(recorded_files(path, recording)), Path(path))
 
 
 def _runs(report: Report, runs: Path) -> dict[str, Run]:

@@ -18,6 +18,7 @@ from tuneproof.eval.stats.verdicts import Difference
 from tuneproof.formats.comparison import Comparison
 from tuneproof.formats.figures import Gain
 from tuneproof.formats.joined import read_comparisons
+from tuneproof.formats.run_names import is_form_of
 from tuneproof.formats.variant import Variant
 
 MARGIN = 0.02
@@ -110,7 +111,7 @@ def _serves(one: Variant, run: str) -> bool:
     if isinstance(serves, Mapping):
         return serves.get("run") == run
     is_other = one.is_merged or one.details.get("kind") in ("model", "endpoint")
-    return is_other and one.name.startswith(tuple(f"{run}{mark}" for mark in "-._"))
+    return is_other and is_form_of(one.name, run)
 
 
 def _judged(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tuneproof.errors import InputError
 from tuneproof.files import read_text
 from tuneproof.formats.regressions import FILE
-from tuneproof.models.device import check_device
+from tuneproof.models.device import Dtype, check_device
 from tuneproof.options import check_least_one
 
 EngineName = Literal["builtin", "vllm"]
@@ -77,7 +77,7 @@ class ModelsConfig(Decoding):
     repeated."""
     runs: Path = Path("runs")
     """The folder that holds the runs."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     """Type of the weights; auto is bfloat16 on a GPU (float16 where it has none) and float32 on a
     CPU."""
     device: str = "auto"

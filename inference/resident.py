@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.models.device import is_short, release
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,11 @@ class DeviceMemory:
 
     def load(self, load: Callable[[], T]) -> T:
         """Return what a function loads, giving up other models where they leave no room for it."""
-        import torch
-
         self.make_room()
         try:
             return load()
-        except (InputError, torch.OutOfMemoryError) as error:
-            if not _is_out_of_memory(error) or not self._release():
+        except (InputError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error) or not self._release():
                 raise
         return load()
 
@@ -94,14 +92,3 @@ class Resident:
         """Free its memory."""
         self._model = None
         release(self.device)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, torch.OutOfMemoryError):
-            return True
-        cause = cause.__cause__
-    return False

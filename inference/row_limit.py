@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.models.device import free_bytes, release
 
 log = logging.getLogger(__name__)
@@ -92,14 +92,10 @@ class RowLimit:
 
 
 def _computed(part: Sequence[T], compute: Callable[[Sequence[T]], list[R]]) -> list[R] | None:
-    """Return the results, or None where a GPU's memory does not suffice."""
-    import torch
-
+    """Return the results, or None where the memory does not suffice."""
     try:
         return compute(part)
-    except torch.OutOfMemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         return None
-    except RuntimeError as error:
-        if "CUBLAS_STATUS_ALLOC_FAILED" in str(error) or "out of memory" in str(error):
-            return None
-        raise

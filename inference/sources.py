@@ -11,7 +11,7 @@ from tuneproof.errors import InputError, unknown
 from tuneproof.files import fingerprint
 from tuneproof.formats.example import digest
 from tuneproof.formats.run import FILE, Data, Run, read_run
-from tuneproof.formats.run_names import finished_run, name_of_run, runs_called
+from tuneproof.formats.run_names import finished_run, is_form_of, name_of_run, runs_called
 from tuneproof.formats.template import Template
 from tuneproof.inference.config import CompareConfig, ModelsConfig
 from tuneproof.inference.endpoint import Endpoint
@@ -164,7 +164,7 @@ def run_of(name: str, runs: Sequence[str], *, is_sure: bool = False) -> str | No
         runs: The runs there are.
         is_sure: Whether only the name counts, since it may be another model.
     """
-    fitting = [run for run in runs if name.startswith(tuple(f"{run}{mark}" for mark in "-._"))]
+    fitting = [run for run in runs if is_form_of(name, run)]
     if fitting:
         return max(fitting, key=len)
     return runs[0] if len(runs) == 1 and not is_sure else None

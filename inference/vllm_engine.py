@@ -61,7 +61,7 @@ class Engine:
         except ImportError as error:
             raise InputError(
                 "--engine vllm needs the package vllm, which is not installed here; install it "
-                "(pip install vllm), or leave --engine out"
+                "(pip install 'tuneproof[vllm]'), or leave --engine out"
             ) from error
         self.version: str = vllm.__version__
         self._base, self._adapters = base, dict(adapters)

@@ -107,7 +107,8 @@ def regressions(*runs: str, **settings: Any) -> Broken:
 
 def report(
     *comparisons: str | Path,
-    out: str | Path = "reports",
+    out: str | Path | None = None,
+    published: str | Path | None = None,
     regressions: Sequence[str | Path] = (),
     votes: Sequence[str | Path] = (),
     judgements: Sequence[str | Path] = (),
@@ -117,7 +118,9 @@ def report(
 
     Args:
         comparisons: One or more files of one experiment.
-        out: The folder to write report.html, report.md, report.json and the plots into.
+        out: The folder to write report.html, report.md, report.json and the plots into; by default
+            ``reports/`` and the name of the file, as the command does.
+        published: YAML with figures of others, to be shown beside ours and never tested.
         regressions: Files that `regressions` wrote of the same runs.
         votes: Files that the page exported, one per person.
         judgements: Files that `score judge` wrote.
@@ -128,11 +131,18 @@ def report(
     """
     from tuneproof.eval.config import ReportConfig
     from tuneproof.eval.report.build import report as report_files
+    from tuneproof.eval.report.build import report_folder
+    from tuneproof.eval.report.published import read_published_file
 
-    config = _config(ReportConfig, settings, "report")
-    files, *heard = (list(map(Path, one)) for one in (comparisons, regressions, votes, judgements))
+    config, files = _config(ReportConfig, settings, "report"), list(map(Path, comparisons))
     return report_files(
-        files, Path(out), config, regressions=heard[0], votes=heard[1], judgements=heard[2]
+        files,
+        report_folder(files) if out is None else Path(out),
+        config,
+        () if published is None else read_published_file(Path(published), config.metric),
+        regressions=list(map(Path, regressions)),
+        votes=list(map(Path, votes)),
+        judgements=list(map(Path, judgements)),
     )
 
 
@@ -141,6 +151,7 @@ def doctor(
     data: str | Path | None = None,
     run: str | Path | None = None,
     comparison: str | Path | None = None,
+    regressions: str | Path | None = None,
     model: str | None = None,
 ) -> list[Finding]:
     """Return what is wrong with data, a run or a comparison, as `tune doctor` does, errors first.
@@ -149,6 +160,7 @@ def doctor(
         data: A data folder.
         run: A run's folder.
         comparison: A comparison file.
+        regressions: Answers to general items, which `regressions` wrote.
         model: Whose tokenizer tells which records do not fit; by default that of the run.
 
     Raises:
@@ -156,7 +168,7 @@ def doctor(
     """
     from tuneproof.tuning.doctor import examine
 
-    paths = {"data": data, "run": run, "comparison": comparison}
+    paths = {"data": data, "run": run, "comparison": comparison, "regressions": regressions}
     given = {name: Path(path) for name, path in paths.items() if path is not None}
     return examine(model=model, **given)
 

@@ -42,11 +42,10 @@ FULL_TEXTS = (
 NO_MEMORY_TEXTS = (
     "can't allocate memory",
     "not enough memory",
-    "CUDA out of memory",
-    "CUDA error: out of memory",
+    "out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
-"""What torch says, on a CPU and on a GPU."""
+"""What torch says, on a CPU, CUDA and MPS."""
 LOWER = {
     "prepdata": "give --limit, or fewer sources at a time",
     "score": "score fewer files at a time, or lower --resamples",

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tuneproof.errors import InputError, unknown
 from tuneproof.files import write_text
 from tuneproof.formats.data_folder import MANIFEST, DataFolder, read_manifest
-from tuneproof.formats.report import FILE as REPORT
-from tuneproof.formats.report import Report, read_report
+from tuneproof.formats.report import Report, read_report, report_file
 from tuneproof.formats.run import Run
 from tuneproof.models import fetch
 from tuneproof.tuning.push_config import HUB_ID, CardFacts
@@ -127,7 +126,7 @@ def datasets_of(run: Run) -> list[str]:
 
 
 def _report_of(run: Run, folder: Path) -> Report:
-    report = read_report(folder / REPORT if folder.is_dir() else folder)
+    report = read_report(report_file(folder))
     if run.name not in report.metrics:
         raise InputError(f"{folder}: {unknown('variant', run.name, report.metrics)}")
     return report

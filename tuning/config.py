@@ -12,7 +12,7 @@ from typing import Any, Literal
 from tuneproof.errors import unknown
 from tuneproof.formats.run import FourBit, Weighting
 from tuneproof.kernels.training import FAST_PATHS
-from tuneproof.models.device import check_device
+from tuneproof.models.device import Dtype, check_device
 from tuneproof.options import check_least_one
 from tuneproof.tuning.methods import METHODS, OBJECTIVES
 from tuneproof.tuning.trackers import TRACKERS
@@ -134,17 +134,13 @@ class TuneConfig:
     device: str = "auto"
     """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:N or mps. One GPU is used,
     unless a launcher starts a process for each."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = field(
-        default="auto", metadata={"aliases": ("--torch-dtype",)}
-    )
+    dtype: Dtype = field(default="auto", metadata={"aliases": ("--torch-dtype",)})
     """Type of the frozen weights; auto is that of the products on a GPU and float32 on a CPU."""
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """Multiply in half precision under autocast: in bfloat16, or in float16 with a scaler of the
     loss (GPUs only). auto is bfloat16 where the hardware has instructions for it, and float16 on
     GPUs without them."""
-    attn_implementation: (
-        Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None
-    ) = None
+    attn_implementation: Attention | None = None
     """How attention is computed, by transformers' name; by default the model's own choice, sdpa
     where it can."""
     use_liger_kernel: bool = False
@@ -278,7 +274,7 @@ class TuneConfig:
             raise ValueError("name 'base' is what comparisons call the untuned model")
 
     @property
-    def weights_dtype(self) -> Literal["auto", "float32", "bfloat16", "float16"]:
+    def weights_dtype(self) -> Dtype:
         """What the base is loaded in: steps of an optimizer are lost in half precision."""
         return self.dtype if METHODS[self.method].is_adapter else "float32"
 

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from tuneproof.errors import InputError
+from tuneproof.errors import InputError, is_out_of_memory
 from tuneproof.files import is_occupied, new_folder
 from tuneproof.formats.run import FourBit, Run
 from tuneproof.locks import at_work
@@ -85,15 +85,15 @@ def merge_run(run: Run, out: Path, *, device: str | None = None) -> Merged:
             nothing to merge, the difference is more than rounding explains, or another process is
             writing there.
     """
-    from torch import OutOfMemoryError
-
     out, device = out.absolute(), choose_device(device)
     with at_work(out):
         _check(run, out)
         with new_folder(out) as folder:
             try:
                 result = _write(run, folder, device)
-            except OutOfMemoryError as error:
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 raise InputError(
                     f"merging in float32 needs more memory than is free on {device}; "
                     "give --device cpu"

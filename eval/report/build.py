@@ -56,6 +56,11 @@ FILES = (FILE, "report.md", "report.html")
 _PACKAGES = ("tuneproof", "sacrebleu", "regex", "numpy", "scipy", "matplotlib")
 
 
+def report_folder(files: Sequence[Path]) -> Path:
+    """Return where the report of comparison files goes where nobody says so."""
+    return Path("reports") / "+".join(path.stem for path in files)
+
+
 def report(
     files: Sequence[Path],
     out: Path,

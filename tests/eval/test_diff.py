@@ -139,16 +139,9 @@ def test_plain_lists_are_paired_in_order(write: Write) -> None:
     [
         ("references", ["one", "another"]),
         ("executed", "7"),
-        (
-            "messages",
-            [
-                {"role": "system", "content": "Be brief."},
-                {"role": "user", "content": "Question number 3?"},
-            ],
-        ),
     ],
 )
-def test_another_right_answer_or_conversation_is_another_item(
+def test_another_right_answer_is_another_item(
     key: str, value: Any, document: dict[str, Any], later: dict[str, Any], write: Write
 ) -> None:
     later["items"][3][key] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,17 @@ def test_the_demo_through_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Path("report/report.html").is_file()
     codes = {finding.code for finding in tuneproof.doctor(comparison="model_comparison.json")}
     assert "too-few-items" in codes
+
+
+def test_report_takes_published_figures_and_goes_where_the_command_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": f"River {n}?", "regular": "I am.", "fine_tuned": "Mud."} for n in range(12)]
+    Path("mine.json").write_text(json.dumps(rows))
+    Path("theirs.yaml").write_text(
+        "published: [{variant: fine_tuned, metric: loop_rate, value: 0.5, model: M, source: s}]"
+    )
+    report = tuneproof.report("mine.json", published="theirs.yaml", resamples=100)
+    assert [figure.value for figure in report.published] == [0.5]
+    assert Path("reports/mine/report.html").is_file()

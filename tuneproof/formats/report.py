@@ -335,6 +335,17 @@ class Report:
         return document
 
 
+def report_file(path: Path) -> Path:
+    """Return the report.json of a folder, or the file itself."""
+    return path / FILE if path.is_dir() else path
+
+
+def recorded_files(path: str, recording: Path) -> list[Path]:
+    """Return where a file may be that another one records: as it says, or moved along beside it."""
+    candidates = (Path(path), recording.parent / path, recording.parent / Path(path).name)
+    return [one for one in candidates if one.is_file()]
+
+
 def write_report(path: Path, report: Report) -> None:
     """Write report.json."""
     write_json(path, report.as_json())

@@ -21,6 +21,11 @@ def seed_name(name: str, seed: int) -> str:
     return f"{name}-seed{seed}"
 
 
+def is_form_of(name: str, run: str) -> bool:
+    """Return whether a variant is called a form of a run: RUN-q8, RUN.gguf, RUN_server."""
+    return name.startswith(tuple(f"{run}{mark}" for mark in "-._"))
+
+
 def runs_called(runs: Path, name: str) -> list[str]:
     """Return the run of a name, or its seeds where there is none but NAME-seed1, NAME-seed2, ..."""
     if (runs / name / FILE).is_file():

@@ -167,10 +167,10 @@ class Variant:
         return value if isinstance(value, Mapping) else None
 
 
-def described(run: Run, name: str | None = None) -> dict[str, Any]:
-    """Return a finished run as a comparison file records it, by default under its own name."""
+def described(run: Run) -> dict[str, Any]:
+    """Return a finished run as a comparison file records it."""
     return {
-        "name": name or run.name,
+        "name": run.name,
         "model": run.base.model,
         "adapter": None if run.is_whole else str(run.adapter),
         "method": run.method,

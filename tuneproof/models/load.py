@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-from tuneproof.errors import InputError, first_line
+from tuneproof.errors import InputError, first_line, is_out_of_memory
 from tuneproof.files import read_json
 from tuneproof.formats.run import FourBit
 from tuneproof.log import quiet_libraries, quiet_loading
@@ -403,10 +403,12 @@ def _one_clear_error(
             yield
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError) as error:
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, which may not be loaded yet
+    except (
+        OSError, ValueError, KeyError, ImportError, SafetensorError, RuntimeError, MemoryError,
+    ) as error:  # fmt: skip
+        if is_out_of_memory(error):
             raise InputError(
-                f"the {what} of {model!r} does not fit in the memory that is free on the GPU; "
+                f"the {what} of {model!r} does not fit in the memory that is free; "
                 "give a smaller --dtype, a model in 4 bits, or --device cpu"
             ) from error
         reason = first_line(error).rstrip(".") or type(error).__name__

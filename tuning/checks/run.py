@@ -58,28 +58,37 @@ def _losses(run: Run) -> Iterator[Finding]:
         yield finding(
             RUN, "loss-diverged", f"{run.name}: the loss is no number", rate=run.learning_rate / 3
         )
-    elif len(losses) >= FEWEST_LOGS:
-        yield from _direction(run.name, losses, run.learning_rate)
+    else:
+        yield from check_losses(losses, run.learning_rate, f"{run.name}: ")
     yield from _validation(run, [row for row in rows if "eval_loss" in row])
 
 
-def _direction(name: str, losses: Sequence[float], rate: float) -> Iterator[Finding]:
+def check_losses(losses: Sequence[float], rate: float, where: str = "") -> Iterator[Finding]:
+    """Yield that the loss of a training has risen, or has not fallen.
+
+    Args:
+        losses: Those that were logged, in order; all finite.
+        rate: The learning rate at its peak.
+        where: Begins what is said.
+    """
+    if len(losses) < FEWEST_LOGS:
+        return
     tenth, fifth = math.ceil(len(losses) / 10), math.ceil(len(losses) / 5)
     first, last = fmean(losses[:tenth]), fmean(losses[-tenth:])
     if last > DIVERGED * first:
         yield finding(
             RUN,
             "loss-diverged",
-            f"{name}: the loss rises from {first:.3f} to {last:.3f} (learning rate {rate:g})",
+            f"{where}the loss rises from {first:.3f} to {last:.3f} (learning rate {rate:g})",
             rate=rate / 3,
         )
         return
     first, last = fmean(losses[:fifth]), fmean(losses[-fifth:])
-    if first > 0 and abs(first - last) < FLAT * first:
+    if first > 0 and first - last < FLAT * first:
         yield finding(
             RUN,
             "loss-flat",
-            f"{name}: the loss goes from {first:.3f} to {last:.3f} in {len(losses)} logs "
+            f"{where}the loss goes from {first:.3f} to {last:.3f} in {len(losses)} logs "
             f"(learning rate {rate:g})",
             rate=rate * 3,
         )

@@ -10,14 +10,13 @@ from tuneproof.errors import InputError
 from tuneproof.finding import Finding, finding
 from tuneproof.models.head import tensor_hash
 from tuneproof.tuning.checks.advice import RUN
+from tuneproof.tuning.checks.run import check_losses
 
 NO_EFFECT = 1e-6
 """Largest difference of a logit that is none."""
 FEWEST_STEPS = 4
 """Steps from which every part has moved: the first may be of a rate of zero (warm-up), and LoRA's A
 gets no gradient before B, which begins at zero, has moved."""
-FEWEST_LOSSES = 6
-"""Fewest losses that show a direction; with fewer, one batch stands against another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +86,7 @@ def check_trained(
         )
     if float((_logits(model, example) - before.logits).abs().max()) <= NO_EFFECT:
         yield finding(RUN, "adapter-no-effect", "the model says what it said before")
-    third = max(1, len(losses) // 3)
-    if len(losses) >= FEWEST_LOSSES and sum(losses[-third:]) >= sum(losses[:third]):
-        yield finding(
-            RUN,
-            "loss-flat",
-            f"the loss did not fall: {losses[0]:.4g} at first, {losses[-1]:.4g} at last",
-            rate=rate * 3,
-        )
+    yield from check_losses(losses, rate)
 
 
 def as_warning(finding: Finding) -> str:

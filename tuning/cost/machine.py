@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from tuneproof.errors import is_out_of_memory
 from tuneproof.formats.run import Run, Speed
 from tuneproof.kernels.cross_entropy import block_size
 from tuneproof.kernels.training import PLAIN, FastPaths
@@ -173,7 +174,9 @@ def matrix_rate(device: str, products: str) -> float:
     while size > GPU_SIZE // 16:
         try:
             return _rate(device, products, size, size, size)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             size //= 2
     return _rate(device, products, size, size, size)
 

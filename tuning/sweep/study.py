@@ -192,7 +192,7 @@ def check_installed() -> None:
         import optuna  # noqa: F401
     except ModuleNotFoundError as error:
         raise InputError(
-            f"tune sweep needs {error.name}; install it with `pip install optuna`"
+            f"tune sweep needs {error.name}; install it with `pip install 'tuneproof[sweep]'`"
         ) from error
 
 

@@ -98,6 +98,7 @@ def test_faults_of_the_encoding(
         ([2.0] * 15 + [float("nan")], [], {"loss-diverged": "error"}),
         ([2.0] * 3, [2.0, float("inf")], {"loss-diverged": "error"}),
         ([2.0 + 0.001 * (n % 2) for n in range(30)], [], {"loss-flat": "warning"}),
+        ([2.0 + 0.01 * n for n in range(30)], [], {"loss-flat": "warning"}),
         ([3.0 - 0.05 * n for n in range(30)], [2.0, 1.8, 1.9], {"overfitting": "warning"}),
     ],
 )

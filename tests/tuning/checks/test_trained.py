@@ -96,11 +96,11 @@ def test_loss_that_rises_is_told(settings: Settings) -> None:
     before = snapshot(model, [1, 2, 3])
     for value in model.parameters():
         value.data += 0.1
-    rising = [float(number) for number in range(1, 7)]
-    assert not list(check_trained(model, [1, 2, 3], before, rising[::-1], 1e-3, 6))
-    assert not list(check_trained(model, [1, 2, 3], before, rising[:5], 1e-3, 5))
-    [finding] = check_trained(model, [1, 2, 3], before, rising, 1e-3, 6)
-    assert as_warning(finding).startswith("loss-flat: the loss did not fall: 1 at first, 6 at last")
+    rising = [2 + 0.02 * number for number in range(10)]
+    assert not list(check_trained(model, [1, 2, 3], before, rising[::-1], 1e-3, 10))
+    assert not list(check_trained(model, [1, 2, 3], before, rising[:9], 1e-3, 9))
+    [finding] = check_trained(model, [1, 2, 3], before, rising, 1e-3, 10)
+    assert as_warning(finding).startswith("loss-flat: the loss goes from 2.010 to 2.170 in 10 logs")
 
 
 def test_weights_that_are_no_numbers_end_the_run(

@@ -92,7 +92,10 @@ def test_without_optuna_the_command_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "optuna", None)
     result = invoke(tmp_path / "s.yaml", "--runs", tmp_path / "runs")
     assert result.exit_code == 2
-    assert result.output == "Error: tune sweep needs optuna; install it with `pip install optuna`\n"
+    assert (
+        result.output
+        == "Error: tune sweep needs optuna; install it with `pip install 'tuneproof[sweep]'`\n"
+    )
     assert not (tmp_path / "runs").exists()
 
 
