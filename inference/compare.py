@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import pairwise
 from math import ceil, isfinite
 from pathlib import Path
@@ -25,7 +26,7 @@ from tuneproof.formats.data_folder import MANIFEST, DataFolder
 from tuneproof.formats.example import Example, digest, read_prompts
 from tuneproof.formats.run import read_run
 from tuneproof.formats.variant import Variant
-from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.config import CompareConfig, Decoding
 from tuneproof.inference.panel import Panel
 from tuneproof.inference.panels import load_panels
 from tuneproof.inference.remote import COSTS
@@ -41,6 +42,11 @@ T = TypeVar("T")
 PACKAGES = ("tuneproof", "torch", "transformers", "peft", "tokenizers", "bitsandbytes")
 ROOMS = (".", "formats", "models", "kernels", "prompts", "inference")
 """The packages, and the folders of code, that decide what is answered."""
+NOT_ANSWERS = frozenset((
+    *(one.name for one in fields(Decoding)),  # recorded together
+    "runs", "out", "must_work", "endpoint_concurrency", "endpoint_timeout",
+))  # fmt: skip
+"""Settings that decide no answer, or none by themselves."""
 PROMPTS_AT_ONCE = 12
 """Most prompts that a CPU answers at once, where nothing else is asked for."""
 LINE_S = 30
@@ -167,32 +173,16 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     trained = [config.runs / name / "run.json" for name in (*names, *config.merged)]
     runs = [read_run(existing_file(file).parent) for file in trained]
     beside = [prompts.parent / MANIFEST, train_file(prompts, [run.data for run in runs])]
-    beside += [file for folder in trained for file in _chat_files(folder)]
+    beside += [file for run in runs for file in _chat_files(run.base.model)]
     trained += [file for run in runs for file in run.weights]
     files = {str(path): fingerprint(existing_file(path)) for path in (prompts, *trained)}
     return Stamp(
         settings={
-            "limit": config.limit,
+            **{key: value for key, value in vars(config).items() if key not in NOT_ANSWERS},
             "decoding": config.recorded(),
             "batch_size": config.batch_size if config.do_sample else None,  # it decides draws
-            "dtype": config.dtype,
-            "device": config.device,
-            "engine": config.engine,
-            "calibrate": config.calibrate,
-            "few_shot": config.few_shot,
-            "few_shot_by": config.few_shot_by,
             "seed": config.seed if config.few_shot_by == "random" else None,
             "system": config.system_text,
-            "no_baselines": config.no_baselines,
-            "run": config.run,
-            "merged": config.merged,
-            "gguf": config.gguf,
-            "quantized": config.quantized,
-            "model": config.model,
-            "adapter": config.adapter,
-            "template": config.template,
-            "endpoint": config.endpoint,
-            "turns": config.turns,
         },
         inputs={
             **files,
@@ -204,15 +194,10 @@ def stamp_of(prompts: Path, config: CompareConfig) -> Stamp:
     )
 
 
-def _chat_files(run: Path) -> list[Path]:
-    """Return the files that say how the base of a run is asked, where it is a folder."""
-    row = read_json(existing_file(run))
-    base = row.get("base") if isinstance(row, dict) else None
-    model = base.get("model") if isinstance(base, dict) else None
-    if not isinstance(model, str) or not Path(model).is_dir():
-        return []
+def _chat_files(model: str) -> list[Path]:
+    """Return the files that say how a base is asked, where it is a folder."""
     names = ("chat_template.jinja", "tokenizer_config.json", "generation_config.json")
-    return [Path(model) / name for name in names]
+    return [Path(model) / name for name in names] if Path(model).is_dir() else []
 
 
 def is_up_to_date(prompts: Path, config: CompareConfig) -> bool:

@@ -80,8 +80,8 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     before = _hashes(trainer.model, modules)
     return Job(
         trainer=trainer,
-        train=train.counts(),
-        validation=validation.counts(),
+        train=train.counts,
+        validation=validation.counts,
         head=Head(labels=labels, modules=modules, pad_token_id=tokenizer.pad_token_id),
         summary=summary(train, labels),
         shown=tuple(marked(row, labels, tokenizer) for row in islice(train.rows, 2)),
@@ -188,25 +188,12 @@ class Labelled:
 
     rows: Sequence[Row]
     """`input_ids`, of shape (tokens,), and `labels`, a label's index."""
-    tokens: int
-    """All tokens of all rows."""
-    longest: int
-    """The tokens of the longest row."""
-    shortened: int
-    """How many texts had their end left out."""
+    counts: Counts
+    """What a run records of them."""
     of_label: Counter[int]
     """Rows of each label, by its index."""
     checked: list[str]
     """The labels of the first rows by their names, as the records have them."""
-
-    def counts(self) -> Counts:
-        """Return the counts that a run records."""
-        return Counts(
-            examples=len(self.rows),
-            tokens=self.tokens,
-            longest=self.longest,
-            shortened=self.shortened,
-        )
 
 
 def label_set(data: DataFolder) -> list[str]:
@@ -247,7 +234,7 @@ def encode(
 ) -> Labelled:
     """Tokenise the records' texts as they are, without any template."""
     ids = {label: index for index, label in enumerate(labels)}
-    counts: Counter[str] = Counter()
+    counts = Counter(dict.fromkeys(("tokens", "longest", "shortened"), 0))
     of_label: Counter[int] = Counter()
     checked: list[str] = []
 
@@ -264,10 +251,10 @@ def encode(
                 of_label[ids[record.output]] += 1
                 yield {"input_ids": row, "labels": ids[record.output]}
 
-    names = ("tokens", "longest", "shortened")
+    rows = kept(encoded())
     return Labelled(
-        rows=kept(encoded()),
-        **{name: counts[name] for name in names},
+        rows=rows,
+        counts=Counts(examples=len(rows), **counts),
         of_label=of_label,
         checked=checked,
     )
@@ -275,7 +262,7 @@ def encode(
 
 def summary(examples: Labelled, labels: Sequence[str]) -> str:
     """Return the examples in one line."""
-    counts = examples.counts()
+    counts = examples.counts
     number = examples.of_label
     named = [f"{label} {number[index]:,}" for index, label in enumerate(labels)][:SHOWN_LABELS]
     if len(labels) > SHOWN_LABELS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
@@ -65,7 +65,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     )
     if not train.rows:
         raise InputError(
-            f"all {len(train.too_long)} training records are longer than max_length "
+            f"all {train.counts.too_long} training records are longer than max_length "
             f"{config.max_length} even without their input"
         )
     validation = encode(
@@ -79,12 +79,12 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     ask_as_trained(trainer.model, tokenizer, template)
     return Job(
         trainer=trainer,
-        train=train.counts(),
-        validation=validation.counts(),
+        train=train.counts,
+        validation=validation.counts,
         template=template,
         unlikelihood=price,
         loss_weighting=trainer.weighting,
-        summary="\n".join([_summary(train.counts(), price), *template_lines(template, tokenizer)]),
+        summary="\n".join([_summary(train.counts, price), *template_lines(template, tokenizer)]),
         shown=tuple(marked(row, tokenizer) for row in islice(train.rows, 2)),
         save=adapted.save,
         sampler=sampler_of(
@@ -193,30 +193,8 @@ class Examples:
 
     rows: Sequence[Row]
     """`input_ids` and `labels`, both of shape (tokens,); labels are -100 on the prompt."""
-    tokens: int
-    """All tokens of all rows."""
-    longest: int
-    """The tokens of the longest row."""
-    trained_tokens: int
-    """The tokens that the loss covers."""
-    shortened: int
-    """How many had part of their input left out."""
-    dropped_turns: int = 0
-    """Messages that were left out at the beginning of conversations that were too long."""
-    too_long: list[str] = field(default_factory=list)
-    """Ids of the records that do not fit even without their input, and were dropped."""
-
-    def counts(self) -> Counts:
-        """Return the counts that a run records."""
-        return Counts(
-            examples=len(self.rows),
-            tokens=self.tokens,
-            longest=self.longest,
-            trained_tokens=self.trained_tokens,
-            shortened=self.shortened,
-            dropped_turns=self.dropped_turns,
-            too_long=len(self.too_long),
-        )
+    counts: Counts
+    """What a run records of them."""
 
 
 def encode(
@@ -241,8 +219,8 @@ def encode(
     Raises:
         InputError: The template refuses a record; the message names it.
     """
-    too_long: list[str] = []
-    counts: Counter[str] = Counter()
+    names = ("tokens", "longest", "trained_tokens", "shortened", "too_long", "dropped_turns")
+    counts = Counter(dict.fromkeys(names, 0))
 
     def encoded() -> Iterator[Row]:
         for record in records:
@@ -252,7 +230,7 @@ def encode(
             except InputError as error:
                 raise InputError(f"record {record.id}: {error}") from error
             if one is None:
-                too_long.append(record.id)
+                counts["too_long"] += 1
                 continue
             counts["shortened"] += one.is_shortened
             counts["dropped_turns"] += one.dropped_turns
@@ -262,8 +240,7 @@ def encode(
             yield as_row(one)
 
     rows = kept(encoded())
-    names = ("tokens", "longest", "trained_tokens", "shortened", "dropped_turns")
-    return Examples(rows=rows, too_long=too_long, **{name: counts[name] for name in names})
+    return Examples(rows=rows, counts=Counts(examples=len(rows), **counts))
 
 
 def as_row(encoded: Encoded) -> Row:

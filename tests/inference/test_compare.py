@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 from tuneproof.errors import InputError
 from tuneproof.inference import compare as module
 from tuneproof.inference import panels
-from tuneproof.inference.compare import compare, is_up_to_date
-from tuneproof.inference.config import CompareConfig
+from tuneproof.inference.compare import compare, is_up_to_date, stamp_of
+from tuneproof.inference.config import CompareConfig, Decoding
 from tuneproof.inference.generate import Answer
 from tuneproof.log import lines_to
 
@@ -236,3 +236,12 @@ def test_answers_from_before_an_interruption_count_in_what_one_costs(
     for variant in again.variants:
         seconds = variant.number("seconds_per_answer")
         assert seconds == pytest.approx(1000 * count / len(again.items), rel=0.05)
+
+
+def test_every_setting_decides_answers_or_is_known_not_to(
+    prompts: Prompts, config: CompareConfig
+) -> None:
+    settings = stamp_of(prompts(), config).settings
+    decoding = {one.name for one in fields(Decoding)} - {"seed"}
+    apart = {"runs", "out", "must_work", "endpoint_concurrency", "endpoint_timeout"}
+    assert set(settings) == set(vars(config)) - decoding - apart | {"decoding"}

@@ -47,7 +47,7 @@ def test_masks_go_by_position_and_no_answer_is_cut(
     found = encode([made], template, tokenizer, limit)
     answer = completion_ids(template, tokenizer, texts["output"])
     assert answer.count(tokenizer.eos_token_id) == 1  # what people wrote stays text
-    assert len(found.rows) + len(found.too_long) == 1
+    assert len(found.rows) + (found.counts.too_long or 0) == 1
     for row in found.rows:
         ids, labels = row["input_ids"], row["labels"]
         assert len(ids) == len(labels) <= limit
@@ -71,7 +71,7 @@ def test_pad_that_is_eos_changes_no_label(tokenizer: Any) -> None:
     assert [row["labels"][-1] for row in rows] == [tokenizer.eos_token_id] * 2
 
 
-def test_records_that_do_not_fit_are_counted_by_name(tokenizer: Any) -> None:
+def test_records_that_do_not_fit_are_counted(tokenizer: Any) -> None:
     records = [
         record("What?", "Mud.", name="short"),
         record("What?", "Mud." * 100, name="long answer"),
@@ -79,8 +79,7 @@ def test_records_that_do_not_fit_are_counted_by_name(tokenizer: Any) -> None:
         record("What?", "Mud.", "ice " * 100, name="long input"),
     ]
     found = encode(records, templates.load(), tokenizer, 60)
-    assert found.too_long == ["long answer", "long question"]
-    assert asdict(found.counts()) == {
+    assert asdict(found.counts) == {
         "examples": 2,
         "tokens": sum(len(row["input_ids"]) for row in found.rows),
         "longest": max(len(row["input_ids"]) for row in found.rows),

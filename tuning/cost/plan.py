@@ -265,7 +265,7 @@ def _counts(config: TuneConfig) -> tuple[Counts, bool]:
             f"all {len(data.train)} training records are longer than max_length "
             f"({limit} tokens); raise --max-length"
         )
-    return rows.counts(), False
+    return rows.counts, False
 
 
 def _load(model: Any, counts: Counts, batch: int) -> Load:

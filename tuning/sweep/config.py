@@ -120,15 +120,32 @@ def read_sweep(path: Path, typed: Mapping[str, Any]) -> SweepConfig:
 
 
 def _check(config: SweepConfig, path: Path) -> None:
-    """Raise InputError where a value of the space does not fit the other settings.
+    """Raise InputError where a value of the space fits no values of the other settings.
 
-    Every value is tried with the first values of all other settings.
+    Every value is tried with the first values of all other settings, and with another value of one
+    of them.
     """
+    if "max_length" in config.space and config.tune.objective == "generate":
+        raise InputError(
+            f"{path}: search: max_length cannot be searched where answers are learned: it changes "
+            "which tokens the validation loss is of"
+        )
     first = {name: values.samples[0] for name, values in config.space.items()}
+    others: list[dict[str, Any]] = [{}]
+    others += [
+        {name: value} for name, values in config.space.items() for value in values.samples[1:]
+    ]
     for name, values in config.space.items():
         for value in values.samples:
-            try:
-                dataclasses.replace(config.tune, **{**first, name: value})
-            except ValueError as error:
-                shown = label_of(value)
-                raise InputError(f"{path}: search: {name}: {shown}: {error}") from error
+            faults = [_fault(config.tune, {**first, **other, name: value}) for other in others]
+            if None not in faults:
+                raise InputError(f"{path}: search: {name}: {label_of(value)}: {faults[0]}")
+
+
+def _fault(tune: TuneConfig, changes: Mapping[str, Any]) -> str | None:
+    """Return why settings do not go together, or None where they do."""
+    try:
+        dataclasses.replace(tune, **changes)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -54,6 +54,7 @@ def test_the_example_file_and_that_of_the_help_can_be_read(tmp_path: Path) -> No
         ("tune: {name: x}\n" + SEARCH, "bad.yaml: tune: name is not a trial's own; leave it out"),
         ("tune: {lora_r: 8}\n" + SEARCH, "search: lora_r is given under tune too; leave one out"),
         ("search: {lora_r: [4, -8]}", "bad.yaml: search: lora_r: -8: lora_r must be"),
+        ("search: {max_length: [64, 128]}", "bad.yaml: search: max_length cannot be searched wher"),
         ("search: {lora_r: {low: 8, high: 4}}", "search: lora_r: low must be under high, got 8"),
         (
             "search: {learning_rate: {low: 0, high: 1, log: true}}",
@@ -106,3 +107,10 @@ def test_no_data_is_said_before_anything_is_written(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.output.startswith(f"Error: no folder {tmp_path / 'none'}; make it with")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("first", ["true, false", "false, true"])
+def test_the_order_of_values_decides_nothing(first: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"search: {{load_in_4bit: [{first}], method: [lora, full]}}\n")
+    assert set(read_sweep(file, {}).space) == {"load_in_4bit", "method"}
