@@ -346,8 +346,8 @@ def _parameters(count: float) -> str:
     return f"{count / 1e6:.2f} M" if count >= 10_000 else f"{count:,.0f}"
 
 
-def section(experiment: Experiment, result: Mapping[str, Any], heading: str = "##") -> str:
-    """Return what was measured in an experiment, in Markdown, under a heading of some level."""
+def section(experiment: Experiment, result: Mapping[str, Any]) -> str:
+    """Return what was measured in an experiment, in Markdown."""
     titles = list(dict.fromkeys(title for row in result["options"] for title in row["others"]))
     header = [
         result["metric"],
@@ -359,7 +359,7 @@ def section(experiment: Experiment, result: Mapping[str, Any], heading: str = "#
         "memory",
     ]
     lines = [
-        f"{heading} {experiment.title}",
+        f"## {experiment.title}",
         "",
         "```",
         experiment.command,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from benchmarks import results
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
@@ -52,10 +54,15 @@ def _published(recipe: Recipe) -> str:
 
 
 def _measured(name: str) -> str:
+    """Return the headline of each measurement, with a link to its section of results.md."""
     kept = read_json(results.FILE)
-    sections = [
-        results.section(one, kept[key], heading="###")
+    lines = [
+        f"- [{one.title}](results.md#{_anchor(one.title)}): {kept[key]['headlines'][0]}"
         for key, one in results.EXPERIMENTS.items()
         if key in kept and one.command.split()[2] == name
     ]
-    return "\n".join(sections or ["**Measured**: not yet.\n"])
+    return "\n".join(["**Measured**:", "", *lines, ""] if lines else ["**Measured**: not yet.\n"])
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
