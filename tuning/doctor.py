@@ -9,7 +9,7 @@ from typing import Any
 from tuneproof.errors import InputError
 from tuneproof.eval.checks.broken import check_regressions
 from tuneproof.eval.checks.comparison import check_comparison
-from tuneproof.finding import Finding, worst_first
+from tuneproof.finding import Finding, finding, quoted, worst_first
 from tuneproof.formats.comparison import Comparison, read_comparison
 from tuneproof.formats.data_folder import DataFolder
 from tuneproof.formats.example import Example
@@ -21,10 +21,11 @@ from tuneproof.prepdata.checks.data import (
     check_end_marks,
     check_lengths,
     check_near,
+    check_prompts,
 )
 from tuneproof.prepdata.checks.labels import check_swapped
 from tuneproof.prompts import template as templates
-from tuneproof.tuning.checks.comparison import check_beside_data, check_beside_run
+from tuneproof.tuning.checks.advice import RUN
 from tuneproof.tuning.checks.encoding import check_encoding
 from tuneproof.tuning.checks.loaded import check_loaded
 from tuneproof.tuning.checks.run import check_run
@@ -94,10 +95,10 @@ def _examine(
         yield from check_comparison(compared)
         yield from check_base(compared)
         if run is not None:
-            yield from check_beside_run(compared, run)
+            yield from _beside_run(compared, run)
         beside = folder or (_trained_on(run, None) if run is not None else None)
         if beside is not None:
-            yield from check_beside_data(compared, beside)
+            yield from check_prompts(beside, compared.items, str(compared.sources[0]))
 
 
 def _tokenizer(model: str | None, run: Run | None) -> Any:
@@ -160,3 +161,30 @@ def _labels_by_words(
     learned, texts = ([record.text for record in part] for part in (train, test))
     chances = predict("tf-idf", learned, [record.output for record in train], texts, labels)
     return [pick_label(row, text) for row, text in zip(chances, texts, strict=True)]
+
+
+def _beside_run(comparison: Comparison, run: Run) -> Iterator[Finding]:
+    """Yield where a comparison was asked otherwise, or of another base, than the run was trained.
+
+    Nothing is said where the comparison does not hold the run.
+    """
+    variant = next((one for one in comparison.variants if one.name == run.name), None)
+    if variant is None:
+        return
+    template = run.template
+    asked = variant.template or comparison.template
+    if template is not None and asked and asked != template.text:
+        yield finding(
+            RUN,
+            "run-template-differs",
+            f"{run.name} was trained with {quoted(template.text)} and asked with {quoted(asked)}",
+            run=run.name,
+        )
+    model, base = variant.model, run.base.model
+    if model and model != base:
+        yield finding(
+            RUN,
+            "comparison-of-other-base",
+            f"{run.name} was trained on {base}, the comparison says {model}",
+            run=run.name,
+        )
