@@ -45,7 +45,8 @@ class Diff:
     """All differences, judged as one family."""
 
     items: int
-    length_unit: str
+    length_units: dict[str, str]
+    """By variant: tokens, or words where neither file counts its tokens."""
     gains: dict[str, dict[str, MetricDiff]]
     """By variant and metric."""
     tuned: tuple[str, ...] = ()
@@ -72,14 +73,15 @@ def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
             "has the same name in both"
         )
     parts: dict[str, Part] = {}
-    primary, unit = None, ""
+    primary, units = None, {}
     for name in shared:
         merged = _merged(name, pairs, before)
         scores = score(merged)
-        unit = unit if unit == "tokens" else scores.length_unit
+        units[name] = scores.length_unit
         parts[name] = estimate_all(merged, scores, config)
         primary = primary or primary_of(merged, scores, config)
-    judged = judge_parts({name: (parts[name], name) for name in shared}, config, unit, primary)
+    every = {name: (parts[name], name) for name in shared}
+    judged = judge_parts(every, config, units[shared[0]], primary)
     gains: dict[str, dict[str, MetricDiff]] = {name: {} for name in shared}
     for metric in METRICS:
         for name in shared:
@@ -88,7 +90,7 @@ def diff(a: Path, b: Path, config: ReportConfig) -> Diff:
                 first, second = (known[Key("metric", who, metric)] for who in (BEFORE, AFTER))
                 gains[name][metric] = MetricDiff(a=first.value, b=second.value, gain=gain)
     tuned = tuple(name for name in shared if name in before.tuned)
-    return Diff(items=len(pairs), length_unit=unit, gains=gains, tuned=tuned)
+    return Diff(items=len(pairs), length_units=units, gains=gains, tuned=tuned)
 
 
 def diff_table(differences: Diff) -> str:
@@ -97,7 +99,7 @@ def diff_table(differences: Diff) -> str:
     for variant, metrics in differences.gains.items():
         rows = [["metric", "n", "A", "B", "B - A (interval)", "p", "verdict"]]
         for metric, row in metrics.items():
-            unit = unit_of(metric, differences.length_unit)
+            unit = unit_of(metric, differences.length_units[variant])
             rows.append(
                 [
                     METRICS[metric].title,

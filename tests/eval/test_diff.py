@@ -150,3 +150,12 @@ def test_another_right_answer_is_another_item(
         document["items"][3]["reference"] = value[0]
     with pytest.raises(InputError, match=f"not asked the same: .* '{key}' of"):
         diff(write(document, "a.json"), write(later, "b.json"), CONFIG)
+
+
+def test_a_variant_without_tokens_is_counted_in_words(
+    document: dict[str, Any], later: dict[str, Any], write: Write
+) -> None:
+    for item in (*document["items"], *later["items"]):
+        del item["answers"]["tuned"]["tokens"]
+    found = diff(write(document, "a.json"), write(later, "b.json"), CONFIG)
+    assert found.length_units == {"base": "tokens", "tuned": "words"}
