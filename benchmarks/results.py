@@ -1,6 +1,7 @@
 """Write docs/results.md from reports: `python -m benchmarks.results --machine TEXT NAME=REPORT...`.
 
-NAME is an experiment of `EXPERIMENTS`, REPORT a report.json or its folder. What the page shows of
+NAME is an experiment of `EXPERIMENTS`, REPORT a report.json or its folder, or the folder of a
+learning curve (`recipe run NAME --curve 0.25,0.5,1`) to be shown with it. What the page shows of
 each is kept in `benchmarks/kept/recipes/results.json`, so that one can be measured anew alone.
 """
 
@@ -16,6 +17,7 @@ import click
 
 from benchmarks.page import KEPT
 from tuneproof.errors import InputError, unknown
+from tuneproof.eval.curve import read_curve
 from tuneproof.eval.metrics.registry import METRICS, unit_of
 from tuneproof.eval.report import wording
 from tuneproof.eval.report.ladder import (
@@ -56,9 +58,8 @@ EXPERIMENTS = {
     "topics": Experiment(
         title="Financial tweets into 20 topics, 3,000 to train on",
         command="recipe run twitter-topics --model smollm2 --source twitter-topics=FOLDER "
-        "--set prepdata.limit=3000 --set prepdata.test_limit=500 --set compare.limit=200 "
-        "--set runs.head=null --set tune.per_device_train_batch_size=16 "
-        "--set 'compare.merged=[lora]'" + ONCE + EVEN,
+        "--set prepdata.limit=3000 --set prepdata.test_limit=500 --set runs.head=null "
+        "--set tune.per_device_train_batch_size=16 --set tune.num_train_epochs=1",
     ),
     "topics-once": Experiment(
         title="Financial tweets into 20 topics, all there are to train on, one epoch",
@@ -109,8 +110,8 @@ EXPERIMENTS = {
     "imdb-1k": Experiment(
         title="Film reviews, 1,000 to train on",
         command="recipe run imdb-1k --model smollm2 --source imdb=FOLDER "
-        "--set prepdata.test_limit=200 --set compare.few_shot=2 "
-        "--set runs.head=null --set tune.max_length=256" + ONCE,
+        "--set runs.head=null --set tune.num_train_epochs=1 --set compare.few_shot=2 "
+        "--set compare.dtype=bfloat16",
     ),
     "complaints": Experiment(
         title="Complaints about a bank into two products, 304 to train on",
@@ -159,7 +160,11 @@ def main(reports: tuple[str, ...], machine: str) -> None:
             raise unknown("experiment", name, EXPERIMENTS)
         if not path:
             raise InputError(f"{text}: NAME=REPORT is needed")
-        kept[name] = asdict(result_of(read_report(report_file(Path(path))), machine))
+        if (curve := Path(path) / "curve.json").is_file():
+            kept[name]["curve"] = f"{read_curve(curve).growth()} On {machine}."
+            continue
+        result = asdict(result_of(read_report(report_file(Path(path))), machine))
+        kept[name] = result | {"curve": kept.get(name, {}).get("curve")}
     write_json(FILE, {name: kept[name] for name in EXPERIMENTS if name in kept})
     write_text(PAGE, page(kept))
     write_text(README, with_summary(README.read_text(encoding="utf-8"), kept))
@@ -371,6 +376,8 @@ def section(experiment: Experiment, result: Mapping[str, Any]) -> str:
         lines.append(
             f"- {result['items']:,} items could have shown a difference of {result['seen_from']}."
         )
+    if result.get("curve"):
+        lines.append(f"- With `--curve 0.25,0.5,1`: {result['curve']}")
     lines += [f"- On {result['machine']}.", "", "| | " + " | ".join(header) + " |"]
     lines.append("|---|" + "--:|" * len(header))
     for row in result["options"]:

@@ -18,7 +18,8 @@ from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.report import wording
 from tuneproof.eval.score import score
-from tuneproof.files import write_json
+from tuneproof.files import read_json, write_json
+from tuneproof.formats.codec import decode
 from tuneproof.formats.joined import read_comparisons
 from tuneproof.text import table
 
@@ -68,6 +69,11 @@ class Curve:
         unit, title = METRICS[self.metric].unit, METRICS[self.metric].title
         rows = [["examples", title], *([f"{p.examples:,}", wording.amount(p.value, unit)]
                                        for p in self.points)]  # fmt: skip
+        return f"{table(rows, left=0)}\n{self.growth()}"
+
+    def growth(self) -> str:
+        """Return what twice the data would bring."""
+        unit, title = METRICS[self.metric].unit, METRICS[self.metric].title
         size = wording.change(self.doubling, unit)
         interval = wording.interval(self.low, self.high, unit)
         text = f"Each doubling of the data changed {title} by {size} ({interval})"
@@ -80,9 +86,14 @@ class Curve:
             f"; the last one by {wording.change(self.last, unit)}" if len(self.points) > 2 else ""
         )
         return (
-            f"{table(rows, left=0)}\n{text}{last}: {word}. Twice the data would bring about as "
+            f"{text}{last}: {word}. Twice the data would bring about as "
             "much again if the curve goes on as it went, less where it levels off; of one seed."
         )
+
+
+def read_curve(path: Path) -> Curve:
+    """Read a curve.json."""
+    return decode(Curve, read_json(path), str(path))
 
 
 def learning_curve(

@@ -8,7 +8,7 @@ import pytest
 
 from tuneproof.errors import InputError
 from tuneproof.eval.config import ReportConfig
-from tuneproof.eval.curve import learning_curve
+from tuneproof.eval.curve import learning_curve, read_curve
 from tuneproof.files import read_json
 
 SIZES = {"a": 100, "b": 200, "c": 400}
@@ -47,6 +47,7 @@ def test_growth_by_doubling_is_the_slope_over_the_logarithm(tmp_path: Path) -> N
     assert curve.last == pytest.approx(values[2] - values[1])
     assert "more data helps" in curve.lines()
     assert read_json(tmp_path / "curve.json")["points"][0]["examples"] == 100
+    assert read_curve(tmp_path / "curve.json") == curve
 
 
 def test_interval_is_that_of_the_t_test_of_the_slopes(tmp_path: Path) -> None:
