@@ -110,6 +110,9 @@ def plan(
         comparison = read_comparisons([path])
         with with_asked(config.metric):
             known = build(comparison, score(comparison), config)
+    confidence = config.confidence
+    if confidence == ReportConfig.confidence:  # none was typed, so that a report's own holds
+        confidence = known.settings.confidence
     name = tuned_variant(known, variant)
     primary = known.primary.metric if known.primary else None
     chosen = metric or primary
@@ -124,7 +127,7 @@ def plan(
             "older version; give a pilot in which they differ"
         )
     definition = known.definitions[chosen]
-    return _planned(name, chosen, gain, detect, 1 - config.confidence, definition)
+    return _planned(name, chosen, gain, detect, 1 - confidence, definition)
 
 
 def _planned(

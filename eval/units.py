@@ -100,11 +100,13 @@ def _passages(items: Sequence[Item]) -> list[str]:
     common = max(SHARED_BY, SHARE * len(items))
     passages = []
     for item in items:
-        system, before = _system(item), item.messages[: last_question(item.messages)]
+        system, passage = _system(item), item.input
         if system and counts[system] > common:
-            passages.append(transcript([turn for turn in before if turn.role != "system"]))
-        else:
-            passages.append(item.input)
+            before = item.messages[: last_question(item.messages)]
+            beside = passage.removeprefix(transcript(before)).strip()
+            others = transcript([turn for turn in before if turn.role != "system"])
+            passage = "\n\n".join(filter(None, (others, beside)))
+        passages.append(passage)
     return [normalised(passage) for passage in passages]
 
 

@@ -48,11 +48,11 @@ def prepare(recipe: Recipe) -> None:
 def _tune(recipe: Recipe) -> None:
     """Train every run that is not there with these settings; of matched ones, the first first."""
     match, made_by = recipe.match, f"recipe {recipe.name}"
-    is_cut_off = _is_cut_off(recipe, made_by)
+    done = _done_anew(recipe, made_by)
     for number, (short, config) in enumerate(recipe.runs.items(), 1):
         head = f"2/4 tune: {short} ({number} of {len(recipe.runs)})" if short else "2/4 tune"
         if match is None or short not in match.followers:
-            train(config, head, made_by, goes_on=is_cut_off)
+            train(config, head, made_by, is_done=short in done)
             continue
         first = recipe.runs[match.first].folder
         budget = match.used(read_run(first))
@@ -61,7 +61,7 @@ def _tune(recipe: Recipe) -> None:
                 f"{first} does not say how many {match.by} it used, which are the others' budget; "
                 "remove the folder, to have it trained again"
             )
-        train(match.budgeted(config, budget), head, made_by, goes_on=is_cut_off)
+        train(match.budgeted(config, budget), head, made_by, is_done=short in done)
         share = match.used(read_run(config.folder)) / budget
         log.info(f"{short} used {share:.1%} of the {match.by} of {match.first}")
     for config in recipe.runs.values():
@@ -69,33 +69,33 @@ def _tune(recipe: Recipe) -> None:
             _merge(config)
 
 
-def _is_cut_off(recipe: Recipe, made_by: str) -> bool:
-    """Return whether a recipe that overwrites its runs was cut off in one of them."""
+def _done_anew(recipe: Recipe, made_by: str) -> list[str]:
+    """Return the runs that a recipe with `overwrite` had trained anew before it was cut off."""
     from tuneproof.tuning import runs
 
-    begun = [runs.status_of(one).run for one in recipe.runs.values() if one.overwrite]
-    return any(
-        run.made_by == made_by and run.state != "finished" and run.config.get("overwrite")
-        for run in begun
-        if run is not None
-    )
+    before: list[str] = []
+    done: list[str] = []
+    for short, config in recipe.runs.items():
+        run = runs.status_of(config).run if config.overwrite else None
+        if run is not None and run.state != "finished" and run.made_by == made_by:
+            done = list(before) if run.config.get("overwrite") else done
+        before.append(short)
+    return done
 
 
-def train(config: TuneConfig, head: str, made_by: str, *, goes_on: bool = False) -> None:
+def train(config: TuneConfig, head: str, made_by: str, *, is_done: bool = False) -> None:
     """Train where there is no finished run of these settings; a recipe may replace its own run.
 
     Args:
         config: The settings.
         head: What the log says of it.
         made_by: What run.json says of it.
-        goes_on: Whether runs that were trained with `overwrite` stay, as the recipe was cut off
-            after them.
+        is_done: Whether a finished run stays that is to be overwritten, as that has been done.
     """
     from tuneproof.tuning import runs
 
     status = runs.status_of(config)
-    is_anew = goes_on and status.run is not None and bool(status.run.config.get("overwrite"))
-    if status.state == "finished" and (is_anew or not config.overwrite):
+    if status.state == "finished" and (is_done or not config.overwrite):
         log.info(f"{head}: {config.folder} is up to date")
         if status.made_otherwise:
             log.info(

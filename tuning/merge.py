@@ -95,8 +95,8 @@ def merge_run(run: Run, out: Path, *, device: str | None = None) -> Merged:
                 if not is_out_of_memory(error):
                     raise
                 raise InputError(
-                    f"merging in float32 needs more memory than is free on {device}; "
-                    "give --device cpu"
+                    f"merging in float32 needs more memory than is free on {device}"
+                    + ("" if device == "cpu" else "; give --device cpu")
                 ) from error
             write_card(run, folder, form="model")
             if not result.difference <= TOLERANCE:

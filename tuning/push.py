@@ -124,15 +124,15 @@ def _name_base(folder: Path, base: str | None) -> None:
 
 def _check_paths(folder: Path, run: Run) -> None:
     """Raise InputError where a text file that would be uploaded names a folder of this machine."""
-    private = {str(run.folder.resolve()), str(Path.home())}
+    private = {str(run.folder.resolve()): r"(?![\w.-])", str(Path.home()): "/"}
     if Path(run.base.model).is_absolute():
-        private.add(run.base.model)
+        private[run.base.model] = r"(?![\w.-])"
     for file in sorted(folder.rglob("*")):
         if file.suffix not in TEXTS:
             continue
         text = file.read_text(encoding="utf-8", errors="replace")
-        for path in private:
-            if len(path) > 1 and re.search(rf"{re.escape(path)}(?![\w.-])", text):
+        for path, end in private.items():
+            if len(path) > 1 and re.search(re.escape(path) + end, text):
                 raise InputError(f"{file.name} names the path {path}; nothing was uploaded")
 
 

@@ -42,10 +42,16 @@ def measured_against(comparison: Comparison, scores: Scores) -> dict[str, str]:
 
 def best_untuned(comparison: Comparison, scores: Scores, metric: str) -> str | None:
     """Return the variant without tuning whose mean is the best; None where none has a value."""
+    ranked = untuned(comparison, scores, metric)
+    return ranked[0] if ranked else None
+
+
+def untuned(comparison: Comparison, scores: Scores, metric: str) -> list[str]:
+    """Return the variants without tuning that have a mean of a metric, the best first."""
     sign = METRICS[metric].sign
     columns = zip(comparison.names, scores.values[metric].T, strict=True)
     means = _means({name: column for name, column in columns if name not in comparison.tuned})
-    return max(means, key=lambda name: sign * means[name]) if means else None
+    return sorted(means, key=lambda name: -sign * means[name])
 
 
 def _means(columns: Mapping[str, Floats]) -> dict[str, float]:

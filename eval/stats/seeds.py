@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tuneproof.eval.config import ReportConfig
 from tuneproof.eval.metrics.registry import METRICS
 from tuneproof.eval.score import Scores
-from tuneproof.eval.stats.against import best_untuned, measured_against
+from tuneproof.eval.stats.against import measured_against, untuned
 from tuneproof.eval.stats.bootstrap import Estimate, by_group, estimate
 from tuneproof.eval.stats.intervals import Range
 from tuneproof.eval.stats.permutation import sign_flip_p
@@ -187,9 +187,8 @@ def seed_report(
         figures = {}
         for metric in (m for m in scores.values if METRICS[m].direction != "none"):
             against, options = forms.get(metric, comparison.base), 1
-            if metric == first:
-                against = best_untuned(comparison, scores, metric) or against
-                options = len(comparison.names) - len(comparison.tuned)
+            if metric == first and (ranked := untuned(comparison, scores, metric)):
+                against, options = ranked[0], len(ranked)
             measured = _measured(comparison, scores, config, metric, variants, against)
             if measured is not None:
                 figures[metric] = replace(measured, options=options)

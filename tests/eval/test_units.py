@@ -80,6 +80,19 @@ def test_a_system_message_that_many_items_have_is_a_frame() -> None:
     assert len(set(found.tolist())) == 61
 
 
+def test_an_input_beside_a_common_system_message_is_a_passage_still() -> None:
+    system = Message(role="system", content="Answer from the passage.")
+    asked = []
+    for n in range(20):
+        passage = f"The {FILLERS[n % 4]} stands in a book of its own about {'abcd'[n % 4] * 9}."
+        whole = Message(role="user", content=f"What is said of point {n}?\n\n{passage}")
+        made = item(n, f"What is said of point {n}?", f"{transcript([system])}\n\n{passage}")
+        asked.append(replace(made, messages=(system, whole)))
+    found = group_numbers(asked)
+    assert found is not None
+    assert len(set(found.tolist())) == 4
+
+
 def test_questions_about_a_passage_in_a_system_message_are_one_unit() -> None:
     passage = ("system", "The bridge over the Firth was opened by the Queen in 1964.")
     asked = [

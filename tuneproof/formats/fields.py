@@ -216,16 +216,17 @@ class RowReader:
         kept = tuple(messages) if before else ()
         is_same_answer = answers[:1] == said or not answers
         own = self._question() if is_own else ""
-        earlier = transcript(before)
-        context = self._text("input").removeprefix(earlier).strip() if own else ""
-        whole = {" ".join(f"{a} {b}".split()) for a, b in ((own, context), (context, own))}
-        if own and is_same_answer and " ".join(messages[asked].content.split()) in whole:
-            return Content(
-                instruction=own,
-                input="\n\n".join(filter(None, (earlier, context))),
-                answers=answers or said,
-                messages=kept,
-            )
+        earlier, question = transcript(before), " ".join(messages[asked].content.split())
+        if own and is_same_answer and " ".join(own.split()) in question:
+            context = self._text("input").removeprefix(earlier).strip()
+            both = ((own, context), (context, own))
+            if question in {" ".join(f"{one} {other}".split()) for one, other in both}:
+                return Content(
+                    instruction=own,
+                    input="\n\n".join(filter(None, (earlier, context))),
+                    answers=answers or said,
+                    messages=kept,
+                )
         for part in CONTENT[: 2 if is_same_answer else 4]:
             name = self.fields.names.get(part)
             if is_own and name is not None and self.values[name]:

@@ -55,8 +55,8 @@ def fast_answering(model: Any, *, is_unpadded: bool = False, rows: int = 1) -> I
     undo: list[Undo] = []
     try:
         undo += route_rows(model)
-        undo += take_rows(core.get_output_embeddings())
         if core.device.type == "cpu":
+            undo += take_rows(core.get_output_embeddings())
             undo += keep_freed_memory()
             undo += use_onednn(core, copies_weights=rows >= MANY)
             undo += use_fused_gelu(core)

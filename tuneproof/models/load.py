@@ -409,7 +409,7 @@ def _one_clear_error(
         if is_out_of_memory(error):
             raise InputError(
                 f"the {what} of {model!r} does not fit in the memory that is free; "
-                "give a smaller --dtype, a model in 4 bits, or --device cpu"
+                "give a smaller --dtype, a model in 4 bits, or, on a GPU, --device cpu"
             ) from error
         reason = first_line(error).rstrip(".") or type(error).__name__
         hint = "" if Path(source).is_dir() else f". {option} tiny needs no network"

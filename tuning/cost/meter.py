@@ -142,17 +142,20 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self._packing = named.get("packing")
 
     def _count_inputs(self, module: Any, inputs: tuple[Any, ...], result: Any) -> None:
-        """Count a batch that the model reads: its embeddings are looked up once."""
+        """Count a batch that the model reads: its embeddings are looked up once.
+
+        A single token is no example: it fills up the last batch of a process among several.
+        """
         if not self._model.training or self._began is None or inputs[0].dim() != 2:
             return
         if self._packing is not None:
             positions, pairs = self._packing.positions, self._packing.pairs
-            self._step.examples += len(self._packing.rests)
+            self._step.examples += len(self._packing.rests) if positions > 1 else 0
             self._step.positions += positions
             self._step.flops += self._rates.packed(positions, pairs)
         else:
             rows, tokens = inputs[0].shape
-            self._step.examples += rows
+            self._step.examples += rows if rows * tokens > 1 else 0
             self._step.positions += rows * (tokens + self._rates.virtual)
             self._step.flops += self._rates.batch(rows, tokens)
 

@@ -181,11 +181,10 @@ def _checked(config: TuneConfig, gpus: int, gpu: str, share_of_peak: float) -> G
     if config.objective != "generate":
         raise InputError("`tune plan` knows the objective generate only")
     precision, kind = config.mixed_precision, GPUS[gpu]
-    if precision == "no" or (precision == "bf16" and not kind.has_bfloat16):
-        raise InputError(
-            f"--mixed-precision {precision}: `tune plan` knows how fast a {gpu} is in "
-            f"{'bfloat16' if kind.has_bfloat16 else 'float16'} only"
-        )
+    if precision == "no":
+        raise InputError(f"--mixed-precision no: `tune plan` knows a {gpu}'s speed in 16 bits only")
+    if precision == "bf16" and not kind.has_bfloat16:
+        raise InputError(f"--mixed-precision bf16: a {gpu} has no bfloat16; give fp16 or auto")
     return kind
 
 

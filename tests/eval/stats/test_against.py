@@ -15,6 +15,7 @@ from tuneproof.eval.report.examples import item_gains
 from tuneproof.eval.report.ladder import headline
 from tuneproof.eval.report.summary import text_table
 from tuneproof.eval.score import score
+from tuneproof.eval.stats.against import untuned
 from tuneproof.files import write_json
 from tuneproof.formats.comparison import read_comparison
 from tuneproof.formats.report import Report
@@ -181,6 +182,20 @@ def test_an_item_is_worse_than_the_form_its_metric_is_measured_against(write: Wr
     )
     gains = item_gains(read, score(read), "rougeL")[:, read.tuned.index("tuned")]
     assert (gains < 0).sum() == 20
+
+
+def test_options_without_tuning_are_those_with_a_mean(write: Write) -> None:
+    read = read_comparison(
+        write(
+            comparison(
+                {"base": texts(10), "base-as-tuned": texts(50), "tuned": texts(30)}, texts(ITEMS)
+            )
+        )
+    )
+    scores = score(read)
+    assert untuned(read, scores, "rougeL") == ["base-as-tuned", "base"]
+    scores.values["rougeL"][5:, read.names.index("base-as-tuned")] = np.nan
+    assert untuned(read, scores, "rougeL") == ["base"]
 
 
 def test_variants_that_no_item_scores_both_are_no_pair(write: Write) -> None:

@@ -214,6 +214,8 @@ def test_question_beside_a_conversation_is_its_short_form_only_where_it_says_all
     liked = {"role": "user", "content": "Classify\n\nI love it"}
     told = read({"prompt": "Classify", "input": "I love it"}, liked)
     assert (told.instruction, told.input, told.messages) == ("Classify", "I love it", ())
+    told = read({"prompt": "First?", "context": ["p1", "p2"]}, fox)
+    assert (told.instruction, told.input) == (fox["content"], "")
     told = read({"prompt": "Classify", "input": "I hate it"}, liked)
     assert (told.instruction, told.input) == (liked["content"], "")
 

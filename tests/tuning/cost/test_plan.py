@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,9 +143,7 @@ def test_command_says_memory_batch_and_time(config: TuneConfig) -> None:
         assert part in result.output
 
 
-def test_records_that_are_all_too_long_are_said_and_labels_in_prompts_counted(
-    config: TuneConfig, write_data: Any
-) -> None:
+def test_records_that_are_all_too_long_are_said(config: TuneConfig, write_data: Any) -> None:
     write_data(config.data)
     with pytest.raises(InputError, match=r"all 24 training records are longer than max_length \(5"):
         plan(replace(config, max_length=5, max_steps=10), gpus=1, gpu="h100")
@@ -152,10 +151,24 @@ def test_records_that_are_all_too_long_are_said_and_labels_in_prompts_counted(
 
 @pytest.mark.parametrize(
     ("precision", "gpu", "message"),
-    [("no", "h100", "bfloat16 only"), ("bf16", "t4", "float16 only")],
+    [("no", "h100", "speed in 16 bits only"), ("bf16", "t4", "a t4 has no bfloat16")],
 )
 def test_a_precision_of_unknown_speed_is_not_planned(
     config: TuneConfig, precision: Any, gpu: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         plan(replace(config, mixed_precision=precision), gpus=1, gpu=gpu)
+
+
+def test_labels_in_prompts_are_planned(config: TuneConfig, write_data: Any) -> None:
+    write_data(config.data)
+    rows = [json.loads(line) for line in (config.data / "train.jsonl").read_text().splitlines()]
+    lines = [json.dumps({**row, "output": ("mud", "ice")[n % 2]}) for n, row in enumerate(rows)]
+    (config.data / "train.jsonl").write_text("\n".join(lines))
+    manifest = {"schema": "tuneproof/data@1", "labels": {rows[0]["task"]: ["mud", "ice"]}}
+    (config.data / "manifest.json").write_text(json.dumps(manifest))
+    plain, named = (
+        plan(replace(config, name_labels=is_named), gpus=1, gpu="h100").counts.tokens
+        for is_named in (False, True)
+    )
+    assert named > plain
