@@ -114,7 +114,7 @@ EXPERIMENTS = {
         "--set compare.dtype=bfloat16",
     ),
     "complaints": Experiment(
-        title="Complaints about a bank into two products, 304 to train on",
+        title="Complaints about banks into two products, 152 to train on",
         command="recipe run complaints --model smollm2 --source complaints=FILE "
         "--set prepdata.allow_fewer=true "
         "--set 'prepdata.where=[product=Mortgage, product=Credit card or prepaid card]'" + EVEN,
