@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,10 +161,12 @@ def main(reports: tuple[str, ...], machine: str) -> None:
         if not path:
             raise InputError(f"{text}: NAME=REPORT is needed")
         if (curve := Path(path) / "curve.json").is_file():
+            if name not in kept:
+                raise InputError(f"{text}: its report comes first; the curve stands with it")
             kept[name]["curve"] = f"{read_curve(curve).growth()} On {machine}."
             continue
-        result = asdict(result_of(read_report(report_file(Path(path))), machine))
-        kept[name] = result | {"curve": kept.get(name, {}).get("curve")}
+        result = result_of(read_report(report_file(Path(path))), machine)
+        kept[name] = asdict(replace(result, curve=kept.get(name, {}).get("curve")))
     write_json(FILE, {name: kept[name] for name in EXPERIMENTS if name in kept})
     write_text(PAGE, page(kept))
     write_text(README, with_summary(README.read_text(encoding="utf-8"), kept))
@@ -232,6 +234,8 @@ class ExperimentResult:
     """The least difference that so many items could show."""
     options: Sequence[Option]
     """The ladder, the best first."""
+    curve: str | None = None
+    """What more data would bring, where that was measured."""
 
 
 def result_of(report: Report, machine: str) -> ExperimentResult:

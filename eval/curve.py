@@ -86,8 +86,8 @@ class Curve:
             f"; the last one by {wording.change(self.last, unit)}" if len(self.points) > 2 else ""
         )
         return (
-            f"{text}{last}: {word}. Twice the data would bring about as "
-            "much again if the curve goes on as it went, less where it levels off; of one seed."
+            f"{text}{last}: {word}. Twice the data would bring about as much again if the curve "
+            "goes on as it went, less where it levels off; of one seed."
         )
 
 

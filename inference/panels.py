@@ -53,8 +53,6 @@ def load_panels(
         InputError: A run cannot be used, alone or beside the others.
     """
     named = lineup(config, config.merged)
-    if config.calibrate != "none" and (task is None or named.base is None):
-        raise InputError("--calibrate is for a base that is asked for labels")
     _check_heads(named, config, task)
     _check_engine(config, task)
     panels: list[Panel] = []
@@ -126,6 +124,8 @@ def _check_heads(named: Lineup, config: CompareConfig, task: LabelTask | None) -
             f"run {named.heads[0].name!r} trained a classification head; it can only label the "
             "test file of a data folder with one classification task"
         )
+    if config.calibrate != "none" and (task is None or named.base is None):
+        raise InputError("--calibrate is for a base that is asked for labels")
     if named.base is not None:
         return
     for option in ("few_shot", "system", "quantized"):

@@ -73,14 +73,14 @@ def _done_anew(recipe: Recipe, made_by: str) -> list[str]:
     """Return the runs that a recipe with `overwrite` had trained anew before it was cut off."""
     from tuneproof.tuning import runs
 
-    before: list[str] = []
-    done: list[str] = []
-    for short, config in recipe.runs.items():
+    shorts, cut_off = list(recipe.runs), 0
+    for number, config in enumerate(recipe.runs.values()):
         run = runs.status_of(config).run if config.overwrite else None
-        if run is not None and run.state != "finished" and run.made_by == made_by:
-            done = list(before) if run.config.get("overwrite") else done
-        before.append(short)
-    return done
+        if run is None or run.state == "finished" or run.made_by != made_by:
+            continue
+        if run.config.get("overwrite"):
+            cut_off = number
+    return shorts[:cut_off]
 
 
 def train(config: TuneConfig, head: str, made_by: str, *, is_done: bool = False) -> None:

@@ -97,9 +97,9 @@ def _templates(comparison: Comparison) -> Iterator[Finding]:
 def _one_seed(comparison: Comparison) -> Iterator[Finding]:
     """Name the runs that have no repeat with another seed beside them."""
     trained = [variant for variant in comparison.variants if variant.seed is not None]
-    seeds_of: dict[str, set[int | None]] = {}
+    seeds_of = defaultdict(set)
     for one in trained:  # a merged copy of a run has its seed
-        seeds_of.setdefault(one.settings_sha256 or one.name, set()).add(one.seed)
+        seeds_of[one.settings_sha256 or one.name].add(one.seed)
     alone = [one for one in trained if len(seeds_of[one.settings_sha256 or one.name]) == 1]
     if alone:
         seeds = ", ".join(f"{variant.name} (seed {variant.seed})" for variant in alone)

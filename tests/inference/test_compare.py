@@ -45,6 +45,15 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> list[int]:
     return seeds
 
 
+def cut_off(
+    monkeypatch: pytest.MonkeyPatch, file: Path, config: CompareConfig, batches: int = 2
+) -> None:
+    """Begin a comparison, and have Ctrl-C come after some batches."""
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        stop_after(patched, batches)
+        compare(file, config)
+
+
 def test_file_has_every_prompt_in_order_with_every_answer(
     prompts: Prompts, config: CompareConfig
 ) -> None:
@@ -101,9 +110,7 @@ def test_interrupted_comparison_ends_like_one_that_was_not(
     config = replace(config, **sampling)
     file = prompts()
     whole = compare(file, replace(config, out=tmp_path / "whole.json")).as_json()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        stop_after(patched, batches)
-        compare(file, config)
+    cut_off(monkeypatch, file, config, batches)
     assert not config.out.exists()
     partial = config.out.parent / ".comparison.json.partial.jsonl"
     lines = partial.read_text().splitlines(keepends=True)
@@ -124,9 +131,7 @@ def test_changed_settings_start_anew(
     prompts: Prompts, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = prompts()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        stop_after(patched, 2)
-        compare(file, config)
+    cut_off(monkeypatch, file, config)
     seeds = stop_after(monkeypatch, 99)
     value = compare(file, replace(config, max_new_tokens=4)).as_json()
     assert len(seeds) == 4
@@ -225,9 +230,7 @@ def test_answers_from_before_an_interruption_count_in_what_one_costs(
     prompts: Prompts, config: CompareConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = prompts()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        stop_after(patched, 2)
-        compare(file, config)
+    cut_off(monkeypatch, file, config)
     partial = config.out.parent / ".comparison.json.partial.jsonl"
     slow = re.sub(r'"seconds": [0-9.e-]+', '"seconds": 1000.0', partial.read_text())
     partial.write_text(slow)
