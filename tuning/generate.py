@@ -63,11 +63,7 @@ def prepare(config: TuneConfig, data: DataFolder) -> Job:
     train = encode(
         data.train, template, tokenizer, config.max_length, config.train_on, labels=labels
     )
-    if not train.rows:
-        raise InputError(
-            f"all {train.counts.too_long} training records are longer than max_length "
-            f"{config.max_length} even without their input"
-        )
+    check_fits(train, config.max_length)
     validation = encode(
         data.validation, template, tokenizer, config.max_length, config.train_on, labels=labels
     )
@@ -195,6 +191,15 @@ class Examples:
     """`input_ids` and `labels`, both of shape (tokens,); labels are -100 on the prompt."""
     counts: Counts
     """What a run records of them."""
+
+
+def check_fits(train: Examples, max_length: int) -> None:
+    """Raise InputError where no training record is left."""
+    if not train.rows:
+        raise InputError(
+            f"all {train.counts.too_long} training records are longer than max_length "
+            f"{max_length} even without their input"
+        )
 
 
 def encode(

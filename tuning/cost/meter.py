@@ -262,7 +262,7 @@ def forget_peaks() -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has held since then."""
+    """Return the most memory that this process has held since `forget_peaks`."""
     if sys.platform == "win32":
         import psutil
 
@@ -274,7 +274,7 @@ def peak_bytes() -> int:
 
 
 def gpu_peak_bytes() -> int:
-    """Return the most GPU memory that torch has held since then; 0 where there is no GPU."""
+    """Return the most GPU memory that torch has held since `forget_peaks`; 0 without a GPU."""
     import torch
 
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

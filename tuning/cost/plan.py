@@ -252,18 +252,14 @@ def _counts(config: TuneConfig) -> tuple[Counts, bool]:
             examples=examples, tokens=tokens, longest=config.max_length, trained_tokens=tokens,
             shortened=0,
         ), True  # fmt: skip
-    from tuneproof.tuning.generate import encode, labels_to_name
+    from tuneproof.tuning.generate import check_fits, encode, labels_to_name
 
     data = open_to_train(config.data, config.limit)
     tokenizer = models.load_tokenizer(config.model)
     template, labels = runs.template_of(config), labels_to_name(config, data)
     limit, train_on = config.max_length, config.train_on
     rows = encode(data.train, template, tokenizer, limit, train_on, labels=labels)
-    if not rows.rows:
-        raise InputError(
-            f"all {len(data.train)} training records are longer than max_length "
-            f"({limit} tokens); raise --max-length"
-        )
+    check_fits(rows, limit)
     return rows.counts, False
 
 

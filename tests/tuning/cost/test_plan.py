@@ -145,7 +145,7 @@ def test_command_says_memory_batch_and_time(config: TuneConfig) -> None:
 
 def test_records_that_are_all_too_long_are_said(config: TuneConfig, write_data: Any) -> None:
     write_data(config.data)
-    with pytest.raises(InputError, match=r"all 24 training records are longer than max_length \(5"):
+    with pytest.raises(InputError, match=r"all 24 training records are longer than max_length 5"):
         plan(replace(config, max_length=5, max_steps=10), gpus=1, gpu="h100")
 
 
